@@ -1,0 +1,136 @@
+import type { Claim } from './claim.ts';
+import type { BootVerdict } from './host.ts';
+
+/**
+ * The root helper `fleet-host` reads ONE request as JSON on standard input and answers with JSON lines: one `ActReply` per
+ * act in order (and `ActProgress` lines in between), then exits: 0 all acts ok, 3 some refused or failed, 2 request unreadable.
+ */
+export interface HostRequest {
+  readonly format: 1;
+  /** Absent for runs that only look (`survey`). */
+  readonly authority?: AuthorityStamp;
+  readonly acts: readonly HostAct[];
+}
+
+/** Which ledger speaks, and how late. See DESIGN section 3, "One authority per host". */
+export interface AuthorityStamp {
+  readonly id: string;
+  /** Taken durably in the ledger before the connection is made; 1 or more. */
+  readonly serial: number;
+  /** Random per run: two runs that share a serial (a restored ledger) differ here. */
+  readonly nonce: string;
+  /** Milliseconds from the helper's start; afterwards no act begins. The helper also ends when its standard input or output breaks. */
+  readonly deadlineMs: number;
+  /** Makes this ledger the host's authority although another one was. */
+  readonly takeOver?: boolean;
+}
+
+export interface AccountUnitLimits {
+  readonly memoryMaxBytes: number;
+  readonly memoryHighBytes: number;
+  /** Cores, 0.5 = 50 %. */
+  readonly cpuMaxCores: number;
+  readonly tasksMax: number;
+}
+
+export type HostAct =
+  /** Read only: everything the host knows about claims, units and itself. Needs no authority. */
+  | { readonly act: 'survey' }
+  /** Records the authority's contact (it alone shortens a hold). */
+  | { readonly act: 'contact' }
+  /** Files only, no claim. `session` and `config` are texts that become credentials of the unit. */
+  | {
+      readonly act: 'stage';
+      readonly keyId: string;
+      readonly account: string;
+      readonly epoch: number;
+      readonly moveId: string;
+      readonly session: string;
+      readonly config: string;
+      readonly limits: AccountUnitLimits;
+    }
+  /** Claim `active` at `epoch`, then start of the unit. Repeating it with the same move id is no act. */
+  | {
+      readonly act: 'grant';
+      readonly keyId: string;
+      readonly account: string;
+      readonly epoch: number;
+      readonly moveId: string;
+      readonly vaultHash: string;
+    }
+  /** Close gate, stop, prove, record (DESIGN section 5, step 2). Answers the receipt. */
+  | { readonly act: 'release'; readonly keyId: string; readonly moveId: string; readonly epoch: number; readonly successor: string }
+  /** Removes staged or owned files of `epoch`; refused when the claim is active at `epoch` or newer. */
+  | { readonly act: 'wipe'; readonly keyId: string; readonly epoch: number }
+  /** Makes the host durably refuse everything up to `epoch` (abort of a move whose grant may have been sent). */
+  | { readonly act: 'revoke'; readonly keyId: string; readonly account: string; readonly epoch: number; readonly moveId: string }
+  /** The operator's stop and start of an owned account; the claim stays. */
+  | { readonly act: 'stop'; readonly keyId: string }
+  | { readonly act: 'start'; readonly keyId: string }
+  /** Reports status changes of these accounts until each is settled (online, or in a state that only the operator ends) or `timeoutMs`. */
+  | { readonly act: 'await'; readonly keyIds: readonly string[]; readonly timeoutMs: number };
+
+export type ActRefusal =
+  | 'authority' // lower serial, same serial with another nonce, or another authority
+  | 'deadline'
+  | 'busy' // another act holds the account's lock
+  | 'epoch' // lower than seen, or a jump above 1000
+  | 'move' // compare-and-swap on the move id failed
+  | 'state' // the claim's state does not allow the act
+  | 'instance' // claim of another machine
+  | 'not-staged'
+  | 'not-stopped' // the stop could not be proven
+  | 'space'
+  | 'io'
+  | 'request';
+
+export interface HostSurvey {
+  readonly instanceId: string;
+  readonly bootId: string;
+  readonly release: string;
+  readonly bootVerdict: BootVerdict | null;
+  readonly authority: { readonly id: string; readonly serial: number } | null;
+  readonly accounts: readonly SurveyedAccount[];
+  readonly freeBytes: number;
+}
+
+export interface SurveyedAccount {
+  readonly keyId: string;
+  /** null: no claim file. */
+  readonly claim: Claim | null;
+  /** Why the claim file cannot be trusted; null when sound or absent. */
+  readonly claimFault: 'torn' | 'newer-format' | 'unreadable' | null;
+  readonly unit: 'active' | 'activating' | 'deactivating' | 'inactive' | 'failed';
+  /** Processes of the unit, counted in its cgroup. */
+  readonly processes: number;
+  readonly stagedEpochs: readonly number[];
+}
+
+export type ActResult =
+  | { readonly kind: 'survey'; readonly survey: HostSurvey }
+  | { readonly kind: 'claim'; readonly claim: Claim }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'awaited'; readonly accounts: readonly AwaitedAccount[] };
+
+export interface AwaitedAccount {
+  readonly keyId: string;
+  readonly settled: boolean;
+  /** A {@link WorkerState}, or `gate` when the gate refused, or `stopped`. */
+  readonly state: string;
+  readonly reason: string;
+}
+
+export interface ActReply {
+  readonly index: number;
+  readonly ok: boolean;
+  readonly result?: ActResult;
+  readonly refusal?: ActRefusal;
+  /** What failed and what the host found instead; no secret. */
+  readonly message?: string;
+  /** The claim as it stands, where the act concerned one. */
+  readonly claim?: Claim | null;
+}
+
+export interface ActProgress {
+  readonly progress: { readonly keyId: string; readonly state: string; readonly reason: string };
+}

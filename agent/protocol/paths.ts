@@ -1,0 +1,29 @@
+/** Where everything of fleet lies on a host. The operator's side and the host's side share this table. */
+export const hostPaths = {
+  /** Directories of releases; `current` points to one of them. */
+  releases: '/opt/fleet/releases',
+  runtimes: '/opt/fleet/runtimes',
+  current: '/opt/fleet/current',
+  /** {@link HostConfig}, root 0644. */
+  hostConfig: '/etc/fleet/host.json',
+  /** `KEYID.claim`, root 0644: readable by the gate. */
+  claims: '/var/lib/fleet/claims',
+  /** `KEYID.lock`, root 0644: held by a running worker. `KEYID.act` is held by the helper during an act. */
+  locks: '/var/lib/fleet/locks',
+  /** `KEYID/epochs/N/session`, `KEYID/config`, root 0600; `KEYID/current` -> `epochs/N`. */
+  accounts: '/var/lib/fleet/accounts',
+  /** {@link AuthorityRecord}, root 0600. */
+  authority: '/var/lib/fleet/authority.json',
+  /** Last authenticated contact of the authority, root 0644. */
+  contact: '/var/lib/fleet/contact.json',
+  /** {@link BootVerdict} of this boot, written once by the hold oneshot. */
+  bootVerdict: '/run/fleet-boot/verdict.json',
+  agentSocket: '/run/fleet/agent.sock',
+  /** `KEYID/status.json`: {@link WorkerStatus}, the unit's RuntimeDirectory. */
+  accountRuntime: '/run/fleet-accounts',
+  /** `KEYID/`: the unit's StateDirectory below /var/lib. `stopped.json` and `started.json` are the gate's marks. */
+  accountState: '/var/lib/fleet-accounts',
+} as const;
+
+/** Name of the unit that runs the account with this key id. */
+export const accountUnit = (keyId: string): string => `fleet-account@${keyId}.service`;

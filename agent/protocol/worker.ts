@@ -1,0 +1,59 @@
+/**
+ * Worker contract, for the bundled worker and custom ones alike. Environment: `FLEET_ACCOUNT` (name), `FLEET_KEY_ID`,
+ * `FLEET_STATE_DIR`, `FLEET_RUNTIME_DIR` (status.json goes there), `FLEET_CONFIG` (path of the config credential),
+ * `CREDENTIALS_DIRECTORY` with `session` (a GramJS string session on one line) and `config` (JSON, {@link WorkerConfig}).
+ */
+export type WorkerState =
+  | 'starting'
+  | 'online'
+  | 'reconnecting'
+  | 'flood-wait'
+  | 'offline' // cannot reach Telegram; keeps trying with back-off
+  | 'needs-login' // 401: session revoked, expired or unregistered; never retried
+  | 'duplicated' // 406 AUTH_KEY_DUPLICATED; never retried
+  | 'banned' // the account or its number is banned or deactivated; never retried
+  | 'misconfigured'
+  | 'stopping'
+  | 'stopped';
+
+/** Exit codes of a worker and of the gate in front of it. systemd does not restart on those marked final. */
+export const workerExit = {
+  clean: 0,
+  needsLogin: 65, // final
+  duplicated: 66, // final
+  banned: 67, // final
+  misconfigured: 68, // final
+  transient: 75,
+  gateRefused: 77, // final until the operator's next act
+} as const;
+
+/** `status.json`, written atomically whenever it changes and at least every 60 s. */
+export interface WorkerStatus {
+  readonly format: 1;
+  readonly state: WorkerState;
+  /** ISO 8601: since when in this state. */
+  readonly since: string;
+  /** One line for the operator; empty when online. No secret. */
+  readonly reason: string;
+  readonly updatedAt: string;
+  /** Decimal text: a Telegram user id, once known. */
+  readonly userId: string | null;
+  /** End of a flood wait, ISO 8601. */
+  readonly until: string | null;
+  /** Round trip of the last health check, ms. */
+  readonly latencyMs: number | null;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface WorkerConfig {
+  readonly format: 1;
+  readonly apiId: number;
+  readonly apiHash: string;
+  readonly deviceModel: string;
+  readonly systemVersion: string;
+  readonly appVersion: string;
+  readonly langCode: string;
+  readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
+  /** Health check period, ms; 60,000 unless a test shortens it. */
+  readonly healthIntervalMs: number;
+}

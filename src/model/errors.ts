@@ -1,0 +1,78 @@
+/**
+ * Why an act failed, as a closed list. Callers branch on the code, never on the text.
+ *
+ * `usage`/`inventory`/`session-file` are the operator's input; `ssh-*`, `host-*` concern one host; `claim-*`,
+ * `authority-*` protect exclusivity and are never retried blindly; `ledger-*`, `vault-*` concern the operator's own files.
+ */
+export type FleetErrorCode =
+  | 'usage'
+  | 'inventory'
+  | 'secret'
+  | 'session-file'
+  | 'vault'
+  | 'vault-key'
+  | 'ledger-locked'
+  | 'ledger-readonly'
+  | 'ledger-corrupt'
+  | 'ledger-newer'
+  | 'ledger-stale'
+  | 'lock-held'
+  | 'ssh-config'
+  | 'ssh-resolve'
+  | 'ssh-connect'
+  | 'ssh-timeout'
+  | 'ssh-host-key'
+  | 'ssh-auth'
+  | 'ssh-lost'
+  | 'command-timeout'
+  | 'command-failed'
+  | 'transfer'
+  | 'sudo'
+  | 'host-unsupported'
+  | 'host-space'
+  | 'host-not-ready'
+  | 'host-foreign'
+  | 'host-step'
+  | 'agent-unreachable'
+  | 'agent-reply'
+  | 'claim-refused'
+  | 'authority-refused'
+  | 'survey-incomplete'
+  | 'placement'
+  | 'plan-stale'
+  | 'account-offline'
+  | 'in-doubt'
+  | 'interrupted'
+  | 'bug';
+
+/** Extra facts of a {@link FleetError}. `host` and `account` are names as the operator wrote them. */
+export interface FleetErrorDetails {
+  readonly hint: string;
+  readonly host?: string;
+  readonly account?: string;
+  /** One line per separate mistake where there are several (inventory, session files, host-by-host refusals). */
+  readonly problems?: readonly string[];
+  readonly cause?: unknown;
+}
+
+/**
+ * The only error that crosses a room's border. `message` says what failed and where, `hint` what to do next; the cause is
+ * attached and never repeated in the message. Never contains a secret.
+ */
+export class FleetError extends Error {
+  override readonly name = 'FleetError';
+  readonly code: FleetErrorCode;
+  readonly hint: string;
+  readonly host: string | undefined;
+  readonly account: string | undefined;
+  readonly problems: readonly string[];
+
+  constructor(code: FleetErrorCode, message: string, details: FleetErrorDetails) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.hint = details.hint;
+    this.host = details.host;
+    this.account = details.account;
+    this.problems = details.problems ?? [];
+  }
+}

@@ -1,0 +1,162 @@
+import type { AccountName, HostName } from './names.ts';
+
+/** A place on earth, degrees: latitude -90..90, longitude -180..180. `name` is what the operator wrote. */
+export interface Location {
+  readonly name: string;
+  readonly latitude: number;
+  readonly longitude: number;
+  /** ISO 3166-1 alpha-2 country, upper case, where known. */
+  readonly country: string | null;
+}
+
+/**
+ * A secret that is written as a reference (`env:NAME`, `file:PATH`, `exec:COMMAND`) and read only when it is used.
+ * The text of the reference is safe to print; the value is not.
+ */
+export interface SecretReference {
+  readonly kind: 'env' | 'file' | 'exec';
+  readonly target: string;
+}
+
+export type Strategy = 'load' | 'even' | 'location' | 'affinity' | 'isolation';
+
+/** Weights of the load score (requirement B1). Each 0-1; they are used as given and should sum to 1. */
+export interface ScoreWeights {
+  readonly cpu: number;
+  readonly memory: number;
+  readonly slots: number;
+  readonly disk: number;
+}
+
+export interface PlacementPolicy {
+  readonly strategy: Strategy;
+  /** Strategy for accounts that carry a label `key=value` (or `key`), first match in inventory order wins. */
+  readonly strategyByLabel: readonly { readonly label: string; readonly strategy: Strategy }[];
+  readonly weights: ScoreWeights;
+  /** Points of load score, 0-100: a rebalance acts when the spread exceeds it. */
+  readonly threshold: number;
+  /** Voluntary moves per rebalance at most. */
+  readonly maxMigrations: number;
+  /** Share of a host's memory that accounts and the system may use together, 0-1. */
+  readonly memoryLimitRatio: number;
+  /** A sample older than this is refreshed before a decision. */
+  readonly sampleMaxAgeMs: number;
+  /** A voluntary move of an account is followed by at least this rest. */
+  readonly cooldownMs: number;
+}
+
+/** systemd limits of one account's unit (requirement A1). */
+export interface AccountLimits {
+  /** Bytes; becomes MemoryMax. */
+  readonly memoryMaxBytes: number;
+  /** Bytes; becomes MemoryHigh; what placement reserves when nothing is measured is `memoryReserveBytes`. */
+  readonly memoryHighBytes: number;
+  /** Bytes that placement reserves for an account whose use is not measured yet. */
+  readonly memoryReserveBytes: number;
+  /** Cores; becomes CPUQuota (0.5 = 50 %). */
+  readonly cpuMaxCores: number;
+  /** Cores that placement reserves for an account whose use is not measured yet. */
+  readonly cpuReserveCores: number;
+  /** Processes and threads; becomes TasksMax. */
+  readonly tasksMax: number;
+}
+
+/** How to reach a host. Absent values come from `~/.ssh/config`, then from OpenSSH's defaults. */
+export interface SshSettings {
+  readonly address: string | null;
+  readonly user: string | null;
+  readonly port: number | null;
+  readonly identityFiles: readonly string[];
+  /** `SHA256:...` fingerprints that are accepted without known_hosts. */
+  readonly hostKeys: readonly string[];
+  readonly password: SecretReference | null;
+  readonly passphrase: SecretReference | null;
+  readonly sudoPassword: SecretReference | null;
+  readonly connectTimeoutMs: number;
+  readonly commandTimeoutMs: number;
+}
+
+export interface HostSpec {
+  readonly name: HostName;
+  readonly groups: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly zone: string | null;
+  readonly location: Location | null;
+  readonly ssh: SshSettings;
+  /** Name of a file in templates/profiles without `.yaml`. */
+  readonly profile: string;
+  readonly maxAccounts: number;
+  /** Operator's wish in the inventory; `fleet hosts cordon` sets the same in the ledger. */
+  readonly cordoned: boolean;
+  readonly limits: AccountLimits;
+  /** IANA time zone that init sets, for example `Etc/UTC`. */
+  readonly timeZone: string;
+  /** Accept an operating system that is not supported (A2). */
+  readonly allowUnsupportedOs: boolean;
+}
+
+/** Fixed per account for its whole life: a changing device is a risk sign to Telegram. */
+export interface TelegramSettings {
+  readonly apiId: SecretReference | number;
+  readonly apiHash: SecretReference;
+  readonly deviceModel: string;
+  readonly systemVersion: string;
+  readonly appVersion: string;
+  readonly langCode: string;
+}
+
+export interface AccountSpec {
+  readonly name: AccountName;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Accounts of one group, script or owner are spread by the isolation strategy. */
+  readonly group: string | null;
+  readonly script: string | null;
+  readonly owner: string | null;
+  readonly location: Location | null;
+  /** Countries, zones or host groups where it may run; empty: anywhere. */
+  readonly allowedZones: readonly string[];
+  readonly pinnedTo: HostName | null;
+  readonly strategy: Strategy | null;
+  /** Overrides of the host's limits for this account. */
+  readonly limits: Partial<AccountLimits>;
+  readonly telegram: TelegramSettings;
+  readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
+}
+
+export interface HoldPolicy {
+  /** A host that boots longer than this after the operator's last contact holds its accounts. */
+  readonly holdAfterMs: number;
+  /** Also hold when the clock is not synchronised at boot. */
+  readonly requireClockSync: boolean;
+  /** Least time between any stop and the next start of an account, ms. */
+  readonly settleMs: number;
+  /** The same after an unclean end, ms. */
+  readonly settleUncleanMs: number;
+}
+
+/** Where the operator's own files are. Absolute paths. */
+export interface OperatorPaths {
+  readonly ledger: string;
+  readonly vault: string;
+  readonly knownHosts: string;
+}
+
+/** The whole inventory, validated, defaults applied, paths absolute. */
+export interface Inventory {
+  readonly fleet: string;
+  /** Absolute path of the YAML file. */
+  readonly path: string;
+  readonly paths: OperatorPaths;
+  /** age identity (`AGE-SECRET-KEY-1...`) of the vault. */
+  readonly vaultKey: SecretReference;
+  /** Hosts worked on at the same time. */
+  readonly concurrency: number;
+  readonly placement: PlacementPolicy;
+  readonly hold: HoldPolicy;
+  readonly hosts: readonly HostSpec[];
+  readonly accounts: readonly AccountSpec[];
+  /** For accounts that are in the vault but not named in the inventory. */
+  readonly accountDefaults: Omit<AccountSpec, 'name'>;
+  /** Registry or mirror from which a runtime for another architecture is fetched; null: npm's configured registry. */
+  readonly runtimeMirror: string | null;
+}

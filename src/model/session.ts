@@ -1,0 +1,17 @@
+import type { KeyId } from './names.ts';
+
+export type SessionFormat = 'pyrogram' | 'pyrogram-string' | 'telethon' | 'telethon-string' | 'gramjs-string' | 'mtcute-string';
+
+/** What every session format boils down to. `authKey` is the credential: never log, never write unencrypted. */
+export interface Session {
+  /** Production data centre, 1-5. */
+  readonly dataCentre: number;
+  /** Exactly 256 bytes. */
+  readonly authKey: Uint8Array;
+  /** Telegram user id; null where the format does not carry it. Up to 52 bits used by Telegram, 64 in the formats. */
+  readonly userId: bigint | null;
+  readonly isBot: boolean;
+  /** True for Telegram's test data centres: refused at import. */
+  readonly testMode: boolean;
+  readonly keyId: KeyId;
+}

@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+/** Two projects: `fast` needs nothing but Node; `lab` needs the lab's network namespace around it (see test/run.ts). */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: ['test/**/*.lab.test.ts'], testTimeout: 30_000 } },
+      {
+        test: {
+          name: 'lab',
+          include: ['test/**/*.lab.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
