@@ -1,0 +1,96 @@
+import type { LedgerDb } from './ledger.ts';
+import type { AccountRow, AccountState, PlacementRow } from './schema.ts';
+
+/** An account with its placement, flat; `host` null when nobody owns it. */
+export interface PlacedAccount extends AccountRow {
+  readonly host: string | null;
+  readonly epoch: number | null;
+  readonly placed_since: number | null;
+}
+
+const placed = (db: LedgerDb) =>
+  db
+    .selectFrom('accounts')
+    .leftJoin('placements', 'placements.account', 'accounts.name')
+    .selectAll('accounts')
+    .select(['placements.host as host', 'placements.epoch as epoch', 'placements.since as placed_since']);
+
+/** By name. */
+export const listAccounts = (db: LedgerDb): Promise<PlacedAccount[]> => placed(db).orderBy('accounts.name').execute();
+
+export const findAccount = (db: LedgerDb, name: string): Promise<PlacedAccount | undefined> =>
+  placed(db).where('accounts.name', '=', name).executeTakeFirst();
+
+export const findAccountByKey = (db: LedgerDb, keyId: string): Promise<PlacedAccount | undefined> =>
+  placed(db).where('accounts.key_id', '=', keyId).executeTakeFirst();
+
+export const accountsOfUser = (db: LedgerDb, userId: string): Promise<PlacedAccount[]> =>
+  placed(db).where('accounts.user_id', '=', userId).orderBy('accounts.name').execute();
+
+/** A new account in state `stored`. The key is unique over all names: a second import of it violates a constraint. */
+export async function insertAccount(
+  db: LedgerDb,
+  account: Omit<AccountRow, 'state' | 'state_reason' | 'state_since' | 'wanted'>,
+): Promise<void> {
+  await db
+    .insertInto('accounts')
+    .values({ ...account, state: 'stored', state_reason: '', state_since: account.imported_at, wanted: 1 })
+    .execute();
+}
+
+/** Changes state and reason; `state_since` moves only when the state really changed. Returns whether it did. */
+export async function setAccountState(db: LedgerDb, name: string, state: AccountState, reason: string, nowMs: number): Promise<boolean> {
+  const changed = await db
+    .updateTable('accounts')
+    .set({ state, state_reason: reason, state_since: nowMs })
+    .where('name', '=', name)
+    .where('state', '!=', state)
+    .executeTakeFirst();
+  if (changed.numUpdatedRows === 0n) await db.updateTable('accounts').set({ state_reason: reason }).where('name', '=', name).execute();
+  return changed.numUpdatedRows > 0n;
+}
+
+export async function setWanted(db: LedgerDb, name: string, wanted: boolean): Promise<void> {
+  await db
+    .updateTable('accounts')
+    .set({ wanted: wanted ? 1 : 0 })
+    .where('name', '=', name)
+    .execute();
+}
+
+/** What Telegram told about the account, once a worker has been online. */
+export async function setUserId(db: LedgerDb, name: string, userId: string): Promise<void> {
+  await db.updateTable('accounts').set({ user_id: userId }).where('name', '=', name).execute();
+}
+
+/** Epochs and history stay. Refused by a foreign key while somebody owns the account. */
+export async function deleteAccount(db: LedgerDb, name: string): Promise<void> {
+  await db.deleteFrom('accounts').where('name', '=', name).execute();
+}
+
+export async function setPlacement(db: LedgerDb, placement: PlacementRow): Promise<void> {
+  await db
+    .insertInto('placements')
+    .values(placement)
+    .onConflict((c) => c.column('account').doUpdateSet(placement))
+    .execute();
+}
+
+export async function deletePlacement(db: LedgerDb, account: string): Promise<void> {
+  await db.deleteFrom('placements').where('account', '=', account).execute();
+}
+
+/** Highest epoch that this ledger has used or seen for the key; 0: none. */
+export async function highestEpoch(db: LedgerDb, keyId: string): Promise<number> {
+  const row = await db.selectFrom('epochs').select('epoch').where('key_id', '=', keyId).executeTakeFirst();
+  return row?.epoch ?? 0;
+}
+
+/** Remembers `epoch` when it is higher than what is known. Never forgets, not even when the account is removed. */
+export async function raiseEpoch(db: LedgerDb, keyId: string, epoch: number): Promise<void> {
+  await db
+    .insertInto('epochs')
+    .values({ key_id: keyId, epoch })
+    .onConflict((c) => c.column('key_id').doUpdateSet({ epoch }).where('epochs.epoch', '<', epoch))
+    .execute();
+}

@@ -1,0 +1,86 @@
+import type { LedgerDb } from './ledger.ts';
+import type { HostRow } from './schema.ts';
+
+/** What one look at a host taught; absent fields stay as they were. */
+export interface HostFacts {
+  readonly instanceId?: string;
+  readonly arch?: string;
+  readonly os?: string;
+  readonly release?: string;
+  readonly latencyMs?: number;
+}
+
+/** Makes sure that every host of the inventory has a row. Safe to repeat. */
+export async function ensureHosts(db: LedgerDb, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  await db
+    .insertInto('hosts')
+    .values(names.map((name) => ({ name, cordoned: 0, failures: 0 })) as never)
+    .onConflict((c) => c.doNothing())
+    .execute();
+}
+
+/** By name. Includes hosts that are no longer in the inventory: they may still own accounts. */
+export const listHosts = (db: LedgerDb): Promise<HostRow[]> => db.selectFrom('hosts').selectAll().orderBy('name').execute();
+
+export const findHost = (db: LedgerDb, name: string): Promise<HostRow | undefined> =>
+  db.selectFrom('hosts').selectAll().where('name', '=', name).executeTakeFirst();
+
+/** Written, durably, BEFORE a connection with authority is made. */
+export async function recordContactIntent(db: LedgerDb, names: readonly string[], nowMs: number): Promise<void> {
+  if (names.length === 0) return;
+  await db
+    .updateTable('hosts')
+    .set({ contact_intent_at: nowMs })
+    .where('name', 'in', [...names])
+    .execute();
+}
+
+/** The host answered: failures start again at zero. */
+export async function recordSeen(db: LedgerDb, name: string, nowMs: number, facts: HostFacts = {}): Promise<void> {
+  await db
+    .updateTable('hosts')
+    .set({
+      last_seen_at: nowMs,
+      failures: 0,
+      failure_reason: null,
+      ...(facts.instanceId === undefined ? {} : { instance_id: facts.instanceId }),
+      ...(facts.arch === undefined ? {} : { arch: facts.arch }),
+      ...(facts.os === undefined ? {} : { os: facts.os }),
+      ...(facts.latencyMs === undefined ? {} : { latency_ms: facts.latencyMs }),
+    })
+    .where('name', '=', name)
+    .execute();
+}
+
+/** `init` left the host ready, running `release`. */
+export async function recordBootstrapped(db: LedgerDb, name: string, nowMs: number, facts: HostFacts): Promise<void> {
+  await recordSeen(db, name, nowMs, facts);
+  await db
+    .updateTable('hosts')
+    .set({ bootstrapped_at: nowMs, release: facts.release ?? null })
+    .where('name', '=', name)
+    .execute();
+}
+
+/** The host did not answer, or answered wrongly. `reason` is one line without secrets. */
+export async function recordFailure(db: LedgerDb, name: string, reason: string): Promise<void> {
+  await db
+    .updateTable('hosts')
+    .set((e) => ({ failures: e('failures', '+', 1), failure_reason: reason }))
+    .where('name', '=', name)
+    .execute();
+}
+
+export async function setCordon(db: LedgerDb, name: string, reason: string | null): Promise<void> {
+  await db
+    .updateTable('hosts')
+    .set({ cordoned: reason === null ? 0 : 1, cordon_reason: reason })
+    .where('name', '=', name)
+    .execute();
+}
+
+/** The operator states that this machine will never boot again: it no longer counts as a possible owner. */
+export async function recordDestroyed(db: LedgerDb, name: string, nowMs: number): Promise<void> {
+  await db.updateTable('hosts').set({ destroyed_at: nowMs }).where('name', '=', name).execute();
+}

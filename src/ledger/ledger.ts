@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { Kysely, SqliteDialect, sql, type Transaction } from 'kysely';
+import { FleetError } from '../model/errors.ts';
+import { migrations } from './migrations/all.ts';
+import type { LedgerSchema } from './schema.ts';
+
+/** An open ledger, or a transaction on it: every query function takes one. */
+export type LedgerDb = Kysely<LedgerSchema> | Transaction<LedgerSchema>;
+
+export interface Ledger {
+  readonly db: Kysely<LedgerSchema>;
+  readonly path: string;
+  /** Names this ledger to hosts: a host obeys one authority (DESIGN section 3). */
+  readonly authorityId: string;
+  close(): Promise<void>;
+}
+
+/** The error codes of SQLite and of the file system, as what the operator can do about them. */
+export function ledgerError(path: string, cause: unknown): unknown {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const fail = (kind: ConstructorParameters<typeof FleetError>[0], what: string, hint: string) =>
+    new FleetError(kind, `ledger ${path}: ${what}`, { hint, cause });
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'))
+    return fail('ledger-locked', 'another process is writing to it', 'wait for the other fleet command to end, then run this again');
+  if (/^(SQLITE_(READONLY|CANTOPEN|PERM)|EACCES|EROFS|ENOTDIR|EISDIR|EPERM)/.test(code))
+    return fail('ledger-readonly', 'cannot be opened for writing', 'check owner, mode and free space of the file and of its folder');
+  if (/^(SQLITE_FULL|ENOSPC)/.test(code)) return fail('ledger-readonly', 'the disk is full', 'free some space, then run this again');
+  if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_NOTADB'))
+    return fail('ledger-corrupt', 'is damaged or not a ledger', 'keep the file, put a copy from a backup in its place, and run this again');
+  return cause;
+}
+
+/**
+ * Opens the ledger at `path`, creating it (mode 0600) and its folder when absent, and brings it to the newest version; before that a copy
+ * `PATH.before-vN` is kept. Every commit is on disk when it returns: WAL with `synchronous=FULL`.
+ * Errors: `ledger-locked`, `ledger-readonly`, `ledger-corrupt`, `ledger-newer`.
+ */
+export async function openLedger(path: string, steps: typeof migrations = migrations): Promise<Ledger> {
+  try {
+    const isNew = !existsSync(path);
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const database = new Database(path, { timeout: 5000 });
+    if (isNew) chmodSync(path, 0o600);
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+    database.pragma('foreign_keys = ON');
+    const db = new Kysely<LedgerSchema>({ dialect: new SqliteDialect({ database }) });
+    try {
+      await migrate(database, db, path, steps);
+      return { db, path, authorityId: await readAuthorityId(db), close: () => db.destroy() };
+    } catch (error) {
+      await db.destroy();
+      throw error;
+    }
+  } catch (error) {
+    throw ledgerError(path, error);
+  }
+}
+
+async function migrate(database: Database.Database, db: Kysely<LedgerSchema>, path: string, steps: typeof migrations): Promise<void> {
+  const version = database.pragma('user_version', { simple: true }) as number;
+  if (version === steps.length) return;
+  if (version > steps.length) {
+    throw new FleetError('ledger-newer', `ledger ${path}: version ${version} is newer than this fleet understands (${steps.length})`, {
+      hint: 'update fleet on this machine, or use the machine that wrote the ledger last',
+    });
+  }
+  if (version > 0 && !existsSync(`${path}.before-v${steps.length}`)) {
+    await sql`VACUUM INTO ${`${path}.before-v${steps.length}`}`.execute(db);
+    chmodSync(`${path}.before-v${steps.length}`, 0o600);
+  }
+  await db.transaction().execute(async (transaction) => {
+    const current = database.pragma('user_version', { simple: true }) as number;
+    for (const step of steps.slice(current)) await step(transaction as unknown as Kysely<unknown>);
+    database.pragma(`user_version = ${steps.length}`);
+  });
+}
+
+async function readAuthorityId(db: Kysely<LedgerSchema>): Promise<string> {
+  await db
+    .insertInto('meta')
+    .values({ key: 'authority-id', value: randomUUID() })
+    .onConflict((c) => c.doNothing())
+    .execute();
+  const row = await db.selectFrom('meta').select('value').where('key', '=', 'authority-id').executeTakeFirstOrThrow();
+  return row.value;
+}

@@ -1,0 +1,51 @@
+import { FleetError } from '../model/errors.ts';
+import { isOpen, type MovePhase, mayFollow } from '../moves/phases.ts';
+import type { LedgerDb } from './ledger.ts';
+import type { MoveRow } from './schema.ts';
+
+const openPhases: MovePhase[] = (['planned', 'staged', 'released', 'granted', 'done', 'aborted'] as const).filter(isOpen);
+
+export async function insertMove(db: LedgerDb, move: Omit<MoveRow, 'phase' | 'problem' | 'updated_at'>): Promise<void> {
+  await db
+    .insertInto('moves')
+    .values({ ...move, phase: 'planned', problem: null, updated_at: move.created_at })
+    .execute();
+}
+
+/** Oldest first. */
+export const listOpenMoves = (db: LedgerDb): Promise<MoveRow[]> =>
+  db.selectFrom('moves').selectAll().where('phase', 'in', openPhases).orderBy('created_at').orderBy('id').execute();
+
+export const findMove = (db: LedgerDb, id: string): Promise<MoveRow | undefined> =>
+  db.selectFrom('moves').selectAll().where('id', '=', id).executeTakeFirst();
+
+/**
+ * Journals the next phase; on disk when it returns. Repeating the phase that is already recorded is no act.
+ * Throws `bug` when the phase may not follow.
+ */
+export async function advanceMove(
+  db: LedgerDb,
+  move: MoveRow,
+  phase: MovePhase,
+  nowMs: number,
+  problem: string | null = null,
+): Promise<MoveRow> {
+  if (move.phase !== phase && !mayFollow(move.phase, phase, move.from_host !== null)) {
+    throw new FleetError('bug', `move ${move.id} of ${move.account}: ${phase} cannot follow ${move.phase}`, {
+      hint: 'please report this with the output of `fleet moves`',
+      account: move.account,
+    });
+  }
+  await db.updateTable('moves').set({ phase, problem, updated_at: nowMs }).where('id', '=', move.id).execute();
+  return { ...move, phase, problem, updated_at: nowMs };
+}
+
+/** Another epoch for a move that has not been granted yet (the survey saw a higher one). */
+export async function setMoveEpoch(db: LedgerDb, id: string, epoch: number, nowMs: number): Promise<void> {
+  await db.updateTable('moves').set({ epoch, updated_at: nowMs }).where('id', '=', id).execute();
+}
+
+/** Why the move stands where it stands. */
+export async function setMoveProblem(db: LedgerDb, id: string, problem: string | null, nowMs: number): Promise<void> {
+  await db.updateTable('moves').set({ problem, updated_at: nowMs }).where('id', '=', id).execute();
+}

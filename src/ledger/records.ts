@@ -1,0 +1,67 @@
+import type { LedgerDb } from './ledger.ts';
+import type { EventRow, HistoryRow, NewHistory } from './schema.ts';
+
+/** One decision, for ever. A second record of the same move is no act. */
+export async function recordHistory(db: LedgerDb, entry: NewHistory): Promise<void> {
+  await db
+    .insertInto('history')
+    .values(entry)
+    .onConflict((c) => c.column('move_id').doNothing())
+    .execute();
+}
+
+export interface HistoryFilter {
+  readonly account?: string;
+  readonly host?: string;
+  readonly sinceMs?: number;
+  readonly limit: number;
+}
+
+/** Newest first, at most `limit`. */
+export async function readHistory(db: LedgerDb, filter: HistoryFilter): Promise<HistoryRow[]> {
+  let query = db.selectFrom('history').selectAll().orderBy('at', 'desc').orderBy('id', 'desc').limit(filter.limit);
+  if (filter.account !== undefined) query = query.where('account', '=', filter.account);
+  if (filter.host !== undefined) query = query.where('host', '=', filter.host);
+  if (filter.sinceMs !== undefined) query = query.where('at', '>=', filter.sinceMs);
+  return query.execute();
+}
+
+export async function recordEvent(db: LedgerDb, event: Omit<EventRow, 'id'>): Promise<void> {
+  await db.insertInto('events').values(event).execute();
+}
+
+/** Newest first. */
+export const readEvents = (db: LedgerDb, limit: number): Promise<EventRow[]> =>
+  db.selectFrom('events').selectAll().orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).execute();
+
+/** Keeps one sample of a host as the agent sent it (already validated). */
+export async function recordSample(db: LedgerDb, host: string, takenAtMs: number, sampleJson: string): Promise<void> {
+  await db
+    .insertInto('samples')
+    .values({ host, taken_at: takenAtMs, sample_json: sampleJson })
+    .onConflict((c) => c.columns(['host', 'taken_at']).doUpdateSet({ sample_json: sampleJson }))
+    .execute();
+}
+
+/** The newest sample of each host that has one. */
+export async function latestSamples(db: LedgerDb): Promise<{ host: string; taken_at: number; sample_json: string }[]> {
+  return db
+    .selectFrom('samples')
+    .innerJoin(
+      (q) =>
+        q
+          .selectFrom('samples')
+          .select((e) => ['host as newest_host', e.fn.max('taken_at').as('newest_at')])
+          .groupBy('host')
+          .as('newest'),
+      (join) => join.onRef('newest.newest_host', '=', 'samples.host').onRef('newest.newest_at', '=', 'samples.taken_at'),
+    )
+    .select(['samples.host', 'samples.taken_at', 'samples.sample_json'])
+    .execute();
+}
+
+/** Removes samples taken before `beforeMs`. Returns how many. */
+export async function pruneSamples(db: LedgerDb, beforeMs: number): Promise<number> {
+  const result = await db.deleteFrom('samples').where('taken_at', '<', beforeMs).executeTakeFirst();
+  return Number(result.numDeletedRows);
+}

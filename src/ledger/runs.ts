@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { FleetError } from '../model/errors.ts';
+import type { Ledger, LedgerDb } from './ledger.ts';
+
+/** One mutating run of the CLI as hosts see it: who speaks (`authorityId`), how late (`serial`), which of several (`nonce`). */
+export interface Run {
+  readonly authorityId: string;
+  readonly serial: number;
+  readonly nonce: string;
+}
+
+/** Takes the next serial; on disk when it returns, so that no later run can ever speak with the same one (EXCLUSIVITY F3). */
+export async function beginRun(ledger: Ledger, command: string, nowMs: number): Promise<Run> {
+  const nonce = randomUUID();
+  const serial = await ledger.db.transaction().execute(async (transaction) => {
+    const last = await transaction
+      .selectFrom('runs')
+      .select((e) => e.fn.max('serial').as('serial'))
+      .executeTakeFirst();
+    const next = Number(last?.serial ?? 0) + 1;
+    await transaction.insertInto('runs').values({ serial: next, nonce, command, started_at: nowMs }).execute();
+    return next;
+  });
+  return { authorityId: ledger.authorityId, serial, nonce };
+}
+
+export const lockTtlMs = 60_000;
+
+interface LockOwner {
+  readonly host: string;
+  readonly pid: number;
+}
+
+const describeOwner = ({ host, pid }: LockOwner): string => `process ${pid} on ${host}`;
+
+/** A process of this machine that is gone cannot release its lock: there is no need to wait for its expiry. */
+function isGone(owner: LockOwner): boolean {
+  if (owner.host !== hostname()) return false;
+  try {
+    process.kill(owner.pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
+/** Held for the length of a mutating command; a comfort for people, the serial is what protects (DESIGN section 5). */
+export interface RunLock {
+  release(): Promise<void>;
+}
+
+/** Returns null when the lock is ours, otherwise who holds it. */
+async function tryLock(db: LedgerDb, token: string, nowMs: number): Promise<LockOwner | null> {
+  const mine = { owner_host: hostname(), owner_pid: process.pid, token, expires_at: nowMs + lockTtlMs };
+  await db
+    .insertInto('lock')
+    .values({ name: 'fleet', ...mine })
+    .onConflict((c) => c.column('name').doUpdateSet(mine).where('lock.expires_at', '<=', nowMs))
+    .execute();
+  const row = await db.selectFrom('lock').selectAll().where('name', '=', 'fleet').executeTakeFirst();
+  if (row === undefined) return tryLock(db, token, nowMs);
+  if (row.token === token) return null;
+  const owner = { host: row.owner_host, pid: row.owner_pid };
+  if (!isGone(owner)) return owner;
+  const taken = await db.updateTable('lock').set(mine).where('token', '=', row.token).executeTakeFirst();
+  return taken.numUpdatedRows > 0n ? null : owner;
+}
+
+/**
+ * Takes the ledger's lock, waiting up to `waitMs` for another command to end; a lock whose owner died expires after {@link lockTtlMs}.
+ * Throws `lock-held` with its owner.
+ */
+export async function takeLock(ledger: Ledger, waitMs: number): Promise<RunLock> {
+  const token = randomUUID();
+  const deadline = Date.now() + waitMs;
+  for (;;) {
+    const holder = await tryLock(ledger.db, token, Date.now());
+    if (holder === null) break;
+    if (Date.now() >= deadline) {
+      throw new FleetError('lock-held', `another fleet command is at work: ${describeOwner(holder)}`, {
+        hint: `wait for it, or use --wait; after a crash the lock expires by itself within ${lockTtlMs / 1000} s`,
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, Math.min(500, Math.max(10, deadline - Date.now()))));
+  }
+  const heartbeat = setInterval(() => {
+    // A missed beat is not fatal: the serial fences a run whose lock was taken over.
+    ledger.db
+      .updateTable('lock')
+      .set({ expires_at: Date.now() + lockTtlMs })
+      .where('token', '=', token)
+      .execute()
+      .catch(() => undefined);
+  }, lockTtlMs / 4);
+  heartbeat.unref();
+  return {
+    release: async () => {
+      clearInterval(heartbeat);
+      await ledger.db.deleteFrom('lock').where('token', '=', token).execute();
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import type { Generated, Insertable, Selectable } from 'kysely';
+import type { MoveKind, MovePhase } from '../moves/phases.ts';
+
+/** All times are milliseconds since the epoch; all `*_json` columns hold JSON text. No column ever holds a secret. */
+export interface LedgerSchema {
+  meta: { key: string; value: string };
+  hosts: HostsTable;
+  accounts: AccountsTable;
+  epochs: { key_id: string; epoch: number };
+  placements: PlacementsTable;
+  moves: MovesTable;
+  history: HistoryTable;
+  samples: SamplesTable;
+  events: EventsTable;
+  runs: RunsTable;
+  lock: LockTable;
+}
+
+interface HostsTable {
+  name: string;
+  /** Machine that the ledger knows under this name; another instance must be surveyed before it is trusted. */
+  instance_id: string | null;
+  arch: string | null;
+  os: string | null;
+  /** Release of the agent that `init` left behind; null: never bootstrapped. */
+  release: string | null;
+  bootstrapped_at: number | null;
+  cordoned: number;
+  cordon_reason: string | null;
+  /** Written before connecting with authority: the earliest safe moment of a failover counts from here. */
+  contact_intent_at: number | null;
+  last_seen_at: number | null;
+  /** Consecutive runs in which it did not answer. */
+  failures: number;
+  failure_reason: string | null;
+  latency_ms: number | null;
+  destroyed_at: number | null;
+}
+
+interface AccountsTable {
+  name: string;
+  key_id: string;
+  user_id: string | null;
+  data_centre: number;
+  is_bot: number;
+  source_format: string;
+  vault_hash: string;
+  imported_at: number;
+  state: AccountState;
+  state_reason: string;
+  state_since: number;
+  /** Operator's wish: 1 run, 0 stopped. */
+  wanted: number;
+}
+
+/**
+ * `stored`: in the vault, no owner. `placed`: owned, not yet seen online. `removing`, `detached`: see `accounts remove|export`.
+ * The others are the worker's own report (agent/protocol/worker.ts).
+ */
+export type AccountState =
+  | 'stored'
+  | 'placed'
+  | 'online'
+  | 'reconnecting'
+  | 'flood-wait'
+  | 'offline'
+  | 'needs-login'
+  | 'duplicated'
+  | 'banned'
+  | 'misconfigured'
+  | 'stopped'
+  | 'held'
+  | 'removing'
+  | 'detached';
+
+interface PlacementsTable {
+  account: string;
+  host: string;
+  epoch: number;
+  move_id: string;
+  since: number;
+}
+
+interface MovesTable {
+  id: string;
+  account: string;
+  key_id: string;
+  kind: MoveKind;
+  from_host: string | null;
+  to_host: string;
+  epoch: number;
+  phase: MovePhase;
+  /** The decision as data: what `fleet why` shows. */
+  decision_json: string;
+  /** Last failure; null while all went well. */
+  problem: string | null;
+  created_at: number;
+  updated_at: number;
+}
+
+interface HistoryTable {
+  id: Generated<number>;
+  at: number;
+  account: string;
+  host: string;
+  from_host: string | null;
+  type: MoveKind;
+  /** Load score of the host at the decision, before the account was added. */
+  score: number | null;
+  strategy: string | null;
+  reason: string;
+  move_id: string;
+  decision_json: string;
+}
+
+interface SamplesTable {
+  host: string;
+  taken_at: number;
+  sample_json: string;
+}
+
+interface EventsTable {
+  id: Generated<number>;
+  at: number;
+  kind: string;
+  host: string | null;
+  account: string | null;
+  text: string;
+}
+
+interface RunsTable {
+  serial: number;
+  nonce: string;
+  command: string;
+  started_at: number;
+}
+
+interface LockTable {
+  name: string;
+  owner_host: string;
+  owner_pid: number;
+  token: string;
+  expires_at: number;
+}
+
+export type HostRow = Selectable<HostsTable>;
+export type AccountRow = Selectable<AccountsTable>;
+export type PlacementRow = Selectable<PlacementsTable>;
+export type MoveRow = Selectable<MovesTable>;
+export type HistoryRow = Selectable<HistoryTable>;
+export type NewHistory = Insertable<HistoryTable>;
+export type EventRow = Selectable<EventsTable>;

@@ -1,0 +1,259 @@
+import { mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { sql } from 'kysely';
+import { describe, expect, it } from 'vitest';
+import {
+  deleteAccount,
+  findAccount,
+  highestEpoch,
+  insertAccount,
+  listAccounts,
+  raiseEpoch,
+  setAccountState,
+  setPlacement,
+} from '../../src/ledger/accounts.ts';
+import { ensureHosts, listHosts, recordFailure, recordSeen, setCordon } from '../../src/ledger/hosts.ts';
+import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
+import { migrations } from '../../src/ledger/migrations/all.ts';
+import { advanceMove, findMove, insertMove, listOpenMoves } from '../../src/ledger/moves.ts';
+import { latestSamples, pruneSamples, readHistory, recordHistory, recordSample } from '../../src/ledger/records.ts';
+import { FleetError } from '../../src/model/errors.ts';
+
+const scratch = () => join(mkdtempSync(join(tmpdir(), 'fleet-ledger-')), 'fleet.db');
+
+const account = (name: string, key = name) => ({
+  name,
+  key_id: key.padEnd(32, '0'),
+  user_id: null,
+  data_centre: 2,
+  is_bot: 0,
+  source_format: 'pyrogram',
+  vault_hash: 'h',
+  imported_at: 1000,
+});
+
+const move = (id: string, name: string) => ({
+  id,
+  account: name,
+  key_id: name.padEnd(32, '0'),
+  kind: 'initial' as const,
+  from_host: null,
+  to_host: 'h1',
+  epoch: 1,
+  decision_json: '{}',
+  created_at: 5,
+});
+
+async function withLedger(act: (ledger: Ledger) => Promise<void>): Promise<void> {
+  const ledger = await openLedger(scratch());
+  try {
+    await act(ledger);
+  } finally {
+    await ledger.close();
+  }
+}
+
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'opened',
+    (error: unknown) => (error instanceof FleetError ? error.code : String(error)),
+  );
+
+describe('the file', () => {
+  it('is created private, keeps its authority, and makes every commit durable', async () => {
+    const path = scratch();
+    const first = await openLedger(path);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const synchronous = await sql<{ synchronous: number }>`PRAGMA synchronous`.execute(first.db);
+    expect(synchronous.rows[0]?.synchronous).toBe(2);
+    await first.close();
+    const second = await openLedger(path);
+    expect(second.authorityId).toBe(first.authorityId);
+    await second.close();
+  });
+
+  it('upgrades a populated old file and keeps a copy from before', async () => {
+    const path = scratch();
+    const old = await openLedger(path, migrations.slice(0, 1));
+    await ensureHosts(old.db, ['h1']);
+    await insertAccount(old.db, account('alice'));
+    await setPlacement(old.db, { account: 'alice', host: 'h1', epoch: 3, move_id: 'm', since: 7 });
+    await old.close();
+    const now = await openLedger(path);
+    expect(await findAccount(now.db, 'alice')).toMatchObject({ host: 'h1', epoch: 3, state: 'stored' });
+    await recordSeen(now.db, 'h1', 9, { latencyMs: 12.5 });
+    expect((await listHosts(now.db))[0]).toMatchObject({ latency_ms: 12.5, last_seen_at: 9 });
+    await now.close();
+    const copy = `${path}.before-v${migrations.length}`;
+    expect(statSync(copy).mode & 0o777).toBe(0o600);
+    const kept = new Database(copy, { readonly: true });
+    expect(kept.pragma('user_version', { simple: true })).toBe(1);
+    expect(kept.prepare('select count(*) as n from placements').get()).toEqual({ n: 1 });
+    kept.close();
+  });
+
+  it('leaves the old file as it was when an upgrade fails half way', async () => {
+    const path = scratch();
+    const old = await openLedger(path, migrations.slice(0, 1));
+    await old.close();
+    const broken = [
+      ...migrations.slice(0, 1),
+      async (db: Parameters<(typeof migrations)[0]>[0]) => {
+        await db.schema.createTable('half').addColumn('x', 'text').execute();
+        throw new Error('power loss');
+      },
+    ];
+    expect(await codeOf(openLedger(path, broken))).toBe('Error: power loss');
+    const file = new Database(path, { readonly: true });
+    expect(file.pragma('user_version', { simple: true })).toBe(1);
+    expect(file.prepare("select count(*) as n from sqlite_master where name = 'half'").get()).toEqual({ n: 0 });
+    file.close();
+  });
+
+  it('says what is wrong with a file that it cannot use', async () => {
+    const garbage = scratch();
+    writeFileSync(garbage, 'this is not a database, it only looks like a file that has some length'.repeat(30));
+    expect(await codeOf(openLedger(garbage))).toBe('ledger-corrupt');
+
+    const newer = scratch();
+    await (await openLedger(newer, [...migrations, async () => undefined])).close();
+    expect(await codeOf(openLedger(newer))).toBe('ledger-newer');
+    expect(readdirSync(join(newer, '..')).filter((name) => name.includes('before'))).toEqual([]);
+
+    const locked = scratch();
+    await (await openLedger(locked, migrations.slice(0, 1))).close();
+    const other = new Database(locked);
+    other.exec('BEGIN EXCLUSIVE');
+    expect(await codeOf(openLedger(locked))).toBe('ledger-locked');
+    other.close();
+  }, 20_000);
+
+  it('names a place where no file can be', async () => {
+    const path = scratch();
+    writeFileSync(path, '');
+    expect(await codeOf(openLedger(join(path, 'below-a-file', 'fleet.db')))).toBe('ledger-readonly');
+  });
+});
+
+describe('accounts and epochs', () => {
+  it('refuses the same key under another name, and a removal while somebody owns the account', () =>
+    withLedger(async ({ db }) => {
+      await ensureHosts(db, ['h1']);
+      await insertAccount(db, account('alice', 'k'));
+      await expect(insertAccount(db, account('bob', 'k'))).rejects.toThrow(/UNIQUE/);
+      await setPlacement(db, { account: 'alice', host: 'h1', epoch: 1, move_id: 'm', since: 1 });
+      await expect(deleteAccount(db, 'alice')).rejects.toThrow(/FOREIGN KEY/);
+    }));
+
+  it('never lowers an epoch and never forgets one', () =>
+    withLedger(async ({ db }) => {
+      await insertAccount(db, account('alice', 'k'));
+      for (const [raise, expected] of [
+        [3, 3],
+        [2, 3],
+        [7, 7],
+        [7, 7],
+      ] as const) {
+        await raiseEpoch(db, 'k', raise);
+        expect(await highestEpoch(db, 'k')).toBe(expected);
+      }
+      await deleteAccount(db, 'alice');
+      expect(await highestEpoch(db, 'k')).toBe(7);
+    }));
+
+  it('moves state_since only when the state changes', () =>
+    withLedger(async ({ db }) => {
+      await insertAccount(db, account('alice'));
+      expect(await setAccountState(db, 'alice', 'online', '', 2000)).toBe(true);
+      expect(await setAccountState(db, 'alice', 'online', 'still', 3000)).toBe(false);
+      expect(await listAccounts(db)).toMatchObject([{ state: 'online', state_reason: 'still', state_since: 2000 }]);
+    }));
+});
+
+describe('moves', () => {
+  it('are journaled in order and never backwards', () =>
+    withLedger(async ({ db }) => {
+      await insertMove(db, move('m1', 'alice'));
+      let row = await findMove(db, 'm1');
+      if (row === undefined) throw new Error('no row');
+      await expect(advanceMove(db, row, 'granted', 6)).rejects.toMatchObject({ code: 'bug' });
+      for (const phase of ['staged', 'staged', 'granted', 'done'] as const) row = await advanceMove(db, row, phase, 7);
+      await expect(advanceMove(db, row, 'aborted', 8)).rejects.toMatchObject({ code: 'bug' });
+      expect(await listOpenMoves(db)).toEqual([]);
+    }));
+
+  it('lists the open ones, oldest first', () =>
+    withLedger(async ({ db }) => {
+      await insertMove(db, { ...move('m2', 'bob'), created_at: 9 });
+      await insertMove(db, move('m1', 'alice'));
+      expect((await listOpenMoves(db)).map((row) => row.id)).toEqual(['m1', 'm2']);
+    }));
+});
+
+describe('records', () => {
+  it('keeps one history entry per move, newest first', () =>
+    withLedger(async ({ db }) => {
+      const entry = (at: number, move_id: string) => ({
+        at,
+        account: 'alice',
+        host: 'h1',
+        from_host: null,
+        type: 'initial' as const,
+        score: 12.5,
+        strategy: 'load',
+        reason: 'lowest',
+        move_id,
+        decision_json: '{}',
+      });
+      for (const e of [entry(1, 'a'), entry(2, 'b'), entry(3, 'b')]) await recordHistory(db, e);
+      expect((await readHistory(db, { account: 'alice', limit: 10 })).map((row) => row.at)).toEqual([2, 1]);
+      expect(await readHistory(db, { host: 'h2', limit: 10 })).toEqual([]);
+    }));
+
+  it('gives the newest sample of each host and prunes old ones', () =>
+    withLedger(async ({ db }) => {
+      for (const [host, at] of [
+        ['h1', 1],
+        ['h1', 5],
+        ['h2', 3],
+      ] as const)
+        await recordSample(db, host, at, `{"at":${at}}`);
+      expect((await latestSamples(db)).map((row) => [row.host, row.taken_at]).sort()).toEqual([
+        ['h1', 5],
+        ['h2', 3],
+      ]);
+      expect(await pruneSamples(db, 4)).toBe(2);
+    }));
+
+  it('counts failures until the host is seen again; a cordon has its reason', () =>
+    withLedger(async ({ db }) => {
+      await ensureHosts(db, ['h1', 'h1']);
+      await recordFailure(db, 'h1', 'no answer');
+      await recordFailure(db, 'h1', 'no answer');
+      await setCordon(db, 'h1', 'maintenance');
+      expect((await listHosts(db))[0]).toMatchObject({ failures: 2, cordoned: 1, cordon_reason: 'maintenance' });
+      await recordSeen(db, 'h1', 4);
+      expect((await listHosts(db))[0]).toMatchObject({ failures: 0, failure_reason: null });
+    }));
+
+  it('has an index for every query that filters or sorts', () =>
+    withLedger(async ({ db }) => {
+      const plans = [
+        "select * from accounts where key_id = 'k'",
+        "select * from accounts where user_id = 'u'",
+        "select * from placements where host = 'h'",
+        "select * from moves where phase in ('planned','staged')",
+        "select * from history where account = 'a' order by at desc",
+        "select * from history where host = 'h' order by at desc",
+        'select * from history where at >= 5 order by at desc',
+        "select max(taken_at) from samples where host = 'h'",
+        'select * from events order by at desc limit 5',
+      ];
+      for (const query of plans) {
+        const plan = await sql<{ detail: string }>`${sql.raw(`explain query plan ${query}`)}`.execute(db);
+        expect(plan.rows.map((row) => row.detail).join('; '), query).toMatch(/USING (COVERING )?INDEX|USING INTEGER PRIMARY KEY/);
+      }
+    }));
+});

@@ -1,0 +1,68 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
+import { beginRun, takeLock } from '../../src/ledger/runs.ts';
+
+const open = () => openLedger(join(mkdtempSync(join(tmpdir(), 'fleet-runs-')), 'fleet.db'));
+
+const holdLock = (ledger: Ledger, host: string, pid: number, expiresAt: number) =>
+  ledger.db
+    .insertInto('lock')
+    .values({ name: 'fleet', owner_host: host, owner_pid: pid, token: 'theirs', expires_at: expiresAt })
+    .execute();
+
+/** A process id that was just in use and is gone. */
+const deadPid = (): number => spawnSync('true').pid;
+
+describe('runs', () => {
+  it('take strictly rising serials with nonces of their own, also over two openings of one file', async () => {
+    const first = await open();
+    const second = await openLedger(first.path);
+    const runs = [await beginRun(first, 'a', 1), await beginRun(second, 'b', 2), await beginRun(first, 'c', 3)];
+    expect(runs.map((run) => run.serial)).toEqual([1, 2, 3]);
+    expect(new Set(runs.map((run) => run.nonce)).size).toBe(3);
+    await first.close();
+    await second.close();
+  });
+});
+
+describe('the lock', () => {
+  it('excludes a second command and is free again afterwards', async () => {
+    const ledger = await open();
+    const lock = await takeLock(ledger, 0);
+    await expect(takeLock(ledger, 0)).rejects.toMatchObject({
+      code: 'lock-held',
+      message: expect.stringContaining(`process ${process.pid}`),
+    });
+    await lock.release();
+    await (await takeLock(ledger, 0)).release();
+    await ledger.close();
+  });
+
+  it('waits for the other to end when told to', async () => {
+    const ledger = await open();
+    const lock = await takeLock(ledger, 0);
+    setTimeout(() => void lock.release(), 100);
+    await (await takeLock(ledger, 5000)).release();
+    await ledger.close();
+  });
+
+  it.each([
+    ['expired', 'elsewhere', 1, -1, true],
+    ['alive on another machine', 'elsewhere', 1, 50_000, false],
+    ['its process here is gone', hostname(), deadPid(), 50_000, true],
+    ['its process here lives', hostname(), process.ppid, 50_000, false],
+  ])('of another owner, %s', async (_, host, pid, ttl, free) => {
+    const ledger = await open();
+    await holdLock(ledger, host, pid, Date.now() + ttl);
+    const attempt = await takeLock(ledger, 0).then(
+      () => true,
+      () => false,
+    );
+    expect(attempt).toBe(free);
+    await ledger.close();
+  });
+});
