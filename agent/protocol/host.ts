@@ -25,6 +25,8 @@ export interface AuthorityRecord {
   readonly id: string;
   readonly serial: number;
   readonly nonce: string;
+  /** Last serial of each authority that was taken over, so that a late take-over by one of them is refused. */
+  readonly former?: Readonly<Record<string, number>>;
 }
 
 /** `/var/lib/fleet/contact.json`: written by the helper for every act of the authority. */

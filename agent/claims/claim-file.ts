@@ -1,0 +1,69 @@
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readdirSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
+import { errorCode, writeDurably, writeFully } from '../machine/durable-file.ts';
+import { claimPath, type Places } from '../machine/places.ts';
+import type { Claim } from '../protocol/claim.ts';
+import { type ClaimReading, claimFileBytes, decodeClaimFile, encodeSlot, slotBytes } from './claim-slots.ts';
+
+const noClaim: ClaimReading = { claim: null, fault: null, sequence: 0, nextSlot: 0 };
+const unreadable: ClaimReading = { ...noClaim, fault: 'unreadable' };
+
+/** Reads the claim of a key; never throws. A claim of another key in the file (copied by hand) is `torn`: claims are filed by key. */
+export const readClaim = (places: Places, keyId: string): ClaimReading => {
+  let descriptor: number;
+  try {
+    descriptor = openSync(claimPath(places, keyId), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    return errorCode(error) === 'ENOENT' ? noClaim : unreadable;
+  }
+  try {
+    if (!fstatSync(descriptor).isFile()) return unreadable;
+    const bytes = Buffer.alloc(claimFileBytes + 1);
+    const length = readSync(descriptor, bytes, 0, bytes.length, 0);
+    const reading = decodeClaimFile(bytes.subarray(0, length));
+    return reading.claim === null || reading.claim.keyId === keyId ? reading : { ...reading, fault: 'torn' };
+  } catch {
+    return unreadable;
+  } finally {
+    closeSync(descriptor);
+  }
+};
+
+/**
+ * Makes `claim` the newest, durable when this returns: in place into the older slot (no new disk blocks), or as a new file when
+ * there is none or neither slot is sound. Only the holder of the account's act lock may call it. Throws what the file system throws.
+ */
+export const writeClaim = (places: Places, reading: ClaimReading, claim: Claim): void => {
+  const path = claimPath(places, claim.keyId);
+  const slot = encodeSlot(claim, reading.sequence + 1);
+  if (reading.claim === null) {
+    writeDurably(path, Buffer.concat([slot, Buffer.alloc(slotBytes)]), 0o644);
+    return;
+  }
+  const descriptor = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
+  try {
+    writeFully(descriptor, slot, reading.nextSlot * slotBytes);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+};
+
+/** Keys that have a claim file, sorted. */
+export const claimedKeyIds = (places: Places): readonly string[] => {
+  const suffix = '.claim';
+  return namesIn(places.claims)
+    .filter((name) => /^[0-9a-f]{32}\.claim$/.test(name))
+    .map((name) => basename(name, suffix))
+    .sort();
+};
+
+/** Names in a directory; none when it is not there. */
+export const namesIn = (directory: string): readonly string[] => {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+};

@@ -1,0 +1,29 @@
+import { accountPattern, keyIdPattern, Shape, sha256Pattern, wordPattern } from '../machine/json-shape.ts';
+import type { Claim } from '../protocol/claim.ts';
+
+/** Largest epoch that a host accepts at all; leaves a poisoned counter far away from the end of safe integers. */
+export const epochLimit = 1_000_000_000;
+/** Host names of the inventory, and `detached`. */
+export const successorPattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
+
+/** A claim of format 1 from parsed JSON; null when it is anything else. Unknown extra fields are dropped. */
+export const parseClaim = (value: unknown): Claim | null => {
+  const shape = new Shape(value);
+  const claim: Claim = {
+    format: 1,
+    keyId: shape.text('keyId', 32, keyIdPattern),
+    account: shape.text('account', 63, accountPattern),
+    epoch: shape.integer('epoch', 1, epochLimit),
+    state: shape.oneOf('state', ['active', 'releasing', 'released', 'revoked']),
+    moveId: shape.text('moveId', 128, wordPattern),
+    successor: shape.textOrNull('successor', 63, successorPattern),
+    stateHash: shape.textOrNull('stateHash', 64, sha256Pattern),
+    instanceId: shape.text('instanceId', 128, wordPattern),
+    bootId: shape.text('bootId', 128, wordPattern),
+    authorityId: shape.text('authorityId', 128, wordPattern),
+    serial: shape.integer('serial', 1, Number.MAX_SAFE_INTEGER),
+    vaultHash: shape.text('vaultHash', 64, /^(?:[0-9a-f]{64})?$/),
+    writtenAt: shape.text('writtenAt', 40),
+  };
+  return shape.value('format') === 1 && shape.fault === null ? claim : null;
+};

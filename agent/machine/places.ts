@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import { hostPaths } from '../protocol/paths.ts';
+
+/** {@link hostPaths} and what only the host's side needs, all below a root directory (`/` on a host, a scratch directory in tests). */
+export interface Places {
+  readonly root: string;
+  readonly current: string;
+  readonly hostConfig: string;
+  readonly claims: string;
+  readonly locks: string;
+  readonly accounts: string;
+  readonly authority: string;
+  readonly contact: string;
+  readonly bootVerdict: string;
+  /** Written at boot by the hold oneshot, which may read what the gate may not (DMI). */
+  readonly bootInstanceId: string;
+  readonly agentSocket: string;
+  readonly accountRuntime: string;
+  readonly accountState: string;
+  /** Units and their drop-ins. */
+  readonly units: string;
+  /** Exists while a drop-in was changed and systemd has not been told. */
+  readonly reloadNeeded: string;
+}
+
+export const placesBelow = (root: string): Places => {
+  const at = (path: string): string => join(root, path);
+  return {
+    root,
+    current: at(hostPaths.current),
+    hostConfig: at(hostPaths.hostConfig),
+    claims: at(hostPaths.claims),
+    locks: at(hostPaths.locks),
+    accounts: at(hostPaths.accounts),
+    authority: at(hostPaths.authority),
+    contact: at(hostPaths.contact),
+    bootVerdict: at(hostPaths.bootVerdict),
+    bootInstanceId: at('/run/fleet-boot/instance-id'),
+    agentSocket: at(hostPaths.agentSocket),
+    accountRuntime: at(hostPaths.accountRuntime),
+    accountState: at(hostPaths.accountState),
+    units: at('/etc/systemd/system'),
+    reloadNeeded: at('/run/fleet-boot/reload-needed'),
+  };
+};
+
+export const claimPath = (places: Places, keyId: string): string => join(places.claims, `${keyId}.claim`);
+/** Held by a running worker. */
+export const runLockPath = (places: Places, keyId: string): string => join(places.locks, `${keyId}.lock`);
+/** Held by the helper during an act. */
+export const actLockPath = (places: Places, keyId: string): string => join(places.locks, `${keyId}.act`);
+export const authorityLockPath = (places: Places): string => join(places.locks, 'authority.act');
+export const accountPath = (places: Places, keyId: string): string => join(places.accounts, keyId);
+export const epochPath = (places: Places, keyId: string, epoch: number): string => join(places.accounts, keyId, 'epochs', String(epoch));
