@@ -1,0 +1,279 @@
+import type { PlacementPolicy } from '../model/inventory.ts';
+import type { AccountName, HostName } from '../model/names.ts';
+import { type AccountView, antiAffinityLabel, type FleetView, type HostView, zoneNames } from './fleet-view.ts';
+import { type LoadScore, loadScore, pointsPerUnit } from './score.ts';
+
+/** Why a host cannot take an account. */
+export type RefusalCode =
+  | 'cordoned'
+  | 'unhealthy'
+  | 'unbootstrapped'
+  | 'draining'
+  | 'dead'
+  | 'pinned'
+  | 'zone'
+  | 'full'
+  | 'memory'
+  | 'anti-affinity';
+
+/** No host, no account, no key: the null of the flat arrays. */
+export const none = -1;
+/** Pinned to a host that is not in the view. */
+const nowhere = -2;
+/** Half a byte, so that sums of fractions never refuse what fits exactly. */
+const memorySlackBytes = 0.5;
+
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+
+/**
+ * The fleet as arrays, compiled once from a view: every tentative move is O(1) and nothing is recomputed from scratch. Hosts and
+ * accounts are indexed in the order of their names, so "lower index" is the tie-break by name.
+ *
+ * Placement and rebalance both decide on this one model: what may go where (`accepts`) and what it costs (`weight`).
+ */
+export class FlatFleet {
+  readonly hosts: readonly HostView[];
+  readonly accounts: readonly AccountView[];
+  readonly policy: PlacementPolicy;
+  readonly hostIndex: ReadonlyMap<HostName, number>;
+  readonly accountIndex: ReadonlyMap<AccountName, number>;
+
+  /** 1: may receive. Only such hosts count in the spread. */
+  readonly up: Uint8Array;
+  /** Load score in points, see score.ts. */
+  readonly score: Float64Array;
+  readonly freeSlots: Int32Array;
+  /** Bytes left below the policy's memory limit; negative when over it. */
+  readonly freeMemory: Float64Array;
+  readonly cpuPoints: Float64Array;
+  readonly memoryPoints: Float64Array;
+  readonly slotPoints: Float64Array;
+  /** Hosts with the same zone, country and groups are of one place. */
+  readonly placeOf: Int32Array;
+
+  readonly cpu: Float64Array;
+  readonly memory: Float64Array;
+  /** Host of each account now, or `none`. */
+  readonly hostOf: Int32Array;
+  /** Index of the anti-affinity key, or `none`. */
+  readonly anti: Int32Array;
+  /** Index into `allowedPlaces`, or `none` for anywhere. */
+  readonly zoneRule: Int32Array;
+  /** Per zone rule, 1 for each place where its accounts may run. */
+  readonly allowedPlaces: readonly Uint8Array[];
+  /** 1: must find another host or has none: on a dead or draining host, or nowhere. */
+  readonly forced: Uint8Array;
+  /** 1: a rebalance may choose to move it: on a known host, not forced, not pinned, not cooling down. */
+  readonly movable: Uint8Array;
+  readonly pin: Int32Array;
+
+  /** First account of each host, and the next and previous account on the same host: lists that change in O(1). */
+  readonly firstOn: Int32Array;
+  readonly nextOn: Int32Array;
+  private readonly previousOn: Int32Array;
+
+  constructor(view: FleetView, policy: PlacementPolicy) {
+    this.policy = policy;
+    this.hosts = [...view.hosts].sort(byName);
+    this.accounts = [...view.accounts].sort(byName);
+    this.hostIndex = new Map(this.hosts.map((host, index) => [host.name, index]));
+    this.accountIndex = new Map(this.accounts.map((account, index) => [account.name, index]));
+
+    const hostCount = this.hosts.length;
+    this.up = Uint8Array.from(this.hosts, (host) => (host.state === 'up' ? 1 : 0));
+    this.cpuPoints = Float64Array.from(this.hosts, (host) => pointsPerUnit(policy.weights.cpu, host.cpuCores));
+    this.memoryPoints = Float64Array.from(this.hosts, (host) => pointsPerUnit(policy.weights.memory, host.memoryBytes));
+    this.slotPoints = Float64Array.from(this.hosts, (host) => pointsPerUnit(policy.weights.slots, host.maxAccounts));
+    this.score = Float64Array.from(this.hosts, (host) => loadScore(bareUse(host), policy.weights).total);
+    this.freeSlots = Int32Array.from(this.hosts, (host) => host.maxAccounts);
+    this.freeMemory = Float64Array.from(this.hosts, (host) => host.memoryBytes * policy.memoryLimitRatio - host.baseMemoryBytes);
+
+    const places = compilePlaces(this.hosts, this.accounts);
+    this.placeOf = places.placeOf;
+    this.zoneRule = places.zoneRule;
+    this.allowedPlaces = places.allowedPlaces;
+
+    const accountCount = this.accounts.length;
+    this.cpu = Float64Array.from(this.accounts, (account) => account.cpuCores);
+    this.memory = Float64Array.from(this.accounts, (account) => account.memoryBytes);
+    this.anti = indexKeys(this.accounts, (account) => account.labels[antiAffinityLabel] ?? null);
+    this.pin = Int32Array.from(this.accounts, ({ pinnedTo }) => (pinnedTo === null ? none : (this.hostIndex.get(pinnedTo) ?? nowhere)));
+    this.hostOf = new Int32Array(accountCount).fill(none);
+    this.forced = new Uint8Array(accountCount);
+    this.movable = new Uint8Array(accountCount);
+    this.firstOn = new Int32Array(hostCount).fill(none);
+    this.nextOn = new Int32Array(accountCount).fill(none);
+    this.previousOn = new Int32Array(accountCount).fill(none);
+    this.accounts.forEach((account, index) => {
+      this.settle(account, index, view.nowMs);
+    });
+  }
+
+  private settle(account: AccountView, index: number, nowMs: number): void {
+    const host = account.host === null ? none : (this.hostIndex.get(account.host) ?? none);
+    const state = this.hosts[host]?.state;
+    this.forced[index] = host === none || state === 'dead' || state === 'draining' ? 1 : 0;
+    const isCooling = account.movedAtMs !== null && nowMs - account.movedAtMs < this.policy.cooldownMs;
+    this.movable[index] = this.forced[index] === 0 && account.pinnedTo === null && !isCooling ? 1 : 0;
+    if (host !== none) this.attach(index, host);
+  }
+
+  /** Points that the account adds to the score of that host: 100 × weights × demand / capacity. Linear, so exact bounds exist. */
+  weight(account: number, host: number): number {
+    const cpu = (this.cpu[account] ?? 0) * (this.cpuPoints[host] ?? 0);
+    return cpu + (this.memory[account] ?? 0) * (this.memoryPoints[host] ?? 0) + (this.slotPoints[host] ?? 0);
+  }
+
+  /** Whether every hard rule lets the account go to that host now. Where it is already, the answer is about a second arrival. */
+  accepts(account: number, host: number): boolean {
+    if (this.up[host] === 0 || (this.freeSlots[host] ?? 0) <= 0) return false;
+    if ((this.memory[account] ?? 0) > (this.freeMemory[host] ?? 0) + memorySlackBytes) return false;
+    return this.allows(account, host) && this.antiAffine(account, host) === none;
+  }
+
+  /** Whether the rules that no other account can change (state, pin, zone) let the account be on that host. */
+  allows(account: number, host: number): boolean {
+    if (this.up[host] === 0) return false;
+    const pin = this.pin[account] ?? none;
+    return (pin === none || pin === host) && this.inAllowedZone(account, host);
+  }
+
+  private inAllowedZone(account: number, host: number): boolean {
+    const rule = this.zoneRule[account] ?? none;
+    return rule === none || this.allowedPlaces[rule]?.[this.placeOf[host] ?? 0] === 1;
+  }
+
+  /** An account on that host which shares the anti-affinity key, or `none`. */
+  antiAffine(account: number, host: number): number {
+    const key = this.anti[account] ?? none;
+    if (key === none) return none;
+    let other = this.firstOn[host] ?? none;
+    while (other !== none && (this.anti[other] !== key || other === account)) other = this.nextOn[other] ?? none;
+    return other;
+  }
+
+  /** The first hard rule that keeps the account away from that host, or null when it may go there now. */
+  refusal(account: number, host: number): RefusalCode | null {
+    const state = this.hosts[host]?.state ?? 'dead';
+    if (state !== 'up') return state;
+    const pin = this.pin[account] ?? none;
+    if (pin !== none && pin !== host) return 'pinned';
+    if (!this.inAllowedZone(account, host)) return 'zone';
+    if ((this.freeSlots[host] ?? 0) <= 0) return 'full';
+    if ((this.memory[account] ?? 0) > (this.freeMemory[host] ?? 0) + memorySlackBytes) return 'memory';
+    return this.antiAffine(account, host) === none ? null : 'anti-affinity';
+  }
+
+  /** Moves the account, checking nothing. `host` may be `none`: it is then nowhere. */
+  move(account: number, host: number): void {
+    if (this.hostOf[account] !== none) this.detach(account);
+    if (host !== none) this.attach(account, host);
+  }
+
+  private attach(account: number, host: number): void {
+    this.score[host] = (this.score[host] ?? 0) + this.weight(account, host);
+    this.freeSlots[host] = (this.freeSlots[host] ?? 0) - 1;
+    this.freeMemory[host] = (this.freeMemory[host] ?? 0) - (this.memory[account] ?? 0);
+    const first = this.firstOn[host] ?? none;
+    if (first !== none) this.previousOn[first] = account;
+    this.nextOn[account] = first;
+    this.previousOn[account] = none;
+    this.firstOn[host] = account;
+    this.hostOf[account] = host;
+  }
+
+  private detach(account: number): void {
+    const host = this.hostOf[account] ?? none;
+    this.score[host] = (this.score[host] ?? 0) - this.weight(account, host);
+    this.freeSlots[host] = (this.freeSlots[host] ?? 0) + 1;
+    this.freeMemory[host] = (this.freeMemory[host] ?? 0) + (this.memory[account] ?? 0);
+    const next = this.nextOn[account] ?? none;
+    const previous = this.previousOn[account] ?? none;
+    if (next !== none) this.previousOn[next] = previous;
+    if (previous === none) this.firstOn[host] = next;
+    else this.nextOn[previous] = next;
+    this.hostOf[account] = none;
+  }
+
+  /** Indices of the accounts on a host, in the order of their names. */
+  residents(host: number): number[] {
+    const found: number[] = [];
+    for (let account = this.firstOn[host] ?? none; account !== none; account = this.nextOn[account] ?? none) found.push(account);
+    return found.sort((a, b) => a - b);
+  }
+
+  /** The load score of a host in its parts, from what is on it now. */
+  scoreOf(host: number): LoadScore {
+    const view = this.hosts[host];
+    if (view === undefined) throw new RangeError(`no host ${host}`);
+    const bare = bareUse(view);
+    let { cpuUsedCores, memoryUsedBytes, accounts } = bare;
+    for (const account of this.residents(host)) {
+      cpuUsedCores += this.cpu[account] ?? 0;
+      memoryUsedBytes += this.memory[account] ?? 0;
+      accounts++;
+    }
+    return loadScore({ ...bare, cpuUsedCores, memoryUsedBytes, accounts }, this.policy.weights);
+  }
+
+  /** Indices of the hosts that are up, in the order of their names. */
+  upHosts(): number[] {
+    return this.hosts.flatMap((_, index) => (this.up[index] === 1 ? [index] : []));
+  }
+
+  /** Highest less lowest score over the hosts that are up, points; 0 with fewer than two. */
+  spread(): number {
+    let low = Number.POSITIVE_INFINITY;
+    let high = Number.NEGATIVE_INFINITY;
+    for (let host = 0; host < this.up.length; host++) {
+      if (this.up[host] === 0) continue;
+      const score = this.score[host] ?? 0;
+      if (score < low) low = score;
+      if (score > high) high = score;
+    }
+    return high > low ? high - low : 0;
+  }
+}
+
+function bareUse(host: HostView) {
+  const { cpuCores, memoryBytes, maxAccounts, diskUsedRatio } = host;
+  return {
+    cpuCores,
+    cpuUsedCores: host.baseCpuCores,
+    memoryBytes,
+    memoryUsedBytes: host.baseMemoryBytes,
+    maxAccounts,
+    accounts: 0,
+    diskUsedRatio,
+  };
+}
+
+/** Numbers each distinct key in order of appearance; `none` for null. */
+export function indexKeys<T>(items: readonly T[], keyOf: (item: T) => string | null): Int32Array {
+  const indices = new Map<string, number>();
+  return Int32Array.from(items, (item) => {
+    const key = keyOf(item);
+    if (key === null) return none;
+    const index = indices.get(key) ?? indices.size;
+    indices.set(key, index);
+    return index;
+  });
+}
+
+/** Real fleets have few kinds of place and few zone rules, so each pair is judged once. */
+function compilePlaces(hosts: readonly HostView[], accounts: readonly AccountView[]) {
+  const placeKey = (host: HostView): string => JSON.stringify(zoneNames(host).sort());
+  const placeOf = indexKeys(hosts, placeKey);
+  const namesOfPlace: string[][] = [];
+  hosts.forEach((host, index) => {
+    namesOfPlace[placeOf[index] ?? 0] ??= zoneNames(host);
+  });
+  const zoneRule = indexKeys(accounts, ({ allowedZones }) => (allowedZones.length === 0 ? null : JSON.stringify([...allowedZones].sort())));
+  const allowedPlaces: Uint8Array[] = [];
+  accounts.forEach(({ allowedZones }, index) => {
+    const rule = zoneRule[index] ?? none;
+    if (rule === none) return;
+    allowedPlaces[rule] ??= Uint8Array.from(namesOfPlace, (names) => (names.some((name) => allowedZones.includes(name)) ? 1 : 0));
+  });
+  return { placeOf, zoneRule, allowedPlaces };
+}

@@ -1,0 +1,79 @@
+import type { PlacementPolicy } from '../model/inventory.ts';
+import { FlatFleet, none } from './flat-fleet.ts';
+import type { FleetView } from './fleet-view.ts';
+import { type Candidate, HostPreference, rankLength } from './host-preference.ts';
+import type { PlacementDecision, UnplacedAccount } from './placement.ts';
+import { type Assignment, ranksLower } from './placer.ts';
+import { explainChoice, explainRival } from './preference-words.ts';
+import { countRefusals, formatRefusalCounts, listRefusals, type RefusalCounts } from './refusals.ts';
+
+export type Detail = 'each-host' | 'counts';
+
+/**
+ * Replays an assignment on a fresh fleet and says, at each step, why the chosen host and why no other. Reasons are made from the
+ * state in which the move will be carried out, not from the planner's memory of why it tried it.
+ */
+export function explainAssignment(
+  view: FleetView,
+  policy: PlacementPolicy,
+  candidates: readonly Candidate[],
+  assignment: Assignment,
+  detail: Detail,
+): { placements: PlacementDecision[]; unplaced: UnplacedAccount[] } {
+  const fleet = new FlatFleet(view, policy);
+  const preference = new HostPreference(fleet, candidates, assignment.peak);
+  const placements = assignment.placed.map(({ candidate, host }) => {
+    const decision = explainStep(fleet, preference, candidate, host, detail);
+    const previous = fleet.hostOf[candidate.account] ?? none;
+    fleet.move(candidate.account, host);
+    preference.record(candidate.account, host, previous);
+    return { ...decision, scoreAfter: fleet.scoreOf(host) };
+  });
+  const countsByDemand = new Map<string, RefusalCounts>();
+  const unplaced = assignment.leftOver.map((candidate) => explainLeftOver(fleet, candidate, detail, countsByDemand));
+  return { placements, unplaced };
+}
+
+function explainStep(fleet: FlatFleet, preference: HostPreference, candidate: Candidate, host: number, detail: Detail) {
+  const { account, strategy } = candidate;
+  const accountView = fleet.accounts[account];
+  const hostView = fleet.hosts[host];
+  if (accountView === undefined || hostView === undefined) throw new RangeError(`no account ${account} or host ${host}`);
+  const scoreBefore = fleet.scoreOf(host);
+  const base = { account: accountView.name, from: accountView.host, host: hostView.name, strategy, scoreBefore };
+  const rivals = detail === 'each-host' ? rankRivals(fleet, preference, candidate, host) : [];
+  const runnersUp = rivals.map((rival) => explainRival(fleet, preference, candidate, host, rival));
+  const reason = explainChoice(fleet, preference, candidate, host, rivals);
+  const refusals = detail === 'each-host' ? listRefusals(fleet, account) : [];
+  return { ...base, reason, runnersUp, refusals };
+}
+
+/** Every other host that would take the account, best first. */
+function rankRivals(fleet: FlatFleet, preference: HostPreference, candidate: Candidate, chosen: number): number[] {
+  const ranked: { host: number; rank: Float64Array }[] = [];
+  for (const host of fleet.upHosts()) {
+    if (host === chosen || !fleet.accepts(candidate.account, host)) continue;
+    const rank = new Float64Array(rankLength);
+    preference.rank(candidate, host, rank);
+    ranked.push({ host, rank });
+  }
+  ranked.sort((a, b) => (ranksLower(a.rank, b.rank) ? -1 : ranksLower(b.rank, a.rank) ? 1 : a.host - b.host));
+  return ranked.map(({ host }) => host);
+}
+
+/** `countsByDemand` saves counting the same refusals again for accounts that differ in nothing that a hard rule looks at. */
+function explainLeftOver(
+  fleet: FlatFleet,
+  { account, strategy }: Candidate,
+  detail: Detail,
+  countsByDemand: Map<string, RefusalCounts>,
+): UnplacedAccount {
+  const accountView = fleet.accounts[account];
+  if (accountView === undefined) throw new RangeError(`no account ${account}`);
+  const demand = [fleet.memory[account], fleet.zoneRule[account], fleet.anti[account], fleet.pin[account]].join();
+  const refusalCounts = countsByDemand.get(demand) ?? countRefusals(fleet, account);
+  countsByDemand.set(demand, refusalCounts);
+  const reason = `no host takes ${accountView.name}: ${formatRefusalCounts(refusalCounts)}`;
+  const refusals = detail === 'each-host' ? listRefusals(fleet, account) : [];
+  return { account: accountView.name, from: accountView.host, strategy, reason, refusals, refusalCounts };
+}
