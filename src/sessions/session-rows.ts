@@ -1,0 +1,175 @@
+import { assembleSession, type SessionFacts } from './assemble-session.ts';
+import { refuse, type SessionOutcome, type SessionRefusal, type SessionWarning } from './session-outcome.ts';
+
+/** What SQLite can hold in a cell; integers as bigint where they may exceed 2^53 (user ids need 64 bits). */
+export type SqliteCell = null | number | bigint | string | Uint8Array;
+
+/** A table by column name (lower case): the forks add columns at the front, in the middle or at the end. */
+export interface SessionTable {
+  readonly columns: readonly string[];
+  readonly rows: readonly Readonly<Record<string, SqliteCell>>[];
+}
+
+/**
+ * The tables of a session file, by lower-case name. `sessions` and `version` hold all rows or at least two; of `entities` only the
+ * row with id 0 matters; every other table may come without rows, its name helps the message.
+ */
+export type SessionTables = ReadonlyMap<string, SessionTable>;
+
+type Kind = 'pyrogram' | 'telethon';
+type Row = Readonly<Record<string, SqliteCell>>;
+
+/** Pyrogram 1.x and 2.x up to 3; Pyrofork 4; Kurigram 4 to 7. Forks number their schemas independently: an unknown number means nothing known. */
+const newestPyrogram = 7n;
+const newestOfficialPyrogram = 3n;
+/** Telethon only ever adds columns and tables, so a few versions beyond the newest one known are read by column name. */
+const newestTelethon = 8n;
+const farthestTelethon = 15n;
+
+/** `false` is no SQLite value, so a row with a column named `ok` is not taken for a refusal. */
+const isRefusal = (value: unknown): value is SessionRefusal =>
+  typeof value === 'object' && value !== null && 'ok' in value && value.ok === false;
+
+const describe = (tables: SessionTables): string => (tables.size === 0 ? 'none' : [...tables.keys()].sort().slice(0, 12).join(', '));
+
+/** Decided by columns, not by table names: a Pyrogram fork with `server_address` is not Telethon. */
+const kindOf = (tables: SessionTables, where: string): Kind | SessionRefusal => {
+  const columns = new Set(tables.get('sessions')?.columns ?? []);
+  const keyed = columns.has('dc_id') && columns.has('auth_key') && tables.has('version');
+  if (keyed && columns.has('test_mode') && columns.has('user_id')) {
+    return 'pyrogram';
+  }
+  if (keyed && columns.has('server_address') && columns.has('port') && !columns.has('test_mode') && !columns.has('user_id')) {
+    return 'telethon';
+  }
+  const hint =
+    tables.has('datacenter') && tables.has('session')
+      ? 'It looks like a file of Telethon 2 (alpha): export it there as a string session.'
+      : 'Give a session file of Pyrogram (or Pyrofork, Kurigram) or Telethon, or a string session.';
+  return refuse('WRONG_TABLES', where, `is an SQLite file, but not a session: its tables are ${describe(tables)}`, hint);
+};
+
+const integer = (row: Row, column: string, where: string): bigint | null | SessionRefusal => {
+  const cell = row[column] ?? null;
+  if (cell === null || typeof cell === 'bigint') {
+    return cell;
+  }
+  if (typeof cell === 'number' && Number.isSafeInteger(cell)) {
+    return BigInt(cell);
+  }
+  return refuse('CORRUPT', where, `column ${column} holds no whole number`, 'The file is damaged or was edited: take an intact copy.');
+};
+
+const readVersion = (tables: SessionTables, kind: Kind, where: string): bigint | SessionRefusal => {
+  const { columns = [], rows = [] } = tables.get('version') ?? {};
+  const column = columns.find((name) => name === 'number' || name === 'version');
+  const [row] = rows;
+  const version = column === undefined || row === undefined || rows.length !== 1 ? null : integer(row, column, where);
+  const newest = kind === 'pyrogram' ? newestPyrogram : farthestTelethon;
+  if (typeof version === 'bigint' && version >= 1n && version <= newest) {
+    return version;
+  }
+  const shown = typeof version === 'bigint' ? `version ${version}` : 'no readable version number';
+  const hint = 'Update fleet, or export the session as a string with the tool that made it.';
+  return refuse('UNKNOWN_VERSION', where, `looks like a ${kind} session with ${shown}, which is not known`, hint);
+};
+
+const versionWarnings = (kind: Kind, version: bigint): readonly SessionWarning[] => {
+  if (kind === 'pyrogram' && version > newestOfficialPyrogram) {
+    return [{ code: `FORK_V${Number(version)}`, message: `written by a fork of Pyrogram (schema ${version})` }];
+  }
+  if (kind === 'telethon' && version > newestTelethon) {
+    return [
+      {
+        code: 'NEWER_VERSION',
+        message: `schema ${version} of Telethon is newer than the newest one known (${newestTelethon}); read by column name`,
+      },
+    ];
+  }
+  return version < (kind === 'pyrogram' ? 2n : 7n) ? [{ code: 'OLD_VERSION', message: `schema ${version} of ${kind} is outdated` }] : [];
+};
+
+const onlyRow = (tables: SessionTables, where: string): Row | SessionRefusal => {
+  const rows = tables.get('sessions')?.rows ?? [];
+  const [row] = rows;
+  if (row === undefined) {
+    return refuse(
+      'NO_ROW',
+      where,
+      'its table sessions is empty',
+      'It was created but never logged in: log in with the tool that made it, then import again.',
+    );
+  }
+  return rows.length === 1
+    ? row
+    : refuse(
+        'MANY_ROWS',
+        where,
+        'its table sessions has several rows; which one is the account is not clear',
+        'Export the session as a string with the tool that made it.',
+      );
+};
+
+const keyCell = (row: Row, where: string): Uint8Array | SessionRefusal => {
+  const cell = row.auth_key ?? new Uint8Array();
+  return cell instanceof Uint8Array
+    ? cell
+    : refuse(
+        'KEY_LENGTH',
+        where,
+        'column auth_key holds text or a number instead of 256 bytes',
+        'The file is damaged or was edited: take an intact copy.',
+      );
+};
+
+/** Newer Telethons keep the own user id as the access hash of the otherwise unused entity 0. */
+const telethonUser = (tables: SessionTables): bigint | null => {
+  const hash = tables.get('entities')?.rows.find((row) => row.id === 0n || row.id === 0)?.hash;
+  return typeof hash === 'bigint' || (typeof hash === 'number' && Number.isSafeInteger(hash)) ? BigInt(hash) : null;
+};
+
+const takeoutWarnings = (row: Row): readonly SessionWarning[] =>
+  (row.takeout_id ?? null) === null ? [] : [{ code: 'TAKEOUT', message: 'a data export (takeout) was left open with this session' }];
+
+const factsOf = (tables: SessionTables, kind: Kind, row: Row, where: string): SessionFacts | SessionRefusal => {
+  const cells = ['dc_id', 'test_mode', 'user_id', 'is_bot', 'api_id'].map((column) => integer(row, column, where));
+  const bad = cells.find(isRefusal);
+  const authKey = keyCell(row, where);
+  if (bad !== undefined || isRefusal(authKey)) {
+    return bad ?? (authKey as SessionRefusal);
+  }
+  const [dataCentre, testMode, userId, isBot, apiId] = cells.filter((cell): cell is bigint | null => !isRefusal(cell));
+  return {
+    format: kind,
+    dataCentre: dataCentre ?? 0n,
+    authKey,
+    userId: (kind === 'pyrogram' ? userId : telethonUser(tables)) ?? null,
+    userRequired: kind === 'pyrogram',
+    isBot: (isBot ?? 0n) !== 0n,
+    testMode: (testMode ?? 0n) !== 0n,
+    address: typeof row.server_address === 'string' ? row.server_address : null,
+    apiId: apiId ?? null,
+    warnings: kind === 'telethon' ? takeoutWarnings(row) : [],
+  };
+};
+
+/**
+ * Reads the rows of a Pyrogram (v1-v3, Pyrofork, Kurigram up to v7) or Telethon (up to v8, newer ones by column name) session file.
+ * Never throws. Codes: `WRONG_TABLES` `UNKNOWN_VERSION` `NO_ROW` `MANY_ROWS` `CORRUPT` and those of {@link assembleSession}.
+ */
+export const parseSessionRows = (tables: SessionTables, where: string): SessionOutcome => {
+  const kind = kindOf(tables, where);
+  if (isRefusal(kind)) {
+    return kind;
+  }
+  const version = readVersion(tables, kind, where);
+  if (isRefusal(version)) {
+    return version;
+  }
+  const row = onlyRow(tables, where);
+  if (isRefusal(row)) {
+    return row;
+  }
+  const facts = factsOf(tables, kind, row, where);
+  return isRefusal(facts) ? facts : assembleSession({ ...facts, warnings: [...versionWarnings(kind, version), ...facts.warnings] }, where);
+};

@@ -1,0 +1,221 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Encrypter } from 'age-encryption';
+import { FleetError } from '../model/errors.ts';
+import { type AccountName, isAccountName, type KeyId } from '../model/names.ts';
+import type { Session } from '../model/session.ts';
+import { decryptRecord } from './decrypt-record.ts';
+import { createDurableFile, syncDirectory, systemCode } from './durable-file.ts';
+import { recipientOf } from './vault-key.ts';
+import { serializeRecord, type VaultMeta, type VaultRecord, vaultHashOf } from './vault-record.ts';
+
+/** What the ledger notes about a stored session; neither field is a secret. */
+export interface VaultReceipt {
+  readonly keyId: KeyId;
+  /** SHA-256 (hex) of the canonical plaintext. */
+  readonly vaultHash: string;
+}
+
+/** The operator's encrypted session store: one age file per account. Every act is atomic and durable when it resolves. */
+export interface Vault {
+  /**
+   * Stores a session; needs only the public recipient. With a session already there: throws `vault`, or with `replace` keeps the
+   * former file under `removed/`. The caller keeps ownership of `session.authKey`.
+   */
+  put(account: AccountName, session: Session, meta: VaultMeta, options?: { readonly replace?: boolean }): Promise<VaultReceipt>;
+  /** Throws `vault` (no such account, damaged, newer fleet) or `vault-key` (wrong key). The caller zeroes `session.authKey` after use. */
+  get(account: AccountName): Promise<VaultRecord & VaultReceipt>;
+  /** Accounts with a session, sorted by name; needs no key. */
+  list(): Promise<readonly AccountName[]>;
+  /** Takes the session out of use and returns the path of the encrypted copy that stays: a session cannot be made again. Throws `vault` where there is none. */
+  remove(account: AccountName): Promise<string>;
+  /** The hash that {@link Vault.put} returned for what is stored now. Throws as {@link Vault.get}. */
+  vaultHash(account: AccountName): Promise<string>;
+}
+
+/** Where a vault lies and how its key is had. */
+export interface VaultOptions {
+  readonly directory: string;
+  /** The text of the key file or variable; asked for when first needed, and again after a failure. */
+  readonly readIdentity: () => Promise<string>;
+  /** `age1...`; where given, {@link Vault.put} works without the identity. */
+  readonly recipient?: string;
+}
+
+const suffix = '.age';
+const tempPattern = /^\.(.+)\.(\d+)\.[0-9a-f]{16}\.tmp$/;
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) === 'EPERM';
+  }
+};
+
+/** A killed run leaves its (encrypted) temporary file; the next writer sweeps it up. */
+const sweepLeftovers = async (directory: string): Promise<void> => {
+  for (const name of await readdir(directory)) {
+    const pid = tempPattern.exec(name)?.[2];
+    if (pid !== undefined && !isAlive(Number(pid))) {
+      await rm(join(directory, name), { force: true });
+    }
+  }
+};
+
+const failed = (act: string, path: string, error: unknown): FleetError =>
+  error instanceof FleetError
+    ? error
+    : new FleetError('vault', `The vault cannot ${act} ${path} (${systemCode(error) ?? 'unknown error'})`, {
+        hint: 'Check the directory of the vault: its rights, its owner and the free space.',
+        cause: error,
+      });
+
+const missing = (account: AccountName, path: string): FleetError =>
+  new FleetError('vault', `The vault has no session of ${account} (${path})`, {
+    account,
+    hint: 'Import its session with `fleet accounts import`, or restore the vault from a backup.',
+  });
+
+/** Links the current file as `removed/NAME~N.age` with the first free N; `~` is in no account name, so names cannot collide. */
+const keepCopy = async (directory: string, account: AccountName): Promise<string> => {
+  const removed = join(directory, 'removed');
+  await mkdir(removed, { recursive: true, mode: 0o700 });
+  const taken = (await readdir(removed)).filter((name) => name.startsWith(`${account}~`));
+  const numbers = taken.map((name) => Number.parseInt(name.slice(account.length + 1), 10)).filter(Number.isSafeInteger);
+  const copy = join(removed, `${account}~${Math.max(0, ...numbers) + 1}${suffix}`);
+  await link(join(directory, account + suffix), copy);
+  await syncDirectory(removed);
+  await syncDirectory(directory);
+  return copy;
+};
+
+const encryptFor = async (recipient: string, plaintext: Uint8Array): Promise<Uint8Array> => {
+  const encrypter = new Encrypter();
+  try {
+    encrypter.addRecipient(recipient);
+  } catch {
+    throw new FleetError('vault-key', 'The public key of the vault is not an age recipient', { hint: 'It must begin with age1.' });
+  }
+  return encrypter.encrypt(plaintext);
+};
+
+/** Puts `temp` in place: atomically instead of the former file, or only where there is none (`link` refuses a taken name). */
+const place = async (temp: string, target: string, account: AccountName, replace: boolean): Promise<void> => {
+  if (replace) {
+    await rename(temp, target);
+    return;
+  }
+  try {
+    await link(temp, target);
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') {
+      throw error;
+    }
+    throw new FleetError('vault', `The vault holds a session of ${account} already (${target})`, {
+      account,
+      hint: 'Choose another account name, or remove the stored session first; it is never overwritten by an import.',
+    });
+  }
+};
+
+class AgeVault implements Vault {
+  private readonly options: VaultOptions;
+
+  constructor(options: VaultOptions) {
+    this.options = options;
+  }
+
+  async put(account: AccountName, session: Session, meta: VaultMeta, options: { readonly replace?: boolean } = {}): Promise<VaultReceipt> {
+    const recipient = this.options.recipient ?? (await recipientOf(await this.options.readIdentity()));
+    const plaintext = serializeRecord({ account, session, ...meta });
+    try {
+      const receipt = { keyId: session.keyId, vaultHash: vaultHashOf(plaintext) };
+      await this.write(account, await encryptFor(recipient, plaintext), options.replace === true);
+      return receipt;
+    } finally {
+      plaintext.fill(0);
+    }
+  }
+
+  async get(account: AccountName): Promise<VaultRecord & VaultReceipt> {
+    const path = this.pathOf(account);
+    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
+      throw systemCode(error) === 'ENOENT' ? missing(account, path) : failed('read', path, error);
+    });
+    try {
+      return await decryptRecord(await handle.readFile(), await this.options.readIdentity(), account, path);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async list(): Promise<readonly AccountName[]> {
+    const names = await readdir(this.options.directory).catch((error: unknown) => {
+      throw failed('list', this.options.directory, error);
+    });
+    return names
+      .filter((name) => name.endsWith(suffix))
+      .map((name) => name.slice(0, -suffix.length))
+      .filter(isAccountName)
+      .sort();
+  }
+
+  async remove(account: AccountName): Promise<string> {
+    const path = this.pathOf(account);
+    try {
+      const copy = await keepCopy(this.options.directory, account);
+      await rm(path);
+      await syncDirectory(this.options.directory);
+      return copy;
+    } catch (error) {
+      throw systemCode(error) === 'ENOENT' ? missing(account, path) : failed('remove', path, error);
+    }
+  }
+
+  async vaultHash(account: AccountName): Promise<string> {
+    const { session, vaultHash } = await this.get(account);
+    session.authKey.fill(0);
+    return vaultHash;
+  }
+
+  private pathOf(account: AccountName): string {
+    return join(this.options.directory, account + suffix);
+  }
+
+  private async write(account: AccountName, content: Uint8Array, replace: boolean): Promise<void> {
+    const { directory } = this.options;
+    const target = this.pathOf(account);
+    const temp = join(directory, `.${account}.${process.pid}.${randomBytes(8).toString('hex')}.tmp`);
+    try {
+      await sweepLeftovers(directory);
+      await createDurableFile(temp, content);
+      if (replace) {
+        await keepCopy(directory, account).catch((error: unknown) => {
+          if (systemCode(error) !== 'ENOENT') {
+            throw error;
+          }
+        });
+      }
+      await place(temp, target, account, replace);
+      await rm(temp, { force: true });
+      await syncDirectory(directory);
+    } catch (error) {
+      await rm(temp, { force: true });
+      throw failed('write', target, error);
+    }
+  }
+}
+
+/** Opens a vault; its directory is made (mode 0700) where it does not exist. Throws `vault`. The key is not read yet. */
+export const openVault = async (options: VaultOptions): Promise<Vault> => {
+  try {
+    await mkdir(options.directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw failed('create', options.directory, error);
+  }
+  return new AgeVault(options);
+};
