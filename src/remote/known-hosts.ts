@@ -1,0 +1,124 @@
+import { createHash, createHmac } from 'node:crypto';
+
+/** One usable line of a known_hosts file. `hosts` is the first field as written; `key` is base64. */
+export interface KnownHostLine {
+  readonly marker: 'revoked' | 'cert-authority' | null;
+  readonly hosts: string;
+  readonly type: string;
+  readonly key: string;
+  /** `FILE:LINE`, for messages. */
+  readonly source: string;
+}
+
+/** A key as a server presents it. `blob` is the wire format that known_hosts carries in base64. */
+export interface HostKey {
+  readonly type: string;
+  readonly blob: Uint8Array;
+}
+
+export type HostKeyVerdict =
+  | { readonly kind: 'trusted' }
+  /** Nothing is known about the host. `authorities` names @cert-authority lines that would have spoken for it. */
+  | { readonly kind: 'unknown'; readonly authorities: readonly string[] }
+  /** The host is known, with other keys. `known` has one line each: what and where. */
+  | { readonly kind: 'changed'; readonly known: readonly string[] }
+  | { readonly kind: 'revoked'; readonly source: string };
+
+/** Lines that are comments, empty or malformed are skipped, as OpenSSH does. `source` is the file's name. */
+export function parseKnownHosts(text: string, source: string): KnownHostLine[] {
+  return text.split('\n').flatMap((raw, index) => {
+    const fields = raw.trim().split(/\s+/);
+    if (fields[0] === undefined || fields[0] === '' || fields[0].startsWith('#')) return [];
+    const marker = fields[0].startsWith('@') ? fields.shift()?.slice(1) : null;
+    const [hosts, type, key] = fields;
+    if (hosts === undefined || type === undefined || key === undefined || /^\d+$/.test(type)) return [];
+    if (marker !== null && marker !== 'revoked' && marker !== 'cert-authority') return [];
+    return [{ marker, hosts, type, key, source: `${source}:${index + 1}` }];
+  });
+}
+
+/** The name under which known_hosts files a server: `host`, or `[host]:port` for a port other than 22. Lower case. */
+export function knownHostName(host: string, port: number): string {
+  const name = host.toLowerCase();
+  return port === 22 ? name : `[${name}]:${port}`;
+}
+
+/** `SHA256:` and unpadded base64, as `ssh-keygen -l` prints it. */
+export function hostKeyFingerprint(blob: Uint8Array): string {
+  return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
+}
+
+/** Whether a first field (names, `*`/`?` patterns, `!` exclusions, or one hashed name) speaks about `name`. */
+export function hostFieldMatches(hosts: string, name: string): boolean {
+  if (hosts.startsWith('|')) return hashedNameMatches(hosts, name);
+  const patterns = hosts.toLowerCase().split(',');
+  if (patterns.some((pattern) => pattern.startsWith('!') && wildcardMatches(pattern.slice(1), name))) return false;
+  return patterns.some((pattern) => wildcardMatches(pattern, name));
+}
+
+/** OpenSSH's patterns: `*` any run, `?` one character, nothing else special. Case counts. */
+export function wildcardMatches(pattern: string, text: string): boolean {
+  const source = pattern
+    .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
+    .replaceAll(/\*+/g, '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${source}$`, 's').test(text);
+}
+
+function hashedNameMatches(field: string, name: string): boolean {
+  const [, version, salt, hash] = field.split('|');
+  if (version !== '1' || salt === undefined || hash === undefined) return false;
+  return createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest('base64') === hash;
+}
+
+/**
+ * What is known about a presented key. A revocation wins over everything; pinned fingerprints (`SHA256:...`), where there are any,
+ * win over known_hosts. A key of another type than the known ones is `changed`: known types are asked for first, so a server that
+ * still has its old key would have presented it.
+ *
+ * `lines` are those that match the host's name (see {@link hostFieldMatches}).
+ */
+export function judgeHostKey(presented: HostKey, lines: readonly KnownHostLine[], pins: readonly string[]): HostKeyVerdict {
+  const key = Buffer.from(presented.blob).toString('base64');
+  const revoked = lines.find((line) => line.marker === 'revoked' && line.key === key);
+  if (revoked !== undefined) return { kind: 'revoked', source: revoked.source };
+  if (pins.length > 0) {
+    if (pins.includes(hostKeyFingerprint(presented.blob))) return { kind: 'trusted' };
+    return { kind: 'changed', known: pins.map((pin) => `${pin} (inventory)`) };
+  }
+  const plain = lines.filter((line) => line.marker === null);
+  if (plain.some((line) => line.key === key)) return { kind: 'trusted' };
+  if (plain.length === 0) {
+    const authorities = lines.filter((line) => line.marker === 'cert-authority').map((line) => line.source);
+    return { kind: 'unknown', authorities };
+  }
+  return { kind: 'changed', known: plain.map((line) => `${line.type} ${lineFingerprint(line)} (${line.source})`) };
+}
+
+function lineFingerprint(line: KnownHostLine): string {
+  return hostKeyFingerprint(Buffer.from(line.key, 'base64'));
+}
+
+const HOST_KEY_ALGORITHMS = [
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+] as const;
+export type HostKeyAlgorithm = (typeof HOST_KEY_ALGORITHMS)[number];
+
+/** Host key algorithms to ask for, those of known keys first. SHA-1 signatures are never asked for. */
+export function hostKeyAlgorithms(lines: readonly KnownHostLine[]): HostKeyAlgorithm[] {
+  const types = new Set(lines.filter((line) => line.marker === null).map((line) => line.type));
+  const isKnown = (algorithm: HostKeyAlgorithm) => types.has(algorithm.startsWith('rsa-') ? 'ssh-rsa' : algorithm);
+  return [...HOST_KEY_ALGORITHMS.filter(isKnown), ...HOST_KEY_ALGORITHMS.filter((algorithm) => !isKnown(algorithm))];
+}
+
+/** The type that a key blob names itself (its first length-prefixed string). Empty when the blob is malformed. */
+export function keyBlobType(blob: Uint8Array): string {
+  if (blob.length < 4) return '';
+  const length = Buffer.from(blob).readUInt32BE(0);
+  return length > blob.length - 4 ? '' : Buffer.from(blob.subarray(4, 4 + length)).toString('latin1');
+}

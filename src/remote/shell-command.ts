@@ -1,0 +1,55 @@
+/** Quotes `text` as one word for any POSIX shell (and fish). Safe for every character but NUL, which no argument can hold. */
+export function quoteShell(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** How a command reaches the account it should run under. */
+export type Elevation =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'sudo' }
+  /** `drained` is a line that no password can be: it separates the password from the payload on standard input. */
+  | { readonly kind: 'sudo-password'; readonly drained: string };
+
+/** What goes to the host, and whether standard error also carries the marker (only /bin/sh below sudo writes it there). */
+export interface WrappedCommand {
+  readonly command: string;
+  readonly marksStderr: boolean;
+}
+
+/**
+ * Wraps `command` so that its own output starts after `marker`: whatever start files, sudo's lecture or banners print before is told
+ * apart from it, and a missing marker proves that the command never started. `marker` must be free of quotes and percent signs.
+ *
+ * Below sudo the host itself ends the command 5 s after `timeoutMs`, because a login user may not signal root's processes.
+ */
+export function wrapCommand(command: string, marker: string, elevation: Elevation, timeoutMs: number): WrappedCommand {
+  if (elevation.kind === 'none') return { command: `printf %s ${marker}; ${command}`, marksStderr: false };
+  const limitS = Math.ceil(timeoutMs / 1000) + 5;
+  // Where sudo asks for nothing (NOPASSWD) the password is still on standard input: it must not become the payload's first line.
+  const drain =
+    elevation.kind === 'sudo-password' ? `while IFS= read -r l; do [ "$l" = ${elevation.drained} ] && break; done; unset l; ` : '';
+  const inner = `${drain}printf %s ${marker} >&2; printf %s ${marker}; ${command}`;
+  const ask = elevation.kind === 'sudo-password' ? "-S -p ''" : '-n';
+  return { command: `env LC_ALL=C sudo ${ask} -- timeout -k 5 ${limitS} /bin/sh -c ${quoteShell(inner)}`, marksStderr: true };
+}
+
+/**
+ * Receives `size` bytes on standard input into a file beside `path` that has its mode before it has content, flushes it, and renames
+ * it over `path`. A short stream (a link that died: the host sees an ordinary end of file) is counted and never renamed.
+ */
+export function uploadScript(path: string, size: number, mode: number, token: string): string {
+  const octal = (mode & 0o7777).toString(8).padStart(4, '0');
+  return [
+    `export LC_ALL=C; umask 077; t=${quoteShell(`${path}.fleet-${token}`)}`,
+    `trap 'rm -f -- "$t"' EXIT; trap 'exit 1' HUP INT TERM PIPE`,
+    `: > "$t" && chmod ${octal} "$t" && cat > "$t" && [ "$(wc -c < "$t")" -eq ${size} ] && sync -- "$t" && mv -fT -- "$t" ${quoteShell(path)}`,
+  ].join('; ');
+}
+
+/** Exit code of {@link downloadScript} when there is no file. */
+export const DOWNLOAD_MISSING = 66;
+
+/** Writes the first `maxBytes` + 1 bytes of `path`, so that one byte too many tells that the file is larger. */
+export function downloadScript(path: string, maxBytes: number): string {
+  return `export LC_ALL=C; [ -e ${quoteShell(path)} ] || exit ${DOWNLOAD_MISSING}; head -c ${maxBytes + 1} -- ${quoteShell(path)}`;
+}

@@ -1,0 +1,44 @@
+import type { Duplex } from 'node:stream';
+import { FleetError } from '../model/errors.ts';
+import type { SocketReply } from './remote.ts';
+
+/** Bytes of a reply's body at most. */
+const MAX_REPLY_BYTES = 16 * 1024 * 1024;
+
+/**
+ * One HTTP/1.1 GET over an open stream, which is used up. Rejects with `agent-unreachable` when no whole reply arrives within
+ * `timeoutMs`, and with `agent-reply` when it is not HTTP or longer than 16 MiB.
+ */
+export async function getOverStream(host: string, stream: Duplex, urlPath: string, timeoutMs: number): Promise<SocketReply> {
+  const { request } = await import('node:http');
+  return new Promise((resolve, reject) => {
+    const finish = (act: () => void): void => {
+      clearTimeout(timer);
+      act();
+      stream.destroy();
+    };
+    const fail = (code: 'agent-unreachable' | 'agent-reply', what: string, cause?: unknown): void => {
+      const hint = `look at the agent’s log: fleet exec ${host} -- journalctl -u fleet-agent -n 20`;
+      finish(() => reject(new FleetError(code, `${host}: the agent ${what}`, { hint, host, cause })));
+    };
+    const timer = setTimeout(() => fail('agent-unreachable', `did not answer ${urlPath} within ${timeoutMs / 1000} s`), timeoutMs);
+    stream.on('error', (cause) => fail('agent-unreachable', 'closed the connection', cause));
+    const call = request({ createConnection: () => stream, host: 'agent', path: urlPath, headers: { connection: 'close' } }, (reply) => {
+      const chunks: Uint8Array[] = [];
+      let bytes = 0;
+      reply.on('data', (chunk: Uint8Array) => {
+        bytes += chunk.length;
+        if (bytes > MAX_REPLY_BYTES) fail('agent-reply', `sent more than ${MAX_REPLY_BYTES} bytes for ${urlPath}`);
+        else chunks.push(chunk);
+      });
+      reply.on('error', (cause) => fail('agent-unreachable', 'broke off its answer', cause));
+      reply.on('end', () => finish(() => resolve({ status: reply.statusCode ?? 0, body: Buffer.concat(chunks) })));
+    });
+    call.on('error', (cause: NodeJS.ErrnoException) => {
+      // HTTP parser errors have codes of their own family; everything else is the stream's end.
+      if (cause.code?.startsWith('HPE_') === true) fail('agent-reply', `did not answer ${urlPath} in HTTP`, cause);
+      else fail('agent-unreachable', 'closed the connection', cause);
+    });
+    call.end();
+  });
+}

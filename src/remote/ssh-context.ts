@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FleetError } from '../model/errors.ts';
+import type { HostSpec, SecretReference } from '../model/inventory.ts';
+import { hostFieldMatches, type KnownHostLine, knownHostName, parseKnownHosts } from './known-hosts.ts';
+import { readSshConfig } from './ssh-config-file.ts';
+import type { SshConfigLine } from './ssh-options.ts';
+import { resolveSshTarget, type SshSurroundings, type SshTarget } from './ssh-target.ts';
+
+/** What the operator's machine gives to all connections of one run. */
+export interface SshContextOptions extends SshSurroundings {
+  /** Reads a secret when it is first needed. Its FleetError passes through. */
+  readonly readSecret: (reference: SecretReference) => Promise<string>;
+  /** Default: `~/.ssh/config` and `/etc/ssh/ssh_config`. Missing files are skipped. */
+  readonly configFiles?: readonly string[];
+  /** Ends every connection and rejects what is under way with `interrupted`. */
+  readonly signal?: AbortSignal;
+  /** Told once per host and text, for example about ssh config options that are not supported. */
+  readonly onWarning?: (host: string, text: string) => void;
+  /** Silence after which a link counts as lost, ms. Default 15,000. The host is asked for a sign of life every third of it. */
+  readonly silenceMs?: number;
+}
+
+/** Shared by all connections of one run, so that config, known hosts, keys and secrets are read once however many hosts there are. */
+export interface SshContext extends SshContextOptions {
+  readonly silenceMs: number;
+  target(spec: Pick<HostSpec, 'name' | 'ssh'>): Promise<SshTarget>;
+  /** Lines of the target's known_hosts files that speak about it. */
+  knownHostLines(target: SshTarget): Promise<KnownHostLine[]>;
+  secret(reference: SecretReference): Promise<string>;
+  /** One shared value per name: the first caller's `make` counts; a failure is not kept. */
+  once<T>(name: string, make: () => Promise<T>): Promise<T>;
+  /** Forgets what {@link once} keeps. */
+  forget(name: string): void;
+}
+
+export function createSshContext(options: SshContextOptions): SshContext {
+  const kept = new Map<string, Promise<unknown>>();
+  const warned = new Set<string>();
+  const once = <T>(name: string, make: () => Promise<T>): Promise<T> => {
+    const known = kept.get(name);
+    if (known !== undefined) return known as Promise<T>;
+    const made = make();
+    kept.set(name, made);
+    made.catch(() => kept.delete(name));
+    return made;
+  };
+  const configFiles = options.configFiles ?? [join(options.homeDirectory, '.ssh', 'config'), '/etc/ssh/ssh_config'];
+  const config = (): Promise<SshConfigLine[]> => once('config', () => readSshConfig(configFiles, options.homeDirectory));
+  return {
+    ...options,
+    silenceMs: options.silenceMs ?? 15_000,
+    once,
+    forget: (name) => void kept.delete(name),
+    secret: (reference) => once(`secret ${reference.kind}:${reference.target}`, () => options.readSecret(reference)),
+    async target(spec) {
+      const target = resolveSshTarget(spec, await config(), options);
+      for (const warning of target.warnings) {
+        if (!warned.has(`${spec.name} ${warning}`)) options.onWarning?.(spec.name, warning);
+        warned.add(`${spec.name} ${warning}`);
+      }
+      return target;
+    },
+    async knownHostLines(target) {
+      const files = await Promise.all(target.knownHostsFiles.map((file) => once(`known_hosts ${file}`, () => readKnownHosts(file))));
+      const name = knownHostName(target.keyName, target.port);
+      return files.flat().filter((line) => hostFieldMatches(line.hosts, name));
+    },
+  };
+}
+
+async function readKnownHosts(file: string): Promise<KnownHostLine[]> {
+  try {
+    return parseKnownHosts(await readFile(file, 'utf8'), file);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new FleetError('ssh-host-key', `${file} could not be read`, { hint: 'make the known_hosts file readable', cause });
+  }
+}

@@ -1,0 +1,183 @@
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Algorithms, Client, ConnectConfig } from 'ssh2';
+import type { FleetError } from '../model/errors.ts';
+import { hostKeyAlgorithms, judgeHostKey, keyBlobType } from './known-hosts.ts';
+import { type AuthPlan, planAuth } from './ssh-auth.ts';
+import type { SshContext } from './ssh-context.ts';
+import { authFailure, type ConnectPhase, connectFailure, hostKeyFailure, interruptedFailure } from './ssh-errors.ts';
+import type { SshTarget } from './ssh-target.ts';
+
+/** Pauses before the next attempt when a host drops new connections before the handshake (MaxStartups), ms; half of each is random. */
+const REFUSED_PAUSES_MS = [400, 1_200, 3_000];
+
+/** Cheapest first: curve25519 costs a seventh of the post-quantum exchange, and AES runs in the processor. SHA-1 is left out. */
+const ALGORITHMS = {
+  kex: [
+    'curve25519-sha256',
+    'curve25519-sha256@libssh.org',
+    'ecdh-sha2-nistp256',
+    'ecdh-sha2-nistp384',
+    'ecdh-sha2-nistp521',
+    'diffie-hellman-group16-sha512',
+    'diffie-hellman-group14-sha256',
+  ],
+  cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'chacha20-poly1305@openssh.com', 'aes128-ctr', 'aes256-ctr'],
+  hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
+  compress: ['none'],
+} satisfies Algorithms;
+
+/** A client after the login. `stream` is what it runs on; `client` keeps an error listener for ever. */
+export interface LoggedIn {
+  readonly client: Client;
+  readonly stream: Duplex;
+}
+
+/**
+ * Opens a stream with `open`, checks the host key, logs in. Bounded by `connectTimeoutMs` for the stream and again for the handshake
+ * with login. A host that drops the stream before it said anything is asked again up to three times: nothing was done yet.
+ */
+export async function logIn(target: SshTarget, context: SshContext, open: () => Promise<Duplex>): Promise<LoggedIn> {
+  const ssh2 = (await import('ssh2')).default;
+  const plan = () => planAuth(ssh2, target, context);
+  const [lines, firstPlan] = await Promise.all([context.knownHostLines(target), plan()]);
+  const giveUpAt = Date.now() + target.connectTimeoutMs;
+  for (let attempt = 0; ; attempt += 1) {
+    const auth = attempt === 0 ? firstPlan : await plan();
+    const state: AttemptState = { phase: 'dial', notes: [], keyFailure: null };
+    try {
+      const stream = await open();
+      state.phase = 'handshake';
+      const config = connectConfig(target, context, auth, state, lines);
+      return await attemptLogin(new ssh2.Client(), stream, config, auth, state, context.signal);
+    } catch (cause) {
+      const pauseMs = REFUSED_PAUSES_MS[attempt];
+      if (pauseMs === undefined || !wasDroppedEarly(state, cause) || Date.now() + pauseMs > giveUpAt)
+        throw explain(target, auth, state, cause);
+      await sleep(
+        pauseMs / 2 + Math.random() * (pauseMs / 2),
+        undefined,
+        context.signal === undefined ? {} : { signal: context.signal },
+      ).catch(() => {
+        throw interruptedFailure(target.host);
+      });
+    }
+  }
+}
+
+interface AttemptState {
+  phase: ConnectPhase;
+  /** What went wrong without ending the login, for example an agent that does not answer. */
+  readonly notes: string[];
+  keyFailure: FleetError | null;
+}
+
+function connectConfig(
+  target: SshTarget,
+  context: SshContext,
+  auth: AuthPlan,
+  state: AttemptState,
+  lines: Awaited<ReturnType<SshContext['knownHostLines']>>,
+): ConnectConfig {
+  return {
+    username: target.user,
+    readyTimeout: target.connectTimeoutMs,
+    // ssh2 only asks for signs of life; ssh-link.ts judges silence, by any byte received, so that a slow upload is not taken for a dead link.
+    keepaliveInterval: Math.ceil(context.silenceMs / 3),
+    keepaliveCountMax: Number.MAX_SAFE_INTEGER,
+    strictVendor: false,
+    algorithms: { ...ALGORITHMS, serverHostKey: hostKeyAlgorithms(lines) },
+    authHandler: auth.handler,
+    hostVerifier: (blob: Buffer): boolean => {
+      const key = { type: keyBlobType(blob), blob };
+      const verdict = judgeHostKey(key, lines, target.pins);
+      if (verdict.kind !== 'trusted') state.keyFailure = hostKeyFailure(target, key, verdict);
+      return verdict.kind === 'trusted';
+    },
+  };
+}
+
+function attemptLogin(
+  client: Client,
+  stream: Duplex,
+  config: ConnectConfig,
+  auth: AuthPlan,
+  state: AttemptState,
+  signal?: AbortSignal,
+): Promise<LoggedIn> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => fail(signal?.reason);
+    const fail = (error: unknown): void => {
+      signal?.removeEventListener('abort', onAbort);
+      reject(error);
+      stream.destroy();
+    };
+    client.on('handshake', () => {
+      state.phase = 'auth';
+    });
+    client.on('error', (error: Error & { level?: string }) => {
+      const goesOn = state.phase === 'auth' && !auth.exhausted() && (error.level === 'agent' || error.level === 'client-authentication');
+      if (goesOn) state.notes.push(error.level === 'agent' ? 'ssh-agent does not answer or refused to sign' : 'a key could not sign');
+      else fail(error);
+    });
+    client.on('close', () => fail(undefined));
+    client.once('ready', () => {
+      state.phase = 'open';
+      signal?.removeEventListener('abort', onAbort);
+      resolve({ client, stream });
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+    stream.on('error', fail);
+    client.connect({ ...config, sock: stream });
+    if (signal?.aborted === true) onAbort();
+  });
+}
+
+const wasDroppedEarly = (state: AttemptState, cause: unknown): boolean => {
+  if (state.phase !== 'handshake' || state.keyFailure !== null) return false;
+  const { level, code } = (cause ?? {}) as { level?: string; code?: string };
+  return cause === undefined || level === 'protocol' || code === 'ECONNRESET' || code === 'EPIPE';
+};
+
+function explain(target: SshTarget, auth: AuthPlan, state: AttemptState, cause: unknown): FleetError {
+  if (state.keyFailure !== null) return state.keyFailure;
+  const { name, level } = (cause ?? {}) as { name?: string; level?: string };
+  if (name === 'AbortError') return interruptedFailure(target.host);
+  const timedOut = level === 'client-timeout' || level === 'client-socket';
+  if (state.phase === 'auth' && !timedOut) return authFailure(target, auth.tried, [...auth.skipped, ...state.notes], cause);
+  return connectFailure(target, state.phase, cause);
+}
+
+/** Connects without a login only to see the host key. Rejects like a connection; never with `ssh-host-key`. */
+export async function captureHostKey(target: SshTarget, open: () => Promise<Duplex>): Promise<Buffer> {
+  const ssh2 = (await import('ssh2')).default;
+  const client = new ssh2.Client();
+  let key: Buffer | null = null;
+  let phase: ConnectPhase = 'dial';
+  try {
+    const stream = await open();
+    phase = 'handshake';
+    stream.on('error', () => {});
+    const closed = once(client, 'close');
+    closed.catch(() => {});
+    client.on('error', () => {});
+    client.connect({
+      sock: stream,
+      username: target.user,
+      readyTimeout: target.connectTimeoutMs,
+      algorithms: { ...ALGORITHMS, serverHostKey: hostKeyAlgorithms([]) },
+      hostVerifier: (blob: Buffer): boolean => {
+        key = Buffer.from(blob);
+        return false;
+      },
+    });
+    await closed;
+  } catch (cause) {
+    if (key === null) throw connectFailure(target, phase, cause);
+  } finally {
+    client.destroy();
+  }
+  if (key === null) throw connectFailure(target, phase, undefined);
+  return key;
+}

@@ -1,0 +1,46 @@
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { HostSpec } from '../model/inventory.ts';
+import { hostKeyFingerprint, keyBlobType, knownHostName } from './known-hosts.ts';
+import type { SshContext } from './ssh-context.ts';
+import { captureHostKey } from './ssh-handshake.ts';
+import { dialerOf } from './ssh-link.ts';
+
+/** A host's key as it presents it now. Nothing proves yet that it is the right one: the operator compares the fingerprint. */
+export interface PresentedHostKey {
+  readonly type: string;
+  /** `SHA256:...` */
+  readonly fingerprint: string;
+  /** For known_hosts, without a line end. */
+  readonly line: string;
+}
+
+/** Connects, looks at the host key and leaves without a login. Jump hosts on the way must be trusted already. Rejects with `ssh-*`. */
+export async function readHostKey(spec: Pick<HostSpec, 'name' | 'ssh'>, context: SshContext): Promise<PresentedHostKey> {
+  const target = await context.target(spec);
+  const blob = await captureHostKey(target, await dialerOf(target, context));
+  const type = keyBlobType(blob);
+  const line = `${knownHostName(target.keyName, target.port)} ${type} ${blob.toString('base64')}`;
+  return { type, fingerprint: hostKeyFingerprint(blob), line };
+}
+
+/**
+ * Adds one line to a known_hosts file, which is made (0600, its folder 0700) when missing. Safe to repeat: returns false when the
+ * line is there already. Writers do not disturb each other: one write in append mode; at worst two of them add the same line.
+ */
+export async function appendKnownHost(file: string, line: string): Promise<boolean> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const before = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return '';
+    throw cause;
+  });
+  if (before.split('\n').some((known) => known.trim() === line.trim())) return false;
+  const handle = await open(file, 'a', 0o600);
+  try {
+    await handle.write(`${before === '' || before.endsWith('\n') ? '' : '\n'}${line.trim()}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return true;
+}
