@@ -19,7 +19,7 @@ export interface VaultRecord extends VaultMeta {
   readonly session: Session;
 }
 
-export const recordFormat = 1;
+const recordFormat = 1;
 
 const formats = [
   'pyrogram',
