@@ -1,5 +1,5 @@
 import { FleetError } from '../model/errors.ts';
-import { isOpen, type MovePhase, mayFollow } from '../moves/phases.ts';
+import { isOpen, type MovePhase, mayFollow, routeOf } from '../moves/phases.ts';
 import type { LedgerDb } from './ledger.ts';
 import type { MoveRow } from './schema.ts';
 
@@ -30,7 +30,7 @@ export async function advanceMove(
   nowMs: number,
   problem: string | null = null,
 ): Promise<MoveRow> {
-  if (move.phase !== phase && !mayFollow(move.phase, phase, move.from_host !== null)) {
+  if (move.phase !== phase && !mayFollow(routeOf(move.from_host, move.to_host), move.phase, phase)) {
     throw new FleetError('bug', `move ${move.id} of ${move.account}: ${phase} cannot follow ${move.phase}`, {
       hint: 'please report this with the output of `fleet moves`',
       account: move.account,

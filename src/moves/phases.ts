@@ -4,23 +4,29 @@ export type MovePhase = 'planned' | 'staged' | 'released' | 'granted' | 'done' |
 /** Why an account changes its host (requirement B7). */
 export type MoveKind = 'initial' | 'rebalance' | 'failover' | 'drain' | 'manual';
 
-const successors: Readonly<Record<MovePhase, readonly MovePhase[]>> = {
-  planned: ['staged', 'aborted'],
-  staged: ['released', 'granted', 'aborted'],
-  released: ['granted'],
-  granted: ['done'],
-  done: [],
-  aborted: [],
+/** `first`: nobody owned the account. `change`: from one host to another. `detach`: an owner gives it up and nobody follows (export, remove). */
+export type MoveRoute = 'first' | 'change' | 'detach';
+
+const routes: Readonly<Record<MoveRoute, readonly MovePhase[]>> = {
+  first: ['planned', 'staged', 'granted', 'done'],
+  change: ['planned', 'staged', 'released', 'granted', 'done'],
+  detach: ['planned', 'released', 'done'],
 };
 
-/**
- * Whether `to` may follow `from`. With an old owner the release comes before the grant; without one there is nothing to release.
- * A move is aborted only while nothing was released.
- */
-export function mayFollow(from: MovePhase, to: MovePhase, hasOldOwner: boolean): boolean {
-  if (from === 'staged' && to === 'granted') return !hasOldOwner;
-  if (from === 'staged' && to === 'released') return hasOldOwner;
-  return successors[from].includes(to);
+/** Successor of an account that leaves the fleet; no host can have this name in a claim's sense. */
+export const detached = 'detached';
+
+export function routeOf(fromHost: string | null, toHost: string): MoveRoute {
+  if (toHost === detached) return 'detach';
+  return fromHost === null ? 'first' : 'change';
+}
+
+/** Whether `to` may follow `from`: the next phase of the route, or an abort while nothing was released or granted. */
+export function mayFollow(route: MoveRoute, from: MovePhase, to: MovePhase): boolean {
+  if (to === 'aborted') return from === 'planned' || from === 'staged';
+  const phases = routes[route];
+  const at = phases.indexOf(from);
+  return at >= 0 && phases[at + 1] === to;
 }
 
 /** A move that still needs an act. */

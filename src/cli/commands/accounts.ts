@@ -1,0 +1,155 @@
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { FleetError } from '../../model/errors.ts';
+import type { SessionFormat } from '../../model/session.ts';
+import { confirm } from '../confirm.ts';
+import { withContext, withLock } from '../open-context.ts';
+import type { CommandResult } from '../output.ts';
+import { setAction } from '../run-command.ts';
+
+const formats: SessionFormat[] = ['telethon', 'telethon-string', 'pyrogram', 'pyrogram-string', 'gramjs-string', 'mtcute-string'];
+
+/** `fleet accounts ...`. */
+export function registerAccounts(program: Command): void {
+  const accounts = program.command('accounts').description('accounts and their sessions');
+  registerImport(accounts);
+  registerLooks(accounts);
+  registerActs(accounts);
+  registerExport(accounts);
+}
+
+function registerImport(accounts: Command): void {
+  const command = accounts
+    .command('import <files...>')
+    .description('check session files and take them into the vault; the files themselves stay untouched')
+    .option('--name <name>', 'name of the account (for a single file); default: the name of the file');
+  setAction<{ name?: string }>(command, async ({ options, args, signal }) => {
+    if (options.name !== undefined && args.length !== 1) {
+      throw new FleetError('usage', '--name goes with exactly one file', {
+        hint: 'import the files one by one, or name the files like the accounts',
+      });
+    }
+    const { importAccounts } = await import('../../workflows/import-accounts.ts');
+    const { formatImports } = await import('../render/accounts.ts');
+    return withLock('accounts import', options, signal, async (context): Promise<CommandResult> => {
+      if (!options.yes) {
+        console.error('A session that two programs use at once is destroyed by Telegram. Nothing else may use these sessions from now on.');
+        await confirm(`Import ${args.length === 1 ? 'this file' : `these ${args.length} files`}?`, options);
+      }
+      const outcomes = await importAccounts(context, args, options.name ?? null);
+      const errors = outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]));
+      const data = outcomes.map(({ problem, ...rest }) => ({ ...rest, code: problem?.code ?? null }));
+      return { data: { files: data }, text: formatImports(outcomes), errors };
+    });
+  });
+}
+
+function registerLooks(accounts: Command): void {
+  setAction(accounts.command('list').description('every account, its state and its host, from the ledger'), async ({ options, signal }) => {
+    const { listAccounts } = await import('../../ledger/accounts.ts');
+    const { accountData, formatAccounts } = await import('../render/accounts.ts');
+    return withContext(options, signal, async ({ ledger, now }) => {
+      const rows = await listAccounts(ledger.db);
+      return { data: { accounts: rows.map(accountData) }, text: formatAccounts(rows, now()) };
+    });
+  });
+  setAction(
+    accounts.command('show <account>').description('everything the ledger knows about one account'),
+    async ({ options, args, signal }) => {
+      const { requireAccount } = await import('../../workflows/account-acts.ts');
+      const { readHistory } = await import('../../ledger/records.ts');
+      const { accountData, formatAccount } = await import('../render/accounts.ts');
+      return withContext(options, signal, async (context) => {
+        const account = await requireAccount(context, args[0] ?? '');
+        const history = await readHistory(context.ledger.db, { account: account.name, limit: 10 });
+        return { data: { account: accountData(account), history }, text: formatAccount(account, history, context.now()) };
+      });
+    },
+  );
+  const verify = accounts
+    .command('verify <accounts...>')
+    .description('ask the worker on its host whether Telegram answers; opens no second client');
+  setAction(verify, async ({ options, args, signal }) => {
+    const { verifyAccount } = await import('../../workflows/account-acts.ts');
+    const { formatVerifications, verificationErrors } = await import('../render/accounts.ts');
+    return withContext(options, signal, async (context) => {
+      const results = await each(args, (name) => verifyAccount(context, name));
+      await context.progress.stop();
+      const errors = [...results.errors, ...verificationErrors(results.values)];
+      return { data: { accounts: results.values }, text: formatVerifications(results.values), errors };
+    });
+  });
+}
+
+/** One failing account does not stop the rest. */
+async function each<T>(names: readonly string[], act: (name: string) => Promise<T>): Promise<{ values: T[]; errors: FleetError[] }> {
+  const values: T[] = [];
+  const errors: FleetError[] = [];
+  for (const name of names) {
+    try {
+      values.push(await act(name));
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      errors.push(error);
+    }
+  }
+  return { values, errors };
+}
+
+function registerActs(accounts: Command): void {
+  setAction(
+    accounts.command('stop <accounts...>').description('stop workers where they are; their hosts go on owning them'),
+    async ({ options, args, signal }) => {
+      const { stopAccount } = await import('../../workflows/account-acts.ts');
+      return withLock('accounts stop', options, signal, async (context, begin) => {
+        await confirm(`Stop ${args.join(', ')}?`, options);
+        const run = await begin();
+        const { values, errors } = await each(args, (name) => stopAccount(context, run, name).then(() => name));
+        return { data: { stopped: values }, text: values.map((name) => `${name} stopped`).join('\n'), errors };
+      });
+    },
+  );
+  setAction(
+    accounts.command('start <accounts...>').description('start stopped workers where they are'),
+    async ({ options, args, signal }) => {
+      const { startAccount } = await import('../../workflows/account-acts.ts');
+      return withLock('accounts start', options, signal, async (context, begin) => {
+        const run = await begin();
+        const { values, errors } = await each(args, (name) => startAccount(context, run, name).then(() => name));
+        return { data: { started: values }, text: values.map((name) => `${name} online`).join('\n'), errors };
+      });
+    },
+  );
+  const remove = accounts.command('remove <accounts...>').description('stop accounts, take them off their hosts and out of the fleet');
+  setAction(remove, async ({ options, args, signal }) => {
+    const { removeAccount } = await import('../../workflows/detach-account.ts');
+    return withLock('accounts remove', options, signal, async (context, begin) => {
+      await confirm(`Take ${args.join(', ')} out of the fleet?`, options);
+      const run = await begin();
+      const { values, errors } = await each(args, async (name) => ({ account: name, kept: await removeAccount(context, run, name) }));
+      const text = values
+        .map(({ account, kept }) => `${account} removed${kept === null ? '' : `; its encrypted session stays in ${kept}`}`)
+        .join('\n');
+      return { data: { removed: values }, text, errors };
+    });
+  });
+}
+
+function registerExport(accounts: Command): void {
+  const command = accounts
+    .command('export <account>')
+    .description('stop an account and give its session back as a file')
+    .addOption(new Option('-f, --format <format>', 'format of the file').choices(formats).makeOptionMandatory())
+    .requiredOption('-o, --output <file>', 'where to write it (must not exist)');
+  setAction<{ format: SessionFormat; output: string }>(command, async ({ options, args, signal }) => {
+    const { exportAccount } = await import('../../workflows/detach-account.ts');
+    const [name = ''] = args;
+    return withLock('accounts export', options, signal, async (context, begin) => {
+      await confirm(`Stop ${name} and write its session, unencrypted, to ${options.output}?`, options);
+      const path = resolve(options.output);
+      await exportAccount(context, await begin(), name, options.format, path);
+      const text = `${path} written. ${name} is detached: it will not start in this fleet until you import it again.`;
+      return { data: { account: name, format: options.format, path }, text };
+    });
+  });
+}

@@ -1,0 +1,15 @@
+import { FleetError } from '../model/errors.ts';
+import type { GlobalOptions } from './global-options.ts';
+
+/**
+ * Asks on the terminal. Errors: `usage` without a terminal and without `--yes`; `interrupted` when the answer is no or Ctrl-C.
+ */
+export async function confirm(question: string, options: Pick<GlobalOptions, 'yes' | 'json'>): Promise<void> {
+  if (options.yes) return;
+  if (options.json || !process.stdin.isTTY || !process.stderr.isTTY) {
+    throw new FleetError('usage', 'nobody can be asked here: there is no terminal', { hint: 'review with --dry-run, then add --yes' });
+  }
+  const prompts = await import('@inquirer/prompts');
+  const isWanted = await prompts.confirm({ message: question, default: false }, { output: process.stderr }).catch(() => false);
+  if (!isWanted) throw new FleetError('interrupted', 'nothing was changed', { hint: 'run it again when you are ready' });
+}

@@ -1,0 +1,131 @@
+import { homedir, userInfo } from 'node:os';
+import { dirname } from 'node:path';
+import { loadInventory } from '../inventory/load-inventory.ts';
+import { readSecret } from '../inventory/read-secret.ts';
+import { openLedger } from '../ledger/ledger.ts';
+import { beginRun, type Run, takeLock } from '../ledger/runs.ts';
+import type { HostSpec, Inventory, SecretReference } from '../model/inventory.ts';
+import type { Remote } from '../remote/remote.ts';
+import type { Vault } from '../vault/vault.ts';
+import type { FleetContext } from '../workflows/context.ts';
+import type { GlobalOptions } from './global-options.ts';
+import { type Progress, startProgress } from './progress.ts';
+
+/** A secret reference as the inventory means it: relative to its own folder. */
+export const secretReader =
+  (inventory: Inventory) =>
+  (reference: SecretReference): Promise<string> =>
+    readSecret(reference, { folder: dirname(inventory.path), home: homedir(), env: process.env });
+
+/** The vault opens by its first use: most commands never touch a session. */
+function lazyVault(open: () => Promise<Vault>): Vault {
+  let opened: Promise<Vault> | undefined;
+  const vault = (): Promise<Vault> => {
+    opened ??= open();
+    return opened;
+  };
+  return {
+    put: async (...args) => (await vault()).put(...args),
+    get: async (account) => (await vault()).get(account),
+    list: async () => (await vault()).list(),
+    remove: async (account) => (await vault()).remove(account),
+    vaultHash: async (account) => (await vault()).vaultHash(account),
+  };
+}
+
+async function openRemotes(inventory: Inventory, signal: AbortSignal, onWarning: (host: string, text: string) => void) {
+  const [{ createSshRemote }, { createSshContext }] = await Promise.all([
+    import('../remote/ssh-remote.ts'),
+    import('../remote/ssh-context.ts'),
+  ]);
+  const ssh = createSshContext({
+    homeDirectory: homedir(),
+    localUser: userInfo().username,
+    agentSocket: process.env.SSH_AUTH_SOCK ?? null,
+    knownHostsFile: inventory.paths.knownHosts,
+    readSecret: secretReader(inventory),
+    signal,
+    onWarning,
+  });
+  const remotes = new Map<string, Remote>();
+  return {
+    remoteFor: (host: HostSpec): Remote => {
+      const remote = remotes.get(host.name) ?? createSshRemote(host, ssh);
+      remotes.set(host.name, remote);
+      return remote;
+    },
+    /** A connection of its own, for proofs that a new one still works. The caller closes it. */
+    freshRemoteFor: (host: HostSpec): Remote => createSshRemote(host, ssh),
+    closeAll: async () => {
+      await Promise.all([...remotes.values()].map((remote) => remote.close()));
+    },
+  };
+}
+
+export interface OpenContext extends FleetContext {
+  readonly progress: Progress;
+  readonly freshRemoteFor: (host: HostSpec) => Remote;
+  close(): Promise<void>;
+}
+
+export const loadInventoryOf = (options: Pick<GlobalOptions, 'inventory'>): Promise<Inventory> => loadInventory(options.inventory);
+
+/** Everything a command that talks to hosts needs. The caller closes it. */
+async function openContext(options: GlobalOptions, signal: AbortSignal): Promise<OpenContext> {
+  const inventory = await loadInventoryOf(options);
+  const ledger = await openLedger(inventory.paths.ledger);
+  const progress = await startProgress(options.json);
+  const warn = (host: string, text: string): void => progress.report({ kind: 'host', host, text: `warning: ${text}`, status: 'working' });
+  const remotes = await openRemotes(inventory, signal, warn);
+  const openVault = async (): Promise<Vault> => {
+    const vault = await import('../vault/vault.ts');
+    return vault.openVault({ directory: inventory.paths.vault, readIdentity: () => secretReader(inventory)(inventory.vaultKey) });
+  };
+  return {
+    inventory,
+    ledger,
+    vault: lazyVault(openVault),
+    remoteFor: remotes.remoteFor,
+    freshRemoteFor: remotes.freshRemoteFor,
+    readSecret: secretReader(inventory),
+    now: () => Date.now(),
+    report: progress.report,
+    signal,
+    progress,
+    close: async () => {
+      await progress.stop();
+      await remotes.closeAll();
+      await ledger.close();
+    },
+  };
+}
+
+/** Runs `act` with an open context and closes it again, whatever happens. For commands that only look. */
+export async function withContext<T>(options: GlobalOptions, signal: AbortSignal, act: (context: OpenContext) => Promise<T>): Promise<T> {
+  const context = await openContext(options, signal);
+  try {
+    return await act(context);
+  } finally {
+    await context.close();
+  }
+}
+
+/**
+ * The same for commands that change accounts: alone on this ledger from here on. `begin` takes the run's serial; it is called once, after the operator
+ * has agreed and before the first connection with authority is made.
+ */
+export function withLock<T>(
+  command: string,
+  options: GlobalOptions,
+  signal: AbortSignal,
+  act: (context: OpenContext, begin: () => Promise<Run>) => Promise<T>,
+): Promise<T> {
+  return withContext(options, signal, async (context) => {
+    const lock = await takeLock(context.ledger, Number(options.wait) * 1000);
+    try {
+      return await act(context, () => beginRun(context.ledger, command, context.now()));
+    } finally {
+      await lock.release();
+    }
+  });
+}

@@ -1,0 +1,119 @@
+import chalk from 'chalk';
+import type { PlacedAccount } from '../../ledger/accounts.ts';
+import type { HistoryRow } from '../../ledger/schema.ts';
+import { FleetError } from '../../model/errors.ts';
+import type { Verification } from '../../workflows/account-acts.ts';
+import type { ImportOutcome } from '../../workflows/import-accounts.ts';
+import { formatState } from './states.ts';
+import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
+
+/** An account for programs. */
+export const accountData = (row: PlacedAccount): Record<string, unknown> => ({
+  name: row.name,
+  state: row.state,
+  reason: row.state_reason,
+  since: new Date(row.state_since).toISOString(),
+  host: row.host,
+  epoch: row.epoch,
+  userId: row.user_id,
+  dataCentre: row.data_centre,
+  isBot: row.is_bot === 1,
+  keyId: row.key_id,
+  format: row.source_format,
+  wanted: row.wanted === 1,
+});
+
+export const formatAccounts = (rows: readonly PlacedAccount[], nowMs: number): string =>
+  formatTable(
+    ['ACCOUNT', 'STATE', 'FOR', 'HOST', 'USER', 'NOTE'],
+    rows.map((row) => [
+      row.name,
+      formatState(row.state),
+      formatAge(nowMs - row.state_since),
+      row.host ?? chalk.dim('-'),
+      row.user_id ?? chalk.dim('-'),
+      row.state_reason,
+    ]),
+    'No accounts yet: fleet accounts import FILE...',
+  );
+
+export function formatAccount(row: PlacedAccount, history: readonly HistoryRow[], nowMs: number): string {
+  const facts: [string, string][] = [
+    [
+      'state',
+      `${formatState(row.state)} for ${formatAge(nowMs - row.state_since)}${row.state_reason === '' ? '' : ` (${row.state_reason})`}`,
+    ],
+    ['host', row.host === null ? 'none' : `${row.host}, epoch ${row.epoch}`],
+    ['user', row.user_id ?? 'not known yet'],
+    ['session', `${row.source_format}, data centre ${row.data_centre}, key ${row.key_id}`],
+    ['imported', formatTime(row.imported_at)],
+    ['wanted', row.wanted === 1 ? 'running' : 'stopped'],
+  ];
+  const head = facts.map(([name, value]) => `${chalk.dim(name.padEnd(9))} ${value}`).join('\n');
+  return history.length === 0 ? `${chalk.bold(row.name)}\n${head}` : `${chalk.bold(row.name)}\n${head}\n\n${formatHistory(history)}`;
+}
+
+export const formatHistory = (rows: readonly HistoryRow[]): string =>
+  formatTable(
+    ['TIME', 'ACCOUNT', 'TYPE', 'FROM', 'HOST', 'SCORE', 'STRATEGY', 'WHY'],
+    rows.map((row) => [
+      formatTime(row.at),
+      row.account,
+      row.type,
+      row.from_host ?? chalk.dim('-'),
+      row.host,
+      row.score === null ? chalk.dim('-') : formatPoints(row.score),
+      row.strategy ?? chalk.dim('-'),
+      row.reason,
+    ]),
+    'No decisions recorded.',
+  );
+
+export function formatImports(outcomes: readonly ImportOutcome[]): string {
+  const rows = outcomes
+    .filter(({ problem }) => problem === null)
+    .map(({ account, result, format, dataCentre, userId, warnings }) => [
+      account ?? '',
+      result === 'imported' ? chalk.green(result) : chalk.dim(result),
+      format ?? '',
+      `DC ${dataCentre}`,
+      userId ?? chalk.dim('user not in the file'),
+      warnings.join('; '),
+    ]);
+  const refused = outcomes.length - rows.length;
+  const table = formatTable(['ACCOUNT', 'RESULT', 'FORMAT', 'DC', 'USER', 'NOTE'], rows, 'Nothing was imported.');
+  return refused === 0 ? table : `${table}\n${refused} of ${outcomes.length} files refused:`;
+}
+
+export const formatVerifications = (results: readonly Verification[]): string =>
+  formatTable(
+    ['ACCOUNT', 'HOST', 'STATE', 'USER', 'TELEGRAM', 'CHECKED', 'NOTE'],
+    results.map(({ account, host, state, userId, isExpectedUser, latencyMs, checkedAt, reason }) => [
+      account,
+      host,
+      formatState(state),
+      `${userId ?? '-'}${isExpectedUser === false ? ' (another user!)' : ''}`,
+      latencyMs === null ? '-' : `${latencyMs.toFixed(0)} ms`,
+      checkedAt ?? '-',
+      reason,
+    ]),
+    'Nothing was verified.',
+  );
+
+/** An account that is not online, or is somebody else, fails the verification. */
+export const verificationErrors = (results: readonly Verification[]): FleetError[] =>
+  results
+    .filter(({ state, isExpectedUser }) => state !== 'online' || isExpectedUser === false)
+    .map(({ account, host, state, reason, isExpectedUser }) =>
+      isExpectedUser === false
+        ? new FleetError('account-offline', `${account}: Telegram answers with another user than the imported session had`, {
+            account,
+            host,
+            hint: `stop it and look at the session: fleet accounts stop ${account}`,
+          })
+        : new FleetError('account-offline', `${account} on ${host} is ${state}${reason === '' ? '' : `: ${reason}`}`, {
+            account,
+            host,
+            hint: `watch it with: fleet logs ${account} -f`,
+          }),
+    );

@@ -1,0 +1,49 @@
+import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
+import { workerExit } from '../../agent/protocol/worker.ts';
+import type { AccountState } from '../ledger/schema.ts';
+
+export interface ReportedState {
+  readonly state: AccountState;
+  /** One line; empty when online. */
+  readonly reason: string;
+}
+
+/**
+ * What an agent's sample says about an account that its host owns. A running worker speaks for itself; after its end the exit status does (worker
+ * contract). Pure.
+ */
+export function accountStateIn(sample: HostSample, keyId: string): ReportedState {
+  const account = sample.accounts.find((candidate) => candidate.keyId === keyId);
+  if (account === undefined) return { state: 'offline', reason: `${sample.host.name} knows nothing of it` };
+  const isRunning = account.unit.activeState === 'active' || account.unit.activeState === 'activating';
+  if (isRunning) return runningState(account);
+  if (sample.bootVerdict?.verdict === 'hold') return { state: 'held', reason: sample.bootVerdict.reasons.join('; ') };
+  return endedState(account);
+}
+
+function runningState({ status, statusFault, unit }: AccountSample): ReportedState {
+  if (statusFault !== null) return { state: 'offline', reason: `its status file is unusable: ${statusFault}` };
+  if (status === null || status.state === 'starting' || status.state === 'stopped' || status.state === 'stopping') {
+    const restarts = unit.restarts > 0 ? `, ${unit.restarts} restarts` : '';
+    return { state: 'placed', reason: `${status?.reason || 'starting'}${restarts}` };
+  }
+  return { state: status.state, reason: status.reason };
+}
+
+const finalStates = new Map<number, ReportedState>([
+  [workerExit.clean, { state: 'stopped', reason: '' }],
+  [workerExit.needsLogin, { state: 'needs-login', reason: 'Telegram no longer knows the session' }],
+  [workerExit.duplicated, { state: 'duplicated', reason: 'Telegram saw the session twice and destroyed it' }],
+  [workerExit.banned, { state: 'banned', reason: 'the account is banned or deactivated' }],
+  [workerExit.misconfigured, { state: 'misconfigured', reason: 'the worker refused its configuration' }],
+  [workerExit.gateRefused, { state: 'held', reason: 'the gate on the host refused to start it' }],
+]);
+
+function endedState({ unit }: AccountSample): ReportedState {
+  const known = unit.exitStatus === null ? undefined : finalStates.get(unit.exitStatus);
+  if (known !== undefined) return known;
+  return {
+    state: 'offline',
+    reason: `its unit is ${unit.activeState} (exit status ${unit.exitStatus ?? 'unknown'}, ${unit.restarts} restarts)`,
+  };
+}

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+
+export const claimState = z.enum(['active', 'releasing', 'released', 'revoked']);
+
+const epoch = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
+const text = z.string().max(256);
+
+export const claimSchema = z.object({
+  format: z.literal(1),
+  keyId: z.string().regex(/^[0-9a-f]{32}$/),
+  account: text,
+  epoch,
+  state: claimState,
+  moveId: text,
+  successor: text.nullable(),
+  stateHash: text.nullable(),
+  instanceId: text,
+  bootId: text,
+  authorityId: text,
+  serial: z.number().int().nonnegative(),
+  vaultHash: text,
+  writtenAt: text,
+});
+
+export const bootVerdictSchema = z.object({
+  format: z.literal(1),
+  bootId: text,
+  verdict: z.enum(['run', 'hold']),
+  reasons: z.array(z.string().max(500)).max(50),
+  decidedAt: text,
+});
+
+const surveySchema = z.object({
+  instanceId: text,
+  bootId: text,
+  release: text,
+  bootVerdict: bootVerdictSchema.nullable(),
+  authority: z.object({ id: text, serial: z.number().int().nonnegative() }).nullable(),
+  accounts: z
+    .array(
+      z.object({
+        keyId: z.string().regex(/^[0-9a-f]{32}$/),
+        claim: claimSchema.nullable(),
+        claimFault: z.enum(['torn', 'newer-format', 'unreadable']).nullable(),
+        unit: z.enum(['active', 'activating', 'deactivating', 'inactive', 'failed']),
+        processes: z.number().int().nonnegative(),
+        stagedEpochs: z.array(z.number().int().nonnegative()).max(10_000),
+      }),
+    )
+    .max(100_000),
+  freeBytes: z.number().nonnegative(),
+});
+
+const resultSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('survey'), survey: surveySchema }),
+  z.object({ kind: z.literal('claim'), claim: claimSchema }),
+  z.object({ kind: z.literal('done') }),
+  z.object({
+    kind: z.literal('awaited'),
+    accounts: z.array(z.object({ keyId: text, settled: z.boolean(), state: text, reason: z.string().max(2000) })),
+  }),
+]);
+
+export const replySchema = z.object({
+  index: z.number().int().nonnegative(),
+  ok: z.boolean(),
+  result: resultSchema.optional(),
+  refusal: z
+    .enum(['authority', 'deadline', 'busy', 'epoch', 'move', 'state', 'instance', 'not-staged', 'not-stopped', 'space', 'io', 'request'])
+    .optional(),
+  message: z.string().max(2000).optional(),
+  claim: claimSchema.nullable().optional(),
+});
+
+export const progressSchema = z.object({
+  progress: z.object({ keyId: text, state: text, reason: z.string().max(2000) }),
+});

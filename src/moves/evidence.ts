@@ -1,0 +1,68 @@
+import type { HostSurvey } from '../../agent/protocol/host-acts.ts';
+
+/** What one known host said after staging; null: it did not answer, so it counts as a possible owner. */
+export interface HostEvidence {
+  readonly host: string;
+  readonly survey: HostSurvey | null;
+}
+
+export interface GrantIntent {
+  readonly keyId: string;
+  readonly moveId: string;
+  readonly epoch: number;
+  readonly toHost: string;
+}
+
+/**
+ * An owner that booted and may not start: its claim is of an earlier boot and the verdict of this boot is to hold. Giving the account back to this very
+ * host is a grant like any other, after asking everybody else.
+ */
+function isHeld(survey: HostSurvey | null, account: HostSurvey['accounts'][number]): boolean {
+  const isStill = account.processes === 0 && (account.unit === 'inactive' || account.unit === 'failed');
+  return isStill && survey?.bootVerdict?.verdict === 'hold' && account.claim?.state === 'active' && account.claim.bootId !== survey.bootId;
+}
+
+/** Fencing numbers jump by small steps; more is a broken or lying host (EXCLUSIVITY row 29). */
+export const maxEpochJump = 1000;
+
+export type EvidenceVerdict =
+  /** Nobody can be running the account: it may be granted at `epoch`. */
+  | { readonly kind: 'clear' }
+  /** This very move was granted already; the reply was lost. */
+  | { readonly kind: 'granted' }
+  /** Some host has seen `epoch - 1`: stage again at `epoch`. */
+  | { readonly kind: 'raise'; readonly epoch: number }
+  | { readonly kind: 'owned'; readonly host: string; readonly what: string }
+  | { readonly kind: 'poisoned'; readonly host: string; readonly epoch: number }
+  | { readonly kind: 'incomplete'; readonly hosts: readonly string[] };
+
+/**
+ * Invariant 2 for accounts without a known owner: a grant needs a survey of all known hosts made after staging (EXCLUSIVITY F6). An owner that
+ * is found counts more than a host that is missing; a sound claim of this very move on its own host is the move itself.
+ */
+export function judgeEvidence(intent: GrantIntent, evidence: readonly HostEvidence[]): EvidenceVerdict {
+  let seen = 0;
+  let granted = false;
+  for (const { host, survey } of evidence) {
+    const account = survey?.accounts.find((candidate) => candidate.keyId === intent.keyId);
+    if (account === undefined) continue;
+    const { claim } = account;
+    if (account.claimFault !== null) return { kind: 'owned', host, what: `its claim cannot be read (${account.claimFault})` };
+    const isThisMove = claim !== null && claim.state === 'active' && host === intent.toHost && claim.moveId === intent.moveId;
+    if (isThisMove) granted = true;
+    else if (host === intent.toHost && isHeld(survey, account)) seen = Math.max(seen, claim?.epoch ?? 0);
+    else if (claim !== null && (claim.state === 'active' || claim.state === 'releasing')) {
+      return { kind: 'owned', host, what: `it holds a claim (${claim.state}, epoch ${claim.epoch})` };
+    } else if (account.processes > 0 || account.unit === 'active' || account.unit === 'activating' || account.unit === 'deactivating') {
+      return { kind: 'owned', host, what: `its unit is ${account.unit} with ${account.processes} processes` };
+    }
+    if (claim !== null && !isThisMove) {
+      if (claim.epoch > intent.epoch + maxEpochJump) return { kind: 'poisoned', host, epoch: claim.epoch };
+      seen = Math.max(seen, claim.epoch);
+    }
+  }
+  if (granted) return { kind: 'granted' };
+  const silent = evidence.filter(({ survey }) => survey === null).map(({ host }) => host);
+  if (silent.length > 0) return { kind: 'incomplete', hosts: silent };
+  return seen >= intent.epoch ? { kind: 'raise', epoch: seen + 1 } : { kind: 'clear' };
+}

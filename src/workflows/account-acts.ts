@@ -1,0 +1,138 @@
+import type { ActReply, HostAct } from '../../agent/protocol/host-acts.ts';
+import { askHost } from '../facts/host-helper.ts';
+import { findAccount, type PlacedAccount, setAccountState, setWanted } from '../ledger/accounts.ts';
+import { recordContactIntent } from '../ledger/hosts.ts';
+import { recordEvent } from '../ledger/records.ts';
+import type { Run } from '../ledger/runs.ts';
+import { FleetError } from '../model/errors.ts';
+import type { HostSpec } from '../model/inventory.ts';
+import type { FleetContext } from './context.ts';
+import { accountStateOf, onlineTimeoutMs } from './grant-accounts.ts';
+import { readSamples } from './read-samples.ts';
+import { recordStates } from './record-states.ts';
+import { helperTimeoutMs, stampOf } from './survey-hosts.ts';
+
+/** An account that some host owns, with that host. Errors: `usage` for an unknown or unplaced account, `inventory` for a host that is gone. */
+export async function findOwned(context: FleetContext, name: string): Promise<{ account: PlacedAccount; host: HostSpec }> {
+  const account = await requireAccount(context, name);
+  if (account.host === null) {
+    throw new FleetError('usage', `${name} is on no host`, { account: name, hint: `place it first: fleet allocate ${name}` });
+  }
+  const host = context.inventory.hosts.find((candidate) => candidate.name === account.host);
+  if (host !== undefined) return { account, host };
+  throw new FleetError('inventory', `${name} is owned by ${account.host}, which is not in the inventory`, {
+    account: name,
+    host: account.host,
+    hint: 'put the host back into the inventory',
+  });
+}
+
+export async function requireAccount(context: Pick<FleetContext, 'ledger'>, name: string): Promise<PlacedAccount> {
+  const account = await findAccount(context.ledger.db, name);
+  if (account !== undefined) return account;
+  throw new FleetError('usage', `no such account: ${name}`, { account: name, hint: 'fleet accounts list shows those that were imported' });
+}
+
+/** Sends acts to an owner with this run's authority and gives the replies; a refusal throws `claim-refused` or `authority-refused`. */
+export async function actOnOwner(
+  context: FleetContext,
+  run: Run,
+  host: HostSpec,
+  account: string,
+  acts: readonly HostAct[],
+): Promise<readonly ActReply[]> {
+  await recordContactIntent(context.ledger.db, [host.name], context.now());
+  const timeoutMs = helperTimeoutMs + onlineTimeoutMs;
+  const replies = await askHost(context.remoteFor(host), { format: 1, authority: stampOf(run, timeoutMs - 5000), acts }, { timeoutMs });
+  if (replies === null) {
+    throw new FleetError('host-not-ready', `${host.name}: fleet is not installed there`, {
+      host: host.name,
+      hint: `run: fleet init --limit ${host.name}`,
+    });
+  }
+  const refused = replies.find(({ ok }) => !ok);
+  if (refused === undefined) return replies;
+  throw new FleetError(
+    refused.refusal === 'authority' ? 'authority-refused' : 'claim-refused',
+    `${host.name} refused: ${refused.message ?? refused.refusal ?? 'no reason given'}`,
+    {
+      host: host.name,
+      account,
+      hint: 'fleet accounts show tells what the host owns; run this again once the cause is gone',
+    },
+  );
+}
+
+/** Stops the worker and keeps it stopped, also over a reboot of its host. The host goes on owning the account. Safe to repeat. */
+export async function stopAccount(context: FleetContext, run: Run, name: string): Promise<void> {
+  const { account, host } = await findOwned(context, name);
+  await actOnOwner(context, run, host, name, [{ act: 'stop', keyId: account.key_id }]);
+  await setWanted(context.ledger.db, name, false);
+  await noteState(context, account, 'stopped', 'by the operator');
+}
+
+/** Starts a stopped account where it is and waits until it is settled. Throws `account-offline` when that is not online. Safe to repeat. */
+export async function startAccount(context: FleetContext, run: Run, name: string): Promise<void> {
+  const { account, host } = await findOwned(context, name);
+  const keyIds = [account.key_id];
+  const replies = await actOnOwner(context, run, host, name, [
+    { act: 'start', keyId: account.key_id },
+    { act: 'await', keyIds, timeoutMs: onlineTimeoutMs },
+  ]);
+  await setWanted(context.ledger.db, name, true);
+  const result = replies[1]?.result;
+  const awaited = result?.kind === 'awaited' ? result.accounts[0] : undefined;
+  const state = awaited === undefined ? 'offline' : accountStateOf(awaited);
+  const reason = awaited?.reason ?? 'the host did not say';
+  await noteState(context, account, state, reason);
+  if (state !== 'online') {
+    throw new FleetError('account-offline', `${name} on ${host.name} is ${state}: ${reason}`, {
+      account: name,
+      host: host.name,
+      hint: `watch it with: fleet logs ${name} -f`,
+    });
+  }
+}
+
+async function noteState(context: FleetContext, account: PlacedAccount, state: PlacedAccount['state'], reason: string): Promise<void> {
+  const { db } = context.ledger;
+  if (await setAccountState(db, account.name, state, reason, context.now())) {
+    await recordEvent(db, { at: context.now(), kind: `account-${state}`, host: account.host, account: account.name, text: reason });
+  }
+}
+
+/** What the owning worker itself says; no second client is ever opened (DESIGN section 5). */
+export interface Verification {
+  readonly account: string;
+  readonly host: string;
+  readonly state: string;
+  readonly reason: string;
+  /** As Telegram told the worker; null: it has not been online yet. */
+  readonly userId: string | null;
+  /** Whether that is the user of the imported session; null: one of the two is unknown. */
+  readonly isExpectedUser: boolean | null;
+  /** Round trip from the host to Telegram, ms. */
+  readonly latencyMs: number | null;
+  readonly checkedAt: string | null;
+}
+
+/** Asks the host of the account now. Errors: those of the Remote, `agent-reply`. */
+export async function verifyAccount(context: FleetContext, name: string): Promise<Verification> {
+  const { account, host } = await findOwned(context, name);
+  const [reading] = await readSamples(context, [host], 0);
+  if (reading?.problem) throw reading.problem;
+  await recordStates(context, reading === undefined ? [] : [reading]);
+  const status = reading?.sample?.accounts.find(({ keyId }) => keyId === account.key_id)?.status ?? null;
+  const now = await requireAccount(context, name);
+  const userId = status?.userId ?? null;
+  return {
+    account: name,
+    host: host.name,
+    state: now.state,
+    reason: now.state_reason,
+    userId,
+    isExpectedUser: userId === null || account.user_id === null ? null : userId === account.user_id,
+    latencyMs: status?.latencyMs ?? null,
+    checkedAt: status?.updatedAt ?? null,
+  };
+}

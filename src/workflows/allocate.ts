@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto';
+import { highestEpoch, listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
+import { ensureHosts, listHosts } from '../ledger/hosts.ts';
+import { advanceMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
+import type { Run } from '../ledger/runs.ts';
+import type { MoveRow } from '../ledger/schema.ts';
+import { FleetError } from '../model/errors.ts';
+import type { Strategy } from '../model/inventory.ts';
+import type { AccountName } from '../model/names.ts';
+import type { FleetView } from '../planning/fleet-view.ts';
+import { type PlacementPlan, planPlacement } from '../planning/placement.ts';
+import { buildFleetView } from './build-fleet-view.ts';
+import type { FleetContext } from './context.ts';
+import { type GrantOutcome, grantAccounts } from './grant-accounts.ts';
+import { type HostReading, knownReadings, readSamples } from './read-samples.ts';
+import { recordStates } from './record-states.ts';
+
+/** What `fleet allocate` will do. The object that is shown is the object that is executed. */
+export interface AllocationPlan {
+  readonly placement: PlacementPlan;
+  /** Moves that an earlier run left open; they are carried on first, where they were going. */
+  readonly resumed: readonly MoveRow[];
+  /** Accounts that their own host holds since its boot, and gives back after everybody was asked. */
+  readonly heldHere: readonly { readonly account: string; readonly keyId: string; readonly host: string }[];
+  readonly readings: readonly HostReading[];
+  /** By account name. */
+  readonly keyIds: ReadonlyMap<string, string>;
+}
+
+export interface ViewOptions {
+  /** Samples older than this are refreshed over SSH; null: only what the ledger knows. */
+  readonly maxAgeMs: number | null;
+}
+
+/** The fleet as the planner sees it, from the ledger and, where asked, from the agents. */
+export async function readFleetView(
+  context: FleetContext,
+  options: ViewOptions,
+): Promise<{ view: FleetView; readings: HostReading[]; accounts: PlacedAccount[] }> {
+  const { inventory, ledger } = context;
+  await ensureHosts(
+    ledger.db,
+    inventory.hosts.map(({ name }) => name),
+  );
+  const ready = new Set(
+    (await listHosts(ledger.db)).filter(({ release, destroyed_at }) => release !== null && destroyed_at === null).map(({ name }) => name),
+  );
+  const [asked, others] = [inventory.hosts.filter(({ name }) => ready.has(name)), inventory.hosts.filter(({ name }) => !ready.has(name))];
+  const readings = options.maxAgeMs === null ? await knownReadings(context, asked) : await readSamples(context, asked, options.maxAgeMs);
+  if (options.maxAgeMs !== null) await recordStates(context, readings);
+  const accounts = await listAccounts(ledger.db);
+  const arriving = new Map((await listOpenMoves(ledger.db)).map(({ account, to_host }) => [account, to_host]));
+  const hosts = await listHosts(ledger.db);
+  const all = [...readings, ...(await knownReadings(context, others))];
+  return { view: buildFleetView({ inventory, hosts, accounts, readings: all, arriving, nowMs: context.now() }), readings: all, accounts };
+}
+
+/**
+ * Chooses hosts for accounts that have none (requirement A7). `names` null: all that are in the vault and wanted. Errors: `usage` for an unknown
+ * account, naming all of them.
+ */
+export async function planAllocation(
+  context: FleetContext,
+  names: readonly string[] | null,
+  strategy: Strategy | null,
+): Promise<AllocationPlan> {
+  const { view, readings, accounts } = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
+  const chosen = names === null ? accounts : accounts.filter(({ name }) => names.includes(name));
+  refuseUnknown(names ?? [], accounts);
+  const chosenNames = new Set(chosen.map(({ name }) => name));
+  const open = (await listOpenMoves(context.ledger.db)).filter(({ account, from_host }) => from_host === null && chosenNames.has(account));
+  const resumed = open.filter(({ phase }) => phase !== 'planned');
+  const inFlight = new Set(resumed.map(({ account }) => account));
+  const homeless = chosen.filter(({ name, host, state }) => host === null && state === 'stored' && !inFlight.has(name));
+  const placement = planPlacement(
+    // A move that never got beyond its plan is planned again, from today's figures.
+    {
+      ...view,
+      accounts: view.accounts.map((account) => (homeless.some(({ name }) => name === account.name) ? { ...account, host: null } : account)),
+    },
+    homeless.map(({ name }) => name as AccountName),
+    context.inventory.placement,
+    strategy === null ? {} : { strategy },
+  );
+  return {
+    placement,
+    resumed,
+    heldHere: chosen
+      .filter((account) => !inFlight.has(account.name) && isHeld(account))
+      .map(({ name, key_id, host }) => ({ account: name, keyId: key_id, host: host ?? '' })),
+    readings,
+    keyIds: new Map(accounts.map(({ name, key_id }) => [name, key_id])),
+  };
+}
+
+const isHeld = (account: PlacedAccount): boolean => account.state === 'held' && account.host !== null && account.wanted === 1;
+
+function refuseUnknown(names: readonly string[], accounts: readonly PlacedAccount[]): void {
+  const unknown = names.filter((name) => !accounts.some((account) => account.name === name));
+  if (unknown.length === 0) return;
+  throw new FleetError('usage', `no such account: ${unknown.join(', ')}`, { hint: 'fleet accounts list shows those that were imported' });
+}
+
+/** Nothing to carry out, though perhaps accounts that no host takes. */
+export const isEmptyPlan = (plan: AllocationPlan): boolean =>
+  plan.placement.placements.length === 0 && plan.resumed.length === 0 && plan.heldHere.length === 0;
+
+/**
+ * Journals the plan, then carries it out together with what an earlier run left open. Interrupted anywhere and called again with a fresh plan, it
+ * converges; an account is never started twice. One outcome per account that was planned or resumed.
+ */
+export async function executeAllocation(context: FleetContext, run: Run, plan: AllocationPlan): Promise<GrantOutcome[]> {
+  const { db } = context.ledger;
+  const moves = await db.transaction().execute(async (transaction) => {
+    const stale = (await listOpenMoves(transaction)).filter(({ phase, from_host }) => phase === 'planned' && from_host === null);
+    for (const move of stale) await advanceMove(transaction, move, 'aborted', context.now(), 'planned again');
+    for (const move of newMoves(plan)) {
+      const epoch = (await highestEpoch(transaction, move.key_id)) + 1;
+      await insertMove(transaction, { ...move, id: randomUUID(), from_host: null, epoch, created_at: context.now() });
+    }
+    const ours = new Set([...plan.resumed.map(({ account }) => account), ...newMoves(plan).map(({ account }) => account)]);
+    return (await listOpenMoves(transaction)).filter(({ account, from_host }) => from_host === null && ours.has(account));
+  });
+  return grantAccounts(context, run, moves);
+}
+
+type NewMove = Pick<MoveRow, 'account' | 'key_id' | 'kind' | 'to_host' | 'decision_json'>;
+
+function newMoves(plan: AllocationPlan): NewMove[] {
+  const placed = plan.placement.placements.map((decision): NewMove => {
+    const recorded = { ...decision, score: decision.scoreBefore.total };
+    const key_id = plan.keyIds.get(decision.account) ?? '';
+    return { account: decision.account, key_id, kind: 'initial', to_host: decision.host, decision_json: JSON.stringify(recorded) };
+  });
+  const given = plan.heldHere.map(({ account, keyId, host }): NewMove => {
+    const recorded = {
+      account,
+      host,
+      score: null,
+      strategy: null,
+      reason: `${host} held it after a boot; every known host was asked before it was given back`,
+    };
+    return { account, key_id: keyId, kind: 'manual', to_host: host, decision_json: JSON.stringify(recorded) };
+  });
+  return [...placed, ...given];
+}

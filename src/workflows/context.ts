@@ -1,0 +1,25 @@
+import type { Ledger } from '../ledger/ledger.ts';
+import type { HostSpec, Inventory, SecretReference } from '../model/inventory.ts';
+import type { Remote } from '../remote/remote.ts';
+import type { Vault } from '../vault/vault.ts';
+
+/** Progress that a person may want to see; never needed to understand the result. */
+export type FleetEvent =
+  | { readonly kind: 'phase'; readonly text: string }
+  | { readonly kind: 'host'; readonly host: string; readonly text: string; readonly status: 'working' | 'done' | 'failed' }
+  | { readonly kind: 'account'; readonly account: string; readonly host: string; readonly state: string; readonly reason: string };
+
+/** Everything that a workflow may touch. Built once per command by the CLI. */
+export interface FleetContext {
+  readonly inventory: Inventory;
+  readonly ledger: Ledger;
+  readonly vault: Vault;
+  /** The one connection to this host; connected by its first use, closed when the command ends. */
+  readonly remoteFor: (host: HostSpec) => Remote;
+  readonly readSecret: (reference: SecretReference) => Promise<string>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly report: (event: FleetEvent) => void;
+  /** Ctrl-C: work stops between two acts. */
+  readonly signal: AbortSignal;
+}

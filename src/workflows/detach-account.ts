@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { deleteAccount, deletePlacement, type PlacedAccount, setAccountState } from '../ledger/accounts.ts';
+import { advanceMove, findMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
+import { recordEvent } from '../ledger/records.ts';
+import type { Run } from '../ledger/runs.ts';
+import type { MoveRow } from '../ledger/schema.ts';
+import { FleetError } from '../model/errors.ts';
+import type { AccountName } from '../model/names.ts';
+import type { SessionFormat } from '../model/session.ts';
+import { detached } from '../moves/phases.ts';
+import { requireUserId } from '../sessions/format-session.ts';
+import { exportSession } from '../vault/export-session.ts';
+import { actOnOwner, findOwned, requireAccount } from './account-acts.ts';
+import type { FleetContext } from './context.ts';
+
+/**
+ * Makes the owner give the account up: stopped, proven, recorded on the host, its files wiped, the placement gone. The journal survives a kill anywhere;
+ * calling it again goes on. An account without an owner is left as it is. A host that does not answer keeps the account `removing`.
+ */
+async function detach(context: FleetContext, run: Run, account: PlacedAccount): Promise<void> {
+  const { db } = context.ledger;
+  const open = (await listOpenMoves(db)).find((move) => move.account === account.name);
+  if (open !== undefined && open.to_host !== detached) {
+    throw new FleetError('in-doubt', `${account.name} is on its way to ${open.to_host} (${open.phase})`, {
+      account: account.name,
+      hint: `let the move end first: fleet allocate ${account.name}`,
+    });
+  }
+  if (account.host === null) return;
+  const { host } = await findOwned(context, account.name);
+  const move = open ?? (await journal(context, account, host.name));
+  let current = move;
+  if (current.phase === 'planned') {
+    await actOnOwner(context, run, host, account.name, [
+      { act: 'release', keyId: account.key_id, moveId: move.id, epoch: move.epoch, successor: detached },
+    ]);
+    current = await advanceMove(db, current, 'released', context.now());
+  }
+  await actOnOwner(context, run, host, account.name, [{ act: 'wipe', keyId: account.key_id, epoch: move.epoch }]);
+  await db.transaction().execute(async (transaction) => {
+    await deletePlacement(transaction, account.name);
+    await setAccountState(transaction, account.name, 'detached', 'given up by its host', context.now());
+    await advanceMove(transaction, current, 'done', context.now());
+    await recordEvent(transaction, {
+      at: context.now(),
+      kind: 'account-detached',
+      host: host.name,
+      account: account.name,
+      text: `epoch ${move.epoch}`,
+    });
+  });
+}
+
+async function journal(context: FleetContext, account: PlacedAccount, host: string): Promise<MoveRow> {
+  const { db } = context.ledger;
+  const id = randomUUID();
+  await db.transaction().execute(async (transaction) => {
+    const decision_json = JSON.stringify({
+      account: account.name,
+      host: detached,
+      score: null,
+      strategy: null,
+      reason: 'the operator takes it out of the fleet',
+    });
+    const epoch = account.epoch ?? 0;
+    const move = { id, account: account.name, key_id: account.key_id, kind: 'manual', from_host: host, to_host: detached, epoch } as const;
+    await insertMove(transaction, { ...move, decision_json, created_at: context.now() });
+    await setAccountState(transaction, account.name, 'removing', `waiting for ${host} to give it up`, context.now());
+  });
+  const row = await findMove(db, id);
+  if (row === undefined) throw new FleetError('bug', `move ${id} vanished from the ledger`, { hint: 'please report this' });
+  return row;
+}
+
+/** Takes the account out of the fleet. The session's encrypted copy stays in the vault's `removed` folder. Returns its path. */
+export async function removeAccount(context: FleetContext, run: Run, name: string): Promise<string | null> {
+  const account = await requireAccount(context, name);
+  await detach(context, run, account);
+  const stored = await context.vault.list();
+  const kept = stored.includes(name as AccountName) ? await context.vault.remove(name as AccountName) : null;
+  await context.ledger.db.transaction().execute(async (transaction) => {
+    await deleteAccount(transaction, name);
+    await recordEvent(transaction, { at: context.now(), kind: 'account-removed', host: account.host, account: name, text: '' });
+  });
+  return kept;
+}
+
+/**
+ * Gives the session back in `format` as a new file. The account is released first and stays `detached`, not startable, until the same session is imported
+ * again: it would be destroyed if both sides used it (EXCLUSIVITY row 16).
+ */
+export async function exportAccount(context: FleetContext, run: Run, name: string, format: SessionFormat, path: string): Promise<void> {
+  const account = await requireAccount(context, name);
+  await refuseExport(context, name as AccountName, format, path);
+  await detach(context, run, account);
+  const { session, apiId } = await context.vault.get(name as AccountName);
+  await exportSession(path, session, format, apiId);
+  session.authKey.fill(0);
+  await setAccountState(context.ledger.db, name, 'detached', `exported to ${path}`, context.now());
+  await recordEvent(context.ledger.db, {
+    at: context.now(),
+    kind: 'account-exported',
+    host: account.host,
+    account: name,
+    text: `${format} to ${path}`,
+  });
+}
+
+/** Everything that could fail afterwards is tried before the account is stopped for it. */
+async function refuseExport(context: FleetContext, name: AccountName, format: SessionFormat, path: string): Promise<void> {
+  if (existsSync(path)) throw new FleetError('usage', `${path} exists already`, { account: name, hint: 'name another file with --output' });
+  const { session } = await context.vault.get(name);
+  session.authKey.fill(0);
+  if (format.startsWith('pyrogram')) requireUserId(session, format);
+}

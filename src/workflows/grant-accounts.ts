@@ -1,0 +1,301 @@
+import type { ActReply, AwaitedAccount, HostAct } from '../../agent/protocol/host-acts.ts';
+import { askHost } from '../facts/host-helper.ts';
+import { raiseEpoch, setAccountState, setPlacement } from '../ledger/accounts.ts';
+import { advanceMove, setMoveEpoch, setMoveProblem } from '../ledger/moves.ts';
+import { recordEvent, recordHistory } from '../ledger/records.ts';
+import type { Run } from '../ledger/runs.ts';
+import type { AccountState, MoveRow } from '../ledger/schema.ts';
+import { FleetError } from '../model/errors.ts';
+import type { HostSpec } from '../model/inventory.ts';
+import type { AccountName } from '../model/names.ts';
+import { judgeEvidence } from '../moves/evidence.ts';
+import { forEachHost } from '../remote/for-each-host.ts';
+import type { FleetContext } from './context.ts';
+import { evidenceError, hostGone, offlineError, refusalError } from './grant-errors.ts';
+import { helperTimeoutMs, stampOf, surveyHosts } from './survey-hosts.ts';
+import { wipeOrphans } from './wipe-orphans.ts';
+import { readWorkerMaterial } from './worker-material.ts';
+
+/** How long an account may take from its grant until it says online. */
+export const onlineTimeoutMs = 45_000;
+
+/** Rounds of stage and survey while hosts keep showing higher epochs. More is two ledgers at work. */
+const maxRounds = 3;
+
+/** How one account fared. `problem` is null when it is online. */
+export interface GrantOutcome {
+  readonly account: string;
+  readonly host: string;
+  readonly state: AccountState;
+  readonly problem: FleetError | null;
+}
+
+/**
+ * Carries moves without an old owner from wherever they stand to the end (DESIGN section 5): stage the files, survey all known hosts, grant, wait
+ * until the worker says online. Concurrent over hosts; one failing account or host leaves the others alone. Every act is safe to repeat, so a run that
+ * was killed is continued by calling this again with the moves that are still open. Outcomes are in the order of `moves`.
+ */
+export async function grantAccounts(context: FleetContext, run: Run, moves: readonly MoveRow[]): Promise<GrantOutcome[]> {
+  const journey = new Journey(context, run);
+  const outcomes = new Map<string, GrantOutcome>();
+  let waiting = moves.filter(({ phase }) => phase === 'planned' || phase === 'staged');
+  const granted = moves.filter(({ phase }) => phase === 'granted');
+  for (let round = 0; waiting.length > 0; round += 1) {
+    const staged = await journey.stage(waiting, outcomes);
+    const judged = await journey.judge(staged, outcomes, round + 1 < maxRounds);
+    granted.push(...(await journey.grant(judged.clear, outcomes)));
+    waiting = judged.again;
+  }
+  await journey.awaitOnline(granted, outcomes);
+  return moves.map(
+    (move) => outcomes.get(move.id) ?? failed(move, new FleetError('bug', `${move.account}: no outcome`, { hint: 'please report this' })),
+  );
+}
+
+const failed = (move: MoveRow, problem: FleetError, state: AccountState = 'stored'): GrantOutcome => ({
+  account: move.account,
+  host: move.to_host,
+  state,
+  problem,
+});
+
+type Outcomes = Map<string, GrantOutcome>;
+
+/** The states in which a worker leaves `await`, as the ledger's. */
+export function accountStateOf(awaited: AwaitedAccount): AccountState {
+  switch (awaited.state) {
+    case 'online':
+    case 'flood-wait':
+    case 'needs-login':
+    case 'duplicated':
+    case 'banned':
+    case 'misconfigured':
+    case 'stopped':
+    case 'reconnecting':
+      return awaited.state;
+    case 'gate':
+      return 'held';
+    default:
+      return 'offline';
+  }
+}
+
+class Journey {
+  readonly #context: FleetContext;
+  readonly #run: Run;
+
+  constructor(context: FleetContext, run: Run) {
+    this.#context = context;
+    this.#run = run;
+  }
+
+  /** Uploads files to the new hosts. What could not be staged gets its outcome; what never left `planned` is aborted. */
+  async stage(moves: readonly MoveRow[], outcomes: Outcomes): Promise<MoveRow[]> {
+    const staged: MoveRow[] = [];
+    const results = await this.#perHost(moves, (host, here) => this.#stageOnHost(host, here), outcomes);
+    for (const { move, value } of results) {
+      // A move that was staged before may have been granted since: then its files are in use, and the survey decides.
+      if (value === null || move.phase === 'staged') staged.push(await this.#advance(move, 'staged'));
+      else outcomes.set(move.id, failed(move, value));
+    }
+    await this.#abortUnstaged(moves, outcomes);
+    return staged;
+  }
+
+  async #stageOnHost(host: HostSpec, moves: readonly MoveRow[]): Promise<(FleetError | null)[]> {
+    const results: (FleetError | null)[] = moves.map(() => null);
+    const acts: HostAct[] = [];
+    const owners: number[] = [];
+    for (const [index, move] of moves.entries()) {
+      try {
+        const { session, config, limits } = await readWorkerMaterial(this.#context, move.account as AccountName, host);
+        acts.push({ act: 'stage', keyId: move.key_id, account: move.account, epoch: move.epoch, moveId: move.id, session, config, limits });
+        owners.push(index);
+      } catch (error) {
+        if (!(error instanceof FleetError)) throw error;
+        results[index] = error;
+      }
+    }
+    const replies = await this.#ask(host, acts);
+    for (const [at, index] of owners.entries()) {
+      const move = moves[index];
+      if (move !== undefined && replies[at]?.ok !== true) results[index] = refusalError(move, 'take the files of', replies[at]);
+    }
+    return results;
+  }
+
+  async #abortUnstaged(moves: readonly MoveRow[], outcomes: Outcomes): Promise<void> {
+    for (const move of moves) {
+      const problem = outcomes.get(move.id)?.problem;
+      if (problem && move.phase === 'planned')
+        await advanceMove(this.#context.ledger.db, move, 'aborted', this.#context.now(), problem.message);
+    }
+  }
+
+  /** Surveys all known hosts and sorts the moves: clear to grant, to be staged again at a higher epoch, or refused with an outcome. */
+  async judge(moves: readonly MoveRow[], outcomes: Outcomes, mayRaise: boolean): Promise<{ clear: MoveRow[]; again: MoveRow[] }> {
+    const clear: MoveRow[] = [];
+    const again: MoveRow[] = [];
+    if (moves.length === 0) return { clear, again };
+    this.#context.report({ kind: 'phase', text: 'asking every known host who owns what' });
+    const { evidence, problems } = await surveyHosts(this.#context, this.#run);
+    await wipeOrphans(this.#context, this.#run, evidence);
+    for (const move of moves) {
+      const verdict = judgeEvidence({ keyId: move.key_id, moveId: move.id, epoch: move.epoch, toHost: move.to_host }, evidence);
+      if (verdict.kind === 'clear' || verdict.kind === 'granted') clear.push(move);
+      else if (verdict.kind === 'raise' && mayRaise) {
+        await setMoveEpoch(this.#context.ledger.db, move.id, verdict.epoch, this.#context.now());
+        again.push({ ...move, epoch: verdict.epoch });
+      } else await this.#refuse(move, evidenceError(move, verdict, problems), outcomes);
+    }
+    return { clear, again };
+  }
+
+  async #refuse(move: MoveRow, problem: FleetError, outcomes: Outcomes): Promise<void> {
+    await setMoveProblem(this.#context.ledger.db, move.id, problem.message, this.#context.now());
+    outcomes.set(move.id, failed(move, problem));
+  }
+
+  /** Gives the right to run. The journal says `staged` before, and `granted` with the placement right after. */
+  async grant(moves: readonly MoveRow[], outcomes: Outcomes): Promise<MoveRow[]> {
+    const granted: MoveRow[] = [];
+    const results = await this.#perHost(moves, (host, here) => this.#grantOnHost(host, here), outcomes);
+    for (const { move, value } of results) {
+      if (value === null) granted.push(await this.#recordGrant(move));
+      else await this.#refuse(move, value, outcomes);
+    }
+    return granted;
+  }
+
+  async #grantOnHost(host: HostSpec, moves: readonly MoveRow[]): Promise<(FleetError | null)[]> {
+    const acts: HostAct[] = [];
+    for (const move of moves) {
+      const { vaultHash } = await this.#context.vault.get(move.account as AccountName);
+      acts.push({ act: 'grant', keyId: move.key_id, account: move.account, epoch: move.epoch, moveId: move.id, vaultHash });
+    }
+    const replies = await this.#ask(host, acts);
+    return moves.map((move, index) => (replies[index]?.ok === true ? null : refusalError(move, 'run', replies[index])));
+  }
+
+  async #recordGrant(move: MoveRow): Promise<MoveRow> {
+    const nowMs = this.#context.now();
+    const decision: unknown = JSON.parse(move.decision_json);
+    const { score, strategy, reason } = decision as { score: number | null; strategy: string | null; reason: string };
+    return this.#context.ledger.db.transaction().execute(async (transaction) => {
+      await raiseEpoch(transaction, move.key_id, move.epoch);
+      await setPlacement(transaction, { account: move.account, host: move.to_host, epoch: move.epoch, move_id: move.id, since: nowMs });
+      await setAccountState(transaction, move.account, 'placed', 'starting', nowMs);
+      await recordHistory(transaction, {
+        at: nowMs,
+        account: move.account,
+        host: move.to_host,
+        from_host: move.from_host,
+        type: move.kind,
+        score,
+        strategy,
+        reason,
+        move_id: move.id,
+        decision_json: move.decision_json,
+      });
+      return advanceMove(transaction, move, 'granted', nowMs);
+    });
+  }
+
+  /** Waits on each host until its accounts are settled, then closes their moves: whatever the state, the host owns them. */
+  async awaitOnline(moves: readonly MoveRow[], outcomes: Outcomes): Promise<void> {
+    const results = await this.#perHost(moves, (host, here) => this.#awaitOnHost(host, here), outcomes);
+    for (const { move, value } of results) {
+      const state = accountStateOf(value);
+      await this.#context.ledger.db.transaction().execute(async (transaction) => {
+        const nowMs = this.#context.now();
+        const changed = await setAccountState(transaction, move.account, state, value.reason, nowMs);
+        if (changed) {
+          await recordEvent(transaction, {
+            at: nowMs,
+            kind: `account-${state}`,
+            host: move.to_host,
+            account: move.account,
+            text: value.reason,
+          });
+        }
+        await advanceMove(transaction, move, 'done', nowMs, value.reason === '' ? null : value.reason);
+      });
+      outcomes.set(move.id, {
+        account: move.account,
+        host: move.to_host,
+        state,
+        problem: state === 'online' ? null : offlineError(move, state, value.reason),
+      });
+    }
+  }
+
+  async #awaitOnHost(host: HostSpec, moves: readonly MoveRow[]): Promise<AwaitedAccount[]> {
+    const act: HostAct = { act: 'await', keyIds: moves.map(({ key_id }) => key_id), timeoutMs: onlineTimeoutMs };
+    const [reply] = await this.#ask(host, [act], (progress) => {
+      const move = moves.find(({ key_id }) => key_id === progress.keyId);
+      if (move !== undefined)
+        this.#context.report({ kind: 'account', account: move.account, host: host.name, state: progress.state, reason: progress.reason });
+    });
+    const awaited = reply?.result?.kind === 'awaited' ? reply.result.accounts : [];
+    return moves.map(
+      ({ key_id }) =>
+        awaited.find(({ keyId }) => keyId === key_id) ?? {
+          keyId: key_id,
+          settled: false,
+          state: 'offline',
+          reason: reply?.message ?? 'the host did not say',
+        },
+    );
+  }
+
+  async #ask(
+    host: HostSpec,
+    acts: readonly HostAct[],
+    onProgress?: Parameters<typeof askHost>[2]['onProgress'],
+  ): Promise<readonly ActReply[]> {
+    if (acts.length === 0) return [];
+    const timeoutMs = helperTimeoutMs + onlineTimeoutMs;
+    const request = { format: 1, authority: stampOf(this.#run, timeoutMs - 5000), acts } as const;
+    const replies = await askHost(
+      this.#context.remoteFor(host),
+      request,
+      onProgress === undefined ? { timeoutMs } : { timeoutMs, onProgress },
+    );
+    if (replies !== null) return replies;
+    throw new FleetError('host-not-ready', `${host.name}: fleet is not installed there`, {
+      host: host.name,
+      hint: `run: fleet init --limit ${host.name}`,
+    });
+  }
+
+  async #advance(move: MoveRow, phase: 'staged'): Promise<MoveRow> {
+    return advanceMove(this.#context.ledger.db, move, phase, this.#context.now());
+  }
+
+  /** Runs `act` once per host with that host's moves. A host that fails gives all its moves an outcome; the other hosts go on. */
+  async #perHost<T>(
+    moves: readonly MoveRow[],
+    act: (host: HostSpec, here: readonly MoveRow[]) => Promise<readonly T[]>,
+    outcomes: Outcomes,
+  ): Promise<{ move: MoveRow; value: T }[]> {
+    const byHost = Map.groupBy(moves, ({ to_host }) => to_host);
+    const hosts = this.#context.inventory.hosts.filter(({ name }) => byHost.has(name));
+    const reached = await forEachHost(
+      hosts,
+      this.#context.inventory.concurrency,
+      (host) => act(host, byHost.get(host.name) ?? []),
+      this.#context.signal,
+    );
+    const results: { move: MoveRow; value: T }[] = [];
+    for (const outcome of reached) {
+      for (const [index, move] of (byHost.get(outcome.host.name) ?? []).entries()) {
+        if (!outcome.ok) await this.#refuse(move, outcome.error, outcomes);
+        else results.push({ move, value: outcome.value[index] as T });
+      }
+    }
+    for (const move of moves.filter(({ to_host }) => !hosts.some(({ name }) => name === to_host))) {
+      await this.#refuse(move, hostGone(move), outcomes);
+    }
+    return results;
+  }
+}

@@ -1,0 +1,84 @@
+import type { ActReply } from '../../agent/protocol/host-acts.ts';
+import type { AccountState, MoveRow } from '../ledger/schema.ts';
+import { FleetError, type FleetErrorCode } from '../model/errors.ts';
+import type { EvidenceVerdict } from '../moves/evidence.ts';
+
+/** What a helper's refusal is to the operator. */
+export function refusalError(move: MoveRow, act: string, reply: ActReply | undefined): FleetError {
+  const code: FleetErrorCode =
+    reply?.refusal === 'authority' ? 'authority-refused' : reply?.refusal === 'space' ? 'host-space' : 'claim-refused';
+  const hints: Partial<Record<FleetErrorCode, string>> = {
+    'authority-refused': `${move.to_host} obeys another ledger: use that one, or give this ledger the authority over the host`,
+    'host-space': `free space on ${move.to_host}, then run this again`,
+  };
+  return new FleetError(
+    code,
+    `${move.to_host} refused to ${act} ${move.account}: ${reply?.message ?? reply?.refusal ?? 'no reason given'}`,
+    {
+      host: move.to_host,
+      account: move.account,
+      hint: hints[code] ?? 'fleet moves shows where the move stands; run this again once the cause is gone',
+    },
+  );
+}
+
+export const hostGone = (move: MoveRow): FleetError =>
+  new FleetError('inventory', `${move.account} is on its way to ${move.to_host}, which is no longer in the inventory`, {
+    account: move.account,
+    host: move.to_host,
+    hint: 'put the host back into the inventory until the move is done',
+  });
+
+export function offlineError(move: MoveRow, state: AccountState, reason: string): FleetError {
+  return new FleetError('account-offline', `${move.account} on ${move.to_host} is ${state}${reason === '' ? '' : `: ${reason}`}`, {
+    account: move.account,
+    host: move.to_host,
+    hint: remedies[state] ?? `its worker keeps trying; watch it with: fleet logs ${move.account} -f`,
+  });
+}
+
+/** What the operator does about an account that will not come online by itself. */
+const remedies: Partial<Record<AccountState, string>> = {
+  'needs-login': 'log in again with this account, then: fleet accounts remove NAME, fleet accounts import FILE',
+  duplicated: 'Telegram destroyed the session because something else used it: find that, log in again, import the new session',
+  banned: 'the account is banned or deactivated; fleet accounts remove NAME retires it',
+  misconfigured: 'check telegram.api_id and telegram.api_hash in the inventory, then run this again',
+  held: 'the host holds it after a boot: fleet allocate gives it back after asking all hosts',
+};
+
+export function evidenceError(move: MoveRow, verdict: EvidenceVerdict, problems: ReadonlyMap<string, FleetError>): FleetError {
+  const about = { account: move.account };
+  switch (verdict.kind) {
+    case 'owned':
+      return new FleetError('claim-refused', `${move.account} may be running on ${verdict.host}: ${verdict.what}`, {
+        ...about,
+        host: verdict.host,
+        hint: `it is not started twice. If ${verdict.host} should own it, bring the ledger in line with it; if not, stop it there first`,
+      });
+    case 'poisoned':
+      return new FleetError(
+        'claim-refused',
+        `${verdict.host} reports epoch ${verdict.epoch} for ${move.account}, far above ${move.epoch}`,
+        {
+          ...about,
+          host: verdict.host,
+          hint: 'the host is broken or belongs to another fleet: look at it before anything else',
+        },
+      );
+    case 'incomplete':
+      return new FleetError(
+        'survey-incomplete',
+        `${move.account} is not started: ${verdict.hosts.join(', ')} did not answer and might be running it`,
+        {
+          ...about,
+          hint: `bring the host back and run this again; if it will never boot again: fleet hosts destroyed ${verdict.hosts[0]}`,
+          problems: verdict.hosts.map((host) => `${host}: ${problems.get(host)?.message ?? 'no answer'}`),
+        },
+      );
+    default:
+      return new FleetError('claim-refused', `${move.account}: hosts keep reporting higher epochs`, {
+        ...about,
+        hint: 'another ledger is working on the same hosts: stop one of the two',
+      });
+  }
+}

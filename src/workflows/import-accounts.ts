@@ -1,0 +1,176 @@
+import { basename } from 'node:path';
+import { accountsOfUser, findAccount, findAccountByKey, highestEpoch, insertAccount, setAccountState } from '../ledger/accounts.ts';
+import { recordEvent } from '../ledger/records.ts';
+import { FleetError } from '../model/errors.ts';
+import { type AccountName, isAccountName } from '../model/names.ts';
+import type { ParsedSession } from '../sessions/session-outcome.ts';
+import { readSessionSource } from '../vault/read-session-source.ts';
+import type { FleetContext } from './context.ts';
+
+export interface ImportOutcome {
+  readonly path: string;
+  readonly account: string | null;
+  /** `returned`: it had been exported and comes back. `known`: nothing to do. */
+  readonly result: 'imported' | 'returned' | 'known' | 'refused';
+  readonly format: string | null;
+  readonly dataCentre: number | null;
+  readonly userId: string | null;
+  readonly warnings: readonly string[];
+  readonly problem: FleetError | null;
+}
+
+/** One session file that was read and found sound. */
+interface Candidate {
+  readonly path: string;
+  readonly account: AccountName;
+  readonly parsed: ParsedSession;
+}
+
+/**
+ * Reads every file first, then takes the sound ones: vault before ledger (invariant 5), so that a run that was killed is simply repeated. The same key is
+ * never known under two names. Files are opened read-only and left untouched. One outcome per path, in order.
+ */
+export async function importAccounts(context: FleetContext, paths: readonly string[], name: string | null): Promise<ImportOutcome[]> {
+  const outcomes: ImportOutcome[] = [];
+  const seen = new Map<string, string>();
+  for (const path of paths) {
+    const candidate = await readCandidate(path, name);
+    if (candidate instanceof FleetError) {
+      outcomes.push(refusal(path, null, candidate));
+      continue;
+    }
+    const { keyId } = candidate.parsed.session;
+    const twin = seen.get(keyId);
+    seen.set(keyId, path);
+    outcomes.push(
+      twin === undefined
+        ? await takeCandidate(context, candidate)
+        : refusal(path, candidate, sameKey(path, candidate.account, `the file ${twin}`)),
+    );
+    candidate.parsed.session.authKey.fill(0);
+  }
+  return outcomes;
+}
+
+async function readCandidate(path: string, name: string | null): Promise<Candidate | FleetError> {
+  const account = name ?? accountNameFor(path);
+  if (!isAccountName(account)) {
+    return new FleetError('session-file', `${path}: "${account}" cannot be an account's name (a-z, 0-9, ".", "_", "-")`, {
+      hint: 'rename the file, or import it alone with --name NAME',
+    });
+  }
+  const parsed = await readSessionSource(path);
+  if (!parsed.ok) return new FleetError('session-file', `${parsed.message} (${parsed.code})`, { account, hint: parsed.hint });
+  return { path, account, parsed };
+}
+
+/** The file's name without its ending, in lower case. */
+const accountNameFor = (path: string): string =>
+  basename(path)
+    .replace(/\.(session|txt|string)$/i, '')
+    .toLowerCase();
+
+const refusal = (path: string, candidate: Candidate | null, problem: FleetError): ImportOutcome => ({
+  path,
+  account: candidate?.account ?? problem.account ?? null,
+  result: 'refused',
+  format: candidate?.parsed.format ?? null,
+  dataCentre: candidate?.parsed.session.dataCentre ?? null,
+  userId: candidate?.parsed.session.userId?.toString() ?? null,
+  warnings: [],
+  problem,
+});
+
+const sameKey = (path: string, account: string, owner: string): FleetError =>
+  new FleetError('session-file', `${path}: the same session key is known already, from ${owner} (SAME_KEY)`, {
+    account,
+    hint: 'two workers with one key destroy the session: import it once, and stop whatever else uses it',
+  });
+
+async function takeCandidate(context: FleetContext, candidate: Candidate): Promise<ImportOutcome> {
+  const { db } = context.ledger;
+  const { path, account, parsed } = candidate;
+  const { keyId } = parsed.session;
+  const sameKeyAccount = await findAccountByKey(db, keyId);
+  if (sameKeyAccount !== undefined && sameKeyAccount.name !== account) {
+    return refusal(path, candidate, sameKey(path, account, `account ${sameKeyAccount.name}`));
+  }
+  const sameName = await findAccount(db, account);
+  if (sameName !== undefined && sameName.key_id !== keyId) {
+    return refusal(
+      path,
+      candidate,
+      new FleetError('session-file', `${path}: account ${account} exists with another session key (OTHER_KEY)`, {
+        account,
+        hint: `fleet accounts remove ${account} first, or import this one with --name NAME`,
+      }),
+    );
+  }
+  const done = (result: ImportOutcome['result'], warnings: readonly string[]): ImportOutcome => ({
+    path,
+    account,
+    result,
+    format: parsed.format,
+    dataCentre: parsed.session.dataCentre,
+    userId: parsed.session.userId?.toString() ?? null,
+    warnings,
+    problem: null,
+  });
+  if (sameName?.state === 'detached') {
+    await setAccountState(db, account, 'stored', 'returned by import', context.now());
+    await recordEvent(db, { at: context.now(), kind: 'account-returned', host: null, account, text: `from ${path}` });
+    return done('returned', []);
+  }
+  if (sameName !== undefined) return done('known', []);
+  return done('imported', await store(context, candidate));
+}
+
+/** Vault first, then the ledger. Returns what the operator should know. */
+async function store(context: FleetContext, { path, account, parsed }: Candidate): Promise<string[]> {
+  const { db } = context.ledger;
+  const { session } = parsed;
+  const warnings = parsed.warnings.map(({ message }) => message);
+  const userId = session.userId?.toString() ?? null;
+  if (userId !== null) {
+    const others = await accountsOfUser(db, userId);
+    if (others.length > 0) warnings.push(`user ${userId} is also account ${others.map(({ name }) => name).join(', ')}, with another key`);
+  }
+  if ((await highestEpoch(db, session.keyId)) > 0) warnings.push('this key has run in this fleet before; its epochs go on from there');
+  const importedAtMs = context.now();
+  const { vaultHash } = await putOnce(context, account, parsed, new Date(importedAtMs).toISOString());
+  await db.transaction().execute(async (transaction) => {
+    await insertAccount(transaction, {
+      name: account,
+      key_id: session.keyId,
+      user_id: userId,
+      data_centre: session.dataCentre,
+      is_bot: session.isBot ? 1 : 0,
+      source_format: parsed.format,
+      vault_hash: vaultHash,
+      imported_at: importedAtMs,
+    });
+    await recordEvent(transaction, {
+      at: importedAtMs,
+      kind: 'account-imported',
+      host: null,
+      account,
+      text: `${parsed.format} from ${path}`,
+    });
+  });
+  return warnings;
+}
+
+/** A run that was killed after this and before the ledger knew the account has stored the same session already. */
+async function putOnce(
+  context: FleetContext,
+  account: AccountName,
+  parsed: ParsedSession,
+  importedAt: string,
+): Promise<{ vaultHash: string }> {
+  const meta = { sourceFormat: parsed.format, apiId: parsed.apiId, importedAt };
+  const stored = (await context.vault.list()).includes(account);
+  if (!stored) return context.vault.put(account, parsed.session, meta);
+  const before = await context.vault.get(account);
+  before.session.authKey.fill(0);
+  return before.keyId === parsed.session.keyId ? before : context.vault.put(account, parsed.session, meta, { replace: true });
+}

@@ -1,0 +1,82 @@
+import { hostPaths } from '../../agent/protocol/paths.ts';
+import type { HostSample } from '../../agent/protocol/sample.ts';
+import { parseHostSample, samplePath } from '../facts/agent-sample.ts';
+import { ensureHosts, recordFailure, recordSeen } from '../ledger/hosts.ts';
+import { latestSamples, recordSample } from '../ledger/records.ts';
+import { FleetError } from '../model/errors.ts';
+import type { HostSpec } from '../model/inventory.ts';
+import { forEachHost } from '../remote/for-each-host.ts';
+import type { FleetContext } from './context.ts';
+
+/** What is known about a host's load. `sample` and `problem` may both be there: an old sample of a host that no longer answers. */
+export interface HostReading {
+  readonly host: HostSpec;
+  readonly sample: HostSample | null;
+  /** By the operator's clock; null: never. */
+  readonly takenAtMs: number | null;
+  readonly problem: FleetError | null;
+}
+
+/**
+ * The newest sample of each host, refreshed over SSH, concurrently, where it is older than `maxAgeMs` (requirement B4; 0: always). A host that does
+ * not answer is a value, and its failure is counted in the ledger. Same order as `hosts`.
+ */
+export async function readSamples(context: FleetContext, hosts: readonly HostSpec[], maxAgeMs: number): Promise<HostReading[]> {
+  const known = await knownReadings(context, hosts);
+  const stale = known.filter(({ takenAtMs }) => takenAtMs === null || context.now() - takenAtMs >= maxAgeMs);
+  if (stale.length === 0) return known;
+  await ensureHosts(
+    context.ledger.db,
+    hosts.map(({ name }) => name),
+  );
+  const outcomes = await forEachHost(
+    stale.map(({ host }) => host),
+    context.inventory.concurrency,
+    (host) => refresh(context, host),
+    context.signal,
+  );
+  const fresh = new Map<string, HostReading>();
+  for (const outcome of outcomes) {
+    const before = known.find(({ host }) => host.name === outcome.host.name);
+    if (outcome.ok) fresh.set(outcome.host.name, outcome.value);
+    else {
+      await recordFailure(context.ledger.db, outcome.host.name, outcome.error.message);
+      fresh.set(outcome.host.name, {
+        host: outcome.host,
+        sample: before?.sample ?? null,
+        takenAtMs: before?.takenAtMs ?? null,
+        problem: outcome.error,
+      });
+    }
+  }
+  return known.map((reading) => fresh.get(reading.host.name) ?? reading);
+}
+
+/** What the ledger has, without asking anybody. */
+export async function knownReadings(context: Pick<FleetContext, 'ledger'>, hosts: readonly HostSpec[]): Promise<HostReading[]> {
+  const samples = new Map((await latestSamples(context.ledger.db)).map((row) => [row.host, row]));
+  return hosts.map((host) => {
+    const row = samples.get(host.name);
+    if (row === undefined) return { host, sample: null, takenAtMs: null, problem: null };
+    const sample = parseHostSample(host.name, new TextEncoder().encode(row.sample_json));
+    return { host, sample, takenAtMs: row.taken_at, problem: null };
+  });
+}
+
+async function refresh(context: FleetContext, host: HostSpec): Promise<HostReading> {
+  const { db } = context.ledger;
+  const remote = context.remoteFor(host);
+  const { latencyMs } = await remote.connect();
+  const reply = await remote.get(hostPaths.agentSocket, samplePath);
+  if (reply.status !== 200) {
+    throw new FleetError('agent-reply', `${host.name}: the agent answered with status ${reply.status}`, {
+      host: host.name,
+      hint: `look at it with: fleet exec ${host.name} -- journalctl -u fleet-agent -n 20`,
+    });
+  }
+  const sample = parseHostSample(host.name, reply.body);
+  const takenAtMs = context.now();
+  await recordSample(db, host.name, takenAtMs, JSON.stringify(sample));
+  await recordSeen(db, host.name, takenAtMs, { latencyMs, instanceId: sample.host.instanceId, arch: sample.host.arch, os: sample.host.os });
+  return { host, sample, takenAtMs, problem: null };
+}

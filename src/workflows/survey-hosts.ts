@@ -1,0 +1,93 @@
+import type { AuthorityStamp, HostSurvey } from '../../agent/protocol/host-acts.ts';
+import { askHost, bareSurvey } from '../facts/host-helper.ts';
+import { listHosts, recordContactIntent, recordFailure, recordSeen } from '../ledger/hosts.ts';
+import type { Run } from '../ledger/runs.ts';
+import { FleetError } from '../model/errors.ts';
+import type { HostSpec } from '../model/inventory.ts';
+import type { HostEvidence } from '../moves/evidence.ts';
+import { forEachHost } from '../remote/for-each-host.ts';
+import type { FleetContext } from './context.ts';
+
+/** How long one request to a host's helper may take; its own deadline is a little shorter so that it always ends first. */
+export const helperTimeoutMs = 60_000;
+
+/** How this run introduces itself to hosts. */
+export const stampOf = (run: Run, deadlineMs: number = helperTimeoutMs - 5000): AuthorityStamp => ({
+  id: run.authorityId,
+  serial: run.serial,
+  nonce: run.nonce,
+  deadlineMs,
+});
+
+export interface SurveyResult {
+  /** One entry for every known host, in order of names; those that are declared destroyed are left out. */
+  readonly evidence: readonly HostEvidence[];
+  /** Why a host is silent, by name. */
+  readonly problems: ReadonlyMap<string, FleetError>;
+}
+
+/**
+ * Asks every host that the inventory or the ledger knows what it owns. A host that is in the ledger but no longer in the inventory cannot be
+ * asked: it counts as silent. Also stamps the contact of this run on every host, which fences older runs. Errors: `ledger-stale`.
+ */
+export async function surveyHosts(context: FleetContext, run: Run): Promise<SurveyResult> {
+  const { inventory, ledger } = context;
+  const rows = (await listHosts(ledger.db)).filter(({ destroyed_at }) => destroyed_at === null);
+  const askable = inventory.hosts.filter(({ name }) => rows.some((row) => row.name === name));
+  await recordContactIntent(
+    ledger.db,
+    askable.map(({ name }) => name),
+    context.now(),
+  );
+  const outcomes = await forEachHost(askable, inventory.concurrency, (host) => surveyHost(context, run, host), context.signal);
+  const problems = new Map<string, FleetError>();
+  const surveys = new Map<string, HostSurvey>();
+  for (const outcome of outcomes) {
+    const { name } = outcome.host;
+    if (outcome.ok) {
+      surveys.set(name, outcome.value);
+      await recordSeen(ledger.db, name, context.now(), outcome.value.instanceId === '' ? {} : { instanceId: outcome.value.instanceId });
+    } else {
+      problems.set(name, outcome.error);
+      await recordFailure(ledger.db, name, outcome.error.message);
+    }
+  }
+  refuseStaleLedger(run, surveys);
+  for (const { name } of rows) {
+    if (!surveys.has(name) && !problems.has(name)) problems.set(name, notInInventory(name));
+  }
+  return { evidence: rows.map(({ name }) => ({ host: name, survey: surveys.get(name) ?? null })), problems };
+}
+
+const notInInventory = (name: string): FleetError =>
+  new FleetError('survey-incomplete', `${name}: known to the ledger, but not in the inventory`, {
+    host: name,
+    hint: `put it back into the inventory, or say that it will never boot again: fleet hosts destroyed ${name}`,
+  });
+
+async function surveyHost(context: FleetContext, run: Run, host: HostSpec): Promise<HostSurvey> {
+  const request = { format: 1, authority: stampOf(run), acts: [{ act: 'survey' }] } as const;
+  const replies = await askHost(context.remoteFor(host), request, { timeoutMs: helperTimeoutMs });
+  if (replies === null) return bareSurvey;
+  const [reply] = replies;
+  if (reply?.result?.kind === 'survey') return reply.result.survey;
+  throw new FleetError('agent-reply', `${host.name}: the survey failed: ${reply?.message ?? 'no answer'}`, {
+    host: host.name,
+    hint: `run: fleet init --limit ${host.name}`,
+  });
+}
+
+/** A host that has heard a later serial of this very ledger proves that the ledger is an old copy (EXCLUSIVITY row 9). */
+function refuseStaleLedger(run: Run, surveys: ReadonlyMap<string, HostSurvey>): void {
+  for (const [host, { authority }] of surveys) {
+    if (authority?.id !== run.authorityId || authority.serial <= run.serial) continue;
+    throw new FleetError(
+      'ledger-stale',
+      `${host} has heard run ${authority.serial} of this ledger, which itself only knows ${run.serial}: it is an old copy`,
+      {
+        host,
+        hint: 'use the newest copy of the ledger; nothing was changed',
+      },
+    );
+  }
+}

@@ -1,0 +1,27 @@
+import { askHost } from '../facts/host-helper.ts';
+import { listAccounts } from '../ledger/accounts.ts';
+import { listOpenMoves } from '../ledger/moves.ts';
+import type { Run } from '../ledger/runs.ts';
+import type { HostSpec } from '../model/inventory.ts';
+import type { HostEvidence } from '../moves/evidence.ts';
+import { orphanFiles, type StagedFiles } from '../moves/orphans.ts';
+import { forEachHost } from '../remote/for-each-host.ts';
+import type { FleetContext } from './context.ts';
+import { helperTimeoutMs, stampOf } from './survey-hosts.ts';
+
+/**
+ * Removes session files that runs which were killed left where nobody owns them. The host refuses when its claim needs them, and a host that fails now
+ * shows the same files in the next survey: nothing here can fail the run.
+ */
+export async function wipeOrphans(context: FleetContext, run: Run, evidence: readonly HostEvidence[]): Promise<void> {
+  const { db } = context.ledger;
+  const keyIds = new Set((await listAccounts(db)).map(({ key_id }) => key_id));
+  const expected = (await listOpenMoves(db)).map(({ to_host, key_id, epoch }) => ({ host: to_host, keyId: key_id, epoch }));
+  const byHost = Map.groupBy(orphanFiles(evidence, keyIds, expected), ({ host }) => host);
+  const hosts = context.inventory.hosts.filter(({ name }) => byHost.has(name));
+  const wipe = async (host: HostSpec): Promise<void> => {
+    const acts = (byHost.get(host.name) ?? []).map(({ keyId, epoch }: StagedFiles) => ({ act: 'wipe', keyId, epoch }) as const);
+    await askHost(context.remoteFor(host), { format: 1, authority: stampOf(run), acts }, { timeoutMs: helperTimeoutMs });
+  };
+  await forEachHost(hosts, context.inventory.concurrency, wipe, context.signal);
+}
