@@ -10,8 +10,8 @@ export type KeyId = Brand<string, 'KeyId'>;
 /** Identifies one move: a random UUID. */
 export type MoveId = Brand<string, 'MoveId'>;
 
-const hostPattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
-const accountPattern = /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/;
+export const hostPattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
+export const accountPattern = /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/;
 const keyIdPattern = /^[0-9a-f]{32}$/;
 
 export const isHostName = (text: string): text is HostName => hostPattern.test(text);

@@ -1,0 +1,195 @@
+import { dirname, resolve } from 'node:path';
+import type {
+  AccountLimits,
+  AccountSpec,
+  HoldPolicy,
+  HostSpec,
+  Inventory,
+  Location,
+  PlacementPolicy,
+  SshSettings,
+  TelegramSettings,
+} from '../model/inventory.ts';
+import type { AccountName, HostName } from '../model/names.ts';
+import { findPlace } from './places.ts';
+import { resolvePath } from './resolve-path.ts';
+import type { AccountYaml, GroupYaml, HostYaml, InventoryYaml } from './schema.ts';
+
+type LimitsYaml = NonNullable<HostYaml['limits']>;
+type SshYaml = NonNullable<HostYaml['ssh']>;
+type TelegramYaml = InventoryYaml['telegram'];
+type AccountDefaults = Omit<AccountSpec, 'name'>;
+/** What `defaults`, a group and a host have in common, from weak to strong. */
+type HostLayer = Omit<GroupYaml, 'groups'>;
+
+const mebibyte = 1_048_576;
+
+/** Requirement A1: 0.2 core and 200 MB at least, 0.5 core and 512 MB recommended. */
+const standardLimits: AccountLimits = {
+  memoryMaxBytes: 512 * mebibyte,
+  memoryHighBytes: 460 * mebibyte,
+  memoryReserveBytes: 200 * mebibyte,
+  cpuMaxCores: 0.5,
+  cpuReserveCores: 0.2,
+  tasksMax: 128,
+};
+
+const given = <Value>(key: string, value: Value | undefined): Readonly<Record<string, Value>> =>
+  value === undefined ? {} : { [key]: value };
+
+/** The limits that are written down. `memory_high` follows a written `memory_max` at nine tenths, so that the kernel slows a worker down before it kills it. */
+const partialLimits = (yaml: LimitsYaml): Partial<AccountLimits> => {
+  const high = yaml.memory_high ?? (yaml.memory_max === undefined ? undefined : Math.floor((yaml.memory_max * 0.9) / mebibyte) * mebibyte);
+  return {
+    ...given('memoryMaxBytes', yaml.memory_max),
+    ...given('memoryHighBytes', high),
+    ...given('memoryReserveBytes', yaml.memory_reserve),
+    ...given('cpuMaxCores', yaml.cpu_max),
+    ...given('cpuReserveCores', yaml.cpu_reserve),
+    ...given('tasksMax', yaml.tasks_max),
+  };
+};
+
+/** A reserve or a brake above the ceiling means nothing: both end at it. */
+const boundedLimits = (limits: AccountLimits): AccountLimits => ({
+  ...limits,
+  memoryHighBytes: Math.min(limits.memoryHighBytes, limits.memoryMaxBytes),
+  memoryReserveBytes: Math.min(limits.memoryReserveBytes, limits.memoryMaxBytes),
+  cpuReserveCores: Math.min(limits.cpuReserveCores, limits.cpuMaxCores),
+});
+
+const locationFrom = (yaml: HostYaml['location']): Location | null => {
+  if (yaml === undefined) return null;
+  if (typeof yaml === 'string') return findPlace(yaml);
+  return {
+    name: yaml.name ?? `${yaml.lat},${yaml.lon}`,
+    latitude: yaml.lat,
+    longitude: yaml.lon,
+    country: yaml.country?.toUpperCase() ?? null,
+  };
+};
+
+/** The last layer that says something wins. */
+const last = <Layer, Value>(layers: readonly Layer[], pick: (layer: Layer) => Value | undefined): Value | undefined =>
+  layers.reduce<Value | undefined>((value, layer) => pick(layer) ?? value, undefined);
+
+const sshFrom = (host: HostYaml, layers: readonly SshYaml[], absolute: (path: string) => string): SshSettings => ({
+  address: host.address ?? null,
+  user: last(layers, (layer) => layer.user) ?? null,
+  port: last(layers, (layer) => layer.port) ?? null,
+  identityFiles: (last(layers, (layer) => layer.identity_files) ?? []).map(absolute),
+  hostKeys: (host.host_keys ?? []).map((key) => key.replace(/=$/, '')),
+  password: last(layers, (layer) => layer.password) ?? null,
+  passphrase: last(layers, (layer) => layer.passphrase) ?? null,
+  sudoPassword: last(layers, (layer) => layer.sudo_password) ?? null,
+  connectTimeoutMs: last(layers, (layer) => layer.connect_timeout) ?? 10_000,
+  commandTimeoutMs: last(layers, (layer) => layer.command_timeout) ?? 120_000,
+});
+
+type Groups = NonNullable<InventoryYaml['groups']>;
+
+/** Groups in the order in which they apply: what a group belongs to comes before it; each once. */
+const appliedGroups = (names: readonly string[], groups: Groups, applied: Set<string> = new Set()): Set<string> => {
+  for (const name of names) {
+    if (applied.has(name)) continue;
+    appliedGroups(groups[name]?.groups ?? [], groups, applied);
+    applied.add(name);
+  }
+  return applied;
+};
+
+const hostFrom = (name: string, host: HostYaml, yaml: InventoryYaml, absolute: (path: string) => string): HostSpec => {
+  const groups = [...appliedGroups(host.groups ?? [], yaml.groups ?? {})];
+  const members = groups.map((group): HostLayer => yaml.groups?.[group] ?? {});
+  const layers: readonly HostLayer[] = [yaml.defaults ?? {}, ...members, host];
+  const ssh = [yaml.ssh ?? {}, ...[...members, host].map((layer) => layer.ssh ?? {})];
+  return {
+    name: name as HostName,
+    groups,
+    labels: Object.assign({}, ...layers.map((layer) => layer.labels)),
+    zone: last(layers, (layer) => layer.zone) ?? null,
+    location: locationFrom(last(layers, (layer) => layer.location)),
+    ssh: sshFrom(host, ssh, absolute),
+    profile: last(layers, (layer) => layer.profile) ?? 'default',
+    maxAccounts: last(layers, (layer) => layer.max_accounts) ?? 5,
+    cordoned: last(layers, (layer) => layer.cordoned) ?? false,
+    limits: boundedLimits(Object.assign({}, standardLimits, ...layers.map((layer) => partialLimits(layer.limits ?? {})))),
+    timeZone: last(layers, (layer) => layer.time_zone) ?? 'Etc/UTC',
+    allowUnsupportedOs: last(layers, (layer) => layer.allow_unsupported_os) ?? false,
+  };
+};
+
+const telegramFrom = (base: TelegramYaml, own: NonNullable<AccountYaml['telegram']>): TelegramSettings => ({
+  apiId: own.api_id ?? base.api_id,
+  apiHash: own.api_hash ?? base.api_hash,
+  deviceModel: own.device_model ?? base.device_model ?? 'fleet worker',
+  systemVersion: own.system_version ?? base.system_version ?? 'Linux',
+  appVersion: own.app_version ?? base.app_version ?? '1.0',
+  langCode: own.lang_code ?? base.lang_code ?? 'en',
+});
+
+const accountFrom = (own: AccountYaml, yaml: InventoryYaml): AccountDefaults => {
+  const layers: readonly AccountYaml[] = [yaml.account_defaults ?? {}, own];
+  return {
+    labels: Object.assign({}, ...layers.map((layer) => layer.labels)),
+    group: last(layers, (layer) => layer.group) ?? null,
+    script: last(layers, (layer) => layer.script) ?? null,
+    owner: last(layers, (layer) => layer.owner) ?? null,
+    location: locationFrom(last(layers, (layer) => layer.location)),
+    allowedZones: last(layers, (layer) => layer.allowed_zones) ?? [],
+    pinnedTo: (last(layers, (layer) => layer.pinned_to) as HostName | undefined) ?? null,
+    strategy: last(layers, (layer) => layer.strategy) ?? null,
+    limits: Object.assign({}, ...layers.map((layer) => partialLimits(layer.limits ?? {}))),
+    telegram: telegramFrom(yaml.telegram, own.telegram ?? {}),
+    logLevel: last(layers, (layer) => layer.log_level) ?? 'info',
+  };
+};
+
+const placementFrom = (yaml: NonNullable<InventoryYaml['placement']>): PlacementPolicy => ({
+  strategy: yaml.strategy ?? 'load',
+  strategyByLabel: Object.entries(yaml.strategy_by_label ?? {}).map(([label, strategy]) => ({ label, strategy })),
+  weights: {
+    cpu: yaml.weights?.cpu ?? 0.3,
+    memory: yaml.weights?.memory ?? 0.3,
+    slots: yaml.weights?.slots ?? 0.3,
+    disk: yaml.weights?.disk ?? 0.1,
+  },
+  threshold: yaml.threshold ?? 30,
+  maxMigrations: yaml.max_migrations ?? 10,
+  memoryLimitRatio: (yaml.memory_limit_percent ?? 90) / 100,
+  sampleMaxAgeMs: yaml.sample_max_age ?? 300_000,
+  cooldownMs: yaml.cooldown ?? 21_600_000,
+});
+
+const holdFrom = (yaml: NonNullable<InventoryYaml['hold']>): HoldPolicy => ({
+  holdAfterMs: yaml.after ?? 600_000,
+  requireClockSync: yaml.require_clock_sync ?? true,
+  settleMs: yaml.settle ?? 5_000,
+  settleUncleanMs: yaml.settle_unclean ?? 30_000,
+});
+
+/**
+ * The inventory with all defaults applied. For hosts, `defaults` < groups in the order listed (what a group belongs to before it) < the host;
+ * labels and limits are joined key by key, everything else is replaced. Expects that {@link referenceProblems} found nothing.
+ */
+export const assembleInventory = (yaml: InventoryYaml, path: string, home: string): Inventory => {
+  const file = resolve(path);
+  const absolute = (each: string): string => resolvePath(each, dirname(file), home);
+  return {
+    fleet: yaml.fleet,
+    path: file,
+    paths: {
+      ledger: absolute(yaml.ledger ?? 'fleet.db'),
+      vault: absolute(yaml.vault.path ?? 'vault'),
+      knownHosts: absolute(yaml.ssh?.known_hosts ?? 'known_hosts'),
+    },
+    vaultKey: yaml.vault.key,
+    concurrency: yaml.concurrency ?? 32,
+    placement: placementFrom(yaml.placement ?? {}),
+    hold: holdFrom(yaml.hold ?? {}),
+    hosts: Object.entries(yaml.hosts).map(([name, host]) => hostFrom(name, host ?? {}, yaml, absolute)),
+    accounts: Object.entries(yaml.accounts ?? {}).map(([name, own]) => ({ name: name as AccountName, ...accountFrom(own ?? {}, yaml) })),
+    accountDefaults: accountFrom({}, yaml),
+    runtimeMirror: yaml.runtime_mirror ?? null,
+  };
+};

@@ -1,0 +1,254 @@
+import { z } from 'zod';
+import { accountPattern, hostPattern } from '../model/names.ts';
+import { parseSecretReference, secretReferenceForm } from './secret-reference.ts';
+import { parseDuration, parseSize, unitPatterns } from './units.ts';
+
+// Every leaf carries in `error` what is allowed, as the end of the sentence "must be ...": the words that the operator reads.
+
+/** Keys whose values are never repeated in a message: somebody may have written the secret itself. */
+export const secretKeys: ReadonlySet<string> = new Set(['key', 'api_id', 'api_hash', 'password', 'passphrase', 'sudo_password']);
+
+const mapping = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.strictObject(shape, { error: 'a mapping of keys' });
+
+/** A mapping that may be left empty (`web-1:` with nothing after it). */
+const emptyable = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => mapping(shape).nullable();
+
+const matching = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error });
+
+const named = (pattern: RegExp, error: string) => z.string().regex(pattern, { error });
+
+const whole = (least: number, most: number) => {
+  const error = `a whole number from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+};
+
+const decimal = (least: number, most: number, unit = '') => {
+  const error = `a number from ${least} to ${most}${unit}`;
+  return z.number({ error }).min(least, { error }).max(most, { error });
+};
+
+const quantity = (pattern: RegExp, parse: (text: string) => number | null, least: string, most: string, kind: string) => {
+  const error = `${kind}, from ${least} to ${most}`;
+  const [lowest, highest] = [parse(least) ?? 0, parse(most) ?? 0];
+  const within = (text: string): boolean => {
+    const value = parse(text);
+    return value === null || (value >= lowest && value <= highest);
+  };
+  return matching(pattern, error)
+    .refine(within, { error })
+    .transform((text) => parse(text) ?? lowest);
+};
+
+const duration = (least: string, most: string) =>
+  quantity(unitPatterns.duration, parseDuration, least, most, 'a duration such as 30s, 10m or 6h');
+const size = (least: string, most: string) => quantity(unitPatterns.size, parseSize, least, most, 'a size such as 200M or 1.5G');
+const flag = () => z.boolean({ error: 'true or false' });
+const oneOf = <const Values extends readonly string[]>(values: Values) => z.enum(values, { error: `one of ${values.join(', ')}` });
+const listOf = <Item extends z.ZodType>(item: Item) => z.array(item, { error: 'a list, for example [a, b]' });
+
+const secretForm = `a secret reference (${secretReferenceForm}); the secret itself is never written into the inventory`;
+
+/** `env:NAME`, `file:PATH` or `exec:COMMAND`. */
+const secret = () =>
+  matching(/^(?:env|file|exec):/, secretForm)
+    .refine((text) => parseSecretReference(text) !== null, { error: secretForm })
+    .transform((text) => parseSecretReference(text) ?? z.NEVER);
+
+const path = () => matching(/^[^\0]+$/, 'a path; a relative one starts at the folder of the inventory, ~ is your home');
+const word = (what: string) => matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, `${what}: letters, digits, "-", "_" and ".", at most 63`);
+
+const labelKey = /^[A-Za-z][A-Za-z0-9._/-]{0,62}$/;
+const labelForm = 'text of letters, digits and "._:/@-", at most 63 characters, or a whole number, true or false';
+const labels = () =>
+  z.record(
+    named(labelKey, 'a label key starts with a letter and has letters, digits, ".", "_", "/" and "-" after it'),
+    z.union([z.string().regex(/^[A-Za-z0-9._:/@-]{1,63}$/), z.int(), z.boolean()], { error: labelForm }).transform(String),
+    { error: 'a mapping of labels, for example { tier: small }' },
+  );
+
+const groupPattern = /^[a-z][a-z0-9_-]{0,62}$/;
+const groupForm = 'a group name starts with a lower-case letter and has lower-case letters, digits, "-" and "_" after it';
+const hostForm = 'a host name has 1 to 63 lower-case letters, digits, "-" and ".", and begins and ends with a letter or digit';
+const accountForm = 'an account name has 1 to 63 lower-case letters, digits, "-", "_" and ".", and begins and ends with a letter or digit';
+
+const location = () =>
+  z.union(
+    [
+      z.string(),
+      mapping({
+        name: matching(/^.{1,80}$/, 'a name of at most 80 characters').optional(),
+        lat: decimal(-90, 90, ' degrees'),
+        lon: decimal(-180, 180, ' degrees'),
+        country: matching(/^[A-Za-z]{2}$/, 'a country code of two letters such as DE').optional(),
+      }),
+    ],
+    { error: 'the name of a place such as frankfurt or fra, or { lat: 50.11, lon: 8.68 }' },
+  );
+
+const sshShape = {
+  user: matching(/^[^\s@:-][^\s@:]{0,31}$/, 'a user name').optional(),
+  port: whole(1, 65_535).optional(),
+  identity_files: listOf(path()).optional(),
+  password: secret().optional(),
+  passphrase: secret().optional(),
+  sudo_password: secret().optional(),
+  connect_timeout: duration('1s', '5m').optional(),
+  command_timeout: duration('1s', '1d').optional(),
+};
+
+const limits = () =>
+  mapping({
+    memory_max: size('64M', '64G').optional(),
+    memory_high: size('48M', '64G').optional(),
+    memory_reserve: size('16M', '64G').optional(),
+    cpu_max: decimal(0.05, 64, ' cores').optional(),
+    cpu_reserve: decimal(0.01, 64, ' cores').optional(),
+    tasks_max: whole(16, 32_768).optional(),
+  });
+
+const hostShape = {
+  labels: labels().optional(),
+  zone: word('a zone').optional(),
+  location: location().optional(),
+  profile: matching(/^[a-z0-9][a-z0-9-]{0,62}$/, 'the name of a profile: lower-case letters, digits and "-"').optional(),
+  max_accounts: whole(0, 1_000).optional(),
+  cordoned: flag().optional(),
+  limits: limits().optional(),
+  time_zone: matching(/^[A-Za-z0-9_+/-]{1,64}$/, 'a time zone such as Etc/UTC or Europe/Berlin').optional(),
+  allow_unsupported_os: flag().optional(),
+};
+
+const memberOf = () => listOf(named(groupPattern, groupForm)).optional();
+
+const telegramShape = {
+  device_model: matching(/^.{1,64}$/, 'text of at most 64 characters').optional(),
+  system_version: matching(/^.{1,64}$/, 'text of at most 64 characters').optional(),
+  app_version: matching(/^.{1,64}$/, 'text of at most 64 characters').optional(),
+  lang_code: matching(/^[a-z]{2,3}(?:-[a-zA-Z]{2,8})?$/, 'a language code such as en or pt-br').optional(),
+};
+
+const apiId = () =>
+  z.union([z.int().min(1).max(2_147_483_647), secret()], { error: `a whole number, or a secret reference (${secretReferenceForm})` });
+
+const strategies = ['load', 'even', 'location', 'affinity', 'isolation'] as const;
+
+const accountShape = {
+  labels: labels().optional(),
+  group: word('a group of accounts').optional(),
+  script: word('the name of a script').optional(),
+  owner: word('an owner').optional(),
+  location: location().optional(),
+  allowed_zones: listOf(word('a zone, a country or a group of hosts')).optional(),
+  pinned_to: matching(hostPattern, 'the name of a host').optional(),
+  strategy: oneOf(strategies).optional(),
+  limits: limits().optional(),
+  log_level: oneOf(['error', 'warn', 'info', 'debug']).optional(),
+};
+
+const placement = () =>
+  mapping({
+    strategy: oneOf(strategies).optional(),
+    strategy_by_label: z
+      .record(
+        named(/^[A-Za-z][A-Za-z0-9._/-]{0,62}(?:=[A-Za-z0-9._:/@-]{1,63})?$/, 'a label is written as key=value, or as key for any value'),
+        oneOf(strategies),
+        {
+          error: 'a mapping such as { tier=vip: isolation }',
+        },
+      )
+      .optional(),
+    weights: mapping({
+      cpu: decimal(0, 1).optional(),
+      memory: decimal(0, 1).optional(),
+      slots: decimal(0, 1).optional(),
+      disk: decimal(0, 1).optional(),
+    }).optional(),
+    threshold: decimal(1, 100, ' points').optional(),
+    max_migrations: whole(0, 100_000).optional(),
+    memory_limit_percent: decimal(10, 100, ' percent').optional(),
+    sample_max_age: duration('1s', '1d').optional(),
+    cooldown: duration('0s', '30d').optional(),
+  });
+
+/** The inventory as it is written in YAML: the source of the validation, of the types and of the JSON Schema for editors. */
+export const inventorySchema = mapping({
+  version: z.literal(1, { error: '1, the only version of this format' }),
+  fleet: matching(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a name of at most 32 lower-case letters, digits and "-"'),
+  vault: mapping({ path: path().optional(), key: secret() }),
+  ledger: path().optional(),
+  concurrency: whole(1, 512).optional(),
+  runtime_mirror: matching(/^https?:\/\/[^\s]+$/, 'the address of a registry such as https://mirror.example').optional(),
+  ssh: mapping({ ...sshShape, known_hosts: path().optional() }).optional(),
+  telegram: mapping({ api_id: apiId(), api_hash: secret(), ...telegramShape }),
+  placement: placement().optional(),
+  hold: mapping({
+    after: duration('1m', '7d').optional(),
+    require_clock_sync: flag().optional(),
+    settle: duration('1s', '10m').optional(),
+    settle_unclean: duration('5s', '1h').optional(),
+  }).optional(),
+  defaults: mapping(hostShape).optional(),
+  groups: z
+    .record(named(groupPattern, groupForm), emptyable({ groups: memberOf(), ...hostShape, ssh: mapping(sshShape).optional() }), {
+      error: 'a mapping of group names to settings',
+    })
+    .optional(),
+  hosts: z.record(
+    named(hostPattern, hostForm),
+    emptyable({
+      address: matching(
+        /^[A-Za-z0-9_][A-Za-z0-9._:%-]{0,252}$|^::[A-Fa-f0-9:.]*$/,
+        'a host name or an IP address, without user and port',
+      ).optional(),
+      groups: memberOf(),
+      host_keys: listOf(
+        matching(/^SHA256:[A-Za-z0-9+/]{43}=?$/, 'a fingerprint such as SHA256: and 43 characters (ssh-keygen -lf shows it)'),
+      ).optional(),
+      ...hostShape,
+      ssh: mapping(sshShape).optional(),
+    }),
+    { error: 'a mapping of host names to settings' },
+  ),
+  account_defaults: mapping(accountShape).optional(),
+  accounts: z
+    .record(
+      named(accountPattern, accountForm),
+      emptyable({
+        ...accountShape,
+        telegram: mapping({ api_id: apiId().optional(), api_hash: secret().optional(), ...telegramShape }).optional(),
+      }),
+      { error: 'a mapping of account names to settings' },
+    )
+    .optional(),
+});
+
+/** The inventory after zod: durations in ms, sizes in bytes, secrets as references; absent keys are absent. */
+export type InventoryYaml = z.output<typeof inventorySchema>;
+export type HostYaml = NonNullable<InventoryYaml['hosts'][string]>;
+export type GroupYaml = NonNullable<NonNullable<InventoryYaml['groups']>[string]>;
+export type AccountYaml = NonNullable<NonNullable<InventoryYaml['accounts']>[string]>;
+
+const unwrapped = (schema: z.core.$ZodType): z.core.$ZodType => {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) return unwrapped(schema.unwrap());
+  if (schema instanceof z.ZodUnion) return schema.options.find((option) => option instanceof z.ZodObject) ?? schema;
+  return schema;
+};
+
+const below = (schema: z.core.$ZodType, segment: string | number): z.core.$ZodType | undefined => {
+  if (schema instanceof z.ZodObject) return schema.shape[segment];
+  if (schema instanceof z.ZodRecord) return schema.valueType;
+  return schema instanceof z.ZodArray ? schema.element : undefined;
+};
+
+/** Keys that are allowed in the mapping at `path`, each with the keys of its own mapping, if it has one. */
+export const keysAt = (path: readonly (string | number)[]): ReadonlyMap<string, readonly string[]> => {
+  let schema: z.core.$ZodType | undefined = inventorySchema;
+  for (const segment of path) schema = schema === undefined ? undefined : below(unwrapped(schema), segment);
+  const object = schema === undefined ? undefined : unwrapped(schema);
+  if (!(object instanceof z.ZodObject)) return new Map();
+  const inner = (each: z.core.$ZodType): readonly string[] => {
+    const type = unwrapped(each);
+    return type instanceof z.ZodObject ? Object.keys(type.shape) : [];
+  };
+  return new Map(Object.entries(object.shape).map(([key, each]) => [key, inner(each)]));
+};
