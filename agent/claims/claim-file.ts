@@ -1,6 +1,6 @@
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
-import { errorCode, writeDurably, writeFully } from '../machine/durable-file.ts';
+import { errorCode, namesIn, writeDurably, writeFully } from '../machine/durable-file.ts';
 import { claimPath, type Places } from '../machine/places.ts';
 import type { Claim } from '../protocol/claim.ts';
 import { type ClaimReading, claimFileBytes, decodeClaimFile, encodeSlot, slotBytes } from './claim-slots.ts';
@@ -56,14 +56,4 @@ export const claimedKeyIds = (places: Places): readonly string[] => {
     .filter((name) => /^[0-9a-f]{32}\.claim$/.test(name))
     .map((name) => basename(name, suffix))
     .sort();
-};
-
-/** Names in a directory; none when it is not there. */
-export const namesIn = (directory: string): readonly string[] => {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
-    throw error;
-  }
 };

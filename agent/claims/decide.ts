@@ -81,7 +81,10 @@ export const decideRelease = (standing: StandingClaim, act: Act<'release'>, fact
   if (act.epoch !== claim.epoch) return refuse('epoch', `the claim here is ${wordsFor(claim)}, not epoch ${act.epoch}`);
   if (claim.state === 'revoked') return refuse('state', `the claim here is ${wordsFor(claim)}`);
   if (claim.state === 'active') {
-    return { kind: 'write', next: { ...claim, ...claimBase(act, facts), bootId: claim.bootId, state: 'releasing', successor: act.successor } };
+    return {
+      kind: 'write',
+      next: { ...claim, ...claimBase(act, facts), bootId: claim.bootId, state: 'releasing', successor: act.successor },
+    };
   }
   if (claim.moveId !== act.moveId || claim.successor !== act.successor) {
     return refuse('move', `epoch ${claim.epoch} is ${claim.state} by move ${claim.moveId} in favour of ${claim.successor ?? 'nobody'}`);
@@ -118,7 +121,8 @@ export const decideRevoke = (standing: StandingClaim, act: Act<'revoke'>, facts:
   if (claim !== null && isOwn && (claim.state === 'releasing' || claim.state === 'released')) {
     return refuse('state', `the claim here is ${wordsFor(claim)}; revoke at a higher epoch`);
   }
-  if (seen > 0 && act.epoch > seen + epochJumpLimit) return refuse('epoch', `epoch ${act.epoch} is more than ${epochJumpLimit} above ${seen}`);
+  if (seen > 0 && act.epoch > seen + epochJumpLimit)
+    return refuse('epoch', `epoch ${act.epoch} is more than ${epochJumpLimit} above ${seen}`);
   const base = { ...claimBase(act, facts), account: act.account, vaultHash: claim?.vaultHash ?? '' };
   return { kind: 'write', next: { ...base, state: 'revoked', successor: null, stateHash: null } };
 };
@@ -127,14 +131,16 @@ export const decideRevoke = (standing: StandingClaim, act: Act<'revoke'>, facts:
 export type WipeDecision = { readonly kind: 'wipe'; readonly withState: boolean } | Refusal;
 
 /** Refused while the claim is open at the epoch or a newer one, so that a late wipe never takes a live session (EXCLUSIVITY row 22). */
-export const decideWipe = (standing: StandingClaim, act: Act<'wipe'>): WipeDecision => {
+export const decideWipe = (standing: StandingClaim, act: Act<'wipe'>, facts: Pick<HostFacts, 'running'>): WipeDecision => {
   const { claim, fault } = standing;
   if (fault !== null) return refuseFault(fault);
   const isOpen = claim !== null && (claim.state === 'active' || claim.state === 'releasing');
   if (claim !== null && isOpen && claim.epoch >= act.epoch) {
     return refuse('state', `the claim here is ${wordsFor(claim)}; epoch ${act.epoch} is not wiped`);
   }
-  return { kind: 'wipe', withState: claim !== null && !isOpen && claim.epoch === act.epoch };
+  const withState = claim !== null && !isOpen && claim.epoch === act.epoch;
+  if (withState && facts.running) return refuse('not-stopped', 'a process of the account is still alive here; its state is not wiped');
+  return { kind: 'wipe', withState };
 };
 
 /** `keep`: these files are already in use by the claim of the same move. */
@@ -184,10 +190,16 @@ const refuseJump = (claim: Claim, epoch: number): Refusal =>
   refuse('epoch', `epoch ${epoch} is more than ${epochJumpLimit} above ${claim.epoch}`);
 
 const refuseFault = (fault: ClaimFault): Refusal =>
-  refuse('state', `the claim file is ${fault}; ${fault === 'torn' ? 'a revoke at a higher epoch clears it' : 'it needs the release that wrote it'}`);
+  refuse(
+    'state',
+    `the claim file is ${fault}; ${fault === 'torn' ? 'a revoke at a higher epoch clears it' : 'it needs the release that wrote it'}`,
+  );
 
 const refuseUnsound = ({ claim, fault }: StandingClaim, facts: HostFacts): Refusal | null => {
   if (fault !== null) return refuseFault(fault);
   if (claim === null || claim.instanceId === facts.instanceId) return null;
-  return refuse('instance', 'the claim was made for another machine (this one is a clone or an image); a revoke at a higher epoch clears it');
+  return refuse(
+    'instance',
+    'the claim was made for another machine (this one is a clone or an image); a revoke at a higher epoch clears it',
+  );
 };

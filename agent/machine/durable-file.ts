@@ -1,4 +1,16 @@
-import { closeSync, constants, fchmodSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 export const fsyncDirectory = (path: string): void => {
@@ -59,7 +71,8 @@ export const readSmallFile = (path: string, maxBytes: number): SmallFile => {
     if (stat.size > maxBytes) return { fault: `larger than ${maxBytes} bytes` };
     const buffer = Buffer.alloc(maxBytes + 1);
     let length = 0;
-    for (let got = 1; got > 0 && length < buffer.length; length += got) got = readSync(descriptor, buffer, length, buffer.length - length, null);
+    for (let got = 1; got > 0 && length < buffer.length; length += got)
+      got = readSync(descriptor, buffer, length, buffer.length - length, null);
     return length > maxBytes ? { fault: `larger than ${maxBytes} bytes` } : { text: buffer.toString('utf8', 0, length) };
   } catch (error) {
     return { fault: `unreadable (${errorCode(error)})` };
@@ -79,4 +92,14 @@ const openFault = (error: unknown): SmallFile => {
 export const errorCode = (error: unknown): string => {
   if (error instanceof Error) return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
   return 'unknown';
+};
+
+/** Names in a directory; none when it is not there. */
+export const namesIn = (directory: string): readonly string[] => {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
 };

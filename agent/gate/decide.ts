@@ -1,0 +1,77 @@
+import type { ClaimReading } from '../claims/claim-slots.ts';
+import type { BootVerdict, ContactRecord, HostConfig } from '../protocol/host.ts';
+
+export interface GateFacts {
+  readonly reading: Pick<ClaimReading, 'claim' | 'fault'>;
+  /** Of this boot, as the hold oneshot wrote it; null: it has not run. */
+  readonly instanceId: string | null;
+  readonly verdict: BootVerdict | null;
+  /** Where the sandbox shows it; null otherwise, then the verdict's boot id counts (/run does not survive a boot). */
+  readonly kernelBootId: string | null;
+}
+
+/** Why the account must not start; null: it may. Everything that is not understood refuses. */
+export const decideGate = ({ reading, instanceId, verdict, kernelBootId }: GateFacts): string | null => {
+  const { claim, fault } = reading;
+  if (fault !== null) return `the claim file is ${fault}`;
+  if (claim === null) return 'this host has no claim on the account';
+  if (claim.state !== 'active') return `the claim is ${claim.state} at epoch ${claim.epoch}`;
+  if (instanceId === null || verdict === null) return 'this boot has no verdict yet (fleet-hold.service has not run)';
+  if (kernelBootId !== null && kernelBootId !== verdict.bootId) return 'the verdict is of another boot';
+  if (claim.instanceId !== instanceId) return 'the claim was made for another machine (this one is a clone or an image)';
+  if (claim.bootId === verdict.bootId || verdict.verdict === 'run') return null;
+  return `held since the boot: ${verdict.reasons.join('; ')}`;
+};
+
+/** One of the gate's two marks in the state directory. `stopped` names the start that it ends. */
+export interface StartMark {
+  readonly startId: string;
+  readonly bootId: string;
+  /** Milliseconds since boot. */
+  readonly bootMs: number;
+}
+
+export interface StopMark extends StartMark {
+  /** The worker ended by itself, so it had closed its connections. */
+  readonly clean: boolean;
+}
+
+export type Mark<T> = T | null | 'unreadable';
+
+/**
+ * Milliseconds to wait before the account may start (EXCLUSIVITY row 17): the floor after any stop, the longer one when the end
+ * was unclean, because the kernel may still send what the dead process had queued. A start without a stop mark, unreadable
+ * marks, and a stop in an earlier boot count from now: when they really ended is not known.
+ */
+export const settleWaitMs = (
+  start: Mark<StartMark>,
+  stop: Mark<StopMark>,
+  floors: Pick<HostConfig, 'settleMs' | 'settleUncleanMs'>,
+  now: { readonly bootId: string; readonly bootMs: number },
+): number => {
+  if (start === null) return 0;
+  if (start === 'unreadable' || stop === 'unreadable' || stop === null || stop.startId !== start.startId) return floors.settleUncleanMs;
+  const floorMs = stop.clean ? floors.settleMs : floors.settleUncleanMs;
+  if (stop.bootId !== now.bootId) return floorMs;
+  return Math.min(floorMs, Math.max(0, stop.bootMs + floorMs - now.bootMs));
+};
+
+/** Wall clock minus time since boot moves by more than this only when somebody set the clock or resumed a snapshot. */
+export const clockJumpMs = 60_000;
+
+/**
+ * A memory snapshot that is resumed runs no gate (EXCLUSIVITY row 3b). It shows as a jump of the wall clock against the time since
+ * boot; after one, the rule of a boot applies: hold when the last contact is too long ago or lies in the future. null: go on.
+ */
+export const decideAfterJump = (
+  jumpMs: number,
+  contact: ContactRecord | null,
+  config: Pick<HostConfig, 'holdAfterMs'>,
+  wallMs: number,
+): string | null => {
+  if (Math.abs(jumpMs) <= clockJumpMs) return null;
+  if (contact === null) return 'the clock jumped and the operator was never in contact';
+  const ageMs = wallMs - contact.wallMs;
+  if (ageMs >= 0 && ageMs <= config.holdAfterMs) return null;
+  return `the clock jumped by ${Math.round(jumpMs / 1000)} s (a resumed snapshot?) and the last contact of the operator is not recent`;
+};

@@ -1,0 +1,59 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { decideAuthority, parseAuthority, type StoredAuthority } from '../claims/authority.ts';
+import { bootMs } from '../machine/boot.ts';
+import { readSmallFile, writeDurably } from '../machine/durable-file.ts';
+import { parseJson } from '../machine/json-shape.ts';
+import { authorityLockPath, type Places } from '../machine/places.ts';
+import type { ContactRecord } from '../protocol/host.ts';
+import type { ActRefusal, AuthorityStamp } from '../protocol/host-acts.ts';
+import { takeLocks } from './locks.ts';
+
+export const readAuthority = (places: Places): StoredAuthority => {
+  const file = readSmallFile(places.authority, 64 * 1024);
+  if (file === null) return null;
+  return ('text' in file ? parseAuthority(parseJson(file.text)) : null) ?? 'unreadable';
+};
+
+/** Longest act under an older serial: a stop with SIGKILL and its proof. */
+const raiseWaitMs = 90_000;
+
+/**
+ * Makes the stamp the host's authority, or says why not. Acts hold the authority's lock shared, a raise takes it alone: when it
+ * returns, no act of an older run is under way and none will begin, so a survey in the same request has seen their last effect.
+ */
+export const takeAuthority = async (
+  places: Places,
+  stamp: AuthorityStamp,
+  bootId: string,
+): Promise<{ readonly code: ActRefusal; readonly message: string } | null> => {
+  mkdirSync(dirname(places.authority), { recursive: true, mode: 0o755 });
+  const standing = decideAuthority(readAuthority(places), stamp);
+  if (standing.kind === 'refuse') return { code: 'authority', message: standing.message };
+  if (standing.changed) {
+    const lock = await takeLocks([{ path: authorityLockPath(places), shared: false }], Math.min(raiseWaitMs, stamp.deadlineMs));
+    if (lock === null) return { code: 'busy', message: 'acts of an earlier run are still under way on the host' };
+    try {
+      const decision = decideAuthority(readAuthority(places), stamp);
+      if (decision.kind === 'refuse') return { code: 'authority', message: decision.message };
+      writeDurably(places.authority, `${JSON.stringify(decision.record)}\n`, 0o600);
+    } finally {
+      await lock.release();
+    }
+  }
+  recordContact(places, bootId);
+  return null;
+};
+
+/** Whether the stamp is still the one that the host obeys. Ask under the shared lock. */
+export const isAuthority = (places: Places, stamp: AuthorityStamp): boolean => {
+  const stored = readAuthority(places);
+  return (
+    stored !== null && stored !== 'unreadable' && stored.id === stamp.id && stored.serial === stamp.serial && stored.nonce === stamp.nonce
+  );
+};
+
+const recordContact = (places: Places, bootId: string): void => {
+  const contact: ContactRecord = { format: 1, bootId, wallMs: Date.now(), bootMs: bootMs() };
+  writeDurably(places.contact, `${JSON.stringify(contact)}\n`, 0o644);
+};

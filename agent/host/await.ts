@@ -1,0 +1,85 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readSmallFile } from '../machine/durable-file.ts';
+import { parseJson, Shape } from '../machine/json-shape.ts';
+import type { Places } from '../machine/places.ts';
+import type { ActProgress, AwaitedAccount } from '../protocol/host-acts.ts';
+import { workerExit } from '../protocol/worker.ts';
+import { type UnitFacts, unknownUnit } from './units.ts';
+import type { HostWorld } from './world.ts';
+
+const lookMs = 100;
+/** systemctl costs far more than a look at a file. */
+const looksPerUnitLook = 5;
+const settledStates: readonly string[] = ['online', 'needs-login', 'duplicated', 'banned', 'misconfigured'];
+
+/**
+ * Follows accounts until each is settled or the time is over, and emits every change of state or reason. The last known state of
+ * an account that is not settled is told too. Ends early when `emit` says that nobody listens.
+ */
+export const awaitAccounts = async (
+  world: Pick<HostWorld, 'places' | 'units'>,
+  keyIds: readonly string[],
+  timeoutMs: number,
+  emit: (progress: ActProgress) => boolean,
+): Promise<readonly AwaitedAccount[]> => {
+  const accounts = new Map<string, AwaitedAccount>(
+    keyIds.map((keyId) => [keyId, { keyId, settled: false, state: 'starting', reason: '' }]),
+  );
+  const endMs = performance.now() + timeoutMs;
+  let units: ReadonlyMap<string, UnitFacts> = new Map();
+  for (let look = 0; ; look += 1) {
+    if (look % looksPerUnitLook === 0) units = world.units.showAll();
+    for (const before of [...accounts.values()].filter(({ settled }) => !settled)) {
+      const seen = judge(before.keyId, units.get(before.keyId) ?? unknownUnit, readStatus(world.places, before.keyId));
+      accounts.set(before.keyId, seen);
+      const isChange = seen.state !== before.state || seen.reason !== before.reason;
+      if (isChange && !emit({ progress: { keyId: seen.keyId, state: seen.state, reason: seen.reason } })) return [...accounts.values()];
+    }
+    if ([...accounts.values()].every(({ settled }) => settled) || performance.now() >= endMs) return [...accounts.values()];
+    await sleep(Math.min(lookMs, Math.max(0, endMs - performance.now())));
+  }
+};
+
+interface SeenStatus {
+  readonly state: string;
+  readonly reason: string;
+}
+
+const readStatus = (places: Places, keyId: string): SeenStatus | null => {
+  const file = readSmallFile(join(places.accountRuntime, keyId, 'status.json'), 64 * 1024);
+  const shape = new Shape(file !== null && 'text' in file ? parseJson(file.text) : undefined);
+  const status = { state: shape.text('state', 64, /^[a-z-]+$/), reason: shape.text('reason', 4096) };
+  return shape.fault === null ? status : null;
+};
+
+/** Pure. A unit that has ended counts more than a status file: systemd takes the file away a moment later. */
+export const judge = (keyId: string, unit: UnitFacts, status: SeenStatus | null): AwaitedAccount => {
+  if (unit.activeState === 'failed' || (unit.activeState === 'inactive' && unit.exitStatus !== null)) {
+    return {
+      keyId,
+      settled: true,
+      state: endState(unit),
+      reason: unit.statusText || status?.reason || `exit status ${unit.exitStatus ?? 'unknown'}`,
+    };
+  }
+  if (status !== null) return { keyId, settled: settledStates.includes(status.state), ...status };
+  return { keyId, settled: false, state: 'starting', reason: unit.activeState === 'inactive' ? 'not started yet' : unit.statusText };
+};
+
+const endState = ({ exitStatus }: UnitFacts): string => {
+  switch (exitStatus) {
+    case workerExit.needsLogin:
+      return 'needs-login';
+    case workerExit.duplicated:
+      return 'duplicated';
+    case workerExit.banned:
+      return 'banned';
+    case workerExit.misconfigured:
+      return 'misconfigured';
+    case workerExit.gateRefused:
+      return 'gate';
+    default:
+      return 'stopped';
+  }
+};

@@ -1,0 +1,71 @@
+import { renameSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeClaim } from '../claims/claim-file.ts';
+import { decideGrant, decideStart } from '../claims/decide.ts';
+import { fsyncDirectory } from '../machine/durable-file.ts';
+import { accountPath, epochPath, type Places, runLockPath } from '../machine/places.ts';
+import type { Claim } from '../protocol/claim.ts';
+import type { HostAct } from '../protocol/host-acts.ts';
+import { touch } from './locks.ts';
+import { reloadIfNeeded } from './stage.ts';
+import { type ActOutcome, done, failed, type HostWorld, identityFault, readFacts, readStaged, refused } from './world.ts';
+
+/** Claim `active`, durable; then the start. A repeat by the same move starts again what is not running, and changes nothing else. */
+export const grant = (world: HostWorld, act: Extract<HostAct, { readonly act: 'grant' }>): ActOutcome => {
+  const { reading, facts, unit } = readFacts(world, act.keyId);
+  const decision = identityFault(world) ?? decideGrant(reading, act, facts);
+  if (decision.kind === 'refuse') return refused(decision, reading.claim);
+  if (!unit.isLoaded) return { ok: false, refusal: 'io', message: 'the account unit is not installed on the host; run fleet init' };
+  if (decision.kind === 'keep') return startOwned(world, decision.claim);
+  touch(runLockPath(world.places, act.keyId), 0o644);
+  // The files before the claim: when the host stops in between, an older claim at worst runs with newer files of the same session.
+  pointCurrent(world.places, act.keyId, act.epoch);
+  writeClaim(world.places, reading, decision.next);
+  removeOlderEpochs(world.places, act.keyId, act.epoch);
+  return startOwned(world, decision.next);
+};
+
+/** The operator's start of an account that the host owns. */
+export const start = (world: HostWorld, act: Extract<HostAct, { readonly act: 'start' }>): ActOutcome => {
+  const { reading, facts } = readFacts(world, act.keyId);
+  const refusal = identityFault(world) ?? decideStart(reading, facts);
+  if (refusal !== null) return refused(refusal, reading.claim);
+  if (reading.claim !== null) return startOwned(world, reading.claim);
+  return failed(new Error('the claim vanished'));
+};
+
+/** The operator's stop: the claim stays, and the account stays stopped over a boot of the host. */
+export const stop = (world: HostWorld, act: Extract<HostAct, { readonly act: 'stop' }>): ActOutcome => {
+  world.units.setEnabled(act.keyId, false);
+  world.units.stop(act.keyId);
+  return done();
+};
+
+/** The claim is already durable, so a start that fails is reported together with it. */
+const startOwned = (world: HostWorld, claim: Claim): ActOutcome => {
+  try {
+    reloadIfNeeded(world);
+    world.units.setEnabled(claim.keyId, true);
+    world.units.start(claim.keyId);
+    return { ...done({ kind: 'claim', claim }), claim };
+  } catch (error) {
+    return { ...failed(error), claim };
+  }
+};
+
+/** Flips the link in one step. */
+const pointCurrent = (places: Places, keyId: string, epoch: number): void => {
+  const directory = accountPath(places, keyId);
+  const temporary = join(directory, 'current.new');
+  rmSync(temporary, { force: true });
+  symlinkSync(join('epochs', String(epoch)), temporary);
+  renameSync(temporary, join(directory, 'current'));
+  fsyncDirectory(directory);
+};
+
+/** Copies of the session that no claim can use any more. */
+const removeOlderEpochs = (places: Places, keyId: string, epoch: number): void => {
+  for (const older of readStaged(places, keyId).filter((entry) => entry.epoch < epoch)) {
+    rmSync(epochPath(places, keyId, older.epoch), { recursive: true, force: true });
+  }
+};

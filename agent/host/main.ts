@@ -1,0 +1,73 @@
+import { writeSync } from 'node:fs';
+import { readBootId } from '../machine/boot.ts';
+import { instanceIdFrom, readInstanceParts } from '../machine/instance-id.ts';
+import { parseJson } from '../machine/json-shape.ts';
+import { placesBelow } from '../machine/places.ts';
+import { parseRequest, requestLimitBytes } from './request.ts';
+import { runRequest } from './run-request.ts';
+import { systemdUnits } from './units.ts';
+
+/** How long the request may take to arrive. */
+const inputTimeoutMs = 60_000;
+
+/** All of standard input; null when it is larger than the limit or does not end in time. */
+const readInput = async (): Promise<string | null> => {
+  const timer = setTimeout(() => process.stdin.destroy(), inputTimeoutMs);
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of process.stdin) {
+    length += chunk.length;
+    if (length > requestLimitBytes) return null;
+    chunks.push(chunk);
+  }
+  clearTimeout(timer);
+  return Buffer.concat(chunks).toString('utf8');
+};
+
+/** Written at once, so that a broken pipe is seen here and not later. */
+const emit = (line: unknown): boolean => {
+  try {
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    for (let written = 0; written < bytes.length; ) written += writeSync(1, bytes, written);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const unreadable = (fault: string): number => {
+  console.error(`fleet-host: the request is not readable: ${fault}`);
+  return 2;
+};
+
+const main = async (): Promise<number> => {
+  const startedMs = performance.now();
+  // An SSH connection that ends must not end an act half-way.
+  for (const signal of ['SIGHUP', 'SIGPIPE'] as const) process.on(signal, () => undefined);
+  const text = await readInput();
+  if (text === null) return unreadable(`larger than ${requestLimitBytes} bytes`);
+  const parsed = parseRequest(parseJson(text));
+  if ('fault' in parsed) return unreadable(parsed.fault);
+  const root = process.env.FLEET_ROOT ?? '/';
+  const bootId = readBootId();
+  if (bootId === null) return unreadable('the kernel shows no boot id');
+  return runRequest(parsed.request, {
+    places: placesBelow(root),
+    units: systemdUnits,
+    bootId,
+    instanceId: instanceIdFrom(readInstanceParts(root)),
+    now: () => new Date(),
+    elapsedMs: () => performance.now() - startedMs,
+    emit,
+  });
+};
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    console.error(`fleet-host: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  },
+);

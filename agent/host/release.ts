@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readClaim, writeClaim } from '../claims/claim-file.ts';
+import { completeRelease, decideRelease, decideRevoke } from '../claims/decide.ts';
+import { hashState } from '../claims/state-hash.ts';
+import { markNames } from '../gate/marks.ts';
+import type { Claim } from '../protocol/claim.ts';
+import type { HostAct } from '../protocol/host-acts.ts';
+import { accountUsers, countUsers, isRunLockFree, stateDirectory } from './processes.ts';
+import type { UnitFacts } from './units.ts';
+import { type ActOutcome, countProcesses, done, type HostWorld, readFacts, refused } from './world.ts';
+
+/**
+ * Closes the gate durably, stops, proves, records: the reply carries the receipt. A failure after the gate was closed leaves
+ * `releasing`, which starts nothing; the same act again goes on from there.
+ */
+export const release = async (world: HostWorld, act: Extract<HostAct, { readonly act: 'release' }>): Promise<ActOutcome> => {
+  const { reading, facts, unit } = readFacts(world, act.keyId);
+  const decision = decideRelease(reading, act, facts);
+  if (decision.kind === 'refuse') return refused(decision, reading.claim);
+  if (decision.kind === 'done') return { ...done({ kind: 'claim', claim: decision.claim }), claim: decision.claim };
+  const fault = killFault(unit);
+  if (fault !== null) return notStopped(fault, reading.claim);
+  if (decision.kind === 'write') writeClaim(world.places, reading, decision.next);
+  const left = await stopAndProve(world, act.keyId, unit);
+  const closed = readClaim(world.places, act.keyId);
+  if (left !== null || closed.claim === null) return notStopped(left ?? 'the claim is gone', closed.claim);
+  const stateHash = hashState(stateDirectory(world.places, act.keyId), markNames);
+  const receipt = completeRelease(closed.claim, stateHash, world.now().toISOString());
+  writeClaim(world.places, closed, receipt);
+  return { ...done({ kind: 'claim', claim: receipt }), claim: receipt };
+};
+
+/** Refuses everything up to an epoch, durably, then stops what a grant that nobody heard of may have started. */
+export const revoke = async (world: HostWorld, act: Extract<HostAct, { readonly act: 'revoke' }>): Promise<ActOutcome> => {
+  const { reading, facts, unit } = readFacts(world, act.keyId);
+  const decision = decideRevoke(reading, act, facts);
+  if (decision.kind === 'refuse') return refused(decision, reading.claim);
+  const claim = decision.kind === 'write' ? decision.next : decision.claim;
+  if (decision.kind === 'write') writeClaim(world.places, reading, claim);
+  const left = killFault(unit) ?? (await stopAndProve(world, act.keyId, unit));
+  return left === null ? { ...done({ kind: 'claim', claim }), claim } : notStopped(left, claim);
+};
+
+const notStopped = (message: string, claim: Claim | null): ActOutcome => ({ ok: false, refusal: 'not-stopped', message, claim });
+
+/** A drop-in that lets processes survive the stop makes every proof worthless. */
+const killFault = (unit: UnitFacts): string | null =>
+  unit.killMode === 'control-group' && unit.sendSigkill
+    ? null
+    : `the effective unit has KillMode=${unit.killMode}, SendSIGKILL=${unit.sendSigkill ? 'yes' : 'no'}; remove the drop-in that says so`;
+
+const proofLooks = 50;
+const proofLookMs = 100;
+
+/** null when nothing of the account is left; otherwise what still is, after 5 s beyond systemd's own stop. */
+const stopAndProve = async (world: HostWorld, keyId: string, before: UnitFacts): Promise<string | null> => {
+  const users = accountUsers(world.places, keyId, before.uid);
+  // A frozen process takes no signal.
+  if (before.isFrozen) world.units.thaw(keyId);
+  if (before.isLoaded) {
+    world.units.setEnabled(keyId, false);
+    world.units.stop(keyId);
+  }
+  let left: string | null = null;
+  for (let look = 0; look < proofLooks; look += 1) {
+    left = whatIsLeft(world, keyId, before, users);
+    if (left === null) return null;
+    await sleep(proofLookMs);
+  }
+  return left;
+};
+
+const whatIsLeft = (world: HostWorld, keyId: string, before: UnitFacts, users: readonly number[]): string | null => {
+  const { places } = world;
+  const unit = world.units.show(keyId);
+  if (unit.activeState !== 'inactive' && unit.activeState !== 'failed') return `the unit is still ${unit.activeState}`;
+  const inGroup = Math.max(countProcesses(places, keyId, before), countProcesses(places, keyId, unit));
+  if (inGroup > 0) return `${inGroup} processes are still in the cgroup of the unit; reboot the host`;
+  const ofUser = countUsers(places.root, users, keyId);
+  if (ofUser > 0) return `${ofUser} processes of the account's user are still alive outside its cgroup; reboot the host`;
+  return isRunLockFree(places, keyId) ? null : 'a process still holds the run lock of the account';
+};

@@ -1,0 +1,107 @@
+import { epochLimit, successorPattern } from '../claims/parse-claim.ts';
+import { accountPattern, keyIdPattern, Shape, wordPattern } from '../machine/json-shape.ts';
+import type { AccountUnitLimits, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
+
+/** Largest request in bytes: a thousand staged sessions with room to spare. */
+export const requestLimitBytes = 16 * 1024 * 1024;
+const actsLimit = 1000;
+const textLimit = 256 * 1024;
+
+/** A request from parsed JSON, or what is wrong with it and where. Faults name fields, never values: a field may hold a session. */
+export const parseRequest = (value: unknown): { readonly request: HostRequest } | { readonly fault: string } => {
+  const shape = new Shape(value);
+  const list = shape.list('acts', actsLimit);
+  if (shape.fault !== null) return { fault: shape.fault };
+  if (shape.value('format') !== 1) return { fault: 'this helper understands requests of format 1' };
+  const acts: HostAct[] = [];
+  for (const [index, entry] of list.entries()) {
+    const parsed = parseAct(entry);
+    if ('fault' in parsed) return { fault: `act ${index}: ${parsed.fault}` };
+    acts.push(parsed.act);
+  }
+  if (!shape.has('authority')) return { request: { format: 1, acts } };
+  const stamp = parseStamp(shape.value('authority'));
+  return 'fault' in stamp ? { fault: `authority: ${stamp.fault}` } : { request: { format: 1, authority: stamp.stamp, acts } };
+};
+
+const parseStamp = (value: unknown): { readonly stamp: AuthorityStamp } | { readonly fault: string } => {
+  const shape = new Shape(value);
+  const stamp: AuthorityStamp = {
+    id: shape.text('id', 128, wordPattern),
+    serial: shape.integer('serial', 1, Number.MAX_SAFE_INTEGER),
+    nonce: shape.text('nonce', 128, wordPattern),
+    deadlineMs: shape.number('deadlineMs', 0, 24 * 3_600_000),
+    takeOver: shape.has('takeOver') && shape.flag('takeOver'),
+  };
+  return shape.fault === null ? { stamp } : { fault: shape.fault };
+};
+
+const parseAct = (value: unknown): { readonly act: HostAct } | { readonly fault: string } => {
+  const shape = new Shape(value);
+  const kinds = ['survey', 'contact', 'stage', 'grant', 'release', 'wipe', 'revoke', 'stop', 'start', 'await'] as const;
+  const kind = shape.oneOf('act', kinds);
+  if (shape.fault !== null) return { fault: shape.fault };
+  const act = readAct(kind, shape);
+  return shape.fault === null ? { act } : { fault: `${kind}: ${shape.fault}` };
+};
+
+const readAct = (act: HostAct['act'], shape: Shape): HostAct => {
+  const keyId = (): string => shape.text('keyId', 32, keyIdPattern);
+  const epoch = (): number => shape.integer('epoch', 1, epochLimit);
+  const moveId = (): string => shape.text('moveId', 128, wordPattern);
+  const account = (): string => shape.text('account', 63, accountPattern);
+  switch (act) {
+    case 'survey':
+    case 'contact':
+      return { act };
+    case 'stage':
+      return { ...readStage(shape), keyId: keyId(), account: account(), epoch: epoch(), moveId: moveId() };
+    case 'grant':
+      return {
+        act,
+        keyId: keyId(),
+        account: account(),
+        epoch: epoch(),
+        moveId: moveId(),
+        vaultHash: shape.text('vaultHash', 64, /^[0-9a-f]*$/),
+      };
+    case 'release':
+      return { act, keyId: keyId(), moveId: moveId(), epoch: epoch(), successor: shape.text('successor', 63, successorPattern) };
+    case 'wipe':
+      return { act, keyId: keyId(), epoch: epoch() };
+    case 'revoke':
+      return { act, keyId: keyId(), account: account(), epoch: epoch(), moveId: moveId() };
+    case 'stop':
+    case 'start':
+      return { act, keyId: keyId() };
+    case 'await':
+      return { act, keyIds: readKeyIds(shape), timeoutMs: shape.number('timeoutMs', 0, 3_600_000) };
+  }
+};
+
+const readStage = (shape: Shape) => ({
+  act: 'stage' as const,
+  session: shape.text('session', textLimit, /./),
+  config: shape.text('config', textLimit, /./),
+  limits: readLimits(shape),
+  // A path that needs no quoting in a unit file.
+  ...(shape.has('command') ? { command: shape.text('command', 1024, /^\/[A-Za-z0-9._/+-]+$/) } : {}),
+});
+
+const readLimits = (shape: Shape): AccountUnitLimits => {
+  const inner = new Shape(shape.value('limits'));
+  const limits: AccountUnitLimits = {
+    memoryMaxBytes: inner.integer('memoryMaxBytes', 1, Number.MAX_SAFE_INTEGER),
+    memoryHighBytes: inner.integer('memoryHighBytes', 1, Number.MAX_SAFE_INTEGER),
+    cpuMaxCores: inner.number('cpuMaxCores', 0.01, 4096),
+    tasksMax: inner.integer('tasksMax', 1, 4_194_304),
+  };
+  if (inner.fault !== null) shape.fault ??= `limits: ${inner.fault}`;
+  return limits;
+};
+
+const readKeyIds = (shape: Shape): readonly string[] => {
+  const keyIds = shape.list('keyIds', actsLimit).filter((entry): entry is string => typeof entry === 'string' && keyIdPattern.test(entry));
+  if (keyIds.length !== shape.list('keyIds', actsLimit).length) shape.fault ??= 'field "keyIds" has a wrong value';
+  return keyIds;
+};

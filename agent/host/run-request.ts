@@ -1,0 +1,131 @@
+import { mkdirSync } from 'node:fs';
+import { actLockPath, authorityLockPath, type Places } from '../machine/places.ts';
+import type { ActProgress, ActRefusal, ActReply, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
+import { isAuthority, takeAuthority } from './authority-record.ts';
+import { awaitAccounts } from './await.ts';
+import { grant, start, stop } from './grant.ts';
+import { takeLocks } from './locks.ts';
+import { release, revoke } from './release.ts';
+import { reloadIfNeeded, stage } from './stage.ts';
+import { survey } from './survey.ts';
+import type { Units } from './units.ts';
+import { wipe } from './wipe.ts';
+import { type ActOutcome, done, failed, type HostWorld } from './world.ts';
+
+export interface RequestWorld {
+  readonly places: Places;
+  readonly units: Units;
+  readonly bootId: string;
+  readonly instanceId: string;
+  readonly now: () => Date;
+  /** Milliseconds since the helper began. */
+  readonly elapsedMs: () => number;
+  /** Writes one line; false when nobody listens any more: then the current act is the last. */
+  readonly emit: (line: ActReply | ActProgress) => boolean;
+}
+
+type KeyedAct = Exclude<HostAct, { readonly act: 'survey' | 'contact' | 'await' }>;
+
+/** Longest wait for another helper's act on the same account: a stop with SIGKILL. */
+const accountWaitMs = 60_000;
+
+/**
+ * Runs the acts of a request in order and emits one reply each. An act that is refused or fails does not stop the ones after it.
+ * Returns the helper's exit code: 0 all ok, 3 otherwise.
+ */
+export const runRequest = async (request: HostRequest, world: RequestWorld): Promise<0 | 3> => {
+  const { authority, acts } = request;
+  for (const path of [world.places.claims, world.places.locks]) mkdirSync(path, { recursive: true, mode: 0o755 });
+  mkdirSync(world.places.accounts, { recursive: true, mode: 0o700 });
+  const refusal = authority === undefined ? noAuthority : await takeAuthorityOrFail(world, authority);
+  let areAllOk = true;
+  for (const [index, act] of acts.entries()) {
+    const outcome = await runAct(act, authority, refusal, world).catch(failed);
+    areAllOk &&= outcome.ok;
+    if (!world.emit({ index, ...outcome })) return 3;
+  }
+  return reloadAtEnd(world) && areAllOk ? 0 : 3;
+};
+
+interface AuthorityRefusal {
+  readonly code: ActRefusal;
+  readonly message: string;
+}
+
+const noAuthority: AuthorityRefusal = { code: 'authority', message: 'acts that change a host need the stamp of its authority' };
+
+const takeAuthorityOrFail = (world: RequestWorld, stamp: AuthorityStamp): Promise<AuthorityRefusal | null> =>
+  takeAuthority(world.places, stamp, world.bootId).catch((error: unknown) => {
+    const { refusal, message } = failed(error);
+    return { code: refusal ?? 'io', message: `the authority could not be recorded: ${message ?? ''}` };
+  });
+
+const runAct = async (
+  act: HostAct,
+  stamp: AuthorityStamp | undefined,
+  refusal: AuthorityRefusal | null,
+  world: RequestWorld,
+): Promise<ActOutcome> => {
+  const hostWorld: HostWorld = { ...world, authority: { id: stamp?.id ?? '', serial: stamp?.serial ?? 0 } };
+  if (act.act === 'survey') return done({ kind: 'survey', survey: survey(hostWorld) });
+  if (act.act === 'await') {
+    reloadIfNeeded(world);
+    return done({ kind: 'awaited', accounts: await awaitAccounts(world, act.keyIds, act.timeoutMs, world.emit) });
+  }
+  if (refusal !== null) return { ok: false, refusal: refusal.code, message: refusal.message };
+  if (stamp === undefined) return { ok: false, refusal: 'authority', message: noAuthority.message };
+  // The contact was recorded together with the authority, before the first act.
+  if (act.act === 'contact') return done();
+  return runLocked(act, stamp, hostWorld, world);
+};
+
+const runLocked = async (act: KeyedAct, stamp: AuthorityStamp, hostWorld: HostWorld, world: RequestWorld): Promise<ActOutcome> => {
+  const leftMs = stamp.deadlineMs - world.elapsedMs();
+  if (leftMs <= 0) return pastDeadline;
+  const locks = [
+    { path: authorityLockPath(world.places), shared: true },
+    { path: actLockPath(world.places, act.keyId), shared: false },
+  ];
+  const lock = await takeLocks(locks, Math.min(accountWaitMs, leftMs));
+  if (lock === null) return { ok: false, refusal: 'busy', message: 'another act on this account is under way on the host' };
+  try {
+    if (world.elapsedMs() >= stamp.deadlineMs) return pastDeadline;
+    if (!isAuthority(world.places, stamp)) return { ok: false, refusal: 'authority', message: 'a newer run has taken over this host' };
+    return await runKeyed(act, hostWorld);
+  } catch (error) {
+    return failed(error);
+  } finally {
+    await lock.release();
+  }
+};
+
+const pastDeadline: ActOutcome = { ok: false, refusal: 'deadline', message: 'the deadline of the request was over before the act began' };
+
+const runKeyed = async (act: KeyedAct, world: HostWorld): Promise<ActOutcome> => {
+  switch (act.act) {
+    case 'stage':
+      return stage(world, act);
+    case 'grant':
+      return grant(world, act);
+    case 'release':
+      return release(world, act);
+    case 'revoke':
+      return revoke(world, act);
+    case 'wipe':
+      return wipe(world, act);
+    case 'stop':
+      return stop(world, act);
+    case 'start':
+      return start(world, act);
+  }
+};
+
+/** A failed reload keeps its mark, so the next request does it; grants do it themselves before a start. */
+const reloadAtEnd = (world: RequestWorld): boolean => {
+  try {
+    reloadIfNeeded(world);
+    return true;
+  } catch {
+    return false;
+  }
+};

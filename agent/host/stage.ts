@@ -1,0 +1,86 @@
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { decideStage } from '../claims/decide.ts';
+import { fsyncDirectory, namesIn, readSmallFile, writeDurably } from '../machine/durable-file.ts';
+import { accountPath, epochPath, type Places, runLockPath } from '../machine/places.ts';
+import type { HostAct } from '../protocol/host-acts.ts';
+import { accountUnit } from '../protocol/paths.ts';
+import { touch } from './locks.ts';
+import { type ActOutcome, done, type HostWorld, identityFault, readFacts, refused } from './world.ts';
+
+type Stage = Extract<HostAct, { readonly act: 'stage' }>;
+
+/** Files of one epoch, complete or not there; and the unit's limits. No claim. */
+export const stage = (world: HostWorld, act: Stage): ActOutcome => {
+  const { reading, facts } = readFacts(world, act.keyId);
+  const decision = identityFault(world) ?? decideStage(reading, act, facts);
+  if (decision.kind === 'refuse') return refused(decision, reading.claim);
+  if (decision.kind === 'stage') writeEpoch(world.places, act);
+  touch(runLockPath(world.places, act.keyId), 0o644);
+  writeLimits(world.places, act);
+  return done();
+};
+
+const writeEpoch = (places: Places, act: Stage): void => {
+  const target = epochPath(places, act.keyId, act.epoch);
+  const epochs = dirname(target);
+  mkdirSync(epochs, { recursive: true, mode: 0o700 });
+  // Whatever a helper that was killed has left behind.
+  for (const name of namesIn(epochs).filter((entry) => entry.endsWith('.new'))) rmSync(join(epochs, name), { recursive: true });
+  const temporary = `${target}.new`;
+  try {
+    mkdirSync(temporary, { mode: 0o700 });
+    writeDurably(join(temporary, 'session'), act.session, 0o600);
+    writeDurably(join(temporary, 'config'), act.config, 0o600);
+    writeDurably(join(temporary, 'staged.json'), `${JSON.stringify({ moveId: act.moveId, account: act.account })}\n`, 0o600);
+    rmSync(target, { recursive: true, force: true });
+    renameSync(temporary, target);
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    throw error;
+  }
+  for (const directory of [epochs, accountPath(places, act.keyId), places.accounts]) fsyncDirectory(directory);
+};
+
+export const limitsPath = (places: Places, keyId: string): string => join(places.units, `${accountUnit(keyId)}.d`, 'limits.conf');
+
+/** The drop-in of one account's unit. Every value is a number, a name or a path that needs no quoting. */
+export const formatLimits = ({ account, limits, command }: Pick<Stage, 'account' | 'limits' | 'command'>): string =>
+  [
+    '# Written by fleet when the account was staged.',
+    '[Unit]',
+    `Description=fleet account ${account}`,
+    '[Service]',
+    `MemoryMax=${limits.memoryMaxBytes}`,
+    `MemoryHigh=${limits.memoryHighBytes}`,
+    `CPUQuota=${Math.max(1, Math.round(limits.cpuMaxCores * 100))}%`,
+    `TasksMax=${limits.tasksMax}`,
+    `Environment=FLEET_ACCOUNT=${account}`,
+    ...(command === undefined ? [] : [`Environment=FLEET_COMMAND=${command}`]),
+    '',
+  ].join('\n');
+
+const writeLimits = (places: Places, act: Stage): void => {
+  const path = limitsPath(places, act.keyId);
+  const text = formatLimits(act);
+  const present = readSmallFile(path, 64 * 1024);
+  if (present !== null && 'text' in present && present.text === text) return;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  // Before the change: a helper that is killed in between leaves the mark, and the next one reloads.
+  mkdirSync(dirname(places.reloadNeeded), { recursive: true, mode: 0o755 });
+  writeFileSync(places.reloadNeeded, '');
+  writeDurably(path, text, 0o644);
+};
+
+/** Tells systemd about changed drop-ins, once for however many. */
+export const reloadIfNeeded = ({ places, units }: Pick<HostWorld, 'places' | 'units'>): void => {
+  if (!existsSync(places.reloadNeeded)) return;
+  // Away first: a drop-in that is written while systemd reloads sets it anew.
+  rmSync(places.reloadNeeded, { force: true });
+  try {
+    units.reload();
+  } catch (error) {
+    writeFileSync(places.reloadNeeded, '');
+    throw error;
+  }
+};

@@ -1,0 +1,57 @@
+import { readlinkSync, statfsSync } from 'node:fs';
+import { basename } from 'node:path';
+import { claimedKeyIds, readClaim } from '../claims/claim-file.ts';
+import { readBootVerdict } from '../machine/boot.ts';
+import { namesIn } from '../machine/durable-file.ts';
+import { keyIdPattern } from '../machine/json-shape.ts';
+import type { Places } from '../machine/places.ts';
+import type { HostSurvey, SurveyedAccount } from '../protocol/host-acts.ts';
+import { readAuthority } from './authority-record.ts';
+import { type UnitFacts, unknownUnit } from './units.ts';
+import { countProcesses, type HostWorld, readStaged } from './world.ts';
+
+/** Everything that the host knows, sorted by key id: claims, staged files and units, also of keys that have only one of them. */
+export const survey = (world: HostWorld): HostSurvey => {
+  const { places } = world;
+  const units = world.units.showAll();
+  const keyIds = new Set([
+    ...claimedKeyIds(places),
+    ...namesIn(places.accounts).filter((name) => keyIdPattern.test(name)),
+    ...units.keys(),
+  ]);
+  const authority = readAuthority(places);
+  const space = statfsSync(places.claims);
+  return {
+    instanceId: world.instanceId,
+    bootId: world.bootId,
+    release: readRelease(places),
+    bootVerdict: readBootVerdict(places),
+    authority: authority === null || authority === 'unreadable' ? null : { id: authority.id, serial: authority.serial },
+    accounts: [...keyIds].sort().map((keyId) => surveyAccount(places, keyId, units.get(keyId) ?? unknownUnit)),
+    freeBytes: space.bavail * space.bsize,
+  };
+};
+
+const surveyAccount = (places: Places, keyId: string, unit: UnitFacts): SurveyedAccount => {
+  const { claim, fault } = readClaim(places, keyId);
+  return {
+    keyId,
+    claim,
+    claimFault: fault,
+    unit: unitStates.find((state) => state === unit.activeState) ?? 'activating',
+    processes: countProcesses(places, keyId, unit),
+    stagedEpochs: readStaged(places, keyId).map(({ epoch }) => epoch),
+  };
+};
+
+/** Whatever else systemd may say (reloading, maintenance) is on its way to or from running. */
+const unitStates = ['active', 'activating', 'deactivating', 'inactive', 'failed'] as const;
+
+/** Name of the release in use; '' before the first one. */
+export const readRelease = (places: Places): string => {
+  try {
+    return basename(readlinkSync(places.current));
+  } catch {
+    return '';
+  }
+};

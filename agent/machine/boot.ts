@@ -1,0 +1,67 @@
+import { uptime } from 'node:os';
+import type { BootVerdict, ContactRecord, HostConfig } from '../protocol/host.ts';
+import { readSmallFile } from './durable-file.ts';
+import { parseJson, Shape, wordPattern } from './json-shape.ts';
+import type { Places } from './places.ts';
+
+/** This boot's id from the kernel; null where /proc does not show it (a sandbox). */
+export const readBootId = (path = '/proc/sys/kernel/random/boot_id'): string | null => {
+  const file = readSmallFile(path, 256);
+  const text = file !== null && 'text' in file ? file.text.trim() : '';
+  return wordPattern.test(text) ? text : null;
+};
+
+/** Milliseconds since boot, suspended time included (CLOCK_BOOTTIME). */
+export const bootMs = (): number => Math.round(uptime() * 1000);
+
+const readJson = (path: string): unknown => {
+  const file = readSmallFile(path, 64 * 1024);
+  return file !== null && 'text' in file ? parseJson(file.text) : undefined;
+};
+
+/** null: missing or not what `fleet init` writes. */
+export const readHostConfig = (places: Places): HostConfig | null => {
+  const shape = new Shape(readJson(places.hostConfig));
+  const config: HostConfig = {
+    format: 1,
+    fleet: shape.text('fleet', 128),
+    host: shape.text('host', 128),
+    holdAfterMs: shape.number('holdAfterMs', 0, Number.MAX_SAFE_INTEGER),
+    requireClockSync: shape.flag('requireClockSync'),
+    settleMs: shape.number('settleMs', 0, 3_600_000),
+    settleUncleanMs: shape.number('settleUncleanMs', 0, 3_600_000),
+  };
+  return shape.fault === null && shape.value('format') === 1 ? config : null;
+};
+
+/** The verdict of the hold oneshot, of whatever boot; compare `bootId`. null: missing or garbage. */
+export const readBootVerdict = (places: Places): BootVerdict | null => {
+  const shape = new Shape(readJson(places.bootVerdict));
+  const verdict: BootVerdict = {
+    format: 1,
+    bootId: shape.text('bootId', 128, wordPattern),
+    verdict: shape.oneOf('verdict', ['hold', 'run']),
+    reasons: shape.list('reasons', 32).map(String),
+    decidedAt: shape.text('decidedAt', 40),
+  };
+  return shape.fault === null && shape.value('format') === 1 ? verdict : null;
+};
+
+/** null: the authority has never been in contact, or the stamp is garbage. */
+export const readContact = (places: Places): ContactRecord | null => {
+  const shape = new Shape(readJson(places.contact));
+  const contact: ContactRecord = {
+    format: 1,
+    bootId: shape.text('bootId', 128, wordPattern),
+    wallMs: shape.number('wallMs', 0, Number.MAX_SAFE_INTEGER),
+    bootMs: shape.number('bootMs', 0, Number.MAX_SAFE_INTEGER),
+  };
+  return shape.fault === null && shape.value('format') === 1 ? contact : null;
+};
+
+/** The instance id that the hold oneshot computed as root at boot; null before it ran. */
+export const readBootInstanceId = (places: Places): string | null => {
+  const file = readSmallFile(places.bootInstanceId, 256);
+  const text = file !== null && 'text' in file ? file.text.trim() : '';
+  return wordPattern.test(text) ? text : null;
+};
