@@ -46,7 +46,7 @@ const refuseCompanions = async (path: string, where: string): Promise<SessionRef
 
 const refuseOpeners = async (handle: FileHandle, where: string): Promise<SessionRefusal | undefined> => {
   const { dev, ino } = await handle.stat();
-  const pids = await findFileOpeners({ device: dev, inode: ino });
+  const pids = findFileOpeners({ device: dev, inode: ino });
   const named = pids.length === 1 ? `process ${pids[0]}` : `processes ${pids.join(', ')}`;
   const hint = 'Stop it and make sure that it never starts again: two clients on one session make Telegram destroy it.';
   return pids.length === 0 ? undefined : refuse('IN_USE', where, `is open in ${named}`, hint);

@@ -50,7 +50,7 @@ describe('files of every library', () => {
 
   test.each(schemas.flatMap((schema) => [[schema, 'delete'] as const, [schema, 'wal'] as const]))('%s in %s mode', async (schema, mode) => {
     const directory = temporaryDirectory();
-    const path = writeSessionFile(join(directory, 'a b#?%.session'), schema, { mode, userId: 2n ** 51n + 1n });
+    const path = writeSessionFile(join(directory, 'a b#?%.session'), schema, { mode, userId: 2n ** 62n + 1n });
     utimesSync(path, 1_600_000_000, 1_600_000_000);
     const before = snapshot(directory);
     const outcome = await readSessionSource(path);
@@ -58,7 +58,7 @@ describe('files of every library', () => {
     const session = {
       dataCentre: 2,
       authKey: fixtureKey(1),
-      userId: 2n ** 51n + 1n,
+      userId: 2n ** 62n + 1n,
       isBot: false,
       testMode: false,
       keyId: keyIdOf(fixtureKey(1)),
@@ -115,6 +115,10 @@ describe('refused files', () => {
     return path;
   };
 
+  const filler =
+    'create table filler (content text); insert into filler select hex(randomblob(3000)) from sessions; create index i on filler (content)';
+  const virtual = 'drop table sessions; create virtual table sessions using fts5(dc_id, auth_key, test_mode, user_id)';
+
   const cases: readonly [string, SessionRefusalCode, (directory: string) => string][] = [
     ['nothing there', 'UNREADABLE', (directory) => join(directory, 'missing.session')],
     ['a directory', 'UNREADABLE', (directory) => made(join(directory, 'a'), (path) => mkdirSync(path))],
@@ -134,6 +138,11 @@ describe('refused files', () => {
     ['an impossible page size', 'CORRUPT', (directory) => damage(pyrogram(directory), (image) => image.fill(3, 16, 18))],
     ['overwritten pages', 'CORRUPT', (directory) => damage(pyrogram(directory), (image) => image.fill(0xa5, 4096))],
     ['an overwritten schema', 'CORRUPT', (directory) => damage(pyrogram(directory), (image) => image.fill(0xa5, 100, 300))],
+    [
+      'a damaged page that holds nothing of interest',
+      'CORRUPT',
+      (directory) => damage(pyrogram(directory, filler), (image) => image.fill(0xa5, image.length - 4096)),
+    ],
     ['an open WAL', 'WAL_PRESENT', (directory) => copyWhileOpen(directory, 'wal')],
     ['a hot journal', 'JOURNAL_PRESENT', (directory) => copyWhileOpen(directory, 'delete')],
     [
@@ -148,6 +157,7 @@ describe('refused files', () => {
       'WRONG_TABLES',
       (directory) => pyrogram(directory, 'alter table sessions rename to s; create view sessions as select * from s'),
     ],
+    ['a virtual table for a table', 'WRONG_TABLES', (directory) => pyrogram(directory, virtual)],
     ['an unknown version', 'UNKNOWN_VERSION', (directory) => pyrogram(directory, 'update version set number = 99')],
     ['no row', 'NO_ROW', (directory) => pyrogram(directory, 'delete from sessions')],
     [
