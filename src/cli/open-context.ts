@@ -6,6 +6,7 @@ import { openLedger } from '../ledger/ledger.ts';
 import { beginRun, type Run, takeLock } from '../ledger/runs.ts';
 import type { HostSpec, Inventory, SecretReference } from '../model/inventory.ts';
 import type { Remote } from '../remote/remote.ts';
+import type { SshContext } from '../remote/ssh-context.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { FleetContext } from '../workflows/context.ts';
 import type { GlobalOptions } from './global-options.ts';
@@ -15,7 +16,7 @@ import { type Progress, startProgress } from './progress.ts';
 export const secretReader =
   (inventory: Inventory) =>
   (reference: SecretReference): Promise<string> =>
-    readSecret(reference, { folder: dirname(inventory.path), home: homedir(), env: process.env });
+    readSecret(reference, { cwd: dirname(inventory.path), env: process.env });
 
 /** The vault opens by its first use: most commands never touch a session. */
 function lazyVault(open: () => Promise<Vault>): Vault {
@@ -34,37 +35,34 @@ function lazyVault(open: () => Promise<Vault>): Vault {
 }
 
 async function openRemotes(inventory: Inventory, signal: AbortSignal, onWarning: (host: string, text: string) => void) {
-  const [{ createSshRemote }, { createSshContext }] = await Promise.all([
+  const [{ createSshRemote }, { createSshContext }, { createRemotePool }] = await Promise.all([
     import('../remote/ssh-remote.ts'),
     import('../remote/ssh-context.ts'),
+    import('../remote/remote-pool.ts'),
   ]);
   const ssh = createSshContext({
     homeDirectory: homedir(),
     localUser: userInfo().username,
     agentSocket: process.env.SSH_AUTH_SOCK ?? null,
-    knownHostsFile: inventory.paths.knownHosts,
+    knownHosts: inventory.paths.knownHosts,
     readSecret: secretReader(inventory),
     signal,
     onWarning,
   });
-  const remotes = new Map<string, Remote>();
+  const pool = createRemotePool((host) => createSshRemote(host, ssh));
   return {
-    remoteFor: (host: HostSpec): Remote => {
-      const remote = remotes.get(host.name) ?? createSshRemote(host, ssh);
-      remotes.set(host.name, remote);
-      return remote;
-    },
+    ssh,
+    remoteFor: (host: HostSpec): Remote => pool.remote(host),
     /** A connection of its own, for proofs that a new one still works. The caller closes it. */
     freshRemoteFor: (host: HostSpec): Remote => createSshRemote(host, ssh),
-    closeAll: async () => {
-      await Promise.all([...remotes.values()].map((remote) => remote.close()));
-    },
+    closeAll: () => pool.close(),
   };
 }
 
 export interface OpenContext extends FleetContext {
   readonly progress: Progress;
   readonly freshRemoteFor: (host: HostSpec) => Remote;
+  readonly ssh: SshContext;
   close(): Promise<void>;
 }
 
@@ -87,6 +85,7 @@ async function openContext(options: GlobalOptions, signal: AbortSignal): Promise
     vault: lazyVault(openVault),
     remoteFor: remotes.remoteFor,
     freshRemoteFor: remotes.freshRemoteFor,
+    ssh: remotes.ssh,
     readSecret: secretReader(inventory),
     now: () => Date.now(),
     report: progress.report,

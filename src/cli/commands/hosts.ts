@@ -1,0 +1,119 @@
+import type { Command } from 'commander';
+import { FleetError } from '../../model/errors.ts';
+import type { Inventory } from '../../model/inventory.ts';
+import { confirm } from '../confirm.ts';
+import { type OpenContext, withContext, withLock } from '../open-context.ts';
+import { setAction } from '../run-command.ts';
+
+/** `fleet hosts ...`. */
+export function registerHosts(program: Command): void {
+  const hosts = program.command('hosts').description('the servers of the fleet');
+  registerList(hosts);
+  registerTrust(hosts);
+  registerStates(hosts);
+}
+
+function registerList(hosts: Command): void {
+  setAction(hosts.command('list').description('every host, its state and its load, from the ledger'), async ({ options, signal }) => {
+    const [{ readFleetView }, { rankHosts }, { selectHosts }, { listHosts }, { formatHosts, hostData }] = await Promise.all([
+      import('../../workflows/allocate.ts'),
+      import('../../planning/ranking.ts'),
+      import('../../inventory/select-hosts.ts'),
+      import('../../ledger/hosts.ts'),
+      import('../render/hosts.ts'),
+    ]);
+    return withContext(options, signal, async (context) => {
+      const chosen = new Set<string>(selectHosts(context.inventory, options.limit).map(({ name }) => name));
+      const { view } = await readFleetView(context, { maxAgeMs: null });
+      const rows = new Map((await listHosts(context.ledger.db)).map((row) => [row.name, row]));
+      const ranked = rankHosts(view, context.inventory.placement)
+        .filter(({ host }) => chosen.has(host))
+        .toSorted((a, b) => (a.host < b.host ? -1 : 1));
+      return { data: { hosts: ranked.map((rank) => hostData(rank, rows.get(rank.host))) }, text: formatHosts(ranked, rows, context.now()) };
+    });
+  });
+}
+
+function registerTrust(hosts: Command): void {
+  const command = hosts.command('trust [hosts...]').description("show the hosts' keys and remember them; compare the fingerprints first");
+  setAction(command, async ({ options, args, signal }) => {
+    const { trustHosts, readHostKeys } = await import('../../workflows/trust-hosts.ts');
+    const { selectHosts } = await import('../../inventory/select-hosts.ts');
+    const { formatHostKeys } = await import('../render/hosts.ts');
+    return withContext(options, signal, async (context) => {
+      const chosen = selectHosts(context.inventory, [...args, ...options.limit]);
+      const { keys, errors } = await readHostKeys(context, context.ssh, chosen);
+      await context.progress.stop();
+      if (keys.length > 0 && !options.json) console.error(formatHostKeys(keys));
+      const fresh = keys.filter(({ isKnown }) => !isKnown);
+      if (fresh.length > 0) {
+        await confirm(`Are these the fingerprints that you expect? Remember ${fresh.length === 1 ? 'it' : `all ${fresh.length}`}`, options);
+        await trustHosts(context.inventory, fresh);
+      }
+      const text =
+        fresh.length === 0
+          ? `${keys.length} known already, nothing to remember.`
+          : `${fresh.length} remembered in ${context.inventory.paths.knownHosts}.`;
+      const data = keys.map(({ host, type, fingerprint, isKnown }) => ({ host, type, fingerprint, wasKnown: isKnown }));
+      return { data: { hosts: data }, text, errors };
+    });
+  });
+}
+
+/** Names that the inventory or the ledger knows; all unknown ones at once. */
+async function requireHosts(context: OpenContext, names: readonly string[]): Promise<void> {
+  const { ensureHosts, listHosts } = await import('../../ledger/hosts.ts');
+  const inInventory = (context.inventory satisfies Inventory).hosts.map(({ name }) => name as string);
+  await ensureHosts(context.ledger.db, inInventory);
+  const known = new Set((await listHosts(context.ledger.db)).map(({ name }) => name));
+  const unknown = names.filter((name) => !known.has(name));
+  if (unknown.length > 0)
+    throw new FleetError('usage', `no such host: ${unknown.join(', ')}`, { hint: 'fleet hosts list shows the known ones' });
+}
+
+function registerStates(hosts: Command): void {
+  const cordon = hosts
+    .command('cordon <hosts...>')
+    .description('place no more accounts there')
+    .option('--reason <text>', 'why, for the others', 'by the operator');
+  setAction<{ reason: string }>(cordon, async ({ options, args, signal }) =>
+    withLock('hosts cordon', options, signal, async (context) => {
+      const { setCordon } = await import('../../ledger/hosts.ts');
+      await requireHosts(context, args);
+      for (const name of args) await setCordon(context.ledger.db, name, options.reason);
+      return { data: { cordoned: args }, text: `${args.join(', ')} cordoned` };
+    }),
+  );
+  setAction(hosts.command('uncordon <hosts...>').description('place accounts there again'), async ({ options, args, signal }) =>
+    withLock('hosts uncordon', options, signal, async (context) => {
+      const { setCordon } = await import('../../ledger/hosts.ts');
+      await requireHosts(context, args);
+      for (const name of args) await setCordon(context.ledger.db, name, null);
+      const still = context.inventory.hosts.filter(({ name, cordoned }) => args.includes(name) && cordoned).map(({ name }) => name);
+      const note = still.length === 0 ? '' : `; still cordoned in the inventory: ${still.join(', ')}`;
+      return { data: { uncordoned: args, cordonedInInventory: still }, text: `${args.join(', ')} uncordoned${note}` };
+    }),
+  );
+  const destroyed = hosts
+    .command('destroyed <hosts...>')
+    .description('state that these machines will never boot again; only then may others run what they ran');
+  setAction(destroyed, async ({ options, args, signal }) =>
+    withLock('hosts destroyed', options, signal, async (context) => {
+      const { recordDestroyed } = await import('../../ledger/hosts.ts');
+      const { recordEvent } = await import('../../ledger/records.ts');
+      await requireHosts(context, args);
+      await confirm(`Will ${args.join(', ')} really never run again? An account that runs twice is lost for good`, options);
+      for (const name of args) {
+        await recordDestroyed(context.ledger.db, name, context.now());
+        await recordEvent(context.ledger.db, {
+          at: context.now(),
+          kind: 'host-destroyed',
+          host: name,
+          account: null,
+          text: 'stated by the operator',
+        });
+      }
+      return { data: { destroyed: args }, text: `${args.join(', ')} counted as destroyed; take them out of the inventory` };
+    }),
+  );
+}

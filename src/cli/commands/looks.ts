@@ -1,0 +1,127 @@
+import type { Command } from 'commander';
+import { FleetError } from '../../model/errors.ts';
+import { isAccountName, isHostName } from '../../model/names.ts';
+import { withContext } from '../open-context.ts';
+import { setAction } from '../run-command.ts';
+
+/** Commands that explain: `rankings`, `why`, `why-not`, `history`, `moves`. */
+export function registerLooks(program: Command): void {
+  registerRankings(program);
+  registerWhy(program);
+  registerWhyNot(program);
+  registerHistory(program);
+  registerMoves(program);
+}
+
+function registerRankings(program: Command): void {
+  setAction(
+    program.command('rankings').description('hosts by load score, best first; samples that are too old are refreshed'),
+    async ({ options, signal }) => {
+      const [{ readFleetView }, { rankHosts }, { selectHosts }, { formatRankings }] = await Promise.all([
+        import('../../workflows/allocate.ts'),
+        import('../../planning/ranking.ts'),
+        import('../../inventory/select-hosts.ts'),
+        import('../render/hosts.ts'),
+      ]);
+      return withContext(options, signal, async (context) => {
+        const chosen = new Set<string>(selectHosts(context.inventory, options.limit).map(({ name }) => name));
+        const { view, readings } = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
+        await context.progress.stop();
+        const ranks = rankHosts(view, context.inventory.placement).filter(({ host }) => chosen.has(host));
+        const errors = readings.flatMap(({ problem }) => (problem === null ? [] : [problem]));
+        return { data: { hosts: ranks }, text: formatRankings(ranks), errors };
+      });
+    },
+  );
+}
+
+function registerWhy(program: Command): void {
+  setAction(
+    program.command('why <account>').description('why the account is where it is: the decision as it was made'),
+    async ({ options, args, signal }) => {
+      const { readHistory } = await import('../../ledger/records.ts');
+      const { requireAccount } = await import('../../workflows/account-acts.ts');
+      const { formatDecision } = await import('../render/decision.ts');
+      return withContext(options, signal, async (context) => {
+        const account = await requireAccount(context, args[0] ?? '');
+        const [entry] = await readHistory(context.ledger.db, { account: account.name, limit: 1 });
+        if (entry === undefined || account.host === null) {
+          throw new FleetError('usage', `${account.name} is on no host, so there is no decision to explain`, {
+            account: account.name,
+            hint: `fleet allocate ${account.name} --dry-run shows what would be decided`,
+          });
+        }
+        const decision: unknown = JSON.parse(entry.decision_json);
+        return {
+          data: { account: account.name, at: new Date(entry.at).toISOString(), type: entry.type, decision },
+          text: formatDecision(entry, decision),
+        };
+      });
+    },
+  );
+}
+
+function registerWhyNot(program: Command): void {
+  setAction(
+    program.command('why-not <account> <host>').description('why the account is not on that host'),
+    async ({ options, args, signal }) => {
+      const [{ readFleetView }, { explainRefusal }] = await Promise.all([
+        import('../../workflows/allocate.ts'),
+        import('../../planning/explain.ts'),
+      ]);
+      return withContext(options, signal, async (context) => {
+        const [account = '', host = ''] = args;
+        if (!isAccountName(account) || !isHostName(host)) {
+          throw new FleetError('usage', `"${isAccountName(account) ? host : account}" cannot be a name`, {
+            hint: 'fleet accounts list and fleet hosts list show the names',
+          });
+        }
+        const { view } = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
+        await context.progress.stop();
+        const answer = explainRefusal(view, account, host, context.inventory.placement);
+        return { data: { account, host, ...answer }, text: answer.message };
+      });
+    },
+  );
+}
+
+function registerHistory(program: Command): void {
+  const command = program
+    .command('history')
+    .description('decisions, newest first')
+    .option('--account <name>', 'only of this account')
+    .option('--host <name>', 'only to this host')
+    .option('-n, --lines <count>', 'at most this many', '50');
+  setAction<{ account?: string; host?: string; lines: string }>(command, async ({ options, signal }) => {
+    const limit = Number(options.lines);
+    if (!Number.isInteger(limit) || limit < 1)
+      throw new FleetError('usage', `--lines ${options.lines} is not a positive number`, { hint: 'for example --lines 20' });
+    const { readHistory } = await import('../../ledger/records.ts');
+    const { formatHistory } = await import('../render/accounts.ts');
+    return withContext(options, signal, async ({ ledger }) => {
+      const filter = { limit, ...(options.account ? { account: options.account } : {}), ...(options.host ? { host: options.host } : {}) };
+      const rows = await readHistory(ledger.db, filter);
+      const data = rows.map(({ decision_json, at, ...row }) => ({
+        ...row,
+        at: new Date(at).toISOString(),
+        decision: JSON.parse(decision_json) as unknown,
+      }));
+      return { data: { history: data }, text: formatHistory(rows) };
+    });
+  });
+}
+
+function registerMoves(program: Command): void {
+  setAction(
+    program.command('moves').description('changes of owner that are not finished, and what each waits for'),
+    async ({ options, signal }) => {
+      const { listOpenMoves } = await import('../../ledger/moves.ts');
+      const { formatMoves } = await import('../render/decision.ts');
+      return withContext(options, signal, async ({ ledger, now }) => {
+        const rows = await listOpenMoves(ledger.db);
+        const data = rows.map(({ decision_json: _, ...row }) => row);
+        return { data: { moves: data }, text: formatMoves(rows, now()) };
+      });
+    },
+  );
+}

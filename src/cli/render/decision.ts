@@ -1,0 +1,72 @@
+import chalk from 'chalk';
+import { z } from 'zod';
+import type { HistoryRow, MoveRow } from '../../ledger/schema.ts';
+import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
+
+const parts = z.object({ cpu: z.number(), memory: z.number(), slots: z.number(), disk: z.number() });
+const score = z.object({ total: z.number(), parts });
+
+/** A decision as the ledger keeps it; what an older fleet did not record is absent. */
+const decisionSchema = z.object({
+  scoreBefore: score.optional(),
+  scoreAfter: score.optional(),
+  runnersUp: z.array(z.object({ host: z.string(), scoreBefore: z.number(), scoreAfter: z.number(), reason: z.string() })).default([]),
+  refusals: z.array(z.object({ host: z.string(), message: z.string() })).default([]),
+});
+
+/** One decision for people: the choice, its score part by part, the runners-up, and why each other host could not have it. */
+export function formatDecision(entry: HistoryRow, decision: unknown): string {
+  const { scoreBefore, scoreAfter, runnersUp, refusals } = decisionSchema.parse(decision);
+  const head = `${chalk.bold(entry.account)} is on ${chalk.bold(entry.host)} since ${formatTime(entry.at)} (${entry.type}${entry.strategy === null ? '' : `, strategy ${entry.strategy}`})`;
+  const lines = [head, `  ${entry.reason}`];
+  if (scoreBefore !== undefined && scoreAfter !== undefined) {
+    const names = ['cpu', 'memory', 'slots', 'disk'] as const;
+    const row = (title: string, of: typeof scoreBefore) => [
+      title,
+      formatPoints(of.total),
+      ...names.map((name) => formatPoints(of.parts[name])),
+    ];
+    lines.push(
+      '',
+      formatTable(
+        [`LOAD SCORE OF ${entry.host}`, 'TOTAL', 'CPU', 'MEMORY', 'SLOTS', 'DISK'],
+        [row('before', scoreBefore), row('with the account', scoreAfter)],
+        '',
+      ),
+    );
+  }
+  if (runnersUp.length > 0) {
+    const rows = runnersUp.map((rival) => [
+      rival.host,
+      `${formatPoints(rival.scoreBefore)} → ${formatPoints(rival.scoreAfter)}`,
+      rival.reason,
+    ]);
+    lines.push('', formatTable(['RUNNER-UP', 'SCORE', 'WHY IT LOST'], rows, ''));
+  }
+  if (refusals.length > 0) {
+    lines.push(
+      '',
+      formatTable(
+        ['NOT POSSIBLE', 'WHY'],
+        refusals.map(({ host, message }) => [host, message]),
+        '',
+      ),
+    );
+  }
+  return lines.join('\n');
+}
+
+export const formatMoves = (rows: readonly MoveRow[], nowMs: number): string =>
+  formatTable(
+    ['ACCOUNT', 'FROM', 'TO', 'PHASE', 'EPOCH', 'AGE', 'WAITS FOR'],
+    rows.map(({ account, from_host, to_host, phase, epoch, created_at, problem }) => [
+      account,
+      from_host ?? chalk.dim('-'),
+      to_host,
+      phase,
+      epoch.toString(),
+      formatAge(nowMs - created_at),
+      problem ?? 'the next run: fleet allocate --all',
+    ]),
+    'No open moves.',
+  );

@@ -1,0 +1,13 @@
+import chalk from 'chalk';
+import type { ExecResult } from '../../workflows/exec-on-hosts.ts';
+
+/** Each host's output under its name, in the order of the inventory. */
+export const formatExec = (results: readonly ExecResult[]): string =>
+  results
+    .filter(({ stdout, stderr, exitCode }) => stdout !== '' || stderr !== '' || exitCode === 0)
+    .map(({ host, stdout, stderr, isTruncated }) => {
+      const parts = [chalk.bold(host), stdout.trimEnd(), stderr.trimEnd() === '' ? '' : chalk.yellow(stderr.trimEnd())];
+      if (isTruncated) parts.push(chalk.dim('(output cut)'));
+      return parts.filter((part) => part !== '').join('\n');
+    })
+    .join('\n');

@@ -1,0 +1,70 @@
+import chalk from 'chalk';
+import type { HostRow } from '../../ledger/schema.ts';
+import type { HostRanking } from '../../planning/ranking.ts';
+import type { HostKeyOffer } from '../../workflows/trust-hosts.ts';
+import { formatState } from './states.ts';
+import { formatAge, formatPoints, formatTable } from './table.ts';
+
+/** A host for programs. */
+export const hostData = (rank: HostRanking, row: HostRow | undefined): Record<string, unknown> => ({
+  name: rank.host,
+  state: rank.state,
+  reason: rank.stateReason,
+  score: rank.score.total,
+  scoreParts: rank.score.parts,
+  rank: rank.rank,
+  accounts: rank.accounts,
+  maxAccounts: rank.maxAccounts,
+  freeMemoryBytes: rank.freeMemoryBytes,
+  latencyMs: row?.latency_ms ?? null,
+  lastSeen: row?.last_seen_at ? new Date(row.last_seen_at).toISOString() : null,
+  failures: row?.failures ?? 0,
+  os: row?.os ?? null,
+  arch: row?.arch ?? null,
+  release: row?.release ?? null,
+});
+
+export const formatHosts = (ranks: readonly HostRanking[], rows: ReadonlyMap<string, HostRow>, nowMs: number): string =>
+  formatTable(
+    ['HOST', 'STATE', 'ACCOUNTS', 'SCORE', 'RTT', 'SEEN', 'OS', 'NOTE'],
+    ranks.map((rank) => {
+      const row = rows.get(rank.host);
+      return [
+        rank.host,
+        formatState(rank.state),
+        `${rank.accounts}/${rank.maxAccounts}`,
+        rank.state === 'unbootstrapped' ? chalk.dim('-') : formatPoints(rank.score.total),
+        row?.latency_ms ? `${row.latency_ms.toFixed(1)} ms` : chalk.dim('-'),
+        row?.last_seen_at ? `${formatAge(nowMs - row.last_seen_at)} ago` : chalk.dim('never'),
+        row?.os ?? chalk.dim('-'),
+        rank.stateReason ?? '',
+      ];
+    }),
+    'No hosts.',
+  );
+
+/** The ranking of requirement B5: score and where its points come from. */
+export const formatRankings = (ranks: readonly HostRanking[]): string =>
+  formatTable(
+    ['#', 'HOST', 'SCORE', 'CPU', 'MEMORY', 'SLOTS', 'DISK', 'FREE SLOTS', 'FREE MEMORY', 'STATE'],
+    ranks.map((rank) => [
+      rank.rank?.toString() ?? chalk.dim('-'),
+      rank.host,
+      chalk.bold(formatPoints(rank.score.total)),
+      formatPoints(rank.score.parts.cpu),
+      formatPoints(rank.score.parts.memory),
+      formatPoints(rank.score.parts.slots),
+      formatPoints(rank.score.parts.disk),
+      `${rank.freeSlots} of ${rank.maxAccounts}`,
+      `${Math.round(rank.freeMemoryBytes / 1024 ** 2)} MB`,
+      `${formatState(rank.state)}${rank.stateReason === null ? '' : `  ${rank.stateReason}`}`,
+    ]),
+    'No hosts.',
+  );
+
+export const formatHostKeys = (keys: readonly HostKeyOffer[]): string =>
+  formatTable(
+    ['HOST', 'KEY', 'FINGERPRINT', ''],
+    keys.map(({ host, type, fingerprint, isKnown }) => [host, type, fingerprint, isKnown ? chalk.dim('known') : chalk.yellow('new')]),
+    'No hosts.',
+  );

@@ -1,0 +1,27 @@
+import chalk from 'chalk';
+import type { FleetStatus } from '../../workflows/fleet-status.ts';
+import { accountData, formatAccounts } from './accounts.ts';
+import { formatMoves } from './decision.ts';
+import { formatHosts, hostData } from './hosts.ts';
+import { formatState } from './states.ts';
+
+const countBy = (names: readonly string[]): [string, number][] =>
+  [...Map.groupBy(names, (name) => name)].map(([name, all]) => [name, all.length]);
+
+/** The one screen: a sentence with the counts, then hosts, accounts, and whatever is not finished. */
+export function formatStatus(status: FleetStatus, nowMs: number): string {
+  const { fleet, hosts, rows, accounts, moves } = status;
+  const counts = countBy(accounts.map(({ state }) => state)).map(([state, count]) => `${count} ${formatState(state)}`);
+  const up = hosts.filter(({ state }) => state === 'up').length;
+  const head = `${chalk.bold(fleet)}: ${up} of ${hosts.length} hosts up, ${accounts.length} accounts${counts.length === 0 ? '' : ` (${counts.join(', ')})`}`;
+  const sections = [head, formatHosts(hosts, rows, nowMs), formatAccounts(accounts, nowMs)];
+  if (moves.length > 0) sections.push(`${chalk.yellow('Open moves')}\n${formatMoves(moves, nowMs)}`);
+  return sections.join('\n\n');
+}
+
+export const statusData = ({ fleet, hosts, rows, accounts, moves }: FleetStatus): Record<string, unknown> => ({
+  fleet,
+  hosts: hosts.map((rank) => hostData(rank, rows.get(rank.host))),
+  accounts: accounts.map(accountData),
+  openMoves: moves.map(({ decision_json: _, ...row }) => row),
+});

@@ -1,0 +1,28 @@
+import { spawn } from 'node:child_process';
+import { FleetError } from '../model/errors.ts';
+import type { SshTarget } from '../remote/ssh-target.ts';
+
+/** The arguments with which OpenSSH reaches the same target as fleet does, with the same strict check of its host key. Pure. */
+export function sshArguments(target: SshTarget): string[] {
+  const options = ['-o', 'StrictHostKeyChecking=yes', '-o', `HostKeyAlias=${target.keyName}`];
+  if (target.knownHostsFiles.length > 0)
+    options.push('-o', `UserKnownHostsFile=${target.knownHostsFiles.map((file) => `"${file}"`).join(' ')}`);
+  if (target.identitiesExplicit) options.push(...target.identityFiles.flatMap((file) => ['-i', file]));
+  if (target.identitiesOnly) options.push('-o', 'IdentitiesOnly=yes');
+  const hops = target.jumps.map(({ user, address, port }) => `${user}@${address.includes(':') ? `[${address}]` : address}:${port}`);
+  if (hops.length > 0) options.push('-J', hops.join(','));
+  return [...options, '-p', String(target.port), '-l', target.user, target.address];
+}
+
+/** Hands the terminal to OpenSSH and returns its exit code. Errors: `usage` where ssh is not installed. */
+export function openShell(target: SshTarget): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('ssh', sshArguments(target), { stdio: 'inherit' });
+    child.on('error', (cause) =>
+      reject(
+        new FleetError('usage', 'the program ssh could not be started', { hint: 'install the OpenSSH client on this machine', cause }),
+      ),
+    );
+    child.on('exit', (code) => resolve(code ?? 255));
+  });
+}
