@@ -63,7 +63,7 @@ export class FlatFleet {
   readonly allowedPlaces: readonly Uint8Array[];
   /** 1: must find another host or has none: on a dead or draining host, or nowhere. */
   readonly forced: Uint8Array;
-  /** 1: a rebalance may choose to move it: on a known host, not forced, not pinned, not cooling down. */
+  /** 1: a rebalance may choose to move it: on a host that is up or cordoned, not pinned, not cooling down. */
   readonly movable: Uint8Array;
   readonly pin: Int32Array;
 
@@ -114,7 +114,7 @@ export class FlatFleet {
     const state = this.hosts[host]?.state;
     this.forced[index] = host === none || state === 'dead' || state === 'draining' ? 1 : 0;
     const isCooling = account.movedAtMs !== null && nowMs - account.movedAtMs < this.policy.cooldownMs;
-    this.movable[index] = this.forced[index] === 0 && account.pinnedTo === null && !isCooling ? 1 : 0;
+    this.movable[index] = (state === 'up' || state === 'cordoned') && account.pinnedTo === null && !isCooling ? 1 : 0;
     if (host !== none) this.attach(index, host);
   }
 

@@ -1,7 +1,11 @@
+import { balanceBatch } from './batch-balance.ts';
 import type { FlatFleet } from './flat-fleet.ts';
 import { none } from './flat-fleet.ts';
 import { type Candidate, HostPreference, rankLength } from './host-preference.ts';
 import { pourLevel } from './pour-level.ts';
+
+/** Evening out stops after that many changes per host: each is small by then. */
+const stepsPerHost = 20;
 
 /** What the placer decided, in the order in which it must be carried out. */
 export interface Assignment {
@@ -35,7 +39,12 @@ export function assignHosts(fleet: FlatFleet, candidates: readonly Candidate[]):
     preference.record(candidate.account, host, previous);
     placed.push({ candidate, host });
   }
-  return { placed, leftOver, peak };
+  balanceBatch(
+    fleet,
+    placed.filter(({ candidate }) => candidate.strategy === 'load').map(({ candidate }) => candidate.account),
+    stepsPerHost * upHosts.length,
+  );
+  return { placed: placed.map(({ candidate }) => ({ candidate, host: fleet.hostOf[candidate.account] ?? none })), leftOver, peak };
 }
 
 function bestHost(fleet: FlatFleet, preference: HostPreference, candidate: Candidate, upHosts: readonly number[]): number {
