@@ -57,6 +57,8 @@ export interface AccountSample {
     readonly restarts: number;
     /** Exit status of the last process; null while it has never ended. */
     readonly exitStatus: number | null;
+    /** Last status text of the unit, kept by systemd after its end: why the gate refused, why the worker gave up. Agents of protocol 1 have none. */
+    readonly statusText?: string;
   };
   /** Cores used, averaged. */
   readonly cpuCores: Windows;

@@ -1,0 +1,31 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { readRelease } from '../host/survey.ts';
+import type { Places } from '../machine/places.ts';
+import { agentProtocol } from '../protocol/sample.ts';
+import { agentVersion, type Sampler } from './sampler.ts';
+
+/**
+ * HTTP on the unix socket: `GET /sample`, `/health`, `/version`, all JSON. Everybody on the host may ask: a sample holds names,
+ * counters and states, no secret, and the operator's login user is in no group of the agent's.
+ */
+export const serve = async (places: Places, sampler: Sampler): Promise<Server> => {
+  const answers: Readonly<Record<string, () => unknown>> = {
+    '/sample': () => sampler.sample(),
+    '/health': () => ({ ok: true, protocol: agentProtocol }),
+    '/version': () => ({ protocol: agentProtocol, version: agentVersion, release: readRelease(places) }),
+  };
+  const server = createServer({ keepAliveTimeout: 5_000, requestTimeout: 10_000, maxHeaderSize: 8_192 }, (request, response) => {
+    const answer = request.method === 'GET' ? answers[request.url ?? ''] : undefined;
+    const [status, body] = answer === undefined ? [404, { error: 'unknown path' }] : [200, answer()];
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  });
+  server.maxConnections = 64;
+  rmSync(places.agentSocket, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(places.agentSocket, resolve);
+  });
+  chmodSync(places.agentSocket, 0o666);
+  return server;
+};
