@@ -18,7 +18,8 @@ const byPosition = (left: Problem, right: Problem): number =>
   left.position.line - right.position.line || left.position.column - right.position.column;
 
 const rejected = (problems: readonly Problem[], path: string): FleetError => {
-  const lines = problems.toSorted(byPosition).map((problem) => formatProblem(problem, path));
+  // Two rules may find the same mistake in one value.
+  const lines = [...new Set(problems.toSorted(byPosition).map((problem) => formatProblem(problem, path)))];
   const shown = lines.length > maxProblems ? [...lines.slice(0, maxProblems), `and ${lines.length - maxProblems} more`] : lines;
   return new FleetError('inventory', `${path} has ${lines.length === 1 ? 'a mistake' : `${lines.length} mistakes`}`, {
     hint: 'Correct them; inventory.example.yaml documents every key.',

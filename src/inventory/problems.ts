@@ -18,9 +18,11 @@ const valueAt = (value: unknown, path: KeyPath): unknown =>
     value,
   );
 
-const described = (value: unknown): string => {
+/** What stands there. Where a mapping or a list is wanted the text is not repeated: a secret with a colon missing looks like that. */
+const described = (value: unknown, scalarWanted: boolean): string => {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
+  if (!scalarWanted) return typeof value === 'string' ? 'text' : `a ${typeof value}`;
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 };
@@ -44,8 +46,9 @@ const wrongValueText = (issue: z.core.$ZodIssue, value: unknown, path: KeyPath):
   // A list item belongs to the last key above it.
   const key = path.findLast((segment) => typeof segment === 'string');
   if (secretKeys.has(String(key))) return `must be ${issue.message}`;
+  const scalarWanted = issue.code !== 'invalid_type' || !['object', 'record', 'array'].includes(issue.expected);
   const near = issue.code === 'invalid_value' && typeof value === 'string' ? nearest(value, issue.values.map(String)) : null;
-  return `must be ${issue.message}, not ${described(value)}${didYouMean(near)}`;
+  return `must be ${issue.message}, not ${described(value, scalarWanted)}${didYouMean(near)}`;
 };
 
 /** The issues of the branch of a union that the operator was writing; empty when no branch is meant more than another. */

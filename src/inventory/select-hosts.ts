@@ -22,7 +22,7 @@ const partsOf = (pattern: string): readonly string[] => {
 };
 
 const glob = (pattern: string): ((text: string) => boolean) =>
-  picomatch(pattern, { dot: true, nonegate: true, noextglob: true, bash: true });
+  pattern === '' ? () => false : picomatch(pattern, { dot: true, nonegate: true, noextglob: true, bash: true });
 
 const labelTest = (key: string, value: string): HostTest => {
   const matches = glob(value);
