@@ -1,6 +1,7 @@
+import type { AwaitedAccount } from '../../agent/protocol/host-acts.ts';
 import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
 import { workerExit } from '../../agent/protocol/worker.ts';
-import type { AccountState } from '../ledger/schema.ts';
+import type { AccountState } from '../model/account-state.ts';
 
 export interface ReportedState {
   readonly state: AccountState;
@@ -46,4 +47,23 @@ function endedState({ unit }: AccountSample): ReportedState {
     state: 'offline',
     reason: `its unit is ${unit.activeState} (exit status ${unit.exitStatus ?? 'unknown'}, ${unit.restarts} restarts)`,
   };
+}
+
+/** The states in which a worker leaves `await`, as the ledger's. */
+export function awaitedState(awaited: AwaitedAccount): AccountState {
+  switch (awaited.state) {
+    case 'online':
+    case 'flood-wait':
+    case 'needs-login':
+    case 'duplicated':
+    case 'banned':
+    case 'misconfigured':
+    case 'stopped':
+    case 'reconnecting':
+      return awaited.state;
+    case 'gate':
+      return 'held';
+    default:
+      return 'offline';
+  }
 }

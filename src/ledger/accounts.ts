@@ -1,5 +1,6 @@
+import type { AccountState } from '../model/account-state.ts';
 import type { LedgerDb } from './ledger.ts';
-import type { AccountRow, AccountState, PlacementRow } from './schema.ts';
+import type { AccountRow, PlacementRow } from './schema.ts';
 
 /** An account with its placement, flat; `host` null when nobody owns it. */
 export interface PlacedAccount extends AccountRow {

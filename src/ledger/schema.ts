@@ -1,4 +1,5 @@
 import type { Generated, Insertable, Selectable } from 'kysely';
+import type { AccountState } from '../model/account-state.ts';
 import type { MoveKind, MovePhase } from '../moves/phases.ts';
 
 /** All times are milliseconds since the epoch; all `*_json` columns hold JSON text. No column ever holds a secret. */
@@ -52,26 +53,6 @@ interface AccountsTable {
   /** Operator's wish: 1 run, 0 stopped. */
   wanted: number;
 }
-
-/**
- * `stored`: in the vault, no owner. `placed`: owned, not yet seen online. `removing`, `detached`: see `accounts remove|export`.
- * The others are the worker's own report (agent/protocol/worker.ts).
- */
-export type AccountState =
-  | 'stored'
-  | 'placed'
-  | 'online'
-  | 'reconnecting'
-  | 'flood-wait'
-  | 'offline'
-  | 'needs-login'
-  | 'duplicated'
-  | 'banned'
-  | 'misconfigured'
-  | 'stopped'
-  | 'held'
-  | 'removing'
-  | 'detached';
 
 interface PlacementsTable {
   account: string;

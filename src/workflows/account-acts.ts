@@ -1,5 +1,6 @@
 import type { ActReply, HostAct } from '../../agent/protocol/host-acts.ts';
-import { askHost } from '../facts/host-helper.ts';
+import { awaitedState } from '../facts/account-state.ts';
+import { askHost } from '../facts/ask-host.ts';
 import { findAccount, type PlacedAccount, setAccountState, setWanted } from '../ledger/accounts.ts';
 import { recordContactIntent } from '../ledger/hosts.ts';
 import { recordEvent } from '../ledger/records.ts';
@@ -7,7 +8,7 @@ import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import type { FleetContext } from './context.ts';
-import { accountStateOf, onlineTimeoutMs } from './grant-accounts.ts';
+import { onlineTimeoutMs } from './grant-accounts.ts';
 import { readSamples } from './read-samples.ts';
 import { recordStates } from './record-states.ts';
 import { helperTimeoutMs, stampOf } from './survey-hosts.ts';
@@ -82,7 +83,7 @@ export async function startAccount(context: FleetContext, run: Run, name: string
   await setWanted(context.ledger.db, name, true);
   const result = replies[1]?.result;
   const awaited = result?.kind === 'awaited' ? result.accounts[0] : undefined;
-  const state = awaited === undefined ? 'offline' : accountStateOf(awaited);
+  const state = awaited === undefined ? 'offline' : awaitedState(awaited);
   const reason = awaited?.reason ?? 'the host did not say';
   await noteState(context, account, state, reason);
   if (state !== 'online') {

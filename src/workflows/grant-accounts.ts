@@ -1,10 +1,12 @@
 import type { ActReply, AwaitedAccount, HostAct } from '../../agent/protocol/host-acts.ts';
-import { askHost } from '../facts/host-helper.ts';
+import { awaitedState } from '../facts/account-state.ts';
+import { askHost } from '../facts/ask-host.ts';
 import { raiseEpoch, setAccountState, setPlacement } from '../ledger/accounts.ts';
 import { advanceMove, setMoveEpoch, setMoveProblem } from '../ledger/moves.ts';
 import { recordEvent, recordHistory } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
-import type { AccountState, MoveRow } from '../ledger/schema.ts';
+import type { MoveRow } from '../ledger/schema.ts';
+import type { AccountState } from '../model/account-state.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
@@ -60,25 +62,6 @@ const failed = (move: MoveRow, problem: FleetError, state: AccountState = 'store
 });
 
 type Outcomes = Map<string, GrantOutcome>;
-
-/** The states in which a worker leaves `await`, as the ledger's. */
-export function accountStateOf(awaited: AwaitedAccount): AccountState {
-  switch (awaited.state) {
-    case 'online':
-    case 'flood-wait':
-    case 'needs-login':
-    case 'duplicated':
-    case 'banned':
-    case 'misconfigured':
-    case 'stopped':
-    case 'reconnecting':
-      return awaited.state;
-    case 'gate':
-      return 'held';
-    default:
-      return 'offline';
-  }
-}
 
 class Journey {
   readonly #context: FleetContext;
@@ -205,7 +188,7 @@ class Journey {
   async awaitOnline(moves: readonly MoveRow[], outcomes: Outcomes): Promise<void> {
     const results = await this.#perHost(moves, (host, here) => this.#awaitOnHost(host, here), outcomes);
     for (const { move, value } of results) {
-      const state = accountStateOf(value);
+      const state = awaitedState(value);
       await this.#context.ledger.db.transaction().execute(async (transaction) => {
         const nowMs = this.#context.now();
         const changed = await setAccountState(transaction, move.account, state, value.reason, nowMs);

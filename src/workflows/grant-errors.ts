@@ -1,5 +1,6 @@
 import type { ActReply } from '../../agent/protocol/host-acts.ts';
-import type { AccountState, MoveRow } from '../ledger/schema.ts';
+import type { MoveRow } from '../ledger/schema.ts';
+import type { AccountState } from '../model/account-state.ts';
 import { FleetError, type FleetErrorCode } from '../model/errors.ts';
 import type { EvidenceVerdict } from '../moves/evidence.ts';
 

@@ -1,7 +1,7 @@
 import { accountStateIn } from '../facts/account-state.ts';
 import { listAccounts, type PlacedAccount, setAccountState, setUserId } from '../ledger/accounts.ts';
 import { recordEvent } from '../ledger/records.ts';
-import type { AccountState } from '../ledger/schema.ts';
+import type { AccountState } from '../model/account-state.ts';
 import type { FleetContext } from './context.ts';
 import type { HostReading } from './read-samples.ts';
 

@@ -1,5 +1,5 @@
 import type { AuthorityStamp, HostSurvey } from '../../agent/protocol/host-acts.ts';
-import { askHost, bareSurvey } from '../facts/host-helper.ts';
+import { askHost, bareSurvey } from '../facts/ask-host.ts';
 import { listHosts, recordContactIntent, recordFailure, recordSeen } from '../ledger/hosts.ts';
 import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';

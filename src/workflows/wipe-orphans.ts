@@ -1,4 +1,4 @@
-import { askHost } from '../facts/host-helper.ts';
+import { askHost } from '../facts/ask-host.ts';
 import { listAccounts } from '../ledger/accounts.ts';
 import { listOpenMoves } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';

@@ -46,6 +46,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('key_id', 'text', (c) => c.primaryKey())
     .addColumn('epoch', 'integer', (c) => c.notNull())
     .execute();
+  await createMoves(db);
+  await createRecords(db);
+}
+
+async function createMoves({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('placements')
     .addColumn('account', 'text', (c) => c.primaryKey().references('accounts.name'))
@@ -72,7 +77,6 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .execute();
   await schema.createIndex('moves_phase').on('moves').column('phase').execute();
   await schema.createIndex('moves_account').on('moves').columns(['account', 'created_at']).execute();
-  await createRecords(db);
 }
 
 async function createRecords({ schema }: Kysely<unknown>): Promise<void> {

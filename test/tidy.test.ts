@@ -1,0 +1,102 @@
+import { globSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+
+/** What each room may import besides itself and Node's own modules: the table in ARCHITECTURE.md. */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  'src/model': [],
+  'src/planning': ['src/model'],
+  'src/moves': ['src/model', 'agent/protocol'],
+  'src/sessions': ['src/model'],
+  'src/inventory': ['src/model', 'yaml', 'zod', 'picomatch'],
+  'src/remote': ['src/model', 'ssh2', 'ssh-config', 'p-limit'],
+  'src/ledger': ['src/model', 'src/moves', 'kysely', 'better-sqlite3'],
+  'src/vault': ['src/model', 'src/sessions', 'age-encryption', 'better-sqlite3', 'zod'],
+  'src/facts': ['src/model', 'src/remote', 'agent/protocol', 'zod'],
+  'src/steps': ['src/model', 'src/remote', 'agent/protocol', 'yaml', 'zod'],
+  'src/release': ['src/model', 'src/steps', 'agent/protocol', 'esbuild', 'zod'],
+  'src/workflows': ['src', 'agent/protocol'],
+  'src/cli': ['src', 'agent/protocol', 'commander', 'chalk', 'listr2', 'cli-table3', '@inquirer/prompts', 'zod'],
+  agent: ['agent'],
+  'agent/worker': ['agent', 'telegram'],
+};
+
+/** Rooms that decide and never act. */
+const pureRooms = ['src/model', 'src/planning', 'src/moves', 'src/sessions'];
+const impure = /\bawait\b|\basync\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.|\bsetTimeout\b|node:(?!crypto\b)/;
+
+interface Source {
+  readonly path: string;
+  readonly room: string;
+  readonly text: string;
+  /** Without comments and string contents, so that prose never counts. */
+  readonly code: string;
+}
+
+const roomOf = (path: string): string =>
+  Object.keys(rooms)
+    .filter((room) => path.startsWith(`${room}/`))
+    .sort((a, b) => b.length - a.length)[0] ?? '';
+
+const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1');
+
+const sources: Source[] = globSync('{src,agent}/**/*.ts').map((path) => {
+  const text = readFileSync(path, 'utf8');
+  return { path, room: roomOf(path), text, code: withoutComments(text) };
+});
+
+/** Every module that a file names in an import, static or dynamic; relative ones as paths from the root. */
+function importsOf({ path, code }: Source): string[] {
+  const names = [...code.matchAll(/^(?:import|export|\}) [^;']*?'([^'\n]+)';$|\bimport\('([^'\n]+)'\)/gm)].map(
+    (match) => match[1] ?? match[2] ?? '',
+  );
+  return names.map((name) => (name.startsWith('.') ? new URL(name, `file:///${path}`).pathname.slice(1) : name));
+}
+
+const isAllowed = (source: Source, name: string): boolean => {
+  if (name.startsWith('node:') || name.startsWith(`${source.room}/`)) return true;
+  return (rooms[source.room] ?? []).some((allowed) => name === allowed || name.startsWith(`${allowed}/`));
+};
+
+describe('tidy', () => {
+  it('knows the room of every file', () => {
+    expect(sources.length).toBeGreaterThan(50);
+    expect(sources.filter(({ room }) => room === '').map(({ path }) => path)).toEqual([]);
+  });
+
+  it('imports only point to the rooms that the table names', () => {
+    const wrong = sources.flatMap((source) =>
+      importsOf(source)
+        .filter((name) => !isAllowed(source, name))
+        .map((name) => `${source.path} imports ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('only src/cli imports the CLI, and only src/remote knows ssh2', () => {
+    const wrong = sources.filter((source) => source.room !== 'src/cli' && importsOf(source).some((name) => name.startsWith('src/cli')));
+    expect(wrong.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('pure rooms have no clock, chance, environment, waiting or I/O', () => {
+    const wrong = sources.filter(
+      ({ room, code }) =>
+        pureRooms.includes(room) && impure.test(code.replace(/'[^'\n]*'/g, (quoted) => (quoted.startsWith("'node:") ? quoted : "''"))),
+    );
+    expect(wrong.map(({ path, code }) => `${path}: ${impure.exec(code)?.[0]}`)).toEqual([]);
+  });
+
+  it('only the CLI and the programs on hosts print', () => {
+    const wrong = sources.filter(({ room, code }) => room.startsWith('src/') && room !== 'src/cli' && /\bconsole\./.test(code));
+    expect(wrong.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('files stay short', () => {
+    const long = sources.map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 })).filter(({ lines }) => lines > 300);
+    expect(long).toEqual([]);
+  });
+
+  it('no name that says nothing, no mark of unfinished work', () => {
+    expect(sources.filter(({ path }) => /(utils?|helpers?|manager|common)\.ts$/.test(path)).map(({ path }) => path)).toEqual([]);
+    expect(sources.filter(({ text }) => /\b(TODO|FIXME|XXX|HACK)\b|@ts-ignore/.test(text)).map(({ path }) => path)).toEqual([]);
+  });
+});
