@@ -30,11 +30,9 @@ export class ChannelGate {
     }
   }
 
-  /** The host refused one session more. False when it was the only one: then the limit is not the reason. */
-  narrow(): boolean {
-    if (this.#open <= 1) return false;
-    this.#limit = Math.min(this.#limit, this.#open - 1);
-    return true;
+  /** The host refused one session more than are open besides it. */
+  narrow(): void {
+    this.#limit = Math.max(1, Math.min(this.#limit, this.#open - 1));
   }
 
   /** Rejects everybody who waits. */

@@ -75,15 +75,22 @@ export class LineSplitter implements OutputSink {
   }
 }
 
-/** Passes on what follows the first `marker`. What precedes it is noise of the login shell or of sudo; its last 4 KiB are kept. */
+/**
+ * Passes on what follows the first `marker`; with `withPid` also a decimal number and a full stop belong to the marker. What precedes
+ * it is noise of the login shell or of sudo; its last 4 KiB are kept.
+ */
 export class AfterMarker implements OutputSink {
   started = false;
+  /** The number behind the marker. */
+  pid: number | null = null;
   #head: Buffer = Buffer.alloc(0);
   readonly #marker: string;
+  readonly #withPid: boolean;
   readonly #next: OutputSink;
 
-  constructor(marker: string, next: OutputSink) {
+  constructor(marker: string, withPid: boolean, next: OutputSink) {
     this.#marker = marker;
+    this.#withPid = withPid;
     this.#next = next;
   }
 
@@ -94,13 +101,14 @@ export class AfterMarker implements OutputSink {
     }
     const seen = Buffer.concat([this.#head, chunk]);
     const at = seen.indexOf(this.#marker);
-    if (at === -1) {
-      this.#head = seen.subarray(-MAX_NOISE_BYTES);
+    const end = at === -1 ? -1 : this.#endOf(seen, at + this.#marker.length);
+    if (end === -1) {
+      this.#head = at === -1 ? seen.subarray(-MAX_NOISE_BYTES) : seen;
       return;
     }
     this.started = true;
     this.#head = seen.subarray(Math.max(0, at - MAX_NOISE_BYTES), at);
-    this.#next.push(seen.subarray(at + this.#marker.length));
+    this.#next.push(seen.subarray(end));
   }
 
   finish(): void {
@@ -109,5 +117,12 @@ export class AfterMarker implements OutputSink {
 
   noise(): string {
     return this.#head.toString('utf8').trim();
+  }
+
+  #endOf(seen: Buffer, from: number): number {
+    if (!this.#withPid) return from;
+    const stop = seen.indexOf('.', from);
+    if (stop !== -1) this.pid = Number(seen.toString('latin1', from, stop));
+    return stop === -1 ? -1 : stop + 1;
   }
 }

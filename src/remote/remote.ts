@@ -1,6 +1,6 @@
 import type { HostName } from '../model/names.ts';
 
-/** A command for the host's login shell. `stdin` is where secrets go: the command itself is visible in the process list. */
+/** A command for /bin/sh, with the environment of the login shell. `stdin` is where secrets go: the command itself is visible in the process list. */
 export interface RemoteCommand {
   readonly command: string;
   /** Whole standard input, or chunks as they become available. It is closed after the last chunk. */

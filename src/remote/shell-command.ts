@@ -17,20 +17,24 @@ export interface WrappedCommand {
 }
 
 /**
- * Wraps `command` so that its own output starts after `marker`: whatever start files, sudo's lecture or banners print before is told
- * apart from it, and a missing marker proves that the command never started. `marker` must be free of quotes and percent signs.
+ * Wraps `command` for /bin/sh, below whatever login shell there is, so that its own output starts after `marker`: what start files,
+ * sudo's lecture or banners print before is told apart from it, and a missing marker proves that the command never started. On standard
+ * output the marker is followed by the id of the shell's process, which leads the process group, and a full stop.
  *
  * Below sudo the host itself ends the command 5 s after `timeoutMs`, because a login user may not signal root's processes.
+ * `marker` must be free of quotes and percent signs.
  */
 export function wrapCommand(command: string, marker: string, elevation: Elevation, timeoutMs: number): WrappedCommand {
-  if (elevation.kind === 'none') return { command: `printf %s ${marker}; ${command}`, marksStderr: false };
+  if (elevation.kind === 'none') {
+    return { command: `exec /bin/sh -c ${quoteShell(`printf %s ${marker}$$.; ${command}`)}`, marksStderr: false };
+  }
   const limitS = Math.ceil(timeoutMs / 1000) + 5;
   // Where sudo asks for nothing (NOPASSWD) the password is still on standard input: it must not become the payload's first line.
   const drain =
     elevation.kind === 'sudo-password' ? `while IFS= read -r l; do [ "$l" = ${elevation.drained} ] && break; done; unset l; ` : '';
-  const inner = `${drain}printf %s ${marker} >&2; printf %s ${marker}; ${command}`;
+  const inner = `${drain}printf %s ${marker} >&2; printf %s ${marker}$$.; ${command}`;
   const ask = elevation.kind === 'sudo-password' ? "-S -p ''" : '-n';
-  return { command: `env LC_ALL=C sudo ${ask} -- timeout -k 5 ${limitS} /bin/sh -c ${quoteShell(inner)}`, marksStderr: true };
+  return { command: `exec env LC_ALL=C sudo ${ask} -- timeout -k 5 ${limitS} /bin/sh -c ${quoteShell(inner)}`, marksStderr: true };
 }
 
 /**

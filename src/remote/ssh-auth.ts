@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { AnyAuthMethod, AuthHandlerMiddleware, BaseAgent, ParsedKey } from 'ssh2';
+import type { AnyAuthMethod, AuthHandlerMiddleware, BaseAgent, ParsedKey, SignCallback, SigningRequestOptions } from 'ssh2';
 import { FleetError } from '../model/errors.ts';
 import type { SecretReference } from '../model/inventory.ts';
 import type { SshContext } from './ssh-context.ts';
@@ -133,7 +133,13 @@ function agentCandidates(ssh2: Ssh2, target: SshTarget, identities: readonly Ide
   const named = new Set(blobs(identities));
   const fromFiles = new Set(target.identitiesExplicit ? blobs(identities.filter(({ parsed }) => parsed !== null)) : []);
   const wanted = (blob: string) => !fromFiles.has(blob) && (!target.identitiesOnly || named.has(blob));
-  const agent = new (class extends ssh2.BaseAgent {
+  const agent = new (filteredAgentClass(ssh2, inner, wanted))();
+  return [{ label: 'ssh-agent', method: 'publickey', auth: { type: 'agent', username: target.user, agent } }];
+}
+
+/** An agent that offers only the keys that are `wanted`, by their wire format in base64. */
+function filteredAgentClass(ssh2: Ssh2, inner: BaseAgent, wanted: (blob: string) => boolean): new () => BaseAgent {
+  return class extends ssh2.BaseAgent {
     override getIdentities(done: Parameters<BaseAgent['getIdentities']>[0]): void {
       inner.getIdentities((error, keys) => {
         if (error !== undefined && error !== null) done(error);
@@ -144,11 +150,16 @@ function agentCandidates(ssh2: Ssh2, target: SshTarget, identities: readonly Ide
           );
       });
     }
-    override sign(...args: Parameters<BaseAgent['sign']>): void {
-      inner.sign(...args);
+    override sign(
+      key: string | Buffer | ParsedKey,
+      data: Buffer,
+      options: SigningRequestOptions | SignCallback,
+      done?: SignCallback,
+    ): void {
+      if (typeof options === 'function') inner.sign(key, data, options);
+      else inner.sign(key, data, options, done);
     }
-  })();
-  return [{ label: 'ssh-agent', method: 'publickey', auth: { type: 'agent', username: target.user, agent } }];
+  };
 }
 
 function agentKeyBlob(ssh2: Ssh2, key: unknown): string {

@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import type { ClientChannel } from 'ssh2';
-import { FleetError } from '../model/errors.ts';
 import { AfterMarker, CappedBytes, LineSplitter, type OutputSink } from './command-output.ts';
 import type { CommandResult, RemoteCommand } from './remote.ts';
-import { lostFailure } from './ssh-errors.ts';
+import { lostFailure, timeoutFailure } from './ssh-errors.ts';
 import type { SshLink } from './ssh-link.ts';
 
 export const DEFAULT_OUTPUT_BYTES = 16 * 1024 * 1024;
@@ -28,16 +27,20 @@ export interface CommandOutcome extends CommandResult {
 
 /** Runs a command on an open link. Rejects with `ssh-lost`, `interrupted`, `command-timeout`, or what `stdin` throws. */
 export async function runOnLink(link: SshLink, command: PreparedCommand): Promise<CommandOutcome> {
-  const { channel, release } = await openInTime(link, command);
+  const { channel, release } = await link.openSession(command.wire, command.timeoutMs);
   const stdout = new CappedBytes(command.maxOutputBytes);
   const stderr = new CappedBytes(command.maxOutputBytes);
-  const out = new AfterMarker(command.marker, command.onLine === undefined ? stdout : new LineSplitter(command.onLine));
-  const err = new AfterMarker(command.marker, stderr);
+  const out = new AfterMarker(command.marker, true, command.onLine === undefined ? stdout : new LineSplitter(command.onLine));
+  const err = new AfterMarker(command.marker, false, stderr);
   const ended = closed(channel).finally(release);
   pipeInto(channel, out, (failure) => channel.emit('fleet-failure', failure));
   pipeInto(channel.stderr, command.marksStderr ? err : stderr, () => {});
   const fed = feed(channel, command);
-  const { exitCode, signal } = await raceWithLink(link, command, channel, ended, fed);
+  const { exitCode, signal } = await raceWithLink(link, command.timeoutMs, channel, {
+    ended,
+    fed,
+    stop: () => stop(link, channel, command.marksStderr ? null : out.pid),
+  });
   out.finish();
   return {
     exitCode,
@@ -53,28 +56,6 @@ export async function runOnLink(link: SshLink, command: PreparedCommand): Promis
 interface Ending {
   readonly exitCode: number | null;
   readonly signal: string | null;
-}
-
-async function openInTime(link: SshLink, command: PreparedCommand): ReturnType<SshLink['openSession']> {
-  const opening = link.openSession(command.wire);
-  let late = false;
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      late = true;
-      reject(timeoutFailure(link, command.timeoutMs));
-    }, command.timeoutMs);
-  });
-  opening.then(
-    (session) => {
-      session.channel.on('error', () => {});
-      if (!late) return;
-      session.channel.close();
-      session.release();
-    },
-    () => {},
-  );
-  return Promise.race([opening, limit]).finally(() => clearTimeout(timer));
 }
 
 /** Resolves when the channel is closed, with null when the host sent no exit status: then the link or the shell's parent died. */
@@ -120,19 +101,16 @@ async function feedChunks(channel: ClientChannel, chunks: AsyncIterable<Uint8Arr
   channel.end();
 }
 
-function raceWithLink(
-  link: SshLink,
-  command: PreparedCommand,
-  channel: ClientChannel,
-  ended: Promise<Ending | null>,
-  fed: Promise<never>,
-): Promise<Ending> {
+interface Race {
+  readonly ended: Promise<Ending | null>;
+  readonly fed: Promise<never>;
+  stop(): void;
+}
+
+/** Whatever comes first: the command's end, its time, the link's end, a failure of what feeds it or reads from it. */
+function raceWithLink(link: SshLink, timeoutMs: number, channel: ClientChannel, { ended, fed, stop: stopCommand }: Race): Promise<Ending> {
   return new Promise((resolve, reject) => {
     const stopListening = link.onOver((failure) => settle(() => reject(failure)));
-    const timer = setTimeout(() => {
-      settle(() => reject(timeoutFailure(link, command.timeoutMs)));
-      stop(channel);
-    }, command.timeoutMs);
     const settle = (act: () => void): void => {
       clearTimeout(timer);
       stopListening();
@@ -140,8 +118,9 @@ function raceWithLink(
     };
     const fail = (failure: unknown): void => {
       settle(() => reject(failure));
-      stop(channel);
+      stopCommand();
     };
+    const timer = setTimeout(() => fail(timeoutFailure(link.target.host, timeoutMs)), timeoutMs);
     channel.once('fleet-failure', fail);
     fed.catch(fail);
     ended.then((ending) => {
@@ -155,20 +134,22 @@ function raceWithLink(
   });
 }
 
-/** Best effort: sshd passes the signal to the session's process group; closing ends readers and writers of its pipes. */
-function stop(channel: ClientChannel): void {
-  try {
-    channel.signal('KILL');
-    channel.close();
-  } catch {
-    // The link is gone, and with it the channel.
-  }
+/**
+ * Best effort: closing the channel ends only what reads or writes its pipes, and sshd passes no signals for root, so the process group
+ * is killed by a command of its own. Below sudo the host's `timeout` does it.
+ */
+function stop(link: SshLink, channel: ClientChannel, pid: number | null): void {
+  channel.close();
   channel.resume();
   channel.stderr.resume();
+  if (pid === null || link.failure() !== null) return;
+  const limitMs = 5_000;
+  link.openSession(`kill -KILL -- -${pid}`, limitMs).then(
+    ({ channel: killer, release }) => {
+      killer.on('close', release).resume();
+      killer.stderr.resume();
+      killer.end();
+    },
+    () => {},
+  );
 }
-
-const timeoutFailure = (link: SshLink, timeoutMs: number): FleetError =>
-  new FleetError('command-timeout', `${link.target.host}: the command did not end within ${timeoutMs / 1000} s and was stopped`, {
-    hint: 'look at the host’s load, or raise commandTimeout in the inventory',
-    host: link.target.host,
-  });

@@ -148,6 +148,12 @@ export const lostFailure = (target: SshTarget, what: string, cause?: unknown): F
     cause,
   });
 
+export const timeoutFailure = (host: string, timeoutMs: number): FleetError =>
+  new FleetError('command-timeout', `${host}: the command did not end within ${timeoutMs / 1000} s and was stopped`, {
+    hint: 'look at the host’s load, or raise commandTimeout in the inventory',
+    host,
+  });
+
 export const interruptedFailure = (host: string): FleetError =>
   new FleetError('interrupted', `${host}: interrupted`, { hint: 'run the command again: it continues where it stopped', host });
 

@@ -1,15 +1,19 @@
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientChannel } from 'ssh2';
 import { FleetError } from '../model/errors.ts';
 import { ChannelGate } from './channel-gate.ts';
 import type { SshContext } from './ssh-context.ts';
 import { dial } from './ssh-dial.ts';
-import { connectFailure, interruptedFailure, lostFailure } from './ssh-errors.ts';
+import { connectFailure, interruptedFailure, lostFailure, timeoutFailure } from './ssh-errors.ts';
 import { type LoggedIn, logIn } from './ssh-handshake.ts';
 import type { SshTarget } from './ssh-target.ts';
 
 /** Sessions on one connection at most; sshd's default MaxSessions is 10. */
 const MAX_SESSIONS = 8;
+/** How often one session may be refused, and the pause after the first refusal, ms. */
+const MAX_REFUSALS = 8;
+const REFUSAL_PAUSE_MS = 40;
 
 /** An open session that runs a command. `release` gives its place to the next one; call it once, when the channel is closed. */
 export interface OpenSession {
@@ -24,7 +28,8 @@ export interface SshLink {
   failure(): FleetError | null;
   /** Called once when the link is over, at once when it already is. Returns how to stop listening. */
   onOver(listener: (failure: FleetError) => void): () => void;
-  openSession(command: string): Promise<OpenSession>;
+  /** Waits for a free place (as long as earlier commands take), then opens within `limitMs`. */
+  openSession(command: string, limitMs: number): Promise<OpenSession>;
   /** A stream to a unix socket on the host. Rejects with `agent-unreachable` when the host cannot open it. */
   openSocket(path: string): Promise<Duplex>;
   /** A stream to a TCP address as seen from the host. */
@@ -34,26 +39,49 @@ export interface SshLink {
   close(): Promise<void>;
 }
 
-/** Connects through the target's jumps and logs in. Jump hosts are shared by all links of one context and stay open until it ends. */
+/** Connects through the target's jumps and logs in. Jump hosts are shared by all links of one context, the last of which closes them. */
 export async function openLink(target: SshTarget, context: SshContext): Promise<SshLink> {
-  return linkOf(target, context, await logIn(target, context, await dialerOf(target, context)));
+  const route = await openRoute(target, context);
+  try {
+    const link = linkOf(target, context, await logIn(target, context, route.open));
+    link.onOver(route.release);
+    return link;
+  } catch (failure) {
+    route.release();
+    throw failure;
+  }
 }
 
-/** How a stream to the target is made: directly, or through its last jump. */
-export async function dialerOf(target: SshTarget, context: SshContext): Promise<() => Promise<Duplex>> {
-  const before = target.jumps.at(-1);
-  if (before === undefined) return () => dial(target, context.signal);
-  const jump = await sharedJump({ ...before, jumps: target.jumps.slice(0, -1) }, context);
-  return () => withLimit(jump.openTcp(target.address, target.port), target);
+/** How streams to a target are made: directly, or through its last jump, which stays open until `release`. */
+export interface Route {
+  open(): Promise<Duplex>;
+  release(): void;
 }
+
+export async function openRoute(target: SshTarget, context: SshContext): Promise<Route> {
+  const before = target.jumps.at(-1);
+  if (before === undefined) return { open: () => dial(target, context.signal), release: () => {} };
+  const jump = await sharedJump({ ...before, jumps: target.jumps.slice(0, -1) }, context);
+  jumpUsers.set(jump, (jumpUsers.get(jump) ?? 0) + 1);
+  return {
+    open: () => withLimit(jump.openTcp(target.address, target.port), target),
+    release() {
+      const left = (jumpUsers.get(jump) ?? 1) - 1;
+      jumpUsers.set(jump, left);
+      if (left === 0) void jump.close();
+    },
+  };
+}
+
+const jumpUsers = new WeakMap<SshLink, number>();
 
 async function sharedJump(target: SshTarget, context: SshContext): Promise<SshLink> {
-  const route = [...target.jumps, target].map((hop) => `${hop.user}@${hop.address}:${hop.port}`).join(',');
-  const name = `jump ${route}`;
-  const link = await context.once(name, () => openLink(target, context));
-  if (link.failure() === null) return link;
-  context.forget(name);
-  return context.once(name, () => openLink(target, context));
+  const path = [...target.jumps, target].map((hop) => `${hop.user}@${hop.address}:${hop.port}`).join(',');
+  return context.once(`jump ${path}`, async () => {
+    const link = await openLink(target, context);
+    link.onOver(() => context.forget(`jump ${path}`));
+    return link;
+  });
 }
 
 async function withLimit(opening: Promise<Duplex>, target: SshTarget): Promise<Duplex> {
@@ -115,7 +143,7 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
       else listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    openSession: (command) => openGated(gate, target, () => call<ClientChannel>((done) => client.exec(command, done))),
+    openSession: (command, limitMs) => openGated(gate, target, limitMs, () => call<ClientChannel>((done) => client.exec(command, done))),
     openSocket: async (path) => {
       try {
         return await call<Duplex>((done) => client.openssh_forwardOutStreamLocal(path, done));
@@ -163,11 +191,11 @@ function watchSilence(stream: Duplex, silenceMs: number, onSilence: () => void):
   return timer;
 }
 
-async function openGated(gate: ChannelGate, target: SshTarget, open: () => Promise<ClientChannel>): Promise<OpenSession> {
-  for (;;) {
+async function openGated(gate: ChannelGate, target: SshTarget, limitMs: number, open: () => Promise<ClientChannel>): Promise<OpenSession> {
+  for (let refusals = 0; ; ) {
     await gate.enter();
     try {
-      const channel = await open();
+      const channel = await openInTime(target, limitMs, open());
       let released = false;
       const release = (): void => {
         if (!released) gate.leave();
@@ -176,12 +204,34 @@ async function openGated(gate: ChannelGate, target: SshTarget, open: () => Promi
       return { channel, release };
     } catch (cause) {
       // Refused before the command was sent: waiting for another session to end and asking again is safe.
-      const retry = !(cause instanceof FleetError) && gate.narrow();
+      const refused = !(cause instanceof FleetError);
+      if (refused) gate.narrow();
       gate.leave();
-      if (cause instanceof FleetError) throw cause;
-      if (!retry) throw sessionRefused(target, cause);
+      if (!refused) throw cause;
+      refusals += 1;
+      if (refusals > MAX_REFUSALS) throw sessionRefused(target, cause);
+      // sshd counts a session for a moment longer than its channel is open.
+      await sleep(REFUSAL_PAUSE_MS * refusals);
     }
   }
+}
+
+/** A channel that opens after its time is closed again. */
+async function openInTime(target: SshTarget, limitMs: number, opening: Promise<ClientChannel>): Promise<ClientChannel> {
+  let late = false;
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      late = true;
+      reject(timeoutFailure(target.host, limitMs));
+    }, limitMs);
+  });
+  const opened = (channel: ClientChannel): void => {
+    channel.on('error', () => {});
+    if (late) channel.close();
+  };
+  opening.then(opened, () => {});
+  return Promise.race([opening, limit]).finally(() => clearTimeout(timer));
 }
 
 const sessionRefused = (target: SshTarget, cause: unknown): FleetError =>

@@ -3,7 +3,7 @@ import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import type { HostName } from '../model/names.ts';
 import type { CommandResult, Remote, RemoteCommand, SocketReply } from './remote.ts';
-import { DOWNLOAD_MISSING, downloadScript, type Elevation, quoteShell, uploadScript, wrapCommand } from './shell-command.ts';
+import { DOWNLOAD_MISSING, downloadScript, type Elevation, uploadScript, wrapCommand } from './shell-command.ts';
 import { getOverStream } from './socket-get.ts';
 import { DEFAULT_OUTPUT_BYTES, runOnLink } from './ssh-command.ts';
 import type { SshContext } from './ssh-context.ts';
@@ -51,7 +51,7 @@ class SshRemote implements Remote {
   async upload(path: string, content: Uint8Array, options: { readonly mode: number; readonly timeoutMs?: number }): Promise<void> {
     const timeoutMs = options.timeoutMs ?? transferTimeMs(this.#spec.ssh.commandTimeoutMs, content.length);
     const script = uploadScript(absolute(path), content.length, options.mode, randomBytes(6).toString('hex'));
-    const result = await this.#run({ command: posix(script), stdin: content, asRoot: true, timeoutMs });
+    const result = await this.#run({ command: script, stdin: content, asRoot: true, timeoutMs });
     if (result.exitCode === 0) return;
     const said = Buffer.from(result.stderr).toString('utf8').trim();
     // The shell tells the kernel's ENOSPC and EDQUOT only in words, in the C locale that the script sets.
@@ -69,7 +69,7 @@ class SshRemote implements Remote {
     const maxBytes = options.maxBytes ?? DEFAULT_DOWNLOAD_BYTES;
     const timeoutMs = options.timeoutMs ?? transferTimeMs(this.#spec.ssh.commandTimeoutMs, maxBytes);
     const script = downloadScript(absolute(path), maxBytes);
-    const result = await this.#run({ command: posix(script), asRoot: true, timeoutMs, maxOutputBytes: maxBytes + 1 });
+    const result = await this.#run({ command: script, asRoot: true, timeoutMs, maxOutputBytes: maxBytes + 1 });
     if (result.exitCode === DOWNLOAD_MISSING) throw this.#transferFailure(`${path} does not exist`, undefined);
     if (result.exitCode !== 0) throw this.#transferFailure(`${path} could not be read`, Buffer.from(result.stderr).toString('utf8'));
     if (result.stdout.length > maxBytes) throw this.#transferFailure(`${path} is larger than ${maxBytes} bytes`, undefined);
@@ -163,9 +163,6 @@ function elevationOf(command: RemoteCommand, target: SshTarget, marker: string):
   if (command.asRoot !== true || target.user === 'root') return { kind: 'none' };
   return target.sudoPassword === null ? { kind: 'sudo' } : { kind: 'sudo-password', drained: `${marker}-payload` };
 }
-
-/** Scripts of ours need a POSIX shell, whatever the login shell is. */
-const posix = (script: string): string => `exec /bin/sh -c ${quoteShell(script)}`;
 
 const transferTimeMs = (commandTimeoutMs: number, bytes: number): number =>
   commandTimeoutMs + Math.ceil(bytes / SLOWEST_BYTES_PER_S) * 1000;

@@ -4,7 +4,7 @@ import type { HostSpec } from '../model/inventory.ts';
 import { hostKeyFingerprint, keyBlobType, knownHostName } from './known-hosts.ts';
 import type { SshContext } from './ssh-context.ts';
 import { captureHostKey } from './ssh-handshake.ts';
-import { dialerOf } from './ssh-link.ts';
+import { openRoute } from './ssh-link.ts';
 
 /** A host's key as it presents it now. Nothing proves yet that it is the right one: the operator compares the fingerprint. */
 export interface PresentedHostKey {
@@ -18,7 +18,8 @@ export interface PresentedHostKey {
 /** Connects, looks at the host key and leaves without a login. Jump hosts on the way must be trusted already. Rejects with `ssh-*`. */
 export async function readHostKey(spec: Pick<HostSpec, 'name' | 'ssh'>, context: SshContext): Promise<PresentedHostKey> {
   const target = await context.target(spec);
-  const blob = await captureHostKey(target, await dialerOf(target, context));
+  const route = await openRoute(target, context);
+  const blob = await captureHostKey(target, route.open).finally(route.release);
   const type = keyBlobType(blob);
   const line = `${knownHostName(target.keyName, target.port)} ${type} ${blob.toString('base64')}`;
   return { type, fingerprint: hostKeyFingerprint(blob), line };

@@ -112,7 +112,7 @@ function settings(port: number, key: string): SshSettings {
     passphrase: null,
     sudoPassword: null,
     connectTimeoutMs: 5_000,
-    commandTimeoutMs: 20_000,
+    commandTimeoutMs: 10_000,
   };
 }
 
