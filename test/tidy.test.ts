@@ -46,8 +46,8 @@ const sources: Source[] = globSync('{src,agent}/**/*.ts').map((path) => {
 
 /** Every module that a file names in an import, static or dynamic; relative ones as paths from the root. */
 function importsOf({ path, code }: Source): string[] {
-  const names = [...code.matchAll(/^(?:import|export|\}) [^;']*?'([^'\n]+)';$|\bimport\('([^'\n]+)'\)/gm)].map(
-    (match) => match[1] ?? match[2] ?? '',
+  const statements = [...code.matchAll(/^(?:import|export)\b[^;]*?\bfrom '([^'\n]+)';$|^import '([^'\n]+)';$|\bimport\('([^'\n]+)'\)/gm)];
+  const names = statements.map((match) => match[1] ?? match[2] ?? match[3] ?? '');
   );
   return names.map((name) => (name.startsWith('.') ? new URL(name, `file:///${path}`).pathname.slice(1) : name));
 }

@@ -51,7 +51,8 @@ async function workerConfig(context: FleetContext, spec: AccountSpec): Promise<W
   };
 }
 
+/** An account's own limits may be partial and lie above or below its host's: what a ceiling bounds is clamped again. */
 function unitLimits(spec: AccountSpec, host: HostSpec): AccountUnitLimits {
   const { memoryMaxBytes, memoryHighBytes, cpuMaxCores, tasksMax } = { ...host.limits, ...spec.limits };
-  return { memoryMaxBytes, memoryHighBytes, cpuMaxCores, tasksMax };
+  return { memoryMaxBytes, memoryHighBytes: Math.min(memoryHighBytes, memoryMaxBytes), cpuMaxCores, tasksMax };
 }
