@@ -14,7 +14,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/facts': ['src/model', 'src/remote', 'agent/protocol', 'zod'],
   'src/steps': ['src/model', 'src/remote', 'agent/protocol', 'yaml', 'zod'],
   'src/release': ['src/model', 'src/steps', 'agent/protocol', 'esbuild', 'zod'],
-  'src/workflows': ['src', 'agent/protocol'],
+  'src/workflows': ['src', 'agent/protocol', 'zod'],
   'src/cli': ['src', 'agent/protocol', 'commander', 'chalk', 'listr2', 'cli-table3', '@inquirer/prompts', 'zod'],
   agent: ['agent'],
   'agent/worker': ['agent', 'telegram'],
@@ -22,7 +22,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
 
 /** Rooms that decide and never act. */
 const pureRooms = ['src/model', 'src/planning', 'src/moves', 'src/sessions'];
-const impure = /\bawait\b|\basync\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.|\bsetTimeout\b|node:(?!crypto\b)/;
+const impure = /\bawait\b|\basync\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.(?:env|argv|std|pid|cwd|hrtime|memory)|\bsetTimeout\b|node:(?!crypto\b)/;
 
 interface Source {
   readonly path: string;
@@ -48,7 +48,6 @@ const sources: Source[] = globSync('{src,agent}/**/*.ts').map((path) => {
 function importsOf({ path, code }: Source): string[] {
   const statements = [...code.matchAll(/^(?:import|export)\b[^;]*?\bfrom '([^'\n]+)';$|^import '([^'\n]+)';$|\bimport\('([^'\n]+)'\)/gm)];
   const names = statements.map((match) => match[1] ?? match[2] ?? match[3] ?? '');
-  );
   return names.map((name) => (name.startsWith('.') ? new URL(name, `file:///${path}`).pathname.slice(1) : name));
 }
 

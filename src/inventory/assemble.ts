@@ -110,7 +110,7 @@ const hostFrom = (name: string, host: HostYaml, yaml: InventoryYaml, absolute: (
     zone: last(layers, (layer) => layer.zone) ?? null,
     location: locationFrom(last(layers, (layer) => layer.location)),
     ssh: sshFrom(host, ssh, absolute),
-    profile: last(layers, (layer) => layer.profile) ?? 'default',
+    profile: last(layers, (layer) => layer.profile) ?? 'account-host',
     maxAccounts: last(layers, (layer) => layer.max_accounts) ?? 5,
     cordoned: last(layers, (layer) => layer.cordoned) ?? false,
     limits: boundedLimits(Object.assign({}, standardLimits, ...layers.map((layer) => partialLimits(layer.limits ?? {})))),

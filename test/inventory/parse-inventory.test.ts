@@ -60,7 +60,7 @@ test('the least inventory has the documented defaults', () => {
       connectTimeoutMs: 10_000,
       commandTimeoutMs: 120_000,
     },
-    profile: 'default',
+    profile: 'account-host',
     maxAccounts: 5,
     cordoned: false,
     limits,
