@@ -2,7 +2,13 @@ import { expect, test } from 'vitest';
 import { decideAuthority, parseAuthority, type StoredAuthority } from '../../agent/claims/authority.ts';
 import type { AuthorityStamp } from '../../agent/protocol/host-acts.ts';
 
-const stamp = (id: string, serial: number, nonce: string, takeOver = false): AuthorityStamp => ({ id, serial, nonce, deadlineMs: 1000, takeOver });
+const stamp = (id: string, serial: number, nonce: string, takeOver = false): AuthorityStamp => ({
+  id,
+  serial,
+  nonce,
+  deadlineMs: 1000,
+  takeOver,
+});
 const stored: StoredAuthority = { format: 1, id: 'one', serial: 5, nonce: 'n5', former: { two: 9 } };
 
 test.each<[string, StoredAuthority, AuthorityStamp, 'accept' | 'refuse']>([
@@ -28,9 +34,16 @@ test('a take-over remembers whom it replaced, over a round trip through the file
   if (decision.kind === 'accept') expect(parseAuthority(JSON.parse(JSON.stringify(decision.record)))).toEqual(decision.record);
 });
 
-test.each([{}, [], 'x', null, { ...stored, serial: 0 }, { ...stored, serial: 1.5 }, { ...stored, id: '' }, { ...stored, former: { two: 'x' } }, { ...stored, format: 2 }])(
-  'garbage is no record: %j',
-  (value) => {
-    expect(parseAuthority(value)).toBeNull();
-  },
-);
+test.each([
+  {},
+  [],
+  'x',
+  null,
+  { ...stored, serial: 0 },
+  { ...stored, serial: 1.5 },
+  { ...stored, id: '' },
+  { ...stored, former: { two: 'x' } },
+  { ...stored, format: 2 },
+])('garbage is no record: %j', (value) => {
+  expect(parseAuthority(value)).toBeNull();
+});

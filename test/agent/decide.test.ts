@@ -69,7 +69,9 @@ describe('grant', () => {
 
   test('the claim binds machine, boot and authority of now', () => {
     const act = { act: 'grant', keyId, account: 'anna', epoch: 4, moveId: 'move-4', vaultHash: hash } as const;
-    expect(decideGrant(standing({ state: 'released', stateHash: hash, successor: 'b' }), act, factsOf({ ...staged(4), bootId: 'boot-9' }))).toEqual({
+    expect(
+      decideGrant(standing({ state: 'released', stateHash: hash, successor: 'b' }), act, factsOf({ ...staged(4), bootId: 'boot-9' })),
+    ).toEqual({
       kind: 'write',
       next: claimOf({ epoch: 4, moveId: 'move-4', bootId: 'boot-9', serial: 8, writtenAt: '2026-01-01T00:01:00.000Z' }),
     });

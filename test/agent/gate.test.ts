@@ -1,0 +1,204 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+import { describe, expect, test } from 'vitest';
+import { readClaim, writeClaim } from '../../agent/claims/claim-file.ts';
+import { decideAfterJump, decideGate, type GateFacts, settleWaitMs } from '../../agent/gate/decide.ts';
+import { isCleanEnd, readStartMark, readStopMark } from '../../agent/gate/marks.ts';
+import { readBootId } from '../../agent/machine/boot.ts';
+import { type Places, runLockPath } from '../../agent/machine/places.ts';
+import type { Claim } from '../../agent/protocol/claim.ts';
+import { claimOf, keyId, scratchPlaces } from './claim-fixtures.ts';
+
+const verdict = { format: 1, bootId: 'boot-1', verdict: 'run', reasons: [], decidedAt: '' } as const;
+const held = { ...verdict, verdict: 'hold', reasons: ['the clock is not synchronised'] } as const;
+const base: GateFacts = { reading: { claim: claimOf(), fault: null }, instanceId: 'machine-1', verdict, kernelBootId: 'boot-1' };
+const old = { claim: claimOf({ bootId: 'boot-0' }), fault: null };
+
+test.each<[string, Partial<GateFacts>, RegExp | null]>([
+  ['granted in this boot', {}, null],
+  ['granted in this boot although it holds', { verdict: held }, null],
+  ['granted in an earlier boot, may run', { reading: old }, null],
+  ['granted in an earlier boot, held', { reading: old, verdict: held }, /held since the boot: the clock/],
+  ['no claim', { reading: { claim: null, fault: null } }, /no claim/],
+  ['torn, although a sound slot says active', { reading: { claim: claimOf(), fault: 'torn' } }, /torn/],
+  ['newer format', { reading: { claim: null, fault: 'newer-format' } }, /newer-format/],
+  ['releasing', { reading: { claim: claimOf({ state: 'releasing' }), fault: null } }, /releasing/],
+  ['released', { reading: { claim: claimOf({ state: 'released' }), fault: null } }, /released/],
+  ['revoked', { reading: { claim: claimOf({ state: 'revoked' }), fault: null } }, /revoked/],
+  ['another machine', { instanceId: 'machine-2' }, /another machine/],
+  ['no instance id', { instanceId: null }, /no verdict/],
+  ['no verdict', { verdict: null }, /no verdict/],
+  ['verdict of another boot', { kernelBootId: 'boot-9' }, /another boot/],
+  ['boot id hidden by the sandbox', { kernelBootId: null }, null],
+])('gate: %s', (_name, fields, expected) => {
+  const refusal = decideGate({ ...base, ...fields });
+  if (expected === null) expect(refusal).toBeNull();
+  else expect(refusal).toMatch(expected);
+});
+
+describe('settle floor', () => {
+  const floors = { settleMs: 3000, settleUncleanMs: 30_000 };
+  const now = { bootId: 'b', bootMs: 100_000 };
+  const start = { startId: 's', bootId: 'b', bootMs: 50_000 };
+  const stop = { ...start, bootMs: 99_000, clean: true };
+  test.each([
+    ['never ran here', null, null, 0],
+    ['clean, a second ago', start, stop, 2000],
+    ['clean, long ago', start, { ...stop, bootMs: 60_000 }, 0],
+    ['unclean, a second ago', start, { ...stop, clean: false }, 29_000],
+    ['no stop mark', start, null, 30_000],
+    ['the stop mark of an earlier run', start, { ...stop, startId: 'r' }, 30_000],
+    ['garbage', 'unreadable', stop, 30_000],
+    ['garbage stop', start, 'unreadable', 30_000],
+    ['clean in an earlier boot', start, { ...stop, bootId: 'a' }, 3000],
+    ['a stop in the future', start, { ...stop, bootMs: 900_000 }, 3000],
+  ] as const)('%s', (_name, started, stopped, expected) => {
+    expect(settleWaitMs(started, stopped, floors, now)).toBe(expected);
+  });
+});
+
+test('after a jump of the clock the rule of a boot applies', () => {
+  const contact = { format: 1, bootId: 'b', wallMs: 1_000_000, bootMs: 1 } as const;
+  const rule = { holdAfterMs: 600_000 };
+  expect(decideAfterJump(60_000, null, rule, 9e9)).toBeNull();
+  expect(decideAfterJump(60_001, contact, rule, 1_500_000)).toBeNull();
+  expect(decideAfterJump(60_001, contact, rule, 1_600_001)).toMatch(/not recent/);
+  expect(decideAfterJump(-90_000, contact, rule, 900_000)).toMatch(/not recent/);
+  expect(decideAfterJump(60_001, null, rule, 1_500_000)).toMatch(/never/);
+});
+
+test('only an end by the contract is clean', () => {
+  expect(isCleanEnd('exited', '0')).toBe(true);
+  expect(isCleanEnd('exited', '66')).toBe(true);
+  expect(isCleanEnd('exited', '1')).toBe(false);
+  expect(isCleanEnd('killed', 'KILL')).toBe(false);
+  expect(isCleanEnd(undefined, undefined)).toBe(false);
+});
+
+/** A release with the real wrapper, the real gate (bundled) and this Node. */
+const installRelease = async (places: Places): Promise<string> => {
+  const release = join(places.root, 'release');
+  for (const path of ['bin', 'lib', 'runtime/bin']) mkdirSync(join(release, path), { recursive: true });
+  copyFileSync(resolve('templates/bin/fleet-run'), join(release, 'bin/fleet-run'));
+  symlinkSync(process.execPath, join(release, 'runtime/bin/node'));
+  const options = { bundle: true, platform: 'node', format: 'cjs', target: 'node24', logLevel: 'error' } as const;
+  await build({ ...options, entryPoints: ['agent/gate/main.ts'], outfile: join(release, 'lib/gate.cjs') });
+  return join(release, 'bin/fleet-run');
+};
+
+interface WrapperRun {
+  readonly status: number | null;
+  readonly stderr: string;
+  readonly stdout: string;
+}
+
+const prepareHost = (places: Places, claim: Partial<Claim>): void => {
+  const bootId = readBootId() ?? '';
+  const config = { format: 1, fleet: 'f', host: 'h', holdAfterMs: 1, requireClockSync: false, settleMs: 200, settleUncleanMs: 600 };
+  writeFileSync(places.hostConfig, JSON.stringify(config));
+  writeFileSync(places.bootVerdict, JSON.stringify({ ...verdict, bootId }));
+  writeFileSync(places.bootInstanceId, 'machine-1\n');
+  writeFileSync(runLockPath(places, keyId), '');
+  writeClaim(places, readClaim(places, keyId), claimOf({ bootId, ...claim }));
+};
+
+const stateOf = (places: Places): string => {
+  const path = join(places.accountState, keyId);
+  mkdirSync(path, { recursive: true });
+  return path;
+};
+
+const runWrapper = (places: Places, wrapper: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): WrapperRun => {
+  const run = join(places.accountRuntime, keyId);
+  mkdirSync(run, { recursive: true });
+  const system = { FLEET_ROOT: places.root, STATE_DIRECTORY: stateOf(places), RUNTIME_DIRECTORY: run, CREDENTIALS_DIRECTORY: run };
+  return spawnSync(wrapper, args, { encoding: 'utf8', env: { PATH: process.env.PATH, ...system, ...env }, timeout: 20_000 });
+};
+
+/** A custom worker that looks from inside whether the run lock is really held. */
+const writeProbe = (places: Places): string => {
+  const path = join(places.root, 'probe');
+  writeFileSync(path, `#!/bin/sh\nflock -n '${runLockPath(places, keyId)}' true; echo "lock $? $FLEET_KEY_ID"\nexit 65\n`);
+  chmodSync(path, 0o755);
+  return path;
+};
+
+describe('fleet-run', () => {
+  test('a custom worker runs behind the gate with the lock held, and its end is marked', async () => {
+    const places = scratchPlaces();
+    const wrapper = await installRelease(places);
+    prepareHost(places, {});
+    const FLEET_COMMAND = writeProbe(places);
+    expect(runWrapper(places, wrapper, [keyId], { FLEET_COMMAND })).toMatchObject({ status: 65, stdout: `lock 1 ${keyId}\n` });
+    expect(readStartMark(stateOf(places))).toMatchObject({ startId: expect.any(String) });
+    expect(spawnSync('flock', ['-n', runLockPath(places, keyId), 'true']).status).toBe(0);
+
+    runWrapper(places, wrapper, ['--stopped', keyId], { EXIT_CODE: 'exited', EXIT_STATUS: '65' });
+    const start = readStartMark(stateOf(places));
+    expect(readStopMark(stateOf(places))).toMatchObject({ clean: true, startId: (start as { startId: string }).startId });
+  });
+
+  test('the bundled worker becomes the locked process itself, and the lock outlives the shell', async () => {
+    const places = scratchPlaces();
+    const wrapper = await installRelease(places);
+    prepareHost(places, {});
+    const lock = JSON.stringify(runLockPath(places, keyId));
+    const probe = `const {spawnSync}=require('node:child_process');console.log(spawnSync('flock',['-n',${lock},'true']).status)`;
+    writeFileSync(join(places.root, 'release/lib/worker.cjs'), probe);
+    expect(runWrapper(places, wrapper, [keyId])).toMatchObject({ status: 0, stdout: '1\n' });
+  });
+
+  test('after a start without a stop mark it waits the longer floor', async () => {
+    const places = scratchPlaces();
+    const wrapper = await installRelease(places);
+    prepareHost(places, {});
+    const FLEET_COMMAND = writeProbe(places);
+    runWrapper(places, wrapper, [keyId], { FLEET_COMMAND });
+    const startedMs = performance.now();
+    expect(runWrapper(places, wrapper, [keyId], { FLEET_COMMAND }).status).toBe(65);
+    expect(performance.now() - startedMs).toBeGreaterThan(600);
+    expect(JSON.parse(readFileSync(join(places.accountRuntime, keyId, 'status.json'), 'utf8'))).toMatchObject({ state: 'starting' });
+  });
+
+  test.each<[string, (places: Places) => void, RegExp]>([
+    [
+      'a closed claim',
+      (places) => writeClaim(places, readClaim(places, keyId), claimOf({ state: 'releasing', successor: 'b' })),
+      /releasing/,
+    ],
+    ['no verdict', (places) => writeFileSync(places.bootVerdict, ''), /no verdict/],
+    ['no host configuration', (places) => writeFileSync(places.hostConfig, '{}'), /host\.json/],
+    ['a torn claim', (places) => writeFileSync(join(places.claims, `${keyId}.claim`), 'x'), /torn/],
+  ])('refuses with 77 and without a mark: %s', async (_name, spoil, reason) => {
+    const places = scratchPlaces();
+    const wrapper = await installRelease(places);
+    prepareHost(places, {});
+    spoil(places);
+    const run = runWrapper(places, wrapper, [keyId], { FLEET_COMMAND: writeProbe(places) });
+    expect(run).toMatchObject({ status: 77, stdout: '', stderr: expect.stringMatching(reason) });
+    expect(existsSync(join(stateOf(places), 'started.json'))).toBe(false);
+  });
+
+  test('refuses with 77 while another process holds the lock, without a lock file, and by hand', async () => {
+    const places = scratchPlaces();
+    const wrapper = await installRelease(places);
+    prepareHost(places, {});
+    const lock = runLockPath(places, keyId);
+    const FLEET_COMMAND = writeProbe(places);
+    const system = { FLEET_ROOT: places.root, FLEET_KEY_ID: keyId, FLEET_STATE_DIR: stateOf(places), FLEET_RUNTIME_DIR: places.root };
+    const byHand = spawnSync(process.execPath, [join(places.root, 'release/lib/gate.cjs'), 'pass'], {
+      encoding: 'utf8',
+      env: { ...process.env, ...system },
+    });
+    expect(byHand).toMatchObject({ status: 77, stderr: expect.stringMatching(/run lock is not held by this process/) });
+    const env = { PATH: process.env.PATH, FLEET_ROOT: places.root, FLEET_COMMAND };
+    const locked = spawnSync('flock', [lock, wrapper, keyId], { encoding: 'utf8', env });
+    expect(locked).toMatchObject({ status: 77, stderr: expect.stringMatching(/another process holds/) });
+    expect(runWrapper(places, wrapper, ['f'.repeat(32)], { FLEET_COMMAND })).toMatchObject({
+      status: 77,
+      stderr: expect.stringMatching(/no run lock/),
+    });
+  });
+});

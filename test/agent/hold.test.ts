@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import { type BootFacts, decideBoot, isClockDecisive } from '../../agent/hold/decide.ts';
+import { type InstanceParts, instanceIdFrom } from '../../agent/machine/instance-id.ts';
+
+const config = { format: 1, fleet: 'f', host: 'h', holdAfterMs: 600_000, requireClockSync: true, settleMs: 1, settleUncleanMs: 1 } as const;
+const base: BootFacts = {
+  bootId: 'boot-2',
+  instanceId: 'machine-1',
+  config,
+  contact: { format: 1, bootId: 'boot-1', wallMs: 1_000_000, bootMs: 5 },
+  claims: [{ keyId: 'k', instanceId: 'machine-1' }],
+  wallMs: 1_000_000 + 600_000,
+  clockSynchronized: true,
+};
+
+test.each<[string, Partial<BootFacts>, 'run' | RegExp]>([
+  ['contact within the limit', {}, 'run'],
+  ['contact one ms too old', { wallMs: 1_600_001 }, /limit/],
+  ['clock behind the contact', { wallMs: 999_999 }, /behind/],
+  ['never in contact', { contact: null }, /never/],
+  ['another machine', { instanceId: 'machine-2' }, /another machine/],
+  ['clock not synchronised', { clockSynchronized: false }, /synchronised/],
+  ['nothing tells about the clock', { clockSynchronized: null }, /synchronised/],
+  ['clock not asked for', { clockSynchronized: false, config: { ...config, requireClockSync: false } }, 'run'],
+  ['no configuration', { config: null }, /configuration/],
+  ['verdict lost, contact of this boot', { contact: { format: 1, bootId: 'boot-2', wallMs: 1_599_000, bootMs: 5 } }, /decided only after/],
+  ['no claims at all', { claims: [], contact: null, config: null, clockSynchronized: false }, 'run'],
+])('%s', (_name, fields, expected) => {
+  const { verdict, reasons } = decideBoot({ ...base, ...fields });
+  if (expected === 'run') expect({ verdict, reasons }).toEqual({ verdict: 'run', reasons: [] });
+  else {
+    expect(verdict).toBe('hold');
+    expect(reasons).toEqual([expect.stringMatching(expected)]);
+  }
+});
+
+test('a boot waits for the clock only when that can help', () => {
+  expect(isClockDecisive({ ...base, clockSynchronized: false })).toBe(true);
+  expect(isClockDecisive(base)).toBe(false);
+  expect(isClockDecisive({ ...base, clockSynchronized: false, contact: null })).toBe(false);
+  expect(isClockDecisive({ ...base, clockSynchronized: false, claims: [] })).toBe(false);
+  expect(isClockDecisive({ ...base, clockSynchronized: false, instanceId: 'machine-2' })).toBe(false);
+});
+
+const parts: InstanceParts = {
+  cloudId: 'i-0abc',
+  dmiUuid: '4C4C4544-0051-3610-8052-B4C04F4E3432',
+  macs: ['52:54:00:00:00:01'],
+  isContainer: false,
+};
+
+test('an instance id differs on a clone and stays when a card or the notation changes', () => {
+  const id = instanceIdFrom(parts);
+  expect(id).toMatch(/^[0-9a-f]{32}$/);
+  expect(instanceIdFrom({ ...parts, macs: ['52:54:00:00:00:01', '52:54:00:00:00:02'] })).toBe(id);
+  expect(instanceIdFrom({ ...parts, dmiUuid: parts.dmiUuid.toLowerCase() })).toBe(id);
+  expect(instanceIdFrom({ ...parts, dmiUuid: '4c4c4544-0051-3610-8052-b4c04f4e3433' })).not.toBe(id);
+  expect(instanceIdFrom({ ...parts, cloudId: 'i-0abd' })).not.toBe(id);
+});
+
+test('hardware addresses count where the DMI uuid says nothing, in any order', () => {
+  for (const shared of [{ isContainer: true }, { dmiUuid: '' }, { dmiUuid: '00000000-0000-0000-0000-000000000000' }]) {
+    const one = instanceIdFrom({ ...parts, ...shared, macs: ['a', 'b'] });
+    expect(instanceIdFrom({ ...parts, ...shared, macs: ['b', 'a'] })).toBe(one);
+    expect(instanceIdFrom({ ...parts, ...shared, macs: ['a', 'c'] })).not.toBe(one);
+  }
+});
