@@ -1,9 +1,6 @@
 import { homedir, userInfo } from 'node:os';
 import { dirname } from 'node:path';
-import { loadInventory } from '../inventory/load-inventory.ts';
-import { readSecret } from '../inventory/read-secret.ts';
-import { openLedger } from '../ledger/ledger.ts';
-import { beginRun, type Run, takeLock } from '../ledger/runs.ts';
+import type { Run } from '../ledger/runs.ts';
 import type { HostSpec, Inventory, SecretReference } from '../model/inventory.ts';
 import type { Remote } from '../remote/remote.ts';
 import type { SshContext } from '../remote/ssh-context.ts';
@@ -15,8 +12,10 @@ import { type Progress, startProgress } from './progress.ts';
 /** A secret reference as the inventory means it: relative to its own folder. */
 export const secretReader =
   (inventory: Inventory) =>
-  (reference: SecretReference): Promise<string> =>
-    readSecret(reference, { cwd: dirname(inventory.path), env: process.env });
+  async (reference: SecretReference): Promise<string> => {
+    const { readSecret } = await import('../inventory/read-secret.ts');
+    return readSecret(reference, { cwd: dirname(inventory.path), env: process.env });
+  };
 
 /** The vault opens by its first use: most commands never touch a session. */
 function lazyVault(open: () => Promise<Vault>): Vault {
@@ -66,11 +65,15 @@ export interface OpenContext extends FleetContext {
   close(): Promise<void>;
 }
 
-export const loadInventoryOf = (options: Pick<GlobalOptions, 'inventory'>): Promise<Inventory> => loadInventory(options.inventory);
+/** The inventory that the options name. Errors: `inventory`. */
+export async function loadInventoryOf(options: Pick<GlobalOptions, 'inventory'>): Promise<Inventory> {
+  const { loadInventory } = await import('../inventory/load-inventory.ts');
+  return loadInventory(options.inventory);
+}
 
 /** Everything a command that talks to hosts needs. The caller closes it. */
 async function openContext(options: GlobalOptions, signal: AbortSignal): Promise<OpenContext> {
-  const inventory = await loadInventoryOf(options);
+  const [{ openLedger }, inventory] = await Promise.all([import('../ledger/ledger.ts'), loadInventoryOf(options)]);
   const ledger = await openLedger(inventory.paths.ledger);
   const progress = await startProgress(options.json);
   const warn = (host: string, text: string): void => progress.report({ kind: 'host', host, text: `warning: ${text}`, status: 'working' });
@@ -120,6 +123,7 @@ export function withLock<T>(
   act: (context: OpenContext, begin: () => Promise<Run>) => Promise<T>,
 ): Promise<T> {
   return withContext(options, signal, async (context) => {
+    const { beginRun, takeLock } = await import('../ledger/runs.ts');
     const lock = await takeLock(context.ledger, Number(options.wait) * 1000);
     try {
       return await act(context, () => beginRun(context.ledger, command, context.now()));

@@ -1,0 +1,49 @@
+import chalk from 'chalk';
+import type { HostInitOutcome } from '../../workflows/init.ts';
+import type { HostInitPlan } from '../../workflows/init-plan.ts';
+import type { CommandResult } from '../output.ts';
+import { formatState } from './states.ts';
+import { formatTable } from './table.ts';
+
+/** One line per host, then what is worth reading: pending or changed steps, warnings, diffs. */
+export function formatInit(outcomes: readonly HostInitOutcome[]): string {
+  const rows = outcomes.map(({ host, state, steps, facts, ms, uploads }) => {
+    const touched = steps.filter((step) => step.state === 'changed' || step.state === 'pending').length;
+    const sent = uploads.reduce((sum, { bytes }) => sum + bytes, 0);
+    return [
+      host,
+      formatState(state),
+      `${touched} of ${steps.length}`,
+      `${(sent / 1e6).toFixed(1)} MB`,
+      `${(ms / 1000).toFixed(1)} s`,
+      facts?.osName ?? '',
+    ];
+  });
+  const table = formatTable(['HOST', 'STATE', 'STEPS', 'SENT', 'TIME', 'OS'], rows, 'No hosts.');
+  return [table, ...outcomes.flatMap(details)].join('\n');
+}
+
+function details({ host, steps, warnings, diffs }: HostInitOutcome): string[] {
+  const touched = steps.filter(({ state }) => state === 'changed' || state === 'pending');
+  const lines = [
+    ...touched.map(({ id, state, what }) => `  ${chalk.dim(state)} ${id}: ${what.join(', ')}`),
+    ...warnings.map((warning) => `  ${chalk.yellow('warning')} ${warning}`),
+    ...diffs.map(({ text }) => text),
+  ];
+  return lines.length === 0 ? [] : ['', chalk.bold(host), ...lines];
+}
+
+/** A host's outcome for programs. */
+export const initData = ({ error, ...outcome }: HostInitOutcome): Record<string, unknown> => ({
+  ...outcome,
+  problem: error?.message ?? null,
+});
+
+export function stepList(plans: readonly HostInitPlan[]): CommandResult {
+  const steps = new Map(plans.flatMap((plan) => plan.steps.map((step) => [step.id, step.title] as const)));
+  const rows = [...steps].map(([id, title]) => [id, title]);
+  return {
+    data: { steps: [...steps].map(([id, title]) => ({ id, title })) },
+    text: formatTable(['STEP', 'WHAT IT DOES'], rows, 'No hosts.'),
+  };
+}
