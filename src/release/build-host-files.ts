@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+
+/** Programs that run on hosts: the name of the bundle and the source it starts from. */
+const hostPrograms = {
+  agent: 'agent/agent/main.ts',
+  host: 'agent/host/main.ts',
+  gate: 'agent/gate/main.ts',
+  hold: 'agent/hold/main.ts',
+  worker: 'agent/worker/main.ts',
+};
+
+/** Bundles each program that runs on hosts into one file `NAME.cjs` below `outDirectory`. Needs the sources and esbuild. */
+export async function buildHostFiles(root: string, outDirectory: string): Promise<void> {
+  const { build } = await import('esbuild');
+  await build({
+    absWorkingDir: root,
+    entryPoints: Object.entries(hostPrograms).map(([out, path]) => ({ out, in: join(root, path) })),
+    outdir: outDirectory,
+    outExtension: { '.js': '.cjs' },
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    // Identifiers stay, so that a stack trace from a host can be read.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    charset: 'utf8',
+    legalComments: 'eof',
+    // Optional native parts that the bundled libraries do without.
+    external: ['bufferutil', 'utf-8-validate'],
+    logLevel: 'silent',
+  });
+}

@@ -1,0 +1,84 @@
+import { hostPaths } from '../../agent/protocol/paths.ts';
+import type { HostRelease, HostRuntime } from '../model/release.ts';
+import { firewallStep } from './firewall.ts';
+import { limitsStep, sysctlStep } from './kernel.ts';
+import { packagesStep, upgradeStep } from './packages.ts';
+import { foreignStep, hostSupportStep, spaceStep } from './preflight.ts';
+import type { Profile } from './profile.ts';
+import { agentStep, hostConfigStep, releaseStep, runtimeStep, unitsStep } from './release.ts';
+import { servicesStep } from './services.ts';
+import { filesStep, type Step } from './step.ts';
+import { timeZoneStep } from './time-zone.ts';
+import { directoriesStep, userStep } from './user.ts';
+
+/** Everything that decides a host's steps, read beforehand. */
+export interface DesiredHost {
+  readonly profile: Profile;
+  /** Text of every `source` that the profile names. */
+  readonly sources: Readonly<Record<string, string>>;
+  readonly timeZone: string;
+  readonly allowUnsupportedOs: boolean;
+  readonly upgrade: boolean;
+  /** Content of /etc/fleet/host.json. */
+  readonly hostConfig: string;
+  readonly release: HostRelease;
+  readonly runtimes: readonly HostRuntime[];
+  readonly units: readonly { readonly name: string; readonly text: string }[];
+}
+
+const ownDirectories = [
+  { path: '/opt/fleet', mode: '755', owner: 'root:root' },
+  { path: hostPaths.releases, mode: '755', owner: 'root:root' },
+  { path: hostPaths.runtimes, mode: '755', owner: 'root:root' },
+  { path: '/etc/fleet', mode: '755', owner: 'root:root' },
+  { path: '/var/lib/fleet', mode: '755', owner: 'root:root' },
+  { path: '/var/lib/fleet/init', mode: '755', owner: 'root:root' },
+  { path: hostPaths.claims, mode: '755', owner: 'root:root' },
+  { path: hostPaths.locks, mode: '755', owner: 'root:root' },
+  { path: hostPaths.accounts, mode: '700', owner: 'root:root' },
+] as const;
+
+/**
+ * A host's steps in the order in which they run: refusals first, then settings (so that a daemon finds them when its package starts it),
+ * packages in the background, meanwhile runtime, release and agent, and last what needs the packages.
+ */
+export function hostSteps(desired: DesiredHost): readonly Step[] {
+  const { profile, release } = desired;
+  const entries = (value: object): number => Object.keys(value).length;
+  return [
+    hostSupportStep(desired.allowUnsupportedOs),
+    spaceStep(),
+    foreignStep(),
+    ...profileFileSteps(profile, desired.sources),
+    ...(profile.packages.length > 0 ? [packagesStep(profile.packages)] : []),
+    ...(entries(profile.limits) > 0 ? [limitsStep(profile.limits)] : []),
+    ...(entries(profile.sysctl) > 0 ? [sysctlStep(profile.sysctl)] : []),
+    userStep(),
+    directoriesStep([...ownDirectories, ...profile.directories]),
+    runtimeStep(desired.runtimes),
+    releaseStep(release),
+    hostConfigStep(desired.hostConfig),
+    unitsStep(desired.units),
+    agentStep(release),
+    ...(desired.upgrade ? [upgradeStep()] : []),
+    ...(profile.timeZone ? [timeZoneStep(desired.timeZone)] : []),
+    ...(profile.services.length > 0 ? [servicesStep(profile.services)] : []),
+    ...(profile.firewall ? [firewallStep()] : []),
+  ];
+}
+
+function profileFileSteps(profile: Profile, sources: Readonly<Record<string, string>>): readonly Step[] {
+  return Object.entries(profile.files).map(([id, { title, restart, files }]) =>
+    filesStep(
+      id,
+      title,
+      files.map(({ path, source, mode, owner }) => ({
+        path,
+        text: sources[source] ?? '',
+        mode,
+        owner,
+        ...(restart === undefined ? {} : { owes: `restart.${restart}` }),
+      })),
+    ),
+  );
+}

@@ -1,0 +1,57 @@
+import type { Step } from './step.ts';
+
+/** Bytes that must be free below /opt and /var before anything is installed; a host that has everything needs far less. */
+const SPACE_FIRST_MB = 500;
+const SPACE_AGAIN_MB = 64;
+
+/** Refuses what fleet cannot work on: codes `host-unsupported`, `sudo`. Changes nothing. */
+export function hostSupportStep(allowUnsupportedOs: boolean): Step {
+  const unsupported = allowUnsupportedOs
+    ? 'warn "$SYSTEM is not a supported system; going on as asked"'
+    : 'fail host-unsupported "$SYSTEM is not supported" \'supported are Ubuntu 22.04 and 24.04 and Debian 12; allowUnsupportedOs: true in the inventory goes on anyway\'';
+  return {
+    id: 'host-support',
+    title: 'supported system, root rights',
+    looksAt: {},
+    check: `
+  (( EUID == 0 )) || { fail sudo 'the program does not run as root' 'let the login user use sudo, or log in as root'; return; }
+  [[ -d /run/systemd/system ]] || { fail host-unsupported 'systemd is not running' 'fleet needs systemd'; return; }
+  [[ $ARCH = x64 || $ARCH = arm64 ]] || { fail host-unsupported "the processor architecture $ARCH is not supported" 'x86-64 and arm64 hosts are supported'; return; }
+  local SYSTEM="\${OS[PRETTY_NAME]-an unknown system}"
+  case "\${OS[ID]-}:\${OS[VERSION_ID]-}" in ubuntu:22.04 | ubuntu:24.04 | debian:12) ;; *) ${unsupported};; esac`,
+    apply: '',
+  };
+}
+
+/** At least 500 MB free on /opt and /var for a first run, 64 MB later. Code `host-space`. */
+export function spaceStep(): Step {
+  return {
+    id: 'space',
+    title: 'free space',
+    looksAt: {},
+    check: `
+  local need=${SPACE_FIRST_MB} free inodes size; [[ $RELEASE_NOW ]] && need=${SPACE_AGAIN_MB}
+  while read -r free size inodes; do
+    (( free * size / 1048576 >= need )) || { fail host-space "only $(( free * size / 1048576 )) MB are free on /opt or /var, $need MB are needed" 'free some space or enlarge the disk, then run fleet init again'; return; }
+    (( inodes == 0 || inodes > 2000 )) || { fail host-space "only $inodes inodes are free on /opt or /var" 'remove small files, then run fleet init again'; return; }
+  done < <(stat -f -c '%a %S %d' /opt /var)`,
+    apply: '',
+  };
+}
+
+/** Refuses a /opt/fleet that something else has put there. Code `host-foreign`. */
+export function foreignStep(): Step {
+  return {
+    id: 'foreign',
+    title: 'nothing foreign in fleet’s places',
+    looksAt: { paths: ['/opt/fleet', '/opt/fleet/releases', '/opt/fleet/runtimes'] },
+    check: `
+  look /opt/fleet || return 0
+  [[ $KIND = directory ]] || { fail host-foreign "/opt/fleet is a $KIND" 'move it away, then run fleet init again'; return; }
+  look /opt/fleet/releases || look /opt/fleet/runtimes && return 0
+  local -a entries; set +f; entries=(/opt/fleet/*); set -f
+  [[ -e \${entries[0]} ]] && fail host-foreign "/opt/fleet holds something that is not fleet's: \${entries[*]##*/}" 'move it away, then run fleet init again'
+  return 0`,
+    apply: '',
+  };
+}

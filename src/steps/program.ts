@@ -1,0 +1,41 @@
+import { type LooksAt, type Step, shellWords } from './step.ts';
+
+export interface ProgramOptions {
+  /** `check` changes nothing and names what is pending. */
+  readonly mode: 'apply' | 'check';
+  /** Reports a unified diff for every file that differs. */
+  readonly diff: boolean;
+  /** Text of the shell library (templates/host-program), whole. */
+  readonly library: string;
+}
+
+/** Compiles `steps` in their order into the one program that a host runs. Deterministic; quotes everything that is data. */
+export function compileProgram(steps: readonly Step[], options: ProgramOptions): string {
+  const all = (kind: keyof LooksAt): string => shellWords([...new Set(steps.flatMap((step) => step.looksAt[kind] ?? []))]);
+  return [
+    options.library,
+    `MODE=${options.mode} DIFF=${options.diff ? '1' : ''}`,
+    `PATHS=(${all('paths')})`,
+    `UNITS=(${all('units')})`,
+    `PACKAGES=(${all('packages')})`,
+    ...steps.map(defineStep),
+    'gather; facts',
+    ...steps.map((step) => `step ${[step.id, step.background === true ? 'background' : "''", ...afterOf(step, steps)].join(' ')}`),
+    'finish',
+    '',
+  ].join('\n');
+}
+
+/** A step that was left out by choice is not waited for. */
+const afterOf = (step: Step, steps: readonly Step[]): readonly string[] =>
+  (step.after ?? []).filter((id) => steps.some((other) => other.id === id));
+
+function defineStep(step: Step): string {
+  const reads = (['paths', 'units', 'packages'] as const).filter((kind) => (step.looksAt[kind] ?? []).length > 0);
+  return [
+    ...(step.declare === undefined ? [] : [step.declare]),
+    `check_${step.id}() { ${step.check}\n}`,
+    `apply_${step.id}() { ${step.apply === '' ? ':' : step.apply}\n}`,
+    `reads_${step.id}() { ${reads.length === 0 ? ':' : reads.map((kind) => `gather_${kind}`).join('; ')}\n}`,
+  ].join('\n');
+}

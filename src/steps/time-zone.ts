@@ -1,0 +1,18 @@
+import { quoteShell } from '../remote/shell-command.ts';
+import { declareFiles, type Step } from './step.ts';
+
+/** Points /etc/localtime to `zone` (IANA name) and names it in /etc/timezone. */
+export function timeZoneStep(zone: string): Step {
+  const source = `/usr/share/zoneinfo/${zone}`;
+  return {
+    id: 'time-zone',
+    title: `time zone ${zone}`,
+    after: ['packages'],
+    looksAt: { paths: ['/etc/localtime', '/etc/timezone'] },
+    declare: declareFiles([{ path: '/etc/timezone', text: `${zone}\n`, mode: '644', owner: 'root:root' }]),
+    check: `want_link /etc/localtime ${quoteShell(source)}; want_file /etc/timezone`,
+    apply: `
+  [[ -f ${quoteShell(source)} ]] || { fail host-step ${quoteShell(`the host does not know the time zone ${zone}`)} 'correct timeZone in the inventory, or install tzdata'; return; }
+  put_link /etc/localtime ${quoteShell(source)}; put_file /etc/timezone`,
+  };
+}

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { type HostFacts, hostFactsSchema } from '../facts/host-facts.ts';
+import type { FleetErrorCode } from '../model/errors.ts';
+
+export type StepState = 'started' | 'ok' | 'pending' | 'changed' | 'failed';
+
+/** What a host program says, line by line. All times in ms. */
+export type HostLine =
+  | { readonly t: 'facts'; readonly facts: HostFacts }
+  | {
+      readonly t: 'step';
+      readonly id: string;
+      readonly state: StepState;
+      readonly ms: number;
+      /** What had to change, for people. */
+      readonly what: readonly string[];
+      readonly failure: { readonly code: FleetErrorCode; readonly message: string; readonly hint: string } | null;
+    }
+  | { readonly t: 'note' | 'warning'; readonly id: string; readonly text: string }
+  | { readonly t: 'diff'; readonly path: string; readonly text: string }
+  | { readonly t: 'need'; readonly sha256: string }
+  | { readonly t: 'confirm'; readonly id: string; readonly timer: string; readonly seconds: number }
+  | {
+      readonly t: 'end';
+      readonly failed: boolean;
+      readonly changed: number;
+      readonly pending: number;
+      readonly ms: number;
+      readonly cpuMs: number;
+    };
+
+const codes = [
+  'host-unsupported',
+  'sudo',
+  'host-space',
+  'host-step',
+  'host-foreign',
+  'lock-held',
+  'transfer',
+] as const satisfies readonly FleetErrorCode[];
+const text = z.string().max(8192);
+const count = z.number().nonnegative();
+
+const lineSchema = z.discriminatedUnion('t', [
+  hostFactsSchema.extend({ t: z.literal('facts') }),
+  z.object({
+    t: z.literal('step'),
+    id: text,
+    state: z.enum(['started', 'ok', 'pending', 'changed', 'failed']),
+    ms: count,
+    what: z.array(text).default([]),
+    code: z.enum(codes).optional(),
+    message: text.optional(),
+    hint: text.optional(),
+  }),
+  z.object({ t: z.enum(['note', 'warning']), id: text, text }),
+  z.object({ t: z.literal('diff'), path: text, text: z.string() }),
+  z.object({ t: z.literal('need'), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+  z.object({ t: z.literal('confirm'), id: text, timer: z.string().regex(/^fleet-[a-z-]+\.timer$/), seconds: count }),
+  z.object({ t: z.literal('end'), failed: z.boolean(), changed: count, pending: count, ms: count, cpuMs: count }),
+]);
+
+/** Reads one line of a host program; null for anything else (a banner, a broken line). */
+export function parseHostLine(line: string): HostLine | null {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(line);
+  } catch {
+    return null;
+  }
+  const parsed = lineSchema.safeParse(raw);
+  if (!parsed.success) return null;
+  const it = parsed.data;
+  if (it.t === 'facts') {
+    const { t, ...facts } = it;
+    return { t, facts };
+  }
+  if (it.t !== 'step') return it;
+  const { code, message = 'no message', hint = 'run fleet init again', ...step } = it;
+  return { ...step, failure: it.state === 'failed' ? { code: code ?? 'host-step', message, hint } : null };
+}

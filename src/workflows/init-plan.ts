@@ -1,0 +1,100 @@
+import type { HostConfig } from '../../agent/protocol/host.ts';
+import { FleetError } from '../model/errors.ts';
+import type { HoldPolicy, HostSpec } from '../model/inventory.ts';
+import { hostSteps } from '../steps/host-steps.ts';
+import { compileProgram } from '../steps/program.ts';
+import type { InitMaterials } from './init-materials.ts';
+
+export interface InitOptions {
+  /** Change nothing, name what is pending. */
+  readonly check: boolean;
+  /** Report a unified diff per file. */
+  readonly diff: boolean;
+  /** Upgrade all packages too. */
+  readonly upgrade: boolean;
+  /** Ids of steps; empty: all. The refusals (host-support, space, foreign) always run. */
+  readonly only: readonly string[];
+  readonly skip: readonly string[];
+}
+
+export interface PlannedStep {
+  readonly id: string;
+  readonly title: string;
+}
+
+/** One host's program, ready to run. */
+export interface HostInitPlan {
+  readonly host: HostSpec;
+  readonly steps: readonly PlannedStep[];
+  readonly program: string;
+}
+
+const alwaysRun = ['host-support', 'space', 'foreign'];
+
+/**
+ * What `fleet init` will do, one program per host in the order given. Pure. Error `usage` when `only` or `skip` names no step of any host.
+ */
+export function planInit(
+  inventory: { readonly fleet: string; readonly hold: HoldPolicy; readonly hosts: readonly HostSpec[] },
+  materials: Omit<InitMaterials, 'openBlob'>,
+  options: InitOptions,
+): readonly HostInitPlan[] {
+  const known = new Set<string>();
+  const plans = inventory.hosts.map((host) => {
+    const steps = stepsOf(host, inventory, materials, options);
+    for (const step of steps) known.add(step.id);
+    const chosen = steps.filter(({ id }) => isChosen(id, options));
+    const program = compileProgram(chosen, { mode: options.check ? 'check' : 'apply', diff: options.diff, library: materials.library });
+    return { host, steps: chosen.map(({ id, title }) => ({ id, title })), program };
+  });
+  refuseUnknown([...options.only, ...options.skip], known);
+  return plans;
+}
+
+const isChosen = (id: string, { only, skip }: InitOptions): boolean =>
+  alwaysRun.includes(id) || ((only.length === 0 || only.includes(id)) && !skip.includes(id));
+
+function refuseUnknown(named: readonly string[], known: ReadonlySet<string>): void {
+  const unknown = named.filter((id) => !known.has(id));
+  if (unknown.length === 0 || known.size === 0) return;
+  throw new FleetError('usage', `there is no step ${unknown.join(', ')}`, { hint: `steps are: ${[...known].join(', ')}` });
+}
+
+function stepsOf(
+  host: HostSpec,
+  inventory: { readonly fleet: string; readonly hold: HoldPolicy },
+  materials: Omit<InitMaterials, 'openBlob'>,
+  options: InitOptions,
+): ReturnType<typeof hostSteps> {
+  const chosen = materials.profiles[host.profile];
+  if (chosen === undefined) {
+    throw new FleetError('inventory', `${host.name}: there is no profile ${host.profile}`, {
+      hint: 'correct profile in the inventory',
+      host: host.name,
+    });
+  }
+  return hostSteps({
+    profile: chosen.profile,
+    sources: chosen.sources,
+    timeZone: host.timeZone,
+    allowUnsupportedOs: host.allowUnsupportedOs,
+    upgrade: options.upgrade,
+    hostConfig: hostConfigText(inventory.fleet, host, inventory.hold),
+    release: materials.bundle.release,
+    runtimes: materials.runtimes,
+    units: materials.bundle.units,
+  });
+}
+
+function hostConfigText(fleet: string, host: HostSpec, hold: HoldPolicy): string {
+  const config: HostConfig = {
+    format: 1,
+    fleet,
+    host: host.name,
+    holdAfterMs: hold.holdAfterMs,
+    requireClockSync: hold.requireClockSync,
+    settleMs: hold.settleMs,
+    settleUncleanMs: hold.settleUncleanMs,
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}

@@ -1,0 +1,203 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { HostFacts } from '../facts/host-facts.ts';
+import { FleetError } from '../model/errors.ts';
+import type { HostSpec } from '../model/inventory.ts';
+import type { HostName } from '../model/names.ts';
+import type { BlobStream } from '../model/release.ts';
+import { forEachHost } from '../remote/for-each-host.ts';
+import type { Remote } from '../remote/remote.ts';
+import { quoteShell } from '../remote/shell-command.ts';
+import { type AnswerFeed, createAnswerFeed } from './answer-feed.ts';
+import { type HostLine, parseHostLine } from './init-events.ts';
+import type { HostInitPlan } from './init-plan.ts';
+
+/** Upper bound of one host's whole run; packages on a slow host and a runtime over a slow link fit into it. */
+const PROGRAM_TIMEOUT_MS = 45 * 60_000;
+const CONFIRM_TIMEOUT_MS = 40_000;
+const STDERR_BYTES = 64 * 1024;
+
+export type InitEvent = { readonly host: HostName } & (HostLine | { readonly t: 'sent'; readonly sha256: string; readonly bytes: number });
+
+export interface InitStepResult {
+  readonly id: string;
+  readonly state: 'ok' | 'pending' | 'changed' | 'failed';
+  readonly ms: number;
+  readonly what: readonly string[];
+}
+
+/** What became of one host. */
+export interface HostInitOutcome {
+  readonly host: HostName;
+  /** `ready`: nothing had to change. `pending` only in check mode. */
+  readonly state: 'ready' | 'changed' | 'pending' | 'failed';
+  /** Null when the host did not even tell about itself. */
+  readonly facts: HostFacts | null;
+  readonly steps: readonly InitStepResult[];
+  readonly warnings: readonly string[];
+  readonly diffs: readonly { readonly path: string; readonly text: string }[];
+  /** Compressed bytes that were sent besides the program. */
+  readonly uploads: readonly { readonly sha256: string; readonly bytes: number }[];
+  /** CPU of the program on the host, in steps of 10 ms. */
+  readonly cpuMs: number | null;
+  /** Time from the start of the exec on; the time to connect is not in it. */
+  readonly ms: number;
+  /** Why it failed: of the host (see {@link HostLine}), of the connection (`ssh-*`, `command-timeout`), or `interrupted`. */
+  readonly error: FleetError | null;
+}
+
+export interface InitWorld {
+  /** The connection of this run to the host. */
+  readonly remoteFor: (host: HostSpec) => Remote;
+  /** A second connection of its own, which proves that the host still lets people in. Closed here after use. */
+  readonly freshRemote: (host: HostSpec) => Remote;
+  readonly openBlob: (sha256: string) => Promise<BlobStream>;
+  readonly onEvent: (event: InitEvent) => void;
+  readonly concurrency: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Runs every host's program, each in one exec, and answers what it asks for. Never rejects; outcomes in the order of `plans`. Safe to
+ * repeat, also after it was killed: what was done is not done again. Records nothing.
+ */
+export async function runInit(plans: readonly HostInitPlan[], world: InitWorld): Promise<readonly HostInitOutcome[]> {
+  const byProgram = new Map<string, Promise<Buffer>>();
+  const compress = (program: string): Promise<Buffer> => {
+    const known = byProgram.get(program) ?? promisify(gzip)(program, { level: 9 });
+    byProgram.set(program, known);
+    return known;
+  };
+  const hosts = plans.map((plan) => ({ name: plan.host.name, plan }));
+  const outcomes = await forEachHost(
+    hosts,
+    world.concurrency,
+    async ({ plan }) => runHost(plan, await compress(plan.program), world),
+    world.signal,
+  );
+  return outcomes.map((outcome) => (outcome.ok ? outcome.value : notRun(outcome.host.name, outcome.error)));
+}
+
+const notRun = (host: HostName, error: FleetError): HostInitOutcome => ({ ...emptyRecord(), host, state: 'failed', ms: 0, error });
+
+interface HostRecord {
+  facts: HostFacts | null;
+  steps: InitStepResult[];
+  warnings: string[];
+  diffs: { path: string; text: string }[];
+  uploads: { sha256: string; bytes: number }[];
+  cpuMs: number | null;
+  error: FleetError | null;
+}
+
+const emptyRecord = (): HostRecord => ({ facts: null, steps: [], warnings: [], diffs: [], uploads: [], cpuMs: null, error: null });
+
+async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): Promise<HostInitOutcome> {
+  const { name } = plan.host;
+  const record = emptyRecord();
+  const feed = createAnswerFeed();
+  feed.add(() => only(program));
+  let ended = false;
+  const began = performance.now();
+  try {
+    const result = await world.remoteFor(plan.host).run({
+      command: `exec bash -c ${quoteShell(`eval "$(head -c ${program.length} | gzip -dc)"`)} fleet-init`,
+      stdin: feed,
+      asRoot: true,
+      timeoutMs: PROGRAM_TIMEOUT_MS,
+      maxOutputBytes: STDERR_BYTES,
+      onLine: (text) => {
+        const line = parseHostLine(text);
+        if (line === null) return;
+        world.onEvent({ host: name, ...line });
+        take(record, line, name);
+        answer(plan.host, line, feed, record, world);
+        if (line.t === 'end') ended = true;
+      },
+    });
+    if (!ended) record.error ??= diedEarly(name, result.exitCode, Buffer.from(result.stderr).toString('utf8'));
+  } catch (cause) {
+    record.error ??=
+      cause instanceof FleetError
+        ? cause
+        : new FleetError('bug', `${name}: an unexpected error`, { hint: 'please report this', host: name, cause });
+  } finally {
+    feed.close();
+  }
+  return { ...record, host: name, state: stateOf(record), ms: Math.round(performance.now() - began) };
+}
+
+async function* only(content: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield content;
+}
+
+function stateOf({ error, steps }: HostRecord): HostInitOutcome['state'] {
+  if (error !== null) return 'failed';
+  return steps.some(({ state }) => state === 'pending') ? 'pending' : steps.some(({ state }) => state === 'changed') ? 'changed' : 'ready';
+}
+
+function take(record: HostRecord, line: HostLine, host: HostName): void {
+  if (line.t === 'facts') record.facts = line.facts;
+  else if (line.t === 'end') record.cpuMs = line.cpuMs;
+  else if (line.t === 'warning') record.warnings.push(`${line.id}: ${line.text}`);
+  else if (line.t === 'diff') record.diffs.push({ path: line.path, text: line.text });
+  else if (line.t === 'step' && line.state !== 'started') {
+    record.steps.push({ id: line.id, state: line.state, ms: line.ms, what: line.what });
+    if (line.failure === null) return;
+    const { code, message, hint } = line.failure;
+    record.error ??= new FleetError(code, `${host}: ${line.id}: ${message}`, { hint, host });
+  }
+}
+
+/** The program waits for its answers in the order of its questions. */
+function answer(host: HostSpec, line: HostLine, feed: AnswerFeed, record: HostRecord, world: InitWorld): void {
+  if (line.t === 'need') feed.add(() => sendBlob(host.name, line.sha256, record, world));
+  if (line.t === 'confirm') feed.add(async () => only(Buffer.from(`${await confirm(host, line.timer, world)}\n`)));
+}
+
+async function* sendBlob(host: HostName, sha256: string, record: HostRecord, world: InitWorld): AsyncGenerator<Uint8Array> {
+  let blob: BlobStream;
+  try {
+    blob = await world.openBlob(sha256);
+  } catch (cause) {
+    yield Buffer.from(
+      `${cause instanceof FleetError ? `${cause.message} (${cause.hint})` : 'unexpected error'}\n`.replace(/\n(?=.)/g, ' '),
+    );
+    return;
+  }
+  yield Buffer.from(`${blob.bytes}\n`);
+  yield* blob.chunks;
+  record.uploads.push({ sha256, bytes: blob.bytes });
+  world.onEvent({ host, t: 'sent', sha256, bytes: blob.bytes });
+}
+
+/** Disarms the host's timer over a new connection. The answer is `confirmed` or why it was not possible. */
+async function confirm(host: HostSpec, timer: string, world: InitWorld): Promise<string> {
+  const remote = world.freshRemote(host);
+  try {
+    const { exitCode } = await remote.run({ command: `systemctl stop ${timer}`, asRoot: true, timeoutMs: CONFIRM_TIMEOUT_MS });
+    return exitCode === 0 ? 'confirmed' : `systemctl stop ${timer} ended with ${exitCode ?? 'a signal'}`;
+  } catch (cause) {
+    return cause instanceof FleetError ? cause.message.replaceAll('\n', ' ') : 'unexpected error';
+  } finally {
+    await remote.close();
+  }
+}
+
+function diedEarly(host: HostName, exitCode: number | null, stderr: string): FleetError {
+  const said = stderr.trim().split('\n').slice(-3).join('; ').slice(0, 500);
+  if (exitCode === 127 && /bash/.test(said)) {
+    return new FleetError('host-unsupported', `${host}: there is no bash`, {
+      hint: 'supported are Ubuntu 22.04 and 24.04 and Debian 12',
+      host,
+    });
+  }
+  return new FleetError(
+    'host-step',
+    `${host}: the program on the host ended early (exit ${exitCode ?? 'by a signal'})${said === '' ? '' : `: ${said}`}`,
+    {
+      hint: 'run fleet init again: it goes on where it stopped',
+      host,
+    },
+  );
+}

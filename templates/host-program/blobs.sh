@@ -1,0 +1,65 @@
+# Content comes on the same standard input when it is asked for, and is in place only after its SHA-256 was right.
+ask_blob() { flush; printf '{"t":"need","sha256":"%s"}\n' "$1" >&3 2>/dev/null || LOST=1; }
+# take_blob SHA256 PATH MODE: answers come in the order of the questions: a line with the length, then so many gzip bytes
+take_blob() {
+  local length sum new=$2.part
+  [[ $LOST ]] && { fail transfer 'the link to the operator broke' 'run fleet init again'; return; }
+  phase receiving
+  if ! IFS= read -r -t 900 length <&4; then LOST=1; fail transfer 'the operator sent nothing' 'run fleet init again'; return; fi
+  if [[ ! $length =~ ^[0-9]+$ ]]; then fail transfer "the operator has no ${2##*/}: $length" 'see the message; run fleet init again'; return; fi
+  sum=$(set -o pipefail; timeout 900 head -c "$length" <&4 | gzip -dc | tee -- "$new" | sha256sum) || sum=broken
+  phase working
+  if [[ ${sum%% *} = "$1" ]] && chmod "$3" "$new" && touch -d @1 "$new" && mv -fT -- "$new" "$2"; then return 0; fi
+  last_lines 2; rm -f -- "$new"
+  case $LAST in
+    *'No space left'*) fail host-space "no space left for $2" 'free some space, then run fleet init again';;
+    *) fail transfer "$2 did not arrive whole${LAST:+: $LAST}" 'run fleet init again';;
+  esac
+}
+# A file that fleet put there is whole and untouched when size, mode and the fixed time are right: hashing 120 MB each time is not worth it.
+sound() { look "$1" && [[ $KIND = 'regular file' && $SIZE = "$2" && $MTIME = 1 && $MODE_ = "$3" && $USER_ = root ]]; } # path size mode
+
+# RUNTIME[arch]="sha256 bytes directory"
+want_runtime() {
+  local -a it; read -ra it <<<"${RUNTIME[$ARCH]-}"
+  (( ${#it[@]} )) || { fail host-unsupported "fleet has no runtime for $ARCH" 'x86-64 and arm64 hosts are supported'; return; }
+  sound "${it[2]}/bin/node" "${it[1]}" 755 || todo "install the runtime ${it[2]##*/}"
+}
+put_runtime() {
+  local -a it; read -ra it <<<"${RUNTIME[$ARCH]}"
+  mkdir -p -- "${it[2]}/bin" && ask_blob "${it[0]}" && take_blob "${it[0]}" "${it[2]}/bin/node" 755 || return
+  "${it[2]}/bin/node" -e 0 || { last_lines 2; fail host-unsupported "the runtime does not run here: $LAST" 'glibc 2.28 or newer is needed'; }
+}
+
+# RELEASE_FILES: "sha256 bytes mode path" each; RELEASE: its id
+want_release() {
+  local -a it; local entry bad=0 all=0
+  look "/opt/fleet/releases/$RELEASE" || { todo "install release $RELEASE"; return; }
+  for entry in "${RELEASE_FILES[@]}"; do
+    read -ra it <<<"$entry"; (( all++ ))
+    sound "/opt/fleet/releases/$RELEASE/${it[3]}" "${it[1]}" "${it[2]}" || (( bad++ ))
+  done
+  (( bad )) && todo "repair release $RELEASE ($bad of $all files differ)"
+}
+put_release() {
+  local entry blob new=/opt/fleet/releases/.new dir=/opt/fleet/releases/$RELEASE; local -a it node missing=()
+  read -ra node <<<"${RUNTIME[$ARCH]}"
+  mkdir -p /opt/fleet/blobs && rm -rf -- "$new" /opt/fleet/blobs/*.part && mkdir -- "$new" || { last_lines 1; fail host-step "cannot write to /opt/fleet: $LAST" 'is the file system full or mounted read-only?'; return; }
+  for entry in "${RELEASE_FILES[@]}"; do
+    read -ra it <<<"$entry"; blob=/opt/fleet/blobs/${it[0]}.${it[2]}
+    local found; found=$(stat -c '%s %Y %a %U' -- "$blob" 2>/dev/null)
+    [[ $found = "${it[1]} 1 ${it[2]} root" ]] || missing+=("$entry")
+  done
+  for entry in ${missing[@]+"${missing[@]}"}; do ask_blob "${entry%% *}"; done
+  for entry in ${missing[@]+"${missing[@]}"}; do
+    read -ra it <<<"$entry"; take_blob "${it[0]}" "/opt/fleet/blobs/${it[0]}.${it[2]}" "${it[2]}" || return
+  done
+  for entry in "${RELEASE_FILES[@]}"; do
+    read -ra it <<<"$entry"; mkdir -p -- "$new/${it[3]%/*}" && ln -- "/opt/fleet/blobs/${it[0]}.${it[2]}" "$new/${it[3]}" || { last_lines 1; fail host-step "cannot make release $RELEASE: $LAST" 'is the file system full?'; return; }
+  done
+  ln -s "../../runtimes/${node[2]##*/}" "$new/runtime"
+  # A damaged release of this id is moved away whole: what runs from it keeps its files open.
+  [[ -e $dir ]] && { rm -rf -- "$dir.old"; mv -T -- "$dir" "$dir.old"; }
+  sync -f "$new" && mv -T -- "$new" "$dir" || { last_lines 1; fail host-step "cannot finish release $RELEASE: $LAST" 'is the file system full?'; return; }
+  rm -rf -- "$dir.old"
+}

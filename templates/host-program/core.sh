@@ -1,0 +1,126 @@
+# The program that `fleet init` sends to a host (bash 5). Protocol: JSON lines on fd 3, answers and blobs on fd 4.
+# A step never dies because the link did: a failed write sets LOST, and the program ends before the next step.
+set -u +e
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+umask 022
+exec 3>&1 4<&0 0</dev/null 1>&2
+trap '' PIPE
+STATE=/var/lib/fleet/init
+BACKUPS=/var/backups/fleet
+declare -A S=() PK=() PV=() U=() BG=() BG_START=() F_TEXT=() F_MODE=() F_OWNER=() F_RESTART=() SHOWN=()
+declare -a P=() W=()
+BUF= LOST= STOP= FAIL_CODE= FAIL_MESSAGE= FAIL_HINT= ID= LOCKED= T= LOG=/dev/null N_CHANGED=0 N_PENDING=0
+
+now() { NOW=${EPOCHREALTIME:-0.0}; NOW=${NOW/[.,]/}; }
+now; T_BEGIN=$NOW
+
+# json TEXT -> J, a JSON string
+json() {
+  J=${1//\\/\\\\}; J=${J//\"/\\\"}; J=${J//$'\n'/\\n}; J=${J//$'\t'/\\t}
+  [[ $J == *[$'\001'-$'\037\177']* ]] && J=${J//[$'\001'-$'\037\177']/?}
+  J="\"$J\""
+}
+json_list() { local item all=; for item; do json "$item"; all+=,$J; done; J="[${all#,}]"; }
+joined() { local item; J=; for item; do J+="${J:+; }$item"; done; }
+# Lines about steps in order are gathered and written together: each write is a packet.
+out() { BUF+=$1$'\n'; (( ${#BUF} < 8192 )) || flush; }
+flush() { [[ -z $BUF ]] && return 0; printf %s "$BUF" >&3 2>/dev/null || LOST=1; BUF=; }
+note() { json "$1"; out "{\"t\":\"note\",\"id\":\"$ID\",\"text\":$J}"; flush; }
+todo() { P+=("$1"); }
+warn() { W+=("$1"); }
+# fail CODE MESSAGE HINT; the first one counts
+fail() { [[ $FAIL_CODE ]] && return 1; FAIL_CODE=$1 FAIL_MESSAGE=$2 FAIL_HINT=$3; return 1; }
+# last_lines N -> LAST, the end of the step's log on one line
+last_lines() {
+  local -a lines=(); LAST=
+  [[ -r $LOG && -f $LOG ]] && mapfile -t lines <"$LOG"
+  local i from=$(( ${#lines[@]} - $1 )); (( from < 0 )) && from=0
+  for (( i = from; i < ${#lines[@]}; i++ )); do [[ ${lines[i]} ]] && LAST+="${LAST:+; }${lines[i]}"; done
+  LAST=${LAST:0:600}
+}
+
+step_event() { # id state started-at; also tells warnings and, unless failed, what
+  local id=$1 state=$2 extra= text; now
+  if [[ $state = failed ]]; then
+    json "$FAIL_CODE"; extra+=",\"code\":$J"; json "$FAIL_MESSAGE"; extra+=",\"message\":$J"; json "$FAIL_HINT"; extra+=",\"hint\":$J"
+  elif (( ${#P[@]} )); then json_list "${P[@]}"; extra+=",\"what\":$J"; fi
+  out "{\"t\":\"step\",\"id\":\"$id\",\"state\":\"$state\",\"ms\":$(( (NOW - $3) / 1000 ))$extra}"
+  [[ $state = started ]] && return
+  for text in ${W[@]+"${W[@]}"}; do json "$text"; out "{\"t\":\"warning\",\"id\":\"$id\",\"text\":$J}"; done
+}
+
+step_failed() { step_event "$1" failed "$2"; STOP=1; FAIL_CODE=; flush; }
+
+# After an apply the check has to find nothing any more; what it still finds did not take.
+conclude() { # id started-at
+  local id=$1 what=(${P[@]+"${P[@]}"}); ID=$id
+  if [[ ! $FAIL_CODE ]]; then
+    "reads_$id" fresh; P=() W=(); "check_$id"
+    if (( ${#P[@]} )) && [[ ! $FAIL_CODE ]]; then
+      last_lines 3; joined "${P[@]}"; fail host-step "did not take: $J" "look on the host why, then run fleet init again${LAST:+ (last output: $LAST)}"
+    fi
+  fi
+  P=(${what[@]+"${what[@]}"})
+  if [[ $FAIL_CODE ]]; then step_failed "$id" "$2"; else step_event "$id" changed "$2"; (( N_CHANGED++ )); flush; fi
+  P=() W=()
+}
+
+# One init at a time on a host. One that waits for bytes from an operator that is gone may be ended: it holds only a temporary file.
+begin_apply() {
+  [[ $LOCKED ]] && return 0
+  mkdir -p -m 0755 /run/lock "$STATE" || { fail host-step "cannot create $STATE" 'is the root file system mounted read-only?'; return 1; }
+  exec 9>>/run/lock/fleet-init.lock
+  if ! flock -n 9; then
+    local pid= phase=; read -r pid phase </run/lock/fleet-init.phase
+    if [[ $phase = receiving && $pid ]]; then kill -9 "$pid" 2>/dev/null; else note "waits for another fleet init on this host (pid ${pid:-unknown})"; fi
+    flock -w 600 9 || { fail lock-held 'another fleet init is at work on this host' 'wait until it has ended, then run fleet init again'; return 1; }
+  fi
+  set +f; rm -rf /run/fleet-init.*; set -f
+  T=/run/fleet-init.$$; mkdir -m 0700 "$T" || { fail host-step "cannot create $T" 'is /run full?'; return 1; }
+  phase working; LOCKED=1
+}
+phase() { printf '%s %s\n' $$ "$1" >/run/lock/fleet-init.phase; }
+
+# step ID background|'' AFTER...
+step() {
+  local id=$1 back=$2 dep t0; shift 2
+  for dep; do [[ $STOP ]] || join "$dep"; done
+  [[ $STOP || $LOST ]] && return
+  now; t0=$NOW; ID=$id P=() W=()
+  "check_$id"
+  if [[ $FAIL_CODE ]]; then step_failed "$id" "$t0"; return; fi
+  if (( ! ${#P[@]} )); then step_event "$id" ok "$t0"; return; fi
+  if [[ $MODE = check ]]; then step_event "$id" pending "$t0"; (( N_PENDING++ )); return; fi
+  begin_apply || { step_failed "$id" "$t0"; return; }
+  step_event "$id" started "$t0"; flush
+  LOG=$T/log.$id
+  if [[ $back ]]; then
+    ( exec 4<&-; "apply_$id" >"$LOG" 2>&1; flush
+      printf 'FAIL_CODE=%q FAIL_MESSAGE=%q FAIL_HINT=%q\n' "$FAIL_CODE" "$FAIL_MESSAGE" "$FAIL_HINT" >"$T/end.$id" ) &
+    BG[$id]=$! BG_START[$id]=$t0
+    declare -ga "BG_WHAT_${id//-/_}=(\"\${P[@]}\")"
+    return
+  fi
+  "apply_$id" >"$LOG" 2>&1
+  conclude "$id" "$t0"
+}
+
+join() { # id of a background step
+  local id=$1; [[ ${BG[$id]-} ]] || return 0
+  wait "${BG[$id]}"; unset "BG[$id]"
+  FAIL_CODE=host-step FAIL_MESSAGE='ended without a result' FAIL_HINT='run fleet init again'
+  [[ -r $T/end.$id ]] && . "$T/end.$id"
+  local -n what="BG_WHAT_${id//-/_}"; P=("${what[@]}") LOG=$T/log.$id
+  gather; conclude "$id" "${BG_START[$id]}"
+}
+
+finish() {
+  local id stopped=$STOP line
+  for id in "${!BG[@]}"; do join "$id"; done
+  local failed=false; [[ $stopped || $STOP ]] && failed=true
+  [[ $LOCKED ]] && { rm -rf "$T" /run/lock/fleet-init.phase; }
+  read -r line </proc/$$/stat; line=${line##*) }; local -a ticks; read -ra ticks <<<"$line"
+  now
+  out "{\"t\":\"end\",\"failed\":$failed,\"changed\":$N_CHANGED,\"pending\":$N_PENDING,\"ms\":$(( (NOW - T_BEGIN) / 1000 )),\"cpuMs\":$(( (ticks[11] + ticks[12] + ticks[13] + ticks[14]) * 10 ))}"
+  flush
+}

@@ -1,0 +1,76 @@
+# Files, links, directories, users. A file that is replaced is kept under /var/backups/fleet first.
+want_file() { # path: F_TEXT, F_MODE, F_OWNER (user:group)
+  local path=$1
+  if ! look "$path"; then todo "create $path"; show_diff "$path" /dev/null; return; fi
+  if [[ $KIND = directory ]]; then fail host-foreign "$path is a directory, fleet has a file there" "move it away, then run fleet init again"; return; fi
+  read_text "$path"
+  if [[ $KIND = 'symbolic link' || $TEXT != "${F_TEXT[$path]}" ]]; then todo "change $path"; show_diff "$path" "$path"
+  elif [[ $MODE_ != "${F_MODE[$path]}" || $USER_:$GROUP_ != "${F_OWNER[$path]}" ]]; then
+    todo "set mode and owner of $path to ${F_MODE[$path]} ${F_OWNER[$path]} (now $MODE_ $USER_:$GROUP_)"
+  fi
+}
+want_files() { local path; for path; do want_file "$path"; done; }
+show_diff() {
+  [[ $DIFF && -z ${SHOWN[$1]-} ]] || return 0
+  SHOWN[$1]=1
+  local text path; text=$(diff -u --label "$1 (host)" --label "$1 (fleet)" -- "$2" <(printf %s "${F_TEXT[$1]}") 2>/dev/null)
+  json "$1"; path=$J; json "$text"; out "{\"t\":\"diff\",\"path\":$path,\"text\":$J}"
+}
+remember() { # kind path [backup]: what uninstall has to undo; the first entry of a path counts
+  local kind path rest
+  [[ -r $STATE/manifest ]] && while read -r kind path rest; do [[ $kind = "$1" && $path = "$2" ]] && return; done <"$STATE/manifest"
+  printf '%s\t%s\t%s\n' "$1" "$2" "${3:--}" >>"$STATE/manifest"
+}
+keep() { # path: a copy of what is there now
+  local stamp to; TZ=UTC printf -v stamp '%(%Y%m%dT%H%M%SZ)T' -1
+  to=$BACKUPS$1.$stamp
+  mkdir -p -m 0700 "$BACKUPS" && mkdir -p "${to%/*}" && cp -a -- "$1" "$to" || return 1
+  remember file "$1" "$to"; note "kept the former $1 as $to"
+}
+put_files() { local path; for path; do [[ $FAIL_CODE ]] || put_file "$path"; done; }
+put_file() { # path: whole or not at all; a unit named by F_RESTART owes a restart before the file changes
+  local path=$1 new=$1.fleet-new; local -a P=()
+  want_file "$path"; (( ${#P[@]} )) || return 0
+  [[ ${F_RESTART[$path]-} ]] && owe "${F_RESTART[$path]}"
+  read_text "$path"
+  if [[ -L $path || ( -e $path && $TEXT != "${F_TEXT[$path]}" ) ]]; then keep "$path" || { fail host-step "cannot keep a copy of $path" "free some space in /var/backups"; return; }
+  elif [[ ! -e $path ]]; then remember file "$path"; fi
+  mkdir -p -- "${path%/*}" && printf %s "${F_TEXT[$path]}" >"$new" && chmod "${F_MODE[$path]}" "$new" && chown "${F_OWNER[$path]}" "$new" && mv -fT -- "$new" "$path" && return
+  last_lines 1; rm -f -- "$new"
+  fail host-step "cannot write $path${LAST:+: $LAST}" 'is the file system full, mounted read-only, or the directory immutable (lsattr -d)?'
+}
+
+want_link() { look "$1" && [[ $TARGET = "$2" ]] || todo "point $1 to $2"; } # path target
+put_link() {
+  local target=
+  if [[ -e $1 && ! -L $1 ]]; then keep "$1" || { fail host-step "cannot keep a copy of $1" "free some space in /var/backups"; return; }; fi
+  ln -sfnT -- "$2" "$1.fleet-new" && mv -fT -- "$1.fleet-new" "$1" || { last_lines 1; fail host-step "cannot point $1 to $2: $LAST" 'is the file system mounted read-only?'; }
+}
+want_directory() { # path mode user:group
+  if ! look "$1"; then todo "create directory $1"; return; fi
+  [[ $KIND = directory ]] || { fail host-foreign "$1 is a $KIND, fleet needs a directory there" "move it away, then run fleet init again"; return; }
+  [[ $MODE_ = "$2" && $USER_:$GROUP_ = "$3" ]] || todo "set mode and owner of $1 to $2 $3 (now $MODE_ $USER_:$GROUP_)"
+}
+put_directory() {
+  [[ -d $1 ]] || remember directory "$1"
+  install -d -m "$2" -o "${3%:*}" -g "${3#*:}" -- "$1" || { last_lines 1; fail host-step "cannot create $1: $LAST" 'is the file system full or mounted read-only?'; }
+}
+
+want_user() { # name home
+  local user x uid gid gecos home shell
+  while IFS=: read -r user x uid gid gecos home shell; do
+    [[ $user = "$1" ]] || continue
+    (( uid < 1000 )) && [[ $home = "$2" ]] && return
+    fail host-foreign "the user $1 (uid $uid, home $home) is not the one that fleet makes" "rename or remove that user: fleet needs a system user $1 with home $2"; return
+  done </etc/passwd
+  todo "create system user $1"
+}
+put_user() {
+  useradd --system --user-group --home-dir "$2" --no-create-home --shell /usr/sbin/nologin "$1" && remember user "$1" ||
+    { last_lines 1; fail host-step "cannot create the user $1: $LAST" 'is /etc/passwd locked or read-only?'; }
+}
+
+# An act that is owed because a file changed survives the death of the program: owe, do, settle.
+owe() { : >"$STATE/owed.$1"; }
+owed() { [[ -e $STATE/owed.$1 ]]; }
+settle() { rm -f -- "$STATE/owed.$1"; }

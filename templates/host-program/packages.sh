@@ -1,0 +1,69 @@
+# Debian packages. Others may hold apt's locks: wait, say by whom, give up after APT_WAIT seconds.
+APT_WAIT=600
+apt_options=(-q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o APT::Install-Recommends=false -o Acquire::Retries=2
+  -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o DPkg::Lock::Timeout=120 -o Acquire::Languages=none -o Dpkg::Use-Pty=0)
+apt_holder() { # -> HOLDER: who has one of apt's locks
+  HOLDER=
+  local -A inode=(); local n path num x kind mode access pid dev rest comm
+  while read -r n path; do inode[$n]=$path; done < <(stat -c '%i %n' /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock 2>/dev/null)
+  while read -r num kind mode access pid dev rest; do
+    [[ $num != *: || $kind = '->' ]] && continue
+    n=${dev##*:}; [[ ${inode[$n]-} && $pid -gt 0 ]] || continue
+    comm=unknown; read -r comm 2>/dev/null <"/proc/$pid/comm"; HOLDER="$comm (pid $pid)"; return 0
+  done </proc/locks
+  return 1
+}
+wait_for_apt() {
+  local said= until=$(( SECONDS + APT_WAIT ))
+  while apt_holder; do
+    [[ $said = "$HOLDER" ]] || { note "waits for apt's lock, held by $HOLDER"; said=$HOLDER; }
+    (( SECONDS < until )) || { fail host-step "apt is locked by $HOLDER" "wait until it has ended, or end it, then run fleet init again"; return 1; }
+    sleep 1
+  done
+}
+# Daemons that a package starts must not hold the program's channel or lock.
+apt_get() { DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l UCF_FORCE_CONFFOLD=1 apt-get "${apt_options[@]}" "$@" 3>&- 9>&- </dev/null; }
+apt_hint() {
+  case $1 in
+    *'not valid yet'*) HINT="the host's clock is off: set it, then run fleet init again";;
+    *'Temporary failure resolving'* | *'Could not resolve'* | *'Could not connect'* | *'Unable to connect'* | *'Failed to fetch'*) HINT='the host cannot reach its package mirrors: check /etc/apt/sources.list*, DNS and the route out';;
+    *'Unable to locate package'* | *'has no installation candidate'*) HINT="the host's package sources lack it: check /etc/apt/sources.list* and the profile";;
+    *'not enough free space'* | *'No space left'*) HINT='free some space, then run fleet init again';;
+    *) HINT='run apt-get install on the host to see why, then run fleet init again';;
+  esac
+}
+apt_failed() { last_lines 4; apt_hint "$LAST"; fail host-step "$1: $LAST" "$HINT"; }
+
+want_packages() {
+  local name
+  for name; do [[ ${PK[$name]-} = installed ]] || todo "install $name"; done
+  [[ ${PK[*]-} = *half-* || ${PK[*]-} = *unpacked* || ${PK[*]-} = *triggers-* ]] && todo 'finish what dpkg left half configured'
+}
+repair_dpkg() {
+  local -a left=(); set +f; left=(/var/lib/dpkg/updates/[0-9]*); set -f
+  [[ -e ${left[0]} || $(dpkg --audit 2>/dev/null) ]] || return 0
+  note 'finishes what dpkg left half configured'
+  DEBIAN_FRONTEND=noninteractive dpkg --configure -a --force-confdef --force-confold 3>&- 9>&- </dev/null
+}
+refresh_index() { # when older than an hour
+  local path age=0
+  for path in /var/lib/apt/lists/partial /var/lib/apt/lists; do look "$path" && (( MTIME > age )) && age=$MTIME; done
+  look /var/cache/apt/pkgcache.bin && (( EPOCHSECONDS - age < 3600 && EPOCHSECONDS >= age )) && (( $(ls /var/lib/apt/lists | wc -l) > 3 )) && return 0
+  apt_get update || { wait_for_apt && apt_get update; } || { last_lines 3; apt_hint "$LAST"; note "apt-get update failed, goes on with the index there is: $LAST"; }
+}
+put_packages() {
+  local -a missing=(); local name
+  for name; do [[ ${PK[$name]-} = installed ]] || missing+=("$name"); done
+  wait_for_apt || return
+  repair_dpkg; refresh_index
+  if (( ${#missing[@]} )); then
+    apt_get install "${missing[@]}" || { repair_dpkg; wait_for_apt && apt_get update; apt_get install -f "${missing[@]}"; } || { apt_failed "cannot install ${missing[*]}"; return; }
+    for name in "${missing[@]}"; do remember package "$name"; done
+  fi
+}
+want_upgrade() {
+  local -a lines; mapfile -t lines < <(apt-get -s -o Debug::NoLocking=true upgrade 2>/dev/null)
+  local line count=0; for line in "${lines[@]}"; do [[ $line = Inst\ * ]] && (( count++ )); done
+  (( count )) && todo "upgrade $count packages"
+}
+put_upgrade() { wait_for_apt && apt_get upgrade || apt_failed 'cannot upgrade the packages'; }

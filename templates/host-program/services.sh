@@ -1,0 +1,24 @@
+# Units. What is installed has to run.
+want_running() { # unit
+  local unit=$1
+  if [[ ${U[$unit.LoadState]-} != loaded ]]; then todo "install, enable and start $unit"; return; fi
+  case ${U[$unit.UnitFileState]} in enabled | static | indirect | alias | generated) ;; *) todo "enable $unit";; esac
+  [[ ${U[$unit.ActiveState]} = active ]] || todo "start $unit (now ${U[$unit.ActiveState]})"
+  owed "restart.$unit" && todo "restart $unit with its changed settings"
+}
+reload_systemd() { systemctl daemon-reload || { last_lines 1; fail host-step "systemctl daemon-reload failed: $LAST" 'run it on the host and see journalctl -b'; }; }
+# Why a unit does not run, from its journal -> LAST
+unit_reason() {
+  local -a lines; mapfile -t lines < <(journalctl -u "$1" -n 4 -o cat --no-pager 2>/dev/null)
+  joined ${lines[@]+"${lines[@]}"}; LAST=${J:0:600}
+}
+put_running() { # unit: enabled, started or restarted when owed, and still active a moment later
+  local unit=$1 i
+  [[ ${U[$unit.UnitFileState]-} = static ]] || systemctl enable -q "$unit"
+  if owed "restart.$unit"; then systemctl restart "$unit"; else systemctl start "$unit"; fi
+  for i in 1 2 3 4 5 6 7 8 9 10; do
+    systemctl is-active -q "$unit" && { settle "restart.$unit"; return 0; }
+    sleep 0.3
+  done
+  unit_reason "$unit"; fail host-step "$unit does not run: ${LAST:-no journal}" "see journalctl -u $unit on the host"
+}
