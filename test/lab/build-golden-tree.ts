@@ -1,0 +1,3 @@
+import { buildGoldenTree } from './golden-tree.ts';
+
+await buildGoldenTree();

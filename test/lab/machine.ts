@@ -1,0 +1,199 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { makeHostGroups } from './cgroups.ts';
+import { type DiskSetup, diskRoot, dropDisk, makeDisk, readMachineId } from './host-disk.ts';
+import { hostAddress } from './layout.ts';
+import { linkDown, plugIn, unplug } from './network.ts';
+import { childrenOf, waitUntilGone } from './processes.ts';
+
+/** What systemd-nspawn ends with when the system inside asked for a reboot. */
+const rebootRequested = 133;
+/** systemd as first process takes this signal (SIGRTMIN+5) as an orderly reboot. */
+const rebootSignal = 39;
+const bootTimeoutMs = 90_000;
+const killTimeoutMs = 20_000;
+
+export interface MachineSetup {
+  readonly lab: string;
+  /** 1, 2, ... */
+  readonly index: number;
+  readonly disk: DiskSetup;
+  /** File that takes what the host's console says. */
+  readonly console: string;
+}
+
+/**
+ * One lab host: a disk, a cable and, while it is on, a systemd-nspawn process. Acts are not to be mixed on one machine at the same time; the
+ * supervisor queues them.
+ */
+export class Machine {
+  readonly #setup: MachineSetup;
+  #nspawn: ChildProcess | undefined;
+  /** Set while the machine is being killed, so that the end of its process is not taken for a reboot. */
+  #killing = false;
+  #boots = 0;
+  /** Done when what follows from the end of the last process (a boot after a reboot) has been done. */
+  #settled: Promise<void> = Promise.resolve();
+
+  constructor(setup: MachineSetup) {
+    this.#setup = setup;
+  }
+
+  get name(): string {
+    return this.#setup.disk.name;
+  }
+
+  get on(): boolean {
+    return this.#nspawn !== undefined;
+  }
+
+  async makeDisk(): Promise<void> {
+    await makeDisk(this.#setup.disk);
+  }
+
+  /** Powers the machine on and waits until its sshd takes logins. Nothing to do for one that is on and up. */
+  async start(): Promise<void> {
+    await this.#settled;
+    if (!this.on) await this.#boot();
+    await this.#untilUp(this.#boots);
+  }
+
+  /** Power loss: the cable goes dead first, so that peers see silence; then everything in it is killed. The disk stays. */
+  async kill(): Promise<void> {
+    await linkDown(this.#setup.index);
+    await this.#end();
+  }
+
+  /** Everything in it is killed while the network works: the kernel closes its connections, peers see that at once. */
+  async crash(): Promise<void> {
+    await this.#end(50);
+  }
+
+  /** An orderly reboot from inside, as `systemctl reboot`. */
+  async reboot(): Promise<void> {
+    const leader = this.#leader();
+    const boots = this.#boots;
+    process.kill(leader, rebootSignal);
+    await this.#untilUp(boots + 1);
+  }
+
+  /** A new machine in the same place: same name and address, new disk, machine id and host key. */
+  async wipe(): Promise<void> {
+    await this.kill();
+    await dropDisk(this.#setup.disk);
+    await makeDisk(this.#setup.disk);
+    await this.start();
+  }
+
+  async #boot(): Promise<void> {
+    const { lab, index, disk, console } = this.#setup;
+    const namespace = await plugIn(index);
+    const groups = makeHostGroups(lab, disk.name);
+    const output = openSync(console, 'a');
+    const nspawn = spawn(
+      'sh',
+      // the machine's processes are to be counted and limited as one host
+      [
+        '-c',
+        'for group in $HOST_GROUPS; do echo 0 >"$group/cgroup.procs" || exit; done; exec systemd-nspawn "$@"',
+        'sh',
+        ...(await this.#nspawnArgs(namespace)),
+      ],
+      { stdio: ['ignore', output, output], env: { ...process.env, HOST_GROUPS: groups.join(' ') } },
+    );
+    closeSync(output);
+    this.#nspawn = nspawn;
+    this.#boots += 1;
+    nspawn.on('exit', (code) => {
+      this.#nspawn = undefined;
+      if (!this.#killing) this.#settled = this.#ended(code).catch((error) => appendFileSync(console, `lab: ${error}\n`));
+    });
+  }
+
+  async #nspawnArgs(namespace: string): Promise<string[]> {
+    const { disk } = this.#setup;
+    return [
+      '--quiet',
+      '--register=no',
+      '--keep-unit',
+      `--directory=${diskRoot(disk)}`,
+      `--machine=${disk.name}`,
+      `--uuid=${await readMachineId(disk)}`,
+      `--network-namespace-path=${namespace}`,
+      '--capability=CAP_NET_ADMIN',
+      '--link-journal=no',
+      '--timezone=off',
+      '--resolv-conf=off',
+      '--kill-signal=SIGRTMIN+3',
+      '--console=pipe',
+      '/sbin/lab-init',
+    ];
+  }
+
+  async #ended(code: number | null): Promise<void> {
+    await unplug(this.#setup.index);
+    if (code === rebootRequested) await this.#boot();
+  }
+
+  /** The machine's first process, as this namespace numbers it. */
+  #leader(): number {
+    const [leader] = this.#nspawn?.pid === undefined ? [] : childrenOf(this.#nspawn.pid);
+    if (leader === undefined) throw new Error(`${this.name} is off`);
+    return leader;
+  }
+
+  async #end(lingerMs = 0): Promise<void> {
+    await this.#settled;
+    const pid = this.#nspawn?.pid;
+    if (pid !== undefined) {
+      this.#killing = true;
+      const leaders = childrenOf(pid);
+      // nspawn first, or it would see its child die and tidy up (or boot it again)
+      for (const victim of [pid, ...leaders]) process.kill(victim, 'SIGKILL');
+      await waitUntilGone([pid, ...leaders], killTimeoutMs);
+      this.#killing = false;
+    }
+    await sleep(lingerMs);
+    await unplug(this.#setup.index);
+  }
+
+  async #untilUp(boots: number): Promise<void> {
+    const deadline = Date.now() + bootTimeoutMs;
+    while (this.#boots < boots || !(await this.#takesLogins())) {
+      const late = Date.now() > deadline;
+      if (late || (this.#boots >= boots && !this.on)) {
+        throw new Error(
+          `${this.name} did not ${late ? `take logins within ${bootTimeoutMs} ms` : 'boot'}; its console ends with: ${this.#consoleTail()}`,
+        );
+      }
+      await sleep(50);
+    }
+  }
+
+  async #takesLogins(): Promise<boolean> {
+    if (!this.on) return false;
+    const [leader] = childrenOf(this.#nspawn?.pid ?? 0);
+    // systemd removes this file when others than root may log in
+    if (leader === undefined || !existsSync(`/proc/${leader}/root/run/systemd/system`) || existsSync(`/proc/${leader}/root/run/nologin`))
+      return false;
+    return answersAsSsh(hostAddress(this.#setup.index));
+  }
+
+  #consoleTail(): string {
+    return readFileSync(this.#setup.console, 'utf8').trim().split('\n').slice(-5).join('\n');
+  }
+}
+
+function answersAsSsh(address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(22, address);
+    const done = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(1000, () => done(false));
+    socket.on('error', () => done(false)).on('data', (data) => done(data.toString().startsWith('SSH-')));
+  });
+}
