@@ -27,20 +27,19 @@ export interface CommandOutcome extends CommandResult {
 
 /** Runs a command on an open link. Rejects with `ssh-lost`, `interrupted`, `command-timeout`, or what `stdin` throws. */
 export async function runOnLink(link: SshLink, command: PreparedCommand): Promise<CommandOutcome> {
-  const { channel, release } = await link.openSession(command.wire, command.timeoutMs);
   const stdout = new CappedBytes(command.maxOutputBytes);
   const stderr = new CappedBytes(command.maxOutputBytes);
   const out = new AfterMarker(command.marker, true, command.onLine === undefined ? stdout : new LineSplitter(command.onLine));
   const err = new AfterMarker(command.marker, false, stderr);
-  const ended = closed(channel).finally(release);
-  pipeInto(channel, out, (failure) => channel.emit('fleet-failure', failure));
-  pipeInto(channel.stderr, command.marksStderr ? err : stderr, () => {});
-  const fed = feed(channel, command);
-  const { exitCode, signal } = await raceWithLink(link, command.timeoutMs, channel, {
-    ended,
-    fed,
-    stop: () => stop(link, channel, command.marksStderr ? null : out.pid),
+  let ended: Promise<Ending | null> = Promise.resolve(null);
+  const channel = await link.openSession(command.wire, command.timeoutMs, (opened) => {
+    ended = closed(opened);
+    pipeInto(opened, opened, out);
+    pipeInto(opened, opened.stderr, command.marksStderr ? err : stderr);
   });
+  const fed = feed(channel, command);
+  const stopIt = () => stop(link, channel, command.marksStderr ? null : out.pid);
+  const { exitCode, signal } = await raceWithLink(link, command.timeoutMs, channel, { ended, fed, stop: stopIt });
   out.finish();
   return {
     exitCode,
@@ -68,12 +67,13 @@ function closed(channel: ClientChannel): Promise<Ending | null> {
   return new Promise((resolve) => channel.on('close', () => void stderrClosed.then(() => resolve(ending))));
 }
 
-function pipeInto(stream: NodeJS.ReadableStream, sink: OutputSink, onFailure: (failure: unknown) => void): void {
+function pipeInto(channel: ClientChannel, stream: NodeJS.ReadableStream, sink: OutputSink): void {
   stream.on('data', (chunk: Uint8Array) => {
     try {
       sink.push(chunk);
     } catch (failure) {
-      onFailure(failure);
+      // `onLine` is the caller's: what it throws ends the command and reaches the caller, now or once the race below listens.
+      setImmediate(() => channel.emit('fleet-failure', failure));
     }
   });
 }
@@ -144,12 +144,10 @@ function stop(link: SshLink, channel: ClientChannel, pid: number | null): void {
   channel.stderr.resume();
   if (pid === null || link.failure() !== null) return;
   const limitMs = 5_000;
-  link.openSession(`kill -KILL -- -${pid}`, limitMs).then(
-    ({ channel: killer, release }) => {
-      killer.on('close', release).resume();
-      killer.stderr.resume();
-      killer.end();
-    },
-    () => {},
-  );
+  const attach = (killer: ClientChannel): void => {
+    killer.resume();
+    killer.stderr.resume();
+    killer.end();
+  };
+  link.openSession(`kill -KILL -- -${pid}`, limitMs, attach).catch(() => {});
 }

@@ -15,11 +15,7 @@ const MAX_SESSIONS = 8;
 const MAX_REFUSALS = 8;
 const REFUSAL_PAUSE_MS = 40;
 
-/** An open session that runs a command. `release` gives its place to the next one; call it once, when the channel is closed. */
-export interface OpenSession {
-  readonly channel: ClientChannel;
-  release(): void;
-}
+type Attach = (channel: ClientChannel) => void;
 
 /** A connection after the login. Once it is over, everything on it rejects with the same `ssh-lost` or `interrupted`. */
 export interface SshLink {
@@ -28,8 +24,11 @@ export interface SshLink {
   failure(): FleetError | null;
   /** Called once when the link is over, at once when it already is. Returns how to stop listening. */
   onOver(listener: (failure: FleetError) => void): () => void;
-  /** Waits for a free place (as long as earlier commands take), then opens within `limitMs`. */
-  openSession(command: string, limitMs: number): Promise<OpenSession>;
+  /**
+   * Waits for a free place (as long as earlier commands take), then opens within `limitMs`. `attach` is called before anything of the
+   * command can arrive: a quick one has its whole life in the packet that opens the session.
+   */
+  openSession(command: string, limitMs: number, attach: Attach): Promise<ClientChannel>;
   /** A stream to a unix socket on the host. Rejects with `agent-unreachable` when the host cannot open it. */
   openSocket(path: string): Promise<Duplex>;
   /** A stream to a TCP address as seen from the host. */
@@ -119,22 +118,7 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
   context.signal?.addEventListener('abort', onAbort, { once: true });
   if (context.signal?.aborted === true) onAbort();
 
-  /** Runs one of ssh2's callback functions so that it also ends with the link, whatever ssh2 does about its callback then. */
-  const call = <T>(start: (done: (error: Error | undefined | null, value: T) => void) => void): Promise<T> =>
-    new Promise((resolve, reject) => {
-      if (failure !== null) return reject(failure);
-      listeners.add(reject);
-      const settle = (act: () => void): void => {
-        listeners.delete(reject);
-        act();
-      };
-      try {
-        start((error, value) => settle(() => (error instanceof Error ? reject(failure ?? error) : resolve(value))));
-      } catch (cause) {
-        settle(() => reject(failure ?? lostFailure(target, 'the connection was lost', cause)));
-      }
-    });
-
+  const call: Call = (start) => callOnLink(target, listeners, () => failure, start);
   return {
     target,
     failure: () => failure,
@@ -143,17 +127,15 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
       else listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    openSession: (command, limitMs) => openGated(gate, target, limitMs, () => call<ClientChannel>((done) => client.exec(command, done))),
-    openSocket: async (path) => {
+    openSession: (command, limitMs, attach) => {
+      const open = (attachFirst: Attach) => call<ClientChannel>((done) => client.exec(command, attaching(attachFirst, done)));
+      return openGated(gate, target, limitMs, attach, open);
+    },
+    async openSocket(path) {
       try {
         return await call<Duplex>((done) => client.openssh_forwardOutStreamLocal(path, done));
       } catch (cause) {
-        if (cause instanceof FleetError) throw cause;
-        throw new FleetError('agent-unreachable', `${target.host}: nothing answers on ${path}`, {
-          hint: `run fleet init --limit ${target.host}; the agent’s own words: fleet exec ${target.host} -- journalctl -u fleet-agent -n 20`,
-          host: target.host,
-          cause,
-        });
+        throw cause instanceof FleetError ? cause : socketFailure(target, path, cause);
       }
     },
     openTcp: (address, port) => call<Duplex>((done) => client.forwardOut('127.0.0.1', 0, address, port, done)),
@@ -170,6 +152,32 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
       end(lostFailure(target, 'the connection was closed by fleet'));
     },
   };
+}
+
+type Call = <T>(start: (done: Done<T>) => void) => Promise<T>;
+
+/** Runs one of ssh2's callback functions so that it also ends with the link, whatever ssh2 does about its callback then. */
+function callOnLink<T>(
+  target: SshTarget,
+  listeners: Set<(failure: FleetError) => void>,
+  failureOf: () => FleetError | null,
+  start: (done: Done<T>) => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const over = failureOf();
+    if (over !== null) return reject(over);
+    listeners.add(reject);
+    try {
+      start((error, value) => {
+        listeners.delete(reject);
+        if (error instanceof Error) reject(failureOf() ?? error);
+        else resolve(value);
+      });
+    } catch (cause) {
+      listeners.delete(reject);
+      reject(failureOf() ?? lostFailure(target, 'the connection was lost', cause));
+    }
+  });
 }
 
 /** Bytes of any kind count as a sign of life: requests alone would take a link that is busy with a long upload for dead. */
@@ -191,22 +199,38 @@ function watchSilence(stream: Duplex, silenceMs: number, onSilence: () => void):
   return timer;
 }
 
-async function openGated(gate: ChannelGate, target: SshTarget, limitMs: number, open: () => Promise<ClientChannel>): Promise<OpenSession> {
+type Done<T> = (error: Error | undefined | null, value: T) => void;
+
+const attaching =
+  (attach: Attach, done: Done<ClientChannel>): Done<ClientChannel> =>
+  (error, channel) => {
+    if (!(error instanceof Error)) attach(channel);
+    done(error, channel);
+  };
+
+/** A channel's place is free again when the channel is closed. */
+async function openGated(
+  gate: ChannelGate,
+  target: SshTarget,
+  limitMs: number,
+  attach: Attach,
+  open: (attach: Attach) => Promise<ClientChannel>,
+): Promise<ClientChannel> {
   for (let refusals = 0; ; ) {
     await gate.enter();
+    const leave = onlyOnce(() => gate.leave());
     try {
-      const channel = await openInTime(target, limitMs, open());
-      let released = false;
-      const release = (): void => {
-        if (!released) gate.leave();
-        released = true;
-      };
-      return { channel, release };
+      const opening = open((channel) => {
+        channel.on('error', () => {});
+        channel.on('close', leave);
+        attach(channel);
+      });
+      return await openInTime(target, limitMs, opening);
     } catch (cause) {
       // Refused before the command was sent: waiting for another session to end and asking again is safe.
       const refused = !(cause instanceof FleetError);
       if (refused) gate.narrow();
-      gate.leave();
+      leave();
       if (!refused) throw cause;
       refusals += 1;
       if (refusals > MAX_REFUSALS) throw sessionRefused(target, cause);
@@ -214,6 +238,14 @@ async function openGated(gate: ChannelGate, target: SshTarget, limitMs: number, 
       await sleep(REFUSAL_PAUSE_MS * refusals);
     }
   }
+}
+
+function onlyOnce(act: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) act();
+    done = true;
+  };
 }
 
 /** A channel that opens after its time is closed again. */
@@ -226,13 +258,21 @@ async function openInTime(target: SshTarget, limitMs: number, opening: Promise<C
       reject(timeoutFailure(target.host, limitMs));
     }, limitMs);
   });
-  const opened = (channel: ClientChannel): void => {
-    channel.on('error', () => {});
-    if (late) channel.close();
-  };
-  opening.then(opened, () => {});
+  opening.then(
+    (channel) => {
+      if (late) channel.close();
+    },
+    () => {},
+  );
   return Promise.race([opening, limit]).finally(() => clearTimeout(timer));
 }
+
+const socketFailure = (target: SshTarget, path: string, cause: unknown): FleetError =>
+  new FleetError('agent-unreachable', `${target.host}: nothing answers on ${path}`, {
+    hint: `run fleet init --limit ${target.host}; the agent’s own words: fleet exec ${target.host} -- journalctl -u fleet-agent -n 20`,
+    host: target.host,
+    cause,
+  });
 
 const sessionRefused = (target: SshTarget, cause: unknown): FleetError =>
   new FleetError('ssh-connect', `${target.host}: sshd opens no session for commands`, {

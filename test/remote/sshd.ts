@@ -59,6 +59,8 @@ export async function startSshd(extraConfig: readonly string[] = []): Promise<Te
     'PasswordAuthentication no',
     'PermitRootLogin yes',
     'AllowStreamLocalForwarding yes',
+    // The start files of whoever runs the tests stay out of them.
+    `SetEnv HOME=${directory}`,
     ...(extraConfig.some((line) => line.startsWith('HostKey ')) ? [] : [`HostKey ${inside('host_key')}`]),
     ...extraConfig.map((line) => line.replaceAll('%DIR%', directory)),
   ];
