@@ -57,6 +57,7 @@ const main = async (): Promise<number> => {
     bootId,
     instanceId: instanceIdFrom(readInstanceParts(root)),
     now: () => new Date(),
+    proofMs: 5_000,
     elapsedMs: () => performance.now() - startedMs,
     emit,
   });

@@ -49,10 +49,9 @@ const killFault = (unit: UnitFacts): string | null =>
     ? null
     : `the effective unit has KillMode=${unit.killMode}, SendSIGKILL=${unit.sendSigkill ? 'yes' : 'no'}; remove the drop-in that says so`;
 
-const proofLooks = 50;
 const proofLookMs = 100;
 
-/** null when nothing of the account is left; otherwise what still is, after 5 s beyond systemd's own stop. */
+/** null when nothing of the account is left; otherwise what still is, `proofMs` after systemd's own stop. */
 const stopAndProve = async (world: HostWorld, keyId: string, before: UnitFacts): Promise<string | null> => {
   const users = accountUsers(world.places, keyId, before.uid);
   // A frozen process takes no signal.
@@ -62,7 +61,7 @@ const stopAndProve = async (world: HostWorld, keyId: string, before: UnitFacts):
     world.units.stop(keyId);
   }
   let left: string | null = null;
-  for (let look = 0; look < proofLooks; look += 1) {
+  for (let spentMs = 0; spentMs <= world.proofMs; spentMs += proofLookMs) {
     left = whatIsLeft(world, keyId, before, users);
     if (left === null) return null;
     await sleep(proofLookMs);

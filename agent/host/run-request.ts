@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { actLockPath, authorityLockPath, type Places } from '../machine/places.ts';
+import { actLockPath, authorityLockPath } from '../machine/places.ts';
 import type { ActProgress, ActRefusal, ActReply, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
 import { isAuthority, takeAuthority } from './authority-record.ts';
 import { awaitAccounts } from './await.ts';
@@ -8,16 +8,10 @@ import { takeLocks } from './locks.ts';
 import { release, revoke } from './release.ts';
 import { reloadIfNeeded, stage } from './stage.ts';
 import { survey } from './survey.ts';
-import type { Units } from './units.ts';
 import { wipe } from './wipe.ts';
 import { type ActOutcome, done, failed, type HostWorld } from './world.ts';
 
-export interface RequestWorld {
-  readonly places: Places;
-  readonly units: Units;
-  readonly bootId: string;
-  readonly instanceId: string;
-  readonly now: () => Date;
+export interface RequestWorld extends Omit<HostWorld, 'authority'> {
   /** Milliseconds since the helper began. */
   readonly elapsedMs: () => number;
   /** Writes one line; false when nobody listens any more: then the current act is the last. */

@@ -19,6 +19,8 @@ export interface HostWorld {
   readonly instanceId: string;
   readonly authority: Pick<AuthorityStamp, 'id' | 'serial'>;
   readonly now: () => Date;
+  /** How long what is left after a stop may take to vanish, ms. */
+  readonly proofMs: number;
 }
 
 /** Reply of one act without its index. */

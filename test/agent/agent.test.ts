@@ -1,0 +1,190 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { parseUnits, readStatus } from '../../agent/agent/account-looks.ts';
+import {
+  parseChronyOffset,
+  parseCpu,
+  parseLoad,
+  parseMemory,
+  parseOsName,
+  parsePressure,
+  parseTimesyncOffset,
+} from '../../agent/agent/proc.ts';
+import { Sampler } from '../../agent/agent/sampler.ts';
+import { WindowedCounter } from '../../agent/agent/windows.ts';
+import { readClaim, writeClaim } from '../../agent/claims/claim-file.ts';
+import { parseShow } from '../../agent/host/units.ts';
+import type { Places } from '../../agent/machine/places.ts';
+import { claimOf, keyId, scratchPlaces } from './claim-fixtures.ts';
+
+const sound = {
+  ...{ format: 1, state: 'online', since: '2026-01-01T00:00:00Z', reason: '', updatedAt: '2026-01-01T00:00:00Z', userId: '42' },
+  ...{ until: null, latencyMs: 31.5, counters: { reconnects: 2 } },
+};
+
+const statusPath = (places: Places): string => join(places.accountRuntime, keyId, 'status.json');
+
+describe('whatever a worker writes as its status', () => {
+  const read = (make: (path: string) => void) => {
+    const path = statusPath(scratchPlaces());
+    mkdirSync(dirname(path));
+    make(path);
+    return readStatus(path);
+  };
+
+  test('a sound one is read, unknown fields are dropped', () => {
+    expect(read((path) => writeFileSync(path, JSON.stringify({ ...sound, more: 1 })))).toEqual({ status: sound, statusFault: null });
+    expect(read(() => undefined)).toEqual({ status: null, statusFault: null });
+  });
+
+  test.each<[string, (path: string) => void, RegExp]>([
+    ['nothing in it', (path) => writeFileSync(path, ''), /not an object/],
+    ['cut off', (path) => writeFileSync(path, JSON.stringify(sound).slice(0, 40)), /not an object/],
+    ['a list', (path) => writeFileSync(path, '[]'), /not an object/],
+    ['bytes', (path) => writeFileSync(path, Buffer.alloc(1000, 0xff)), /not an object/],
+    ['another format', (path) => writeFileSync(path, JSON.stringify({ ...sound, format: 2 })), /format/],
+    ['an unknown state', (path) => writeFileSync(path, JSON.stringify({ ...sound, state: 'happy' })), /state/],
+    ['counters of text', (path) => writeFileSync(path, JSON.stringify({ ...sound, counters: { a: 'b' } })), /counters/],
+    ['a latency of infinity', (path) => writeFileSync(path, JSON.stringify(sound).replace('31.5', '1e999')), /latencyMs/],
+    ['64 KiB and one byte', (path) => writeFileSync(path, ' '.repeat(65_537)), /larger/],
+    ['a link to an endless device', (path) => symlinkSync('/dev/zero', path), /symbolic link/],
+    ['a FIFO', (path) => void spawnSync('mkfifo', [path]), /not a regular file/],
+    ['a directory', (path) => mkdirSync(path), /not a regular file/],
+  ])('%s', (_name, make, fault) => {
+    expect(read(make)).toEqual({ status: null, statusFault: expect.stringMatching(fault) });
+  });
+});
+
+describe('kernel texts', () => {
+  test('cpu, memory, pressure, load, os, clock', () => {
+    expect(parseCpu('cpu  10 0 20 60 10 0 0 0 5 0\ncpu0 5 0 10 30 5 0 0 0\ncpu1 5 0 10 30 5 0 0 0\nintr 1\n')).toEqual({
+      busy: 30,
+      total: 100,
+      cores: 2,
+    });
+    expect(parseMemory('MemTotal:  1000 kB\nMemAvailable:   400 kB\nSwapTotal: 0 kB\n')).toEqual({
+      ...{ totalBytes: 1_024_000, availableBytes: 409_600, swapTotalBytes: 0, swapFreeBytes: 0 },
+    });
+    expect([parsePressure('some avg10=12.50 avg60=0.00 avg300=0.00 total=1\nfull avg10=1.00'), parsePressure('')]).toEqual([0.125, null]);
+    expect(parseLoad('0.52 0.58 0.59 1/389 12345\n')).toEqual([0.52, 0.58, 0.59]);
+    expect([parseOsName('NAME=x\nPRETTY_NAME="Debian GNU/Linux 12"\n'), parseOsName('')]).toEqual(['Debian GNU/Linux 12', 'unknown']);
+    expect([parseTimesyncOffset('   Offset: -1.5ms\n'), parseTimesyncOffset('Offset: +300us'), parseTimesyncOffset('none')]).toEqual([
+      -1.5,
+      0.3,
+      null,
+    ]);
+    expect([parseChronyOffset('A,1.2.3.4,2,1.0,0.002,0'), parseChronyOffset('')]).toEqual([2, null]);
+  });
+});
+
+describe('windows', () => {
+  const fill = (minutes: number, busy: (atS: number) => number) => {
+    const counter = new WindowedCounter();
+    let used = 0;
+    for (let atS = 0; atS <= minutes * 60; atS += 15) {
+      counter.add({ atMs: atS * 1000, used, available: atS * 2 });
+      used += busy(atS) * 30;
+    }
+    return counter.windows();
+  };
+
+  test('are null until that much time was seen, then average over it', () => {
+    expect(fill(0, () => 1)).toEqual({ m1: null, m5: null, m15: null });
+    expect(fill(1, () => 0.5)).toEqual({ m1: 0.5, m5: null, m15: null });
+    expect(fill(14, () => 0.5)).toEqual({ m1: 0.5, m5: 0.5, m15: null });
+    const { m1, m5, m15 } = fill(40, (atS) => (atS >= 39 * 60 ? 1 : 0));
+    expect([m1, m5, m15]).toEqual([1, expect.closeTo(0.2), expect.closeTo(1 / 15)]);
+  });
+
+  test('begin anew when the counter falls', () => {
+    const counter = new WindowedCounter();
+    for (let atS = 0; atS <= 120; atS += 15) counter.add({ atMs: atS * 1000, used: atS, available: atS });
+    counter.add({ atMs: 135_000, used: 1, available: 135 });
+    expect(counter.windows().m1).toBeNull();
+  });
+});
+
+const showOutput = [
+  `Id=fleet-account@${keyId}.service\nLoadState=loaded\nActiveState=failed\nSubState=failed\nKillMode=control-group\nSendSIGKILL=yes`,
+  'ControlGroup=\nUID=4294967295\nFreezerState=running\nNRestarts=4\nExecMainStatus=77\nExecMainExitTimestampMonotonic=5',
+  'CPUUsageNSec=[not set]\nMemoryCurrent=18446744073709551615\nStatusText=gate: a=b\n\nId=ssh.service\nActiveState=active\n',
+].join('\n');
+
+test('output of systemctl show', () => {
+  expect([...parseUnits(showOutput)]).toEqual([
+    [
+      keyId,
+      {
+        cpuNs: null,
+        memoryBytes: null,
+        unit: { activeState: 'failed', subState: 'failed', restarts: 4, exitStatus: 77, statusText: 'gate: a=b' },
+      },
+    ],
+  ]);
+  expect(parseShow(showOutput).get(keyId)).toMatchObject({
+    isLoaded: true,
+    uid: null,
+    isFrozen: false,
+    exitStatus: 77,
+    sendSigkill: true,
+    controlGroup: '',
+  });
+});
+
+test('a sample names accounts of claims and of units, sorted, and is about this machine', async () => {
+  const places = scratchPlaces();
+  const other = 'f'.repeat(32);
+  writeClaim(places, readClaim(places, keyId), claimOf());
+  const unit = { activeState: 'active', subState: 'running', restarts: 1, exitStatus: null, statusText: '' };
+  const units = new Map([[other, { unit, cpuNs: 5e9, memoryBytes: 7 }]]);
+  const sampler = new Sampler({ places, readUnits: async () => units, readClock: async () => ({ synchronized: true, offsetMs: 1 }) });
+  await sampler.look();
+  const sample = sampler.sample();
+  expect(sample).toMatchObject({ protocol: 2, clock: { synchronized: true, offsetMs: 1 }, bootVerdict: null });
+  expect(sample.accounts).toMatchObject([
+    { keyId, account: 'anna', claim: { state: 'active', epoch: 3 }, status: null },
+    { keyId: other, account: '', claim: null, memoryBytes: 7, unit },
+  ]);
+  expect(sample.memory.totalBytes).toBe(parseMemory(readFileSync('/proc/meminfo', 'utf8')).totalBytes);
+  expect(sample.disk.totalBytes).toBeGreaterThan(0);
+});
+
+const get = (socketPath: string, path: string): Promise<{ status: number; body: unknown }> =>
+  new Promise((done, fail) => {
+    const outgoing = request({ socketPath, path, agent: false }, async (response) => {
+      let text = '';
+      for await (const chunk of response) text += String(chunk);
+      done({ status: response.statusCode ?? 0, body: JSON.parse(text) });
+    });
+    outgoing.once('error', fail);
+    outgoing.end();
+  });
+
+test('the agent as a program: answers on its socket, ends on SIGTERM', async () => {
+  const places = scratchPlaces();
+  mkdirSync(dirname(places.agentSocket), { recursive: true });
+  const agent = spawn(process.execPath, [resolve('agent/agent/main.ts')], {
+    env: { ...process.env, FLEET_ROOT: places.root },
+    stdio: 'ignore',
+  });
+  const ended = new Promise((done) => agent.once('exit', done));
+  for (let tries = 0; tries < 100; tries += 1) {
+    if (
+      await get(places.agentSocket, '/health').then(
+        () => true,
+        () => false,
+      )
+    )
+      break;
+    await sleep(100);
+  }
+  expect(await get(places.agentSocket, '/health')).toEqual({ status: 200, body: { ok: true, protocol: 2 } });
+  expect(await get(places.agentSocket, '/sample')).toMatchObject({ status: 200, body: { protocol: 2, accounts: [] } });
+  expect(await get(places.agentSocket, '/etc/passwd')).toMatchObject({ status: 404 });
+  agent.kill('SIGTERM');
+  expect(await ended).toBe(0);
+});
