@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process';
 import { FleetError } from '../model/errors.ts';
+import type { HostSpec, Inventory } from '../model/inventory.ts';
+import type { SshContext } from '../remote/ssh-context.ts';
 import type { SshTarget } from '../remote/ssh-target.ts';
+import { appendKnownHost, readHostKey } from '../remote/trust-host.ts';
 
 /** The arguments with which OpenSSH reaches the same target as fleet does, with the same strict check of its host key. Pure. */
 export function sshArguments(target: SshTarget): string[] {
-  const options = ['-o', 'StrictHostKeyChecking=yes', '-o', `HostKeyAlias=${target.keyName}`];
+  const options = ['-o', 'StrictHostKeyChecking=yes'];
+  if (target.keyName !== target.address) options.push('-o', `HostKeyAlias=${target.keyName}`);
   if (target.knownHostsFiles.length > 0)
     options.push('-o', `UserKnownHostsFile=${target.knownHostsFiles.map((file) => `"${file}"`).join(' ')}`);
   if (target.identitiesExplicit) options.push(...target.identityFiles.flatMap((file) => ['-i', file]));
@@ -25,4 +29,11 @@ export function openShell(target: SshTarget): Promise<number> {
     );
     child.on('exit', (code) => resolve(code ?? 255));
   });
+}
+
+/** OpenSSH knows nothing of fingerprints in an inventory: a host that is pinned there gets its line in fleet's known_hosts first. */
+export async function rememberPinnedKey(inventory: Inventory, ssh: SshContext, host: HostSpec): Promise<void> {
+  if (host.ssh.hostKeys.length === 0) return;
+  const { fingerprint, line } = await readHostKey(host, ssh);
+  if (host.ssh.hostKeys.includes(fingerprint)) await appendKnownHost(inventory.paths.knownHosts, line);
 }

@@ -40,7 +40,7 @@ function registerSsh(program: Command): void {
   setAction(
     program.command('ssh <host>').description('a shell on the host, with the same user, port, key and host key check'),
     async ({ options, args, signal }) => {
-      const { openShell } = await import('../../workflows/open-shell.ts');
+      const { openShell, rememberPinnedKey } = await import('../../workflows/open-shell.ts');
       return withContext(options, signal, async (context) => {
         const host = context.inventory.hosts.find(({ name }) => name === args[0]);
         if (host === undefined)

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
+import { accountStateIn, awaitedState } from '../../src/facts/account-state.ts';
+import { accountReply, hostReply, keyId } from './sample-reply.ts';
+
+const status = accountReply().status;
+const ended = (exitStatus: number | null): Partial<AccountSample> => ({
+  status: null,
+  unit: { activeState: 'failed', subState: 'failed', restarts: 2, exitStatus },
+});
+const hold: Partial<HostSample> = {
+  bootVerdict: { format: 1, bootId: 'b1', verdict: 'hold', reasons: ['no contact for 2 h'], decidedAt: '' },
+};
+
+describe('the state of an account', () => {
+  it.each<[string, Partial<AccountSample>, Partial<HostSample>, string]>([
+    ['online', {}, {}, 'online'],
+    ['what the worker says', { status: status && { ...status, state: 'flood-wait', reason: 'until 12:00' } }, {}, 'flood-wait'],
+    ['starting', { status: null }, {}, 'placed'],
+    ['garbage in its status file', { status: null, statusFault: 'not JSON' }, {}, 'offline'],
+    ['ended: needs a login', ended(65), {}, 'needs-login'],
+    ['ended: duplicated', ended(66), {}, 'duplicated'],
+    ['ended: banned', ended(67), {}, 'banned'],
+    ['ended: misconfigured', ended(68), {}, 'misconfigured'],
+    ['refused by the gate', ended(77), {}, 'held'],
+    ['stopped cleanly', ended(0), {}, 'stopped'],
+    ['crashed', ended(139), {}, 'offline'],
+    ['held since the boot', ended(null), hold, 'held'],
+    ['running although the host holds others', {}, hold, 'online'],
+  ])('%s', (_, account, host, expected) => {
+    const sample = hostReply({ ...host, accounts: [accountReply(account)] });
+    expect(accountStateIn(sample, keyId).state).toBe(expected);
+  });
+
+  it('is offline when its host does not know it', () => {
+    expect(accountStateIn(hostReply({ accounts: [] }), keyId)).toEqual({ state: 'offline', reason: 'h1 knows nothing of it' });
+  });
+
+  it.each([
+    ['online', 'online'],
+    ['gate', 'held'],
+    ['duplicated', 'duplicated'],
+    ['starting', 'offline'],
+    ['something new', 'offline'],
+  ])('awaited as %s is %s', (state, expected) => {
+    expect(awaitedState({ keyId, settled: true, state, reason: '' })).toBe(expected);
+  });
+});
