@@ -46,6 +46,7 @@ function registerSsh(program: Command): void {
         if (host === undefined)
           throw new FleetError('usage', `no such host: ${args[0]}`, { hint: 'fleet hosts list shows the known ones' });
         await context.progress.stop();
+        await rememberPinnedKey(context.inventory, context.ssh, host);
         return { data: {}, text: '', exitCode: await openShell(await context.ssh.target(host)) };
       });
     },
