@@ -58,7 +58,6 @@ function imageFiles(sources: readonly AptSource[]): TreeFile[] {
       path: 'etc/apt/apt.conf.d/00lab',
       text: `Acquire::http::Proxy "http://${labGateway}:${aptProxyPort}";\nAcquire::Languages "none";\n`,
     },
-    // nobody answers there, so a name look-up fails at once where an unreachable server would cost seconds
     { path: 'etc/resolv.conf', text: `nameserver ${labGateway}\n` },
     { path: 'etc/machine-id', text: '' },
     { path: 'sbin/lab-init', text: initProgram, mode: 0o755 },

@@ -27,7 +27,7 @@ export function hostHardwareAddress(index: number): string {
 
 /** Kept between runs: golden trees, downloaded packages. `FLEET_LAB_CACHE` overrides. */
 export function cacheDirectory(): string {
-  return process.env['FLEET_LAB_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'fleet-lab');
+  return process.env.FLEET_LAB_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'fleet-lab');
 }
 
 /** All labs of this machine, one folder each. Short, because a socket's path may have 107 bytes only. */

@@ -1,10 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeHostGroups } from './cgroups.ts';
 import { type DiskSetup, diskRoot, dropDisk, makeDisk, readMachineId } from './host-disk.ts';
-import { hostAddress } from './layout.ts';
 import { linkDown, plugIn, unplug } from './network.ts';
 import { childrenOf, waitUntilGone } from './processes.ts';
 
@@ -14,6 +12,7 @@ const rebootRequested = 133;
 const rebootSignal = 39;
 const bootTimeoutMs = 90_000;
 const killTimeoutMs = 20_000;
+const pollMs = 30;
 
 export interface MachineSetup {
   readonly lab: string;
@@ -161,39 +160,26 @@ export class Machine {
 
   async #untilUp(boots: number): Promise<void> {
     const deadline = Date.now() + bootTimeoutMs;
-    while (this.#boots < boots || !(await this.#takesLogins())) {
+    while (this.#boots < boots || !this.#takesLogins()) {
       const late = Date.now() > deadline;
       if (late || (this.#boots >= boots && !this.on)) {
         throw new Error(
           `${this.name} did not ${late ? `take logins within ${bootTimeoutMs} ms` : 'boot'}; its console ends with: ${this.#consoleTail()}`,
         );
       }
-      await sleep(50);
+      await sleep(pollMs);
     }
   }
 
-  async #takesLogins(): Promise<boolean> {
-    if (!this.on) return false;
-    const [leader] = childrenOf(this.#nspawn?.pid ?? 0);
-    // systemd removes this file when others than root may log in
-    if (leader === undefined || !existsSync(`/proc/${leader}/root/run/systemd/system`) || existsSync(`/proc/${leader}/root/run/nologin`))
-      return false;
-    return answersAsSsh(hostAddress(this.#setup.index));
+  #takesLogins(): boolean {
+    const [leader] = this.#nspawn?.pid === undefined ? [] : childrenOf(this.#nspawn.pid);
+    if (leader === undefined) return false;
+    // sshd writes its pid once it listens; systemd removes nologin when others than root may log in
+    const run = `/proc/${leader}/root/run`;
+    return existsSync(`${run}/sshd.pid`) && !existsSync(`${run}/nologin`);
   }
 
   #consoleTail(): string {
     return readFileSync(this.#setup.console, 'utf8').trim().split('\n').slice(-5).join('\n');
   }
-}
-
-function answersAsSsh(address: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(22, address);
-    const done = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.setTimeout(1000, () => done(false));
-    socket.on('error', () => done(false)).on('data', (data) => done(data.toString().startsWith('SSH-')));
-  });
 }

@@ -12,7 +12,7 @@ const usage = `node test/lab/main.ts COMMAND        (FLEET_LAB=NAME chooses the 
   kill|crash|start|reboot|wipe|heal|unfill I
   cut I [link|drop|in|out]          fill I [LEAVE_KB]          rate I KBIT`;
 
-const name = process.env['FLEET_LAB'] ?? 'hand';
+const name = process.env.FLEET_LAB ?? 'hand';
 const [command = '', ...words] = process.argv.slice(2);
 
 async function up(): Promise<void> {

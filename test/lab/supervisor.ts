@@ -7,11 +7,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect as connectSocket, createServer } from 'node:net';
 import { z } from 'zod';
-import { shareProcessor } from './cgroups.ts';
+import { makeHostGroups, shareProcessor } from './cgroups.ts';
 import { serveControl } from './control.ts';
 import { type DiskSetup, fillDisk, readHostKey, unfillDisk } from './host-disk.ts';
 import { aptProxyPort, hostAddress, labFiles, labGateway } from './layout.ts';
 import { Machine } from './machine.ts';
+import { serveNoNames } from './name-server.ts';
 import { buildNetwork, cut, heal, limitRate } from './network.ts';
 import { runCommand } from './run-command.ts';
 
@@ -100,12 +101,13 @@ async function main(): Promise<void> {
   await runCommand(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'lab-run', '/run']);
   await buildNetwork();
   await serveAptFront();
+  await serveNoNames(labGateway);
   const places = await makePlaces();
   await Promise.all(places.map((place) => place.machine.makeDisk()));
   await writeKnownHosts(places);
-  const booting = places.map((place) => place.machine.start());
+  for (const place of places) makeHostGroups(name, place.disk.name);
   shareProcessor(name, places.length);
-  await Promise.all(booting);
+  await Promise.all(places.map((place) => place.machine.start()));
   await serveControl(files.controlSocket, {
     ...hostActs(places),
     describe: () => describeAll(places),

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Makes a fresh machine able to run the project: npm packages, and for root on Debian or Ubuntu what the lab needs.
+# Safe to repeat; quiet and quick when nothing is missing.
+set -eu
+cd "$(dirname "$0")/.."
+
+# what npm installed is newer than what it was told to install
+if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+  echo 'installing npm packages ...' >&2
+  npm ci --no-audit --no-fund --loglevel=error >&2
+  touch node_modules/.package-lock.json
+fi
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then exit 0; fi
+
+# program:package
+missing=
+for pair in debootstrap:debootstrap systemd-nspawn:systemd-container nft:nftables iptables:iptables ip:iproute2 ssh:openssh-client \
+  sysctl:procps nsenter:util-linux; do
+  command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
+done
+[ -n "$missing" ] || exit 0
+
+echo "installing$missing ..." >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # a list of words
+if ! { apt-get -q update && apt-get -q -y --no-install-recommends install $missing; } >"$log" 2>&1; then
+  tail -n 20 "$log" >&2
+  echo "could not install$missing: lab tests and the demo need them (apt-get install$missing)" >&2
+  exit 1
+fi
