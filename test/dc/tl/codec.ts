@@ -62,22 +62,27 @@ function writeBoxed(schema: TlSchema, writer: TlWriter, value: TlObject): void {
 }
 
 function writeFields(schema: TlSchema, writer: TlWriter, combinator: TlCombinator, value: TlObject): void {
+  const flags = flagsOf(combinator, value);
   for (const field of combinator.fields) {
     const where = `${combinator.name}.${field.name}`;
-    if (field.type.kind === 'flags') writer.int(flagsOf(combinator, field, value));
-    else if (isPresent(field, value)) writeValue(schema, writer, field.type, value[field.name], where);
+    if (field.type.kind === 'flags') writer.int(flags.get(field.name) ?? 0);
+    else if (isSet(flags, field)) writeValue(schema, writer, field.type, value[field.name], where);
   }
 }
 
-function flagsOf(combinator: TlCombinator, flags: TlField, value: TlObject): number {
-  const bits = combinator.fields.filter((field) => field.condition?.flags === flags.name && isPresent(field, value));
-  return bits.reduce((sum, field) => (sum | (1 << (field.condition?.bit ?? 0))) >>> 0, 0);
+/** Several fields may share a bit: one of them with a value sets it, and all are written. */
+function flagsOf(combinator: TlCombinator, value: TlObject): Map<string, number> {
+  const flags = new Map<string, number>();
+  for (const { condition, name, type } of combinator.fields) {
+    const content = value[name];
+    const isGiven = type.kind === 'true' ? content === true : content !== undefined;
+    if (condition !== null && isGiven) flags.set(condition.flags, ((flags.get(condition.flags) ?? 0) | (1 << condition.bit)) >>> 0);
+  }
+  return flags;
 }
 
-function isPresent(field: TlField, value: TlObject): boolean {
-  if (field.condition === null) return true;
-  const content = value[field.name];
-  return field.type.kind === 'true' ? content === true : content !== undefined;
+function isSet(flags: ReadonlyMap<string, number>, { condition }: TlField): boolean {
+  return condition === null || ((flags.get(condition.flags) ?? 0) & (1 << condition.bit)) !== 0;
 }
 
 function writeValue(schema: TlSchema, writer: TlWriter, type: TlType, value: TlValue, where: string): void {
@@ -139,9 +144,7 @@ function readFields(schema: TlSchema, reader: TlReader, combinator: TlCombinator
       flags.set(field.name, reader.uint());
       continue;
     }
-    const { condition } = field;
-    if (condition !== null && ((flags.get(condition.flags) ?? 0) & (1 << condition.bit)) === 0) continue;
-    value[field.name] = readValue(schema, reader, field.type);
+    if (isSet(flags, field)) value[field.name] = readValue(schema, reader, field.type);
   }
   return { _: combinator.name, ...value };
 }

@@ -36,6 +36,7 @@ export interface TlSchema {
   readonly stringsAreBinary: boolean;
 }
 
+const NUMBERED = /^(?!vector#)[\w.]+#/;
 const LINE = /^(?<name>[\w.]+)#(?<id>[0-9a-f]{1,8})(?<fields>(?:\s+[^=]*)?)=\s*(?<result>[^;]+);$/;
 const FIELD = /^(?<name>\w+):(?:(?<flags>\w+)\.(?<bit>\d+)\?)?(?<type>\S+)$/;
 const SIMPLE: Readonly<Record<string, TlType>> = {
@@ -72,7 +73,7 @@ function parseText(text: string): TlCombinator[] {
   const found: TlCombinator[] = [];
   for (const line of text.split('\n').map((raw) => raw.trim())) {
     if (line.startsWith('---')) isFunction = line === '---functions---';
-    else if (line.includes('#') && !line.startsWith('//') && !line.startsWith('vector#')) found.push(parseLine(line, isFunction));
+    else if (NUMBERED.test(line)) found.push(parseLine(line, isFunction));
   }
   return found;
 }
