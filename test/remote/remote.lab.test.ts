@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { SecretReference, SshSettings } from '../../src/model/inventory.ts';
+import type { HostName } from '../../src/model/names.ts';
+import type { Remote } from '../../src/remote/remote.ts';
+import { createSshContext } from '../../src/remote/ssh-context.ts';
+import { createSshRemote } from '../../src/remote/ssh-remote.ts';
+import { connectLab, type Lab } from '../lab/lab.ts';
+import { surroundings } from './sshd.ts';
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
+const secret = (target: string): SecretReference => ({ kind: 'env', target });
+
+/** What only real hosts can show: sudo, power loss, reboot, a full disk, a slow link. */
+describe('SSH to lab hosts', () => {
+  const index = 1;
+  const open: Remote[] = [];
+  let lab: Lab;
+  beforeAll(async () => {
+    lab = await connectLab();
+  });
+  afterEach(() => Promise.all(open.splice(0).map((remote) => remote.close())));
+  afterAll(async () => {
+    await lab.ssh(
+      index,
+      'rm -f /etc/sudoers.d/zz-fleet-test /etc/ssh/sshd_config.d/00-fleet-test.conf /root/fleet-test*; systemctl reload ssh; deluser --quiet --remove-home lena 2>/dev/null || userdel -rf lena',
+    );
+  });
+
+  function remoteAs(user: string, settings: Partial<SshSettings> = {}): Remote {
+    const ssh: SshSettings = {
+      address: lab.hosts[index - 1]?.address ?? '',
+      user,
+      port: null,
+      identityFiles: [lab.keyFile],
+      hostKeys: [],
+      password: null,
+      passphrase: null,
+      sudoPassword: null,
+      connectTimeoutMs: 5_000,
+      commandTimeoutMs: 20_000,
+      ...settings,
+    };
+    const context = createSshContext({ ...surroundings('/nonexistent', lab.knownHostsFile), silenceMs: 1_500 });
+    const remote = createSshRemote({ name: 'h1' as HostName, ssh }, context);
+    open.push(remote);
+    return remote;
+  }
+
+  test('as a user with sudo: root where asked, oneself where not, files with root’s hands', async () => {
+    const remote = remoteAs('ubuntu');
+    expect(text((await remote.run({ command: 'id -un' })).stdout)).toBe('ubuntu\n');
+    const root = await remote.run({ command: 'id -un; cat; echo e >&2; exit 7', asRoot: true, stdin: 'payload' });
+    expect([text(root.stdout), text(root.stderr), root.exitCode]).toEqual(['root\npayload', 'e\n', 7]);
+    await remote.upload('/root/fleet-test', Buffer.from('content'), { mode: 0o640 });
+    expect(text((await remote.run({ command: 'stat -c "%U %a" /root/fleet-test', asRoot: true })).stdout)).toBe('root 640\n');
+    expect(text(await remote.download('/root/fleet-test'))).toBe('content');
+  });
+
+  test('below sudo a command that never ends is ended on the host too', async () => {
+    const remote = remoteAs('ubuntu');
+    await expect(remote.run({ command: 'sleep 4711', asRoot: true, timeoutMs: 300 })).rejects.toMatchObject({ code: 'command-timeout' });
+    await expect
+      .poll(async () => text((await remote.run({ command: 'pgrep -fx "sleep 4711" || echo none' })).stdout), {
+        timeout: 15_000,
+        interval: 500,
+      })
+      .toBe('none\n');
+  });
+
+  test('sudo passwords and SSH passwords: asked for, wrong, right; a payload never sees them', async () => {
+    await lab.ssh(index, `useradd -m -s /bin/bash lena; echo 'lena:s3cret' | chpasswd; usermod -aG sudo lena`);
+    await lab.ssh(index, 'echo PasswordAuthentication yes > /etc/ssh/sshd_config.d/00-fleet-test.conf && systemctl reload ssh');
+    await lab.ssh(
+      index,
+      `mkdir -p ~lena/.ssh && cp ~ubuntu/.ssh/authorized_keys ~lena/.ssh/ && chown -R lena: ~lena/.ssh && echo noise-from-start-file >> ~lena/.bashrc`,
+    );
+    await expect(remoteAs('lena').run({ command: 'true', asRoot: true })).rejects.toMatchObject({
+      code: 'sudo',
+      hint: expect.stringContaining('sudoPassword'),
+    });
+    await expect(remoteAs('lena', { sudoPassword: secret('wrong') }).run({ command: 'true', asRoot: true })).rejects.toMatchObject({
+      code: 'sudo',
+      message: expect.stringContaining('refused the password'),
+    });
+    const remote = remoteAs('lena', { sudoPassword: secret('s3cret'), password: secret('s3cret'), identityFiles: ['/nonexistent/key'] });
+    const asked = await remote.run({ command: 'id -un; cat', asRoot: true, stdin: 'payload' });
+    expect(text(asked.stdout)).toBe('root\npayload');
+    await lab.ssh(index, `echo 'lena ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/zz-fleet-test`);
+    expect(text((await remote.run({ command: 'id -un; cat', asRoot: true, stdin: 'payload' })).stdout)).toBe('root\npayload');
+    await expect(remoteAs('lena', { password: secret('nope'), identityFiles: ['/nonexistent/key'] }).connect()).rejects.toMatchObject({
+      code: 'ssh-auth',
+      message: expect.stringContaining('password'),
+    });
+  });
+
+  test('a full disk is host-space, leaves no part of the file, and the next upload works', async () => {
+    const remote = remoteAs('root');
+    await lab.fill(index, 64);
+    await expect(remote.upload('/root/fleet-test-big', Buffer.alloc(4_000_000, 1), { mode: 0o600 })).rejects.toMatchObject({
+      code: 'host-space',
+    });
+    expect(text((await remote.run({ command: 'ls /root | grep fleet-test-big || echo none' })).stdout)).toBe('none\n');
+    await lab.unfill(index);
+    await remote.upload('/root/fleet-test-big', Buffer.alloc(100_000, 1), { mode: 0o600 });
+  });
+
+  test('at 2 Mbit/s a long upload is slow, not lost', async () => {
+    const remote = remoteAs('root');
+    await remote.connect();
+    await lab.rate(index, 2_000);
+    try {
+      await remote.upload('/root/fleet-test-slow', Buffer.alloc(1_500_000, 1), { mode: 0o600 });
+    } finally {
+      await lab.rate(index, 0);
+    }
+    expect(text((await remote.run({ command: 'stat -c %s /root/fleet-test-slow' })).stdout)).toBe('1500000\n');
+  });
+
+  test('a reboot in the middle of a command is ssh-lost, and the host is reached again afterwards', async () => {
+    const remote = remoteAs('root');
+    await remote.connect();
+    const lost = expect(remote.run({ command: 'sleep 30' })).rejects.toMatchObject({ code: 'ssh-lost' });
+    await lab.reboot(index);
+    await lost;
+    expect((await remote.run({ command: 'true' })).exitCode).toBe(0);
+  });
+
+  test('power loss in the middle of a command is ssh-lost within the time of silence; while off it is a time-out', async () => {
+    const remote = remoteAs('root', { connectTimeoutMs: 800 });
+    await remote.connect();
+    const from = performance.now();
+    const lost = expect(remote.run({ command: 'sleep 30' })).rejects.toMatchObject({ code: 'ssh-lost' });
+    await sleep(100);
+    await lab.kill(index);
+    await lost;
+    expect(performance.now() - from).toBeLessThan(5_000);
+    const failure = await remote.connect().catch((error) => error);
+    expect(['ssh-timeout', 'ssh-connect']).toContain(failure.code);
+    await lab.start(index);
+    expect((await remote.run({ command: 'true' })).exitCode).toBe(0);
+  });
+});
