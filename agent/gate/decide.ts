@@ -5,19 +5,20 @@ export interface GateFacts {
   readonly reading: Pick<ClaimReading, 'claim' | 'fault'>;
   /** Of this boot, as the hold oneshot wrote it; null: it has not run. */
   readonly instanceId: string | null;
+  /**
+   * Its boot id counts as this boot's: /run does not survive a boot, and inside the sandbox of a container the kernel shows the boot id of
+   * the machine around it.
+   */
   readonly verdict: BootVerdict | null;
-  /** Where the sandbox shows it; null otherwise, then the verdict's boot id counts (/run does not survive a boot). */
-  readonly kernelBootId: string | null;
 }
 
 /** Why the account must not start; null: it may. Everything that is not understood refuses. */
-export const decideGate = ({ reading, instanceId, verdict, kernelBootId }: GateFacts): string | null => {
+export const decideGate = ({ reading, instanceId, verdict }: GateFacts): string | null => {
   const { claim, fault } = reading;
   if (fault !== null) return `the claim file is ${fault}`;
   if (claim === null) return 'this host has no claim on the account';
   if (claim.state !== 'active') return `the claim is ${claim.state} at epoch ${claim.epoch}`;
   if (instanceId === null || verdict === null) return 'this boot has no verdict yet (fleet-hold.service has not run)';
-  if (kernelBootId !== null && kernelBootId !== verdict.bootId) return 'the verdict is of another boot';
   if (claim.instanceId !== instanceId) return 'the claim was made for another machine (this one is a clone or an image)';
   if (claim.bootId === verdict.bootId || verdict.verdict === 'run') return null;
   return `held since the boot: ${verdict.reasons.join('; ')}`;

@@ -4,7 +4,7 @@ import { chmodSync, fstatSync, renameSync, statSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readClaim } from '../claims/claim-file.ts';
-import { bootMs, readBootId, readBootInstanceId, readBootVerdict, readContact, readHostConfig } from '../machine/boot.ts';
+import { bootMs, readBootInstanceId, readBootVerdict, readContact, readHostConfig } from '../machine/boot.ts';
 import { keyIdPattern } from '../machine/json-shape.ts';
 import { type Places, placesBelow, runLockPath } from '../machine/places.ts';
 import type { WorkerStatus } from '../protocol/worker.ts';
@@ -77,7 +77,6 @@ const refuseClaim = ({ places, keyId }: GateWorld): string | null =>
     reading: readClaim(places, keyId),
     instanceId: readBootInstanceId(places),
     verdict: readBootVerdict(places),
-    kernelBootId: readBootId(),
   });
 
 /** `fleet-run` opens the run lock as descriptor 9 and locks it; a worker that was started by hand has neither. */
@@ -97,7 +96,7 @@ const refuseLock = (places: Places, keyId: string): string | null => {
 };
 
 const now = (places: Places): { bootId: string; bootMs: number } => ({
-  bootId: readBootVerdict(places)?.bootId ?? readBootId() ?? 'unknown',
+  bootId: readBootVerdict(places)?.bootId ?? 'unknown',
   bootMs: bootMs(),
 });
 

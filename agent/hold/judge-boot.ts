@@ -1,0 +1,46 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { claimedKeyIds, readClaim } from '../claims/claim-file.ts';
+import { readContact, readHostConfig } from '../machine/boot.ts';
+import { readClockSynchronized } from '../machine/clock-sync.ts';
+import { writeDurably } from '../machine/durable-file.ts';
+import { instanceIdFrom, readInstanceParts } from '../machine/instance-id.ts';
+import type { Places } from '../machine/places.ts';
+import type { BootVerdict } from '../protocol/host.ts';
+import { type BootFacts, decideBoot, isClockDecisive } from './decide.ts';
+
+/** How long a boot may wait for the clock before it holds: time services need some seconds of network. */
+const clockWaitMs = 60_000;
+const clockLookMs = 2_000;
+
+const gatherFacts = (places: Places, bootId: string, instanceId: string): BootFacts => ({
+  bootId,
+  instanceId,
+  config: readHostConfig(places),
+  contact: readContact(places),
+  claims: claimedKeyIds(places)
+    .map((keyId) => readClaim(places, keyId).claim)
+    .filter((claim) => claim !== null)
+    .filter((claim) => claim.state === 'active' && claim.bootId !== bootId),
+  wallMs: Date.now(),
+  clockSynchronized: readClockSynchronized(places.root),
+});
+
+/**
+ * Decides this boot, durably in `/run` when it resolves; waits for the clock where nothing else speaks for a hold. Called once per boot: a second
+ * verdict would take the contact that ended the hold for a fresh one.
+ */
+export const judgeBoot = async (places: Places, bootId: string): Promise<BootVerdict> => {
+  const instanceId = instanceIdFrom(readInstanceParts(places.root));
+  mkdirSync(dirname(places.bootVerdict), { recursive: true, mode: 0o755 });
+  writeDurably(places.bootInstanceId, `${instanceId}\n`, 0o644);
+  let facts = gatherFacts(places, bootId, instanceId);
+  for (let waitedMs = 0; waitedMs < clockWaitMs && isClockDecisive(facts); waitedMs += clockLookMs) {
+    await sleep(clockLookMs);
+    facts = gatherFacts(places, bootId, instanceId);
+  }
+  const verdict: BootVerdict = { format: 1, bootId, ...decideBoot(facts), decidedAt: new Date().toISOString() };
+  writeDurably(places.bootVerdict, `${JSON.stringify(verdict)}\n`, 0o644);
+  return verdict;
+};
