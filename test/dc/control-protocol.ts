@@ -6,7 +6,7 @@ const userId = z.string().regex(/^\d+$/);
 const keyId = z.string().regex(/^[0-9a-f]{16}$/);
 const nothing = z.object({});
 
-export const faultSchema = z.object({
+const faultSchema = z.object({
   method: z.string().min(1),
   userId: userId.optional(),
   times: z.number().int().positive().nullable().optional(),
@@ -19,7 +19,7 @@ export const faultSchema = z.object({
   ]),
 });
 
-export const accountSchema = z.object({
+const accountSchema = z.object({
   userId,
   firstName: z.string().optional(),
   isBot: z.boolean().optional(),

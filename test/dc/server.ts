@@ -39,7 +39,7 @@ export interface DataCentreOptions {
   readonly dupWindowMs?: number;
   /** A connection without any packet for so long (ms) is closed, as one whose host died without a word. Default 75 s; GramJS pings every 9 s. */
   readonly idleTimeoutMs?: number;
-  /** Answers longer than this are sent gzip-packed. Default 512. */
+  /** Answers longer than this are sent gzip-packed. Default 256: the configuration always is. */
   readonly gzipAboveBytes?: number;
   /** The data centre's clock runs ahead by so much (ms), to test clients with a wrong clock. Default 0. */
   readonly clockSkewMs?: number;
@@ -116,7 +116,7 @@ function behaviourOf(options: DataCentreOptions): Behaviour {
   return {
     dupWindowMs: options.dupWindowMs ?? 0,
     idleTimeoutMs: options.idleTimeoutMs ?? 75_000,
-    gzipAboveBytes: options.gzipAboveBytes ?? 512,
+    gzipAboveBytes: options.gzipAboveBytes ?? 256,
     clockSkewMs: options.clockSkewMs ?? 0,
     dcAddresses: options.dcAddresses ?? LOCAL_ADDRESSES,
     dcPorts: options.dcPorts ?? [80, 443],

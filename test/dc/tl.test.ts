@@ -106,7 +106,7 @@ describe('codec', () => {
   });
 
   test('GramJS reads what is written here and writes the same bytes', () => {
-    const objects = anyObject.filter((value) => !hasNegativeZero(value));
+    const objects = anyObject.filter((value) => !isBeyondGramJs(value));
     fc.assert(
       fc.property(objects, (value) => {
         const bytes = encodeObject(api, value);
@@ -179,9 +179,9 @@ describe('codec', () => {
   });
 });
 
-/** GramJS' own reader and writer are not exact for -0. */
-function hasNegativeZero(value: TlValue): boolean {
-  if (typeof value === 'object' && !(value instanceof Uint8Array))
-    return Object.values(value).some((item) => hasNegativeZero(item as TlValue));
-  return Object.is(value, -0);
+/** What GramJS does not write as it was: -0, and messages, whose class there is richer and changes ids and peers. */
+function isBeyondGramJs(value: TlValue): boolean {
+  if (typeof value !== 'object' || value instanceof Uint8Array) return Object.is(value, -0);
+  if ('_' in value && /^message(Service|Empty)?$/.test(String(value._))) return true;
+  return Object.values(value).some((item) => isBeyondGramJs(item as TlValue));
 }

@@ -47,13 +47,23 @@ export async function answerRequest(incoming: Incoming): Promise<void> {
 async function resultOf(incoming: Incoming): Promise<Buffer | null> {
   const { context, login } = incoming;
   if (login.status === 'duplicated') throw statusError('duplicated');
-  const call = unwrapCall(context.schemas, incoming.message.body, login.layer);
+  const call = readCall(incoming);
   noteCall(incoming, call);
   const isOpenToAll = call.method.name in helpHandlers;
   if (login.status !== 'live' && (STATUS_ERRORS[login.status].everywhere || !isOpenToAll)) throw statusError(login.status);
   const effect = context.world.faults.take(call.method.name, String(login.account.userId));
   if (effect !== null && !(await passes(incoming, effect))) return null;
   return perform(incoming, call);
+}
+
+function readCall({ context, connection, login, message }: Incoming): Call {
+  try {
+    return unwrapCall(context.schemas, message.body, login.layer);
+  } catch (error) {
+    if (!(error instanceof TlError)) throw error;
+    connection.violation('schema', error.message);
+    throw new RpcError(400, 'INPUT_METHOD_INVALID');
+  }
 }
 
 function noteCall({ login, record, connection }: Incoming, call: Call): void {
@@ -101,8 +111,8 @@ function rpcErrorOf({ connection }: Incoming, error: unknown): RpcError {
     connection.violation('not-implemented', detail);
     return new RpcError(500, 'NOT_IMPLEMENTED');
   }
-  connection.violation(error instanceof TlError ? 'schema' : 'internal', detail);
-  return error instanceof TlError ? new RpcError(400, 'INPUT_METHOD_INVALID') : new RpcError(500, 'INTERNAL');
+  connection.violation('internal', detail);
+  return new RpcError(500, 'INTERNAL');
 }
 
 function statusError(status: Exclude<KeyStatus, 'live'>): RpcError {

@@ -67,7 +67,7 @@ function messageKeyOf(authKey: Uint8Array, sender: Sender, plain: Uint8Array): B
 }
 
 /** AES key and IV of one message, as MTProto 2.0 derives them from the authorization key and the message key. */
-export function deriveAes(authKey: Uint8Array, sender: Sender, messageKey: Uint8Array): { key: Buffer; iv: Buffer } {
+function deriveAes(authKey: Uint8Array, sender: Sender, messageKey: Uint8Array): { key: Buffer; iv: Buffer } {
   const x = offsetOf(sender);
   const a = sha256(messageKey, authKey.subarray(x, x + 36));
   const b = sha256(authKey.subarray(40 + x, 76 + x), messageKey);

@@ -8,7 +8,7 @@ export interface Message {
   readonly body: Buffer;
 }
 
-export const CONTAINER_ID = 0x73f1f8dc;
+const CONTAINER_ID = 0x73f1f8dc;
 export const GZIP_ID = 0x3072cfa1;
 export const RPC_RESULT_ID = 0xf35c6d01;
 const MAX_IN_CONTAINER = 1020;
@@ -47,14 +47,22 @@ export function packContainer(messages: readonly Message[]): Buffer {
   return writer.finish();
 }
 
-/** Takes `gzip_packed` off, as often as it is there. Some clients send zlib data in it: both are read. */
+/** Takes `gzip_packed` off, as often as it is there. Some clients send zlib data in it: both are read. Throws TlError. */
 export function ungzip(body: Buffer): Buffer {
   let content = body;
   while (content.length >= 4 && content.readUInt32LE(0) === GZIP_ID) {
     const reader = new TlReader(content.subarray(4));
-    content = unzipSync(reader.bytes(), { maxOutputLength: MAX_UNPACKED });
+    content = unzip(reader.bytes());
   }
   return content;
+}
+
+function unzip(packed: Buffer): Buffer {
+  try {
+    return unzipSync(packed, { maxOutputLength: MAX_UNPACKED });
+  } catch (error) {
+    throw new TlError('packed data that cannot be unpacked', { cause: error });
+  }
 }
 
 export function gzipPacked(body: Buffer): Buffer {

@@ -9,7 +9,7 @@ export const userHandlers: HandlerTable = {
 };
 
 /** A user as `viewer` sees it. */
-export function userObject(account: Account, viewer: Account): TlObject {
+function userObject(account: Account, viewer: Account): TlObject {
   return {
     _: 'user',
     self: account === viewer,
@@ -22,7 +22,7 @@ export function userObject(account: Account, viewer: Account): TlObject {
 }
 
 /** The account behind an `InputUser`; null for a user that does not exist. Throws USER_ID_INVALID on a wrong access hash. */
-export function accountOfInput(input: TlObject, world: World, self: Account): Account | null {
+function accountOfInput(input: TlObject, world: World, self: Account): Account | null {
   if (input._ === 'inputUserSelf') return self;
   const account = world.accounts.get(String(input.user_id));
   if (account === undefined || account === self) return account ?? null;
