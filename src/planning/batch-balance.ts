@@ -1,9 +1,15 @@
-import { type FlatFleet, none } from './flat-fleet.ts';
+import type { FlatFleet } from './flat-fleet.ts';
+import { none } from './index-keys.ts';
 import { scoreTolerance } from './move-bound.ts';
 import { ScoreBuckets } from './score-buckets.ts';
 
-/** Hosts at the other end of the scores that are looked at in each step. */
-const reach = 64;
+/** Hosts from the other end of the scores that are looked at in each step; more only while none of them helps. */
+const reach = 16;
+/** Pairs of accounts that may be compared in all: big fleets get less even placements, not slower ones. */
+const budget = 2_000_000;
+
+/** A step has to take both hosts at least so many points away from the extremes. */
+const leastStep = 0.01;
 
 /** What a step does: `account` goes to `to`, and `exchanged`, unless `none`, comes back for it. */
 interface Step {
@@ -23,6 +29,7 @@ export function balanceBatch(fleet: FlatFleet, batch: readonly number[], maxStep
   const balance = new BatchBalance(fleet, batch);
   for (let step = 0; step < maxSteps; step++) {
     if (!balance.improve(true) && !balance.improve(false)) return;
+    if (balance.considered > budget) return;
   }
 }
 
@@ -30,11 +37,17 @@ class BatchBalance {
   private readonly fleet: FlatFleet;
   private readonly inBatch: Uint8Array;
   private readonly buckets: ScoreBuckets;
-  private readonly near = new Int32Array(reach);
+  private readonly partners: Int32Array;
+  /** Scores of the extremes before the step: no host may reach them afterwards. */
+  private lowest = 0;
+  private highest = 0;
   private best: Step | null = null;
+  /** Pairs of accounts compared so far. */
+  considered = 0;
 
   constructor(fleet: FlatFleet, batch: readonly number[]) {
     this.fleet = fleet;
+    this.partners = new Int32Array(fleet.hosts.length);
     this.inBatch = new Uint8Array(fleet.accounts.length);
     for (const account of batch) this.inBatch[account] = 1;
     this.buckets = new ScoreBuckets(fleet.hosts.length);
@@ -47,16 +60,23 @@ class BatchBalance {
     const host = this.buckets.extreme(fleet.score, highest);
     if (host === none) return false;
     this.best = null;
-    const count = this.buckets.collect(this.near, !highest);
+    this.lowest = fleet.score[this.buckets.extreme(fleet.score, false)] as number;
+    this.highest = fleet.score[this.buckets.extreme(fleet.score, true)] as number;
+    this.considerPartners(host, highest);
+    if (this.best === null) return false;
+    this.carryOut(this.best);
+    return true;
+  }
+
+  private considerPartners(host: number, highest: boolean): void {
+    const count = this.buckets.collect(this.partners, !highest);
     for (let index = 0; index < count; index++) {
-      const other = this.near[index] as number;
+      const other = this.partners[index] as number;
+      if (this.best !== null && index >= reach) return;
       if (other === host) continue;
       if (highest) this.considerPair(host, other);
       else this.considerPair(other, host);
     }
-    if (this.best === null) return false;
-    this.carryOut(this.best);
-    return true;
   }
 
   /** Every way to make `high` lower and `low` higher by one account, or one against another. */
@@ -74,6 +94,7 @@ class BatchBalance {
 
   private consider(high: number, low: number, account: number, exchanged: number): void {
     const { fleet } = this;
+    this.considered++;
     const [highBefore, lowBefore] = [fleet.score[high] as number, fleet.score[low] as number];
     let highAfter = highBefore - fleet.weight(account, high);
     let lowAfter = lowBefore + fleet.weight(account, low);
@@ -81,7 +102,7 @@ class BatchBalance {
       highAfter += fleet.weight(exchanged, high);
       lowAfter -= fleet.weight(exchanged, low);
     }
-    if (Math.max(highAfter, lowAfter) > highBefore - scoreTolerance || Math.min(highAfter, lowAfter) < lowBefore + scoreTolerance) return;
+    if (Math.max(highAfter, lowAfter) > this.highest - leastStep || Math.min(highAfter, lowAfter) < this.lowest + leastStep) return;
     const gain = highAfter ** 2 + lowAfter ** 2 - highBefore ** 2 - lowBefore ** 2;
     if (this.best !== null && gain >= this.best.gain - scoreTolerance) return;
     if (this.isAllowed(high, low, account, exchanged)) this.best = { account, to: low, exchanged, gain };
@@ -90,12 +111,7 @@ class BatchBalance {
   private isAllowed(high: number, low: number, account: number, exchanged: number): boolean {
     const { fleet } = this;
     if (exchanged === none) return fleet.accepts(account, low);
-    fleet.move(account, none);
-    fleet.move(exchanged, none);
-    const isAllowed = fleet.accepts(account, low) && fleet.accepts(exchanged, high);
-    fleet.move(account, high);
-    fleet.move(exchanged, low);
-    return isAllowed;
+    return fleet.acceptsInsteadOf(account, low, exchanged) && fleet.acceptsInsteadOf(exchanged, high, account);
   }
 
   private carryOut({ account, to, exchanged }: Step): void {

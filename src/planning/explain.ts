@@ -1,8 +1,9 @@
 import { FleetError } from '../model/errors.ts';
 import type { PlacementPolicy, Strategy } from '../model/inventory.ts';
 import type { AccountName, HostName } from '../model/names.ts';
-import { FlatFleet, none } from './flat-fleet.ts';
+import { FlatFleet } from './flat-fleet.ts';
 import { type FleetView, strategyOf } from './fleet-view.ts';
+import { none } from './index-keys.ts';
 import { planPlacement, type RunnerUp } from './placement.ts';
 import { type HostRefusal, refusalAt } from './refusals.ts';
 

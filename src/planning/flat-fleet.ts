@@ -1,6 +1,7 @@
 import type { PlacementPolicy } from '../model/inventory.ts';
 import type { AccountName, HostName } from '../model/names.ts';
-import { type AccountView, antiAffinityLabel, type FleetView, type HostView, zoneNames } from './fleet-view.ts';
+import { type AccountView, antiAffinityLabel, type FleetView, type HostView } from './fleet-view.ts';
+import { compilePlaces, indexKeys, none } from './index-keys.ts';
 import { type LoadScore, loadScore, pointsPerUnit } from './score.ts';
 
 /** Why a host cannot take an account. */
@@ -16,8 +17,13 @@ export type RefusalCode =
   | 'memory'
   | 'anti-affinity';
 
-/** No host, no account, no key: the null of the flat arrays. */
-export const none = -1;
+/** Where every account was, and the sums that hang on it. */
+export interface FleetSnapshot {
+  readonly hostOf: Int32Array;
+  readonly score: Float64Array;
+  readonly freeMemory: Float64Array;
+}
+
 /** Pinned to a host that is not in the view. */
 const nowhere = -2;
 /** Half a byte, so that sums of fractions never refuse what fits exactly. */
@@ -131,6 +137,13 @@ export class FlatFleet {
     return this.allows(account, host) && this.antiAffine(account, host) === none;
   }
 
+  /** Whether the host would accept the account once `leaving`, which is on it, has left. */
+  acceptsInsteadOf(account: number, host: number, leaving: number): boolean {
+    const freeMemory = (this.freeMemory[host] ?? 0) + (this.memory[leaving] ?? 0);
+    if ((this.freeSlots[host] ?? 0) < 0 || (this.memory[account] ?? 0) > freeMemory + memorySlackBytes) return false;
+    return this.allows(account, host) && this.antiAffine(account, host, leaving) === none;
+  }
+
   /** Whether the rules that no other account can change (state, pin, zone) let the account be on that host. */
   allows(account: number, host: number): boolean {
     if (this.up[host] === 0) return false;
@@ -143,12 +156,12 @@ export class FlatFleet {
     return rule === none || this.allowedPlaces[rule]?.[this.placeOf[host] ?? 0] === 1;
   }
 
-  /** An account on that host which shares the anti-affinity key, or `none`. */
-  antiAffine(account: number, host: number): number {
+  /** An account on that host, other than `except`, which shares the anti-affinity key, or `none`. */
+  antiAffine(account: number, host: number, except: number = none): number {
     const key = this.anti[account] ?? none;
     if (key === none) return none;
     let other = this.firstOn[host] ?? none;
-    while (other !== none && (this.anti[other] !== key || other === account)) other = this.nextOn[other] ?? none;
+    while (other !== none && (this.anti[other] !== key || other === account || other === except)) other = this.nextOn[other] ?? none;
     return other;
   }
 
@@ -193,6 +206,20 @@ export class FlatFleet {
     if (previous === none) this.firstOn[host] = next;
     else this.nextOn[previous] = next;
     this.hostOf[account] = none;
+  }
+
+  /** Puts every account back to where it was at the time of the snapshot, with the same sums to the last bit. */
+  restore({ hostOf, score, freeMemory }: FleetSnapshot): void {
+    for (let account = 0; account < hostOf.length; account++) {
+      const host = hostOf[account] as number;
+      if (this.hostOf[account] !== host) this.move(account, host);
+    }
+    this.score.set(score);
+    this.freeMemory.set(freeMemory);
+  }
+
+  snapshot(): FleetSnapshot {
+    return { hostOf: this.hostOf.slice(), score: this.score.slice(), freeMemory: this.freeMemory.slice() };
   }
 
   /** Indices of the accounts on a host, in the order of their names. */
@@ -246,34 +273,4 @@ function bareUse(host: HostView) {
     accounts: 0,
     diskUsedRatio,
   };
-}
-
-/** Numbers each distinct key in order of appearance; `none` for null. */
-export function indexKeys<T>(items: readonly T[], keyOf: (item: T) => string | null): Int32Array {
-  const indices = new Map<string, number>();
-  return Int32Array.from(items, (item) => {
-    const key = keyOf(item);
-    if (key === null) return none;
-    const index = indices.get(key) ?? indices.size;
-    indices.set(key, index);
-    return index;
-  });
-}
-
-/** Real fleets have few kinds of place and few zone rules, so each pair is judged once. */
-function compilePlaces(hosts: readonly HostView[], accounts: readonly AccountView[]) {
-  const placeKey = (host: HostView): string => JSON.stringify(zoneNames(host).sort());
-  const placeOf = indexKeys(hosts, placeKey);
-  const namesOfPlace: string[][] = [];
-  hosts.forEach((host, index) => {
-    namesOfPlace[placeOf[index] ?? 0] ??= zoneNames(host);
-  });
-  const zoneRule = indexKeys(accounts, ({ allowedZones }) => (allowedZones.length === 0 ? null : JSON.stringify([...allowedZones].sort())));
-  const allowedPlaces: Uint8Array[] = [];
-  accounts.forEach(({ allowedZones }, index) => {
-    const rule = zoneRule[index] ?? none;
-    if (rule === none) return;
-    allowedPlaces[rule] ??= Uint8Array.from(namesOfPlace, (names) => (names.some((name) => allowedZones.includes(name)) ? 1 : 0));
-  });
-  return { placeOf, zoneRule, allowedPlaces };
 }

@@ -1,7 +1,8 @@
 import type { Strategy } from '../model/inventory.ts';
 import { distanceKm } from './distance.ts';
-import { type FlatFleet, indexKeys, none } from './flat-fleet.ts';
+import type { FlatFleet } from './flat-fleet.ts';
 import { isolationKey } from './fleet-view.ts';
+import { indexKeys, none } from './index-keys.ts';
 
 /** How many numbers rank a host for one account; compared in order, lower is better, ties to the lower host name. */
 export const rankLength = 3;

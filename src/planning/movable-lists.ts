@@ -1,4 +1,5 @@
-import { type FlatFleet, none } from './flat-fleet.ts';
+import type { FlatFleet } from './flat-fleet.ts';
+import { none } from './index-keys.ts';
 
 /**
  * The accounts that a rebalance may move, host by host and heaviest first, as flat arrays: those of host h are at `start[h]` to

@@ -1,4 +1,5 @@
-import { type FlatFleet, none } from './flat-fleet.ts';
+import type { FlatFleet } from './flat-fleet.ts';
+import { none } from './index-keys.ts';
 import type { MovableLists } from './movable-lists.ts';
 
 /** Points; below it two scores are the same. */

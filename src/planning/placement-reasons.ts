@@ -1,7 +1,6 @@
-import type { PlacementPolicy } from '../model/inventory.ts';
-import { FlatFleet, none } from './flat-fleet.ts';
-import type { FleetView } from './fleet-view.ts';
+import type { FlatFleet } from './flat-fleet.ts';
 import { type Candidate, HostPreference, rankLength } from './host-preference.ts';
+import { none } from './index-keys.ts';
 import type { PlacementDecision, UnplacedAccount } from './placement.ts';
 import { type Assignment, ranksLower } from './placer.ts';
 import { explainChoice, explainRival } from './preference-words.ts';
@@ -10,17 +9,15 @@ import { countRefusals, formatRefusalCounts, listRefusals, type RefusalCounts } 
 export type Detail = 'each-host' | 'counts';
 
 /**
- * Replays an assignment on a fresh fleet and says, at each step, why the chosen host and why no other. Reasons are made from the
+ * Replays an assignment on the fleet as it was before and says, at each step, why the chosen host and why no other. Reasons are made from the
  * state in which the move will be carried out, not from the planner's memory of why it tried it.
  */
 export function explainAssignment(
-  view: FleetView,
-  policy: PlacementPolicy,
+  fleet: FlatFleet,
   candidates: readonly Candidate[],
   assignment: Assignment,
   detail: Detail,
 ): { placements: PlacementDecision[]; unplaced: UnplacedAccount[] } {
-  const fleet = new FlatFleet(view, policy);
   const preference = new HostPreference(fleet, candidates, assignment.peak);
   const placements = assignment.placed.map(({ candidate, host }) => {
     const decision = explainStep(fleet, preference, candidate, host, detail);

@@ -1,9 +1,10 @@
 import { FleetError } from '../model/errors.ts';
 import type { PlacementPolicy, Strategy } from '../model/inventory.ts';
 import type { AccountName, HostName } from '../model/names.ts';
-import { FlatFleet, none } from './flat-fleet.ts';
+import { FlatFleet } from './flat-fleet.ts';
 import { type FleetView, strategyOf } from './fleet-view.ts';
 import type { Candidate } from './host-preference.ts';
+import { none } from './index-keys.ts';
 import { explainAssignment } from './placement-reasons.ts';
 import { assignHosts } from './placer.ts';
 import type { HostRefusal, RefusalCounts } from './refusals.ts';
@@ -84,10 +85,13 @@ export function planPlacement(
   const fleet = new FlatFleet(view, policy);
   const candidates = toCandidates(fleet, accountNames, options.strategy);
   const spreadBefore = fleet.spread();
+  const before = fleet.snapshot();
   const assignment = assignHosts(fleet, candidates);
+  const spreadAfter = fleet.spread();
+  fleet.restore(before);
   const detail = options.detail ?? (candidates.length * view.hosts.length <= eachHostLimit ? 'each-host' : 'counts');
-  const { placements, unplaced } = explainAssignment(view, policy, candidates, assignment, detail);
-  return { placements, unplaced, spreadBefore, spreadAfter: fleet.spread() };
+  const { placements, unplaced } = explainAssignment(fleet, candidates, assignment, detail);
+  return { placements, unplaced, spreadBefore, spreadAfter };
 }
 
 /**

@@ -1,8 +1,9 @@
 import { balanceBatch } from './batch-balance.ts';
 import type { FlatFleet } from './flat-fleet.ts';
-import { none } from './flat-fleet.ts';
 import { type Candidate, HostPreference, rankLength } from './host-preference.ts';
+import { none } from './index-keys.ts';
 import { pourLevel } from './pour-level.ts';
+import { ShapeHeaps } from './shape-heaps.ts';
 
 /** Evening out stops after that many changes per host: each is small by then. */
 const stepsPerHost = 20;
@@ -17,44 +18,89 @@ export interface Assignment {
 
 /**
  * Finds a host for each candidate: hardest first (bound to a host or zones, anti-affine, then heaviest, then by name), each to the
- * host that ranks best among those that accept it. Leaves the fleet as the placements make it.
+ * host that ranks best among those that accept it; lightest first where that leaves fewer without a host. Then evens out what went by
+ * load. Leaves the fleet as the placements make it.
  */
 export function assignHosts(fleet: FlatFleet, candidates: readonly Candidate[]): Assignment {
-  const peak = pourLevel(
-    fleet,
-    candidates.map(({ account }) => account),
-  );
-  const preference = new HostPreference(fleet, candidates, peak);
-  const upHosts = fleet.upHosts();
-  const placed: { candidate: Candidate; host: number }[] = [];
-  const leftOver: Candidate[] = [];
-  for (const candidate of hardestFirst(fleet, candidates)) {
-    const host = bestHost(fleet, preference, candidate, upHosts);
-    if (host === none) {
-      leftOver.push(candidate);
-      continue;
+  const accounts = candidates.map(({ account }) => account);
+  const peak = pourLevel(fleet, accounts);
+  const before = fleet.snapshot();
+  let pass = placeInOrder(fleet, hardestFirst(fleet, candidates, 1), peak);
+  if (pass.leftOver.length > 0) {
+    fleet.restore(before);
+    const lightestFirst = placeInOrder(fleet, hardestFirst(fleet, candidates, -1), peak);
+    if (lightestFirst.leftOver.length < pass.leftOver.length) pass = lightestFirst;
+    else {
+      fleet.restore(before);
+      for (const { candidate, host } of pass.placed) fleet.move(candidate.account, host);
     }
-    const previous = fleet.hostOf[candidate.account] ?? none;
-    fleet.move(candidate.account, host);
-    preference.record(candidate.account, host, previous);
-    placed.push({ candidate, host });
   }
-  balanceBatch(
-    fleet,
-    placed.filter(({ candidate }) => candidate.strategy === 'load').map(({ candidate }) => candidate.account),
-    stepsPerHost * upHosts.length,
-  );
-  return { placed: placed.map(({ candidate }) => ({ candidate, host: fleet.hostOf[candidate.account] ?? none })), leftOver, peak };
+  const byLoad = pass.placed.filter(({ candidate }) => candidate.strategy === 'load').map(({ candidate }) => candidate.account);
+  balanceBatch(fleet, byLoad, stepsPerHost * fleet.hosts.length);
+  const placed = pass.placed.map(({ candidate }) => ({ candidate, host: fleet.hostOf[candidate.account] ?? none }));
+  return { placed, leftOver: pass.leftOver, peak };
 }
 
-function bestHost(fleet: FlatFleet, preference: HostPreference, candidate: Candidate, upHosts: readonly number[]): number {
+type Pass = Pick<Assignment, 'placed' | 'leftOver'>;
+
+function placeInOrder(fleet: FlatFleet, ordered: readonly Candidate[], peak: number): Pass {
+  const preference = new HostPreference(fleet, ordered, peak);
+  const heaps = new ShapeHeaps(fleet);
+  const refused = new KnownRefusals(fleet);
+  const upHosts = fleet.upHosts();
+  const tops: number[] = [];
+  const placed: { candidate: Candidate; host: number }[] = [];
+  const leftOver: Candidate[] = [];
+  for (const candidate of ordered) {
+    const { account, strategy } = candidate;
+    let hosts: readonly number[] = upHosts;
+    if (fleet.pin[account] !== none) hosts = [fleet.pin[account] ?? none];
+    else if (refused.isCertain(account)) hosts = [];
+    else if (strategy === 'load') hosts = heaps.lowestOfEachShape(account, tops);
+    const host = bestHost(fleet, preference, candidate, hosts);
+    if (host === none) {
+      leftOver.push(candidate);
+      refused.record(account);
+      continue;
+    }
+    const previous = fleet.hostOf[account] ?? none;
+    fleet.move(account, host);
+    preference.record(account, host, previous);
+    placed.push({ candidate, host });
+  }
+  return { placed, leftOver };
+}
+
+/** Hosts only fill up while a batch is placed: who needs as much memory as somebody whom no host took will find none either. */
+class KnownRefusals {
+  private readonly fleet: FlatFleet;
+  private readonly leastMemory = new Map<number, number>();
+
+  constructor(fleet: FlatFleet) {
+    this.fleet = fleet;
+  }
+
+  isCertain(account: number): boolean {
+    const least = this.leastMemory.get(this.fleet.zoneRule[account] ?? none);
+    return least !== undefined && (this.fleet.memory[account] ?? 0) >= least;
+  }
+
+  record(account: number): void {
+    if (this.fleet.anti[account] !== none || this.fleet.pin[account] !== none) return;
+    const rule = this.fleet.zoneRule[account] ?? none;
+    this.leastMemory.set(rule, Math.min(this.fleet.memory[account] ?? 0, this.leastMemory.get(rule) ?? Number.POSITIVE_INFINITY));
+  }
+}
+
+/** The best-ranked of the hosts that accept the candidate, ties to the lower index; `none` when none does. */
+function bestHost(fleet: FlatFleet, preference: HostPreference, candidate: Candidate, hosts: readonly number[]): number {
   let best = none;
   let bestRank = new Float64Array(rankLength);
   let rank = new Float64Array(rankLength);
-  for (const host of upHosts) {
+  for (const host of hosts) {
     if (!fleet.accepts(candidate.account, host)) continue;
     preference.rank(candidate, host, rank);
-    if (best !== none && !ranksLower(rank, bestRank)) continue;
+    if (best !== none && (ranksLower(bestRank, rank) || (!ranksLower(rank, bestRank) && best < host))) continue;
     best = host;
     [bestRank, rank] = [rank, bestRank];
   }
@@ -71,8 +117,8 @@ export function ranksLower(a: Float64Array, b: Float64Array): boolean {
   return false;
 }
 
-/** The order in which candidates are placed: who has fewest choices first. */
-function hardestFirst(fleet: FlatFleet, candidates: readonly Candidate[]): Candidate[] {
+/** The order in which candidates are placed: who has fewest choices first, then by weight (-1: light first). */
+function hardestFirst(fleet: FlatFleet, candidates: readonly Candidate[], heavyFirst: 1 | -1): Candidate[] {
   const reference = typicalHost(fleet);
   const keyed = candidates.map((candidate) => {
     const { account } = candidate;
@@ -81,7 +127,11 @@ function hardestFirst(fleet: FlatFleet, candidates: readonly Candidate[]): Candi
     return { candidate, isBound, isAntiAffine, weight: reference === none ? 0 : fleet.weight(account, reference) };
   });
   keyed.sort(
-    (a, b) => a.isBound - b.isBound || a.isAntiAffine - b.isAntiAffine || b.weight - a.weight || a.candidate.account - b.candidate.account,
+    (a, b) =>
+      a.isBound - b.isBound ||
+      a.isAntiAffine - b.isAntiAffine ||
+      heavyFirst * (b.weight - a.weight) ||
+      a.candidate.account - b.candidate.account,
   );
   return keyed.map(({ candidate }) => candidate);
 }

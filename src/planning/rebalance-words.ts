@@ -1,5 +1,6 @@
 import type { AccountName, HostName } from '../model/names.ts';
-import { type FlatFleet, none } from './flat-fleet.ts';
+import type { FlatFleet } from './flat-fleet.ts';
+import { none } from './index-keys.ts';
 import { scoreTolerance } from './move-bound.ts';
 import { points } from './preference-words.ts';
 import type { Blocker, RebalanceMove, RebalancePlan } from './rebalance.ts';

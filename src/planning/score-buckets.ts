@@ -1,4 +1,4 @@
-import { none } from './flat-fleet.ts';
+import { none } from './index-keys.ts';
 
 const bucketsPerPoint = 4;
 /** Scores above are kept in the last bucket: an overcommitted fleet is still ordered, only less finely. */

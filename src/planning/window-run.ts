@@ -1,4 +1,5 @@
-import { type FlatFleet, none } from './flat-fleet.ts';
+import type { FlatFleet } from './flat-fleet.ts';
+import { none } from './index-keys.ts';
 import type { MovableLists } from './movable-lists.ts';
 import { scoreTolerance } from './move-bound.ts';
 import { ScoreBuckets } from './score-buckets.ts';

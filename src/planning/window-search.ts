@@ -1,4 +1,4 @@
-import type { FlatFleet } from './flat-fleet.ts';
+import type { FlatFleet, FleetSnapshot } from './flat-fleet.ts';
 import type { MovableLists } from './movable-lists.ts';
 import type { MoveBound } from './move-bound.ts';
 import { type FlatMove, WindowRun } from './window-run.ts';
@@ -34,16 +34,14 @@ export class WindowSearch {
   private readonly fleet: FlatFleet;
   private readonly lists: MovableLists;
   private readonly bound: MoveBound;
-  private readonly score: Float64Array;
-  private readonly freeMemory: Float64Array;
+  private readonly before: FleetSnapshot;
   private readonly runs: number;
 
   constructor(fleet: FlatFleet, lists: MovableLists, bound: MoveBound) {
     this.fleet = fleet;
     this.lists = lists;
     this.bound = bound;
-    this.score = fleet.score.slice();
-    this.freeMemory = fleet.freeMemory.slice();
+    this.before = fleet.snapshot();
     this.runs = Math.max(leastRuns, Math.min(guesses.length, Math.floor(runBudget / Math.max(1, fleet.hosts.length))));
   }
 
@@ -101,8 +99,7 @@ export class WindowSearch {
     const found = isDone ? { moves: [...run.moves], spread: this.fleet.spread() } : null;
     run.undo();
     // Adding and taking away again leaves rounding errors; thousands of attempts must not see different fleets.
-    this.fleet.score.set(this.score);
-    this.fleet.freeMemory.set(this.freeMemory);
+    this.fleet.restore(this.before);
     return found;
   }
 }
