@@ -1,0 +1,33 @@
+import { spawnSync } from 'node:child_process';
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gateWorld, passGate, reportRefusal } from '../../agent/gate/pass-gate.ts';
+import { workerExit } from '../../agent/protocol/worker.ts';
+
+/** A worker of the contract without Telegram: passes the gate in its own process, is online at once, ends on SIGTERM. */
+const main = async (): Promise<void> => {
+  const world = gateWorld(process.env);
+  const result = await passGate(world);
+  if ('refusal' in result) {
+    reportRefusal(result.refusal);
+    process.exit(workerExit.gateRefused);
+  }
+  const now = new Date().toISOString();
+  const path = join(world.runtimeDirectory, 'status.json');
+  const status = {
+    ...{ format: 1, state: 'online', since: now, reason: '', updatedAt: now },
+    userId: null,
+    until: null,
+    latencyMs: null,
+    counters: {},
+  };
+  writeFileSync(`${path}.new`, JSON.stringify(status), { mode: 0o644 });
+  spawnSync('chmod', ['644', `${path}.new`]);
+  renameSync(`${path}.new`, path);
+  writeFileSync(join(world.stateDirectory, 'seen.txt'), `${result.pass.epoch} ${result.pass.recheck() ?? 'may connect'}\n`);
+  spawnSync('systemd-notify', ['--ready', '--status=online']);
+  process.on('SIGTERM', () => process.exit(workerExit.clean));
+  setInterval(() => spawnSync('systemd-notify', ['WATCHDOG=1']), 30_000);
+};
+
+void main();
