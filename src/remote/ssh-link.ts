@@ -29,8 +29,8 @@ export interface SshLink {
    * command can arrive: a quick one has its whole life in the packet that opens the session.
    */
   openSession(command: string, limitMs: number, attach: Attach): Promise<ClientChannel>;
-  /** A stream to a unix socket on the host. Rejects with `agent-unreachable` when the host cannot open it. */
-  openSocket(path: string): Promise<Duplex>;
+  /** A stream to a unix socket on the host. Rejects with `agent-unreachable` when the host does not open it within `limitMs`. */
+  openSocket(path: string, limitMs: number): Promise<Duplex>;
   /** A stream to a TCP address as seen from the host. */
   openTcp(address: string, port: number): Promise<Duplex>;
   /** Time of one request and its answer on the connection, ms. */
@@ -63,7 +63,7 @@ export async function openRoute(target: SshTarget, context: SshContext): Promise
   const jump = await sharedJump({ ...before, jumps: target.jumps.slice(0, -1) }, context);
   jumpUsers.set(jump, (jumpUsers.get(jump) ?? 0) + 1);
   return {
-    open: () => withLimit(jump.openTcp(target.address, target.port), target),
+    open: () => withLimit(jump.openTcp(target.address, target.port), target.connectTimeoutMs),
     release() {
       const left = (jumpUsers.get(jump) ?? 1) - 1;
       jumpUsers.set(jump, left);
@@ -83,16 +83,24 @@ async function sharedJump(target: SshTarget, context: SshContext): Promise<SshLi
   });
 }
 
-async function withLimit(opening: Promise<Duplex>, target: SshTarget): Promise<Duplex> {
+/** A stream that opens after its time is closed again. */
+async function withLimit(opening: Promise<Duplex>, limitMs: number): Promise<Duplex> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(Object.assign(new Error('no answer through the jump host'), { code: 'ETIMEDOUT' })),
-      target.connectTimeoutMs,
-    );
+  let late = false;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      late = true;
+      reject(Object.assign(new Error('no answer to the request for a channel'), { code: 'ETIMEDOUT' }));
+    }, limitMs);
   });
-  opening.then((stream) => stream.on('error', () => {})).catch(() => {});
-  return Promise.race([opening, late]).finally(() => clearTimeout(timer));
+  opening.then(
+    (stream) => {
+      stream.on('error', () => {});
+      if (late) stream.destroy();
+    },
+    () => {},
+  );
+  return Promise.race([opening, limit]).finally(() => clearTimeout(timer));
 }
 
 function linkOf(target: SshTarget, context: SshContext, { client, stream }: LoggedIn): SshLink {
@@ -131,9 +139,12 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
       const open = (attachFirst: Attach) => call<ClientChannel>((done) => client.exec(command, attaching(attachFirst, done)));
       return openGated(gate, target, limitMs, attach, open);
     },
-    async openSocket(path) {
+    async openSocket(path, limitMs) {
       try {
-        return await call<Duplex>((done) => client.openssh_forwardOutStreamLocal(path, done));
+        return await withLimit(
+          call<Duplex>((done) => client.openssh_forwardOutStreamLocal(path, done)),
+          limitMs,
+        );
       } catch (cause) {
         throw cause instanceof FleetError ? cause : socketFailure(target, path, cause);
       }

@@ -79,7 +79,7 @@ class SshRemote implements Remote {
   async get(socketPath: string, urlPath: string, options: { readonly timeoutMs?: number } = {}): Promise<SocketReply> {
     const timeoutMs = options.timeoutMs ?? this.#spec.ssh.commandTimeoutMs;
     const link = await this.#connected();
-    const stream = await link.openSocket(socketPath);
+    const stream = await link.openSocket(socketPath, timeoutMs);
     return new Promise((resolve, reject) => {
       const stopListening = link.onOver(reject);
       // A link that dies ends the stream before it tells why: its own reason goes first.

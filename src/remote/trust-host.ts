@@ -1,7 +1,7 @@
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { HostSpec } from '../model/inventory.ts';
-import { hostKeyFingerprint, keyBlobType, knownHostName } from './known-hosts.ts';
+import { type HostKeyVerdict, hostKeyFingerprint, judgeHostKey, keyBlobType, knownHostName } from './known-hosts.ts';
 import type { SshContext } from './ssh-context.ts';
 import { captureHostKey } from './ssh-handshake.ts';
 import { openRoute } from './ssh-link.ts';
@@ -13,6 +13,8 @@ export interface PresentedHostKey {
   readonly fingerprint: string;
   /** For known_hosts, without a line end. */
   readonly line: string;
+  /** What is known about it already. `changed` and `revoked` need more than a yes: adding the line would silence the alarm. */
+  readonly verdict: HostKeyVerdict;
 }
 
 /** Connects, looks at the host key and leaves without a login. Jump hosts on the way must be trusted already. Rejects with `ssh-*`. */
@@ -22,7 +24,8 @@ export async function readHostKey(spec: Pick<HostSpec, 'name' | 'ssh'>, context:
   const blob = await captureHostKey(target, route.open).finally(route.release);
   const type = keyBlobType(blob);
   const line = `${knownHostName(target.keyName, target.port)} ${type} ${blob.toString('base64')}`;
-  return { type, fingerprint: hostKeyFingerprint(blob), line };
+  const verdict = judgeHostKey({ type, blob }, await context.knownHostLines(target), target.pins);
+  return { type, fingerprint: hostKeyFingerprint(blob), line, verdict };
 }
 
 /**

@@ -17,7 +17,7 @@ export type FakeCall =
   | { readonly kind: 'get'; readonly socketPath: string; readonly urlPath: string };
 
 /** What a scripted answer says; what it leaves out is 0, empty. */
-export interface FakeAnswer {
+interface FakeAnswer {
   readonly exitCode?: number | null;
   readonly signal?: string | null;
   readonly stdout?: string | Uint8Array;
@@ -25,7 +25,7 @@ export interface FakeAnswer {
 }
 
 /** A fault at the `call`-th call of this host, from 1. */
-export type FakeFault =
+type FakeFault =
   /** The link breaks before the host hears of the call, or after the host has done it but before its answer arrives. */
   | { readonly call: number; readonly kind: 'drop'; readonly moment: 'before' | 'after' }
   | { readonly call: number; readonly kind: 'delay'; readonly delayMs: number }

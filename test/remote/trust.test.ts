@@ -70,6 +70,7 @@ describe.skipIf(missingSshd !== null)('who the host is, and who we are', () => {
     const failure = await attempt({}, context);
     expect(failure?.message).toContain('HAS CHANGED');
     expect(failure?.problems).toEqual([expect.stringContaining('kh_changed:1')]);
+    expect((await readHostKey(sshd.spec(), context)).verdict.kind).toBe('changed');
   });
 
   test('a host that is known by another type of key is changed too', async () => {
