@@ -30,7 +30,7 @@ const profileSchema = z.strictObject({
         files: z.array(
           z.strictObject({
             path: absolutePath,
-            source: z.string().regex(/^[a-zA-Z0-9._-]+(\/[a-zA-Z0-9._-]+)*$/),
+            source: z.string().regex(/^[a-zA-Z0-9_-][a-zA-Z0-9._-]*(\/[a-zA-Z0-9_-][a-zA-Z0-9._-]*)*$/),
             mode: mode.default('644'),
             owner: owner.default('root:root'),
           }),

@@ -14,11 +14,15 @@ agent_answers() { # asks until it answers, 20 s at most
     })();' "$AGENT_SOCKET"
 }
 switch_to() { ln -sfnT "releases/$1" /opt/fleet/current.fleet-new && mv -fT /opt/fleet/current.fleet-new /opt/fleet/current; }
-start_agent() { systemctl enable -q fleet-hold.service fleet-agent.service; systemctl start fleet-hold.service && systemctl restart fleet-agent.service && agent_answers && systemctl is-active -q fleet-agent.service; }
+# Starting the agent starts the hold before it. Both have to be enabled for the next boot and be up now.
+start_agent() {
+  [[ ${U[fleet-hold.service.UnitFileState]-} = enabled && ${U[fleet-agent.service.UnitFileState]-} = enabled ]] || systemctl enable -q fleet-hold.service fleet-agent.service
+  systemctl restart fleet-agent.service && agent_answers && systemctl is-active -q fleet-hold.service && systemctl is-active -q fleet-agent.service
+}
 put_agent() {
   local before=; [[ -L /opt/fleet/current ]] && before=$(readlink /opt/fleet/current) before=${before##*/}
   owe restart.fleet-agent.service; switch_to "$RELEASE" || { last_lines 1; fail host-step "cannot switch /opt/fleet/current: $LAST" 'is the file system full or mounted read-only?'; return; }
-  reload_systemd || return; settle reload
+  if owed reload || [[ ${U[fleet-agent.service.LoadState]-} != loaded || ${U[fleet-agent.service.NeedDaemonReload]-} = yes ]]; then reload_systemd || return; settle reload; fi
   if start_agent; then
     settle restart.fleet-agent.service; settle restart.fleet-hold.service
     [[ $before && $before != "$RELEASE" ]] && ln -sfnT "releases/$before" /opt/fleet/previous

@@ -7,6 +7,7 @@ exec 3>&1 4<&0 0</dev/null 1>&2
 trap '' PIPE
 STATE=/var/lib/fleet/init
 BACKUPS=/var/backups/fleet
+RUN=/run
 declare -A S=() PK=() PV=() U=() BG=() BG_START=() F_TEXT=() F_MODE=() F_OWNER=() F_RESTART=() SHOWN=()
 declare -a P=() W=()
 BUF= LOST= STOP= FAIL_CODE= FAIL_MESSAGE= FAIL_HINT= ID= LOCKED= T= LOG=/dev/null N_CHANGED=0 N_PENDING=0
@@ -68,18 +69,18 @@ conclude() { # id started-at
 # One init at a time on a host. One that waits for bytes from an operator that is gone may be ended: it holds only a temporary file.
 begin_apply() {
   [[ $LOCKED ]] && return 0
-  mkdir -p -m 0755 /run/lock "$STATE" || { fail host-step "cannot create $STATE" 'is the root file system mounted read-only?'; return 1; }
-  exec 9>>/run/lock/fleet-init.lock
+  mkdir -p -m 0755 "$RUN/lock" "$STATE" || { fail host-step "cannot create $STATE" 'is the root file system mounted read-only?'; return 1; }
+  exec 9>>"$RUN/lock/fleet-init.lock"
   if ! flock -n 9; then
-    local pid= phase=; read -r pid phase </run/lock/fleet-init.phase
+    local pid= phase=; read -r pid phase <"$RUN/lock/fleet-init.phase"
     if [[ $phase = receiving && $pid ]]; then kill -9 "$pid" 2>/dev/null; else note "waits for another fleet init on this host (pid ${pid:-unknown})"; fi
     flock -w 600 9 || { fail lock-held 'another fleet init is at work on this host' 'wait until it has ended, then run fleet init again'; return 1; }
   fi
-  set +f; rm -rf /run/fleet-init.*; set -f
-  T=/run/fleet-init.$$; mkdir -m 0700 "$T" || { fail host-step "cannot create $T" 'is /run full?'; return 1; }
+  set +f; rm -rf "$RUN"/fleet-init.*; set -f
+  T=$RUN/fleet-init.$$; mkdir -m 0700 "$T" || { fail host-step "cannot create $T" 'is /run full?'; return 1; }
   phase working; LOCKED=1
 }
-phase() { printf '%s %s\n' $$ "$1" >/run/lock/fleet-init.phase; }
+phase() { printf '%s %s\n' $$ "$1" >"$RUN/lock/fleet-init.phase"; }
 
 # step ID background|'' AFTER...
 step() {
@@ -118,7 +119,7 @@ finish() {
   local id stopped=$STOP line
   for id in "${!BG[@]}"; do join "$id"; done
   local failed=false; [[ $stopped || $STOP ]] && failed=true
-  [[ $LOCKED ]] && { rm -rf "$T" /run/lock/fleet-init.phase; }
+  [[ $LOCKED ]] && { rm -rf "$T" "$RUN/lock/fleet-init.phase"; }
   read -r line </proc/$$/stat; line=${line##*) }; local -a ticks; read -ra ticks <<<"$line"
   now
   out "{\"t\":\"end\",\"failed\":$failed,\"changed\":$N_CHANGED,\"pending\":$N_PENDING,\"ms\":$(( (NOW - T_BEGIN) / 1000 )),\"cpuMs\":$(( (ticks[11] + ticks[12] + ticks[13] + ticks[14]) * 10 ))}"

@@ -31,7 +31,9 @@ put_files() { local path; for path; do [[ $FAIL_CODE ]] || put_file "$path"; don
 put_file() { # path: whole or not at all; a unit named by F_RESTART owes a restart before the file changes
   local path=$1 new=$1.fleet-new; local -a P=()
   want_file "$path"; (( ${#P[@]} )) || return 0
-  [[ ${F_RESTART[$path]-} ]] && owe "${F_RESTART[$path]}"
+  local due=${F_RESTART[$path]-}
+  # A daemon that is not installed yet reads the file when it starts for the first time.
+  [[ $due = reload || ( $due && ${U[${due#restart.}.LoadState]-} = loaded ) ]] && owe "$due"
   read_text "$path"
   if [[ -L $path || ( -e $path && $TEXT != "${F_TEXT[$path]}" ) ]]; then keep "$path" || { fail host-step "cannot keep a copy of $path" "free some space in /var/backups"; return; }
   elif [[ ! -e $path ]]; then remember file "$path"; fi

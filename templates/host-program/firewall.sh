@@ -1,4 +1,5 @@
 # ufw, with the ports on which this host's sshd really listens. An active firewall is the operator's: it is kept as it is.
+UFW=/etc/ufw
 sshd_ports() { # -> PORTS: of this connection, of sshd's settings, of its socket unit
   local key value list=" $SSH_PORT "
   while read -r key value; do [[ $key = port && $list != *" $value "* ]] && list+="$value "; done < <(sshd -T 2>/dev/null)
@@ -13,10 +14,10 @@ admits() { # port: whether a rule of ufw lets tcp to it in
     [[ ${word[5]} = any ]] && return 0
     IFS=',' read -ra ports <<<"${word[5]}"
     for part in "${ports[@]}"; do (( $1 >= ${part%%:*} && $1 <= ${part##*:} )) && return 0; done
-  done 2>/dev/null </etc/ufw/user.rules
+  done 2>/dev/null <"$UFW/user.rules"
   return 1
 }
-ufw_on() { read_text /etc/ufw/ufw.conf; [[ $TEXT = *$'\nENABLED=yes'* && ${U[ufw.service.ActiveState]-} = active ]]; }
+ufw_on() { read_text "$UFW/ufw.conf"; [[ $TEXT = *$'\nENABLED=yes'* && ${U[ufw.service.ActiveState]-} = active ]]; }
 want_firewall() {
   local other
   for other in firewalld.service nftables.service; do

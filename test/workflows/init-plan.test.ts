@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { loadInitMaterials } from '../../src/workflows/init-materials.ts';
+import { type InitOptions, planInit } from '../../src/workflows/init-plan.ts';
+import { emptyBundle, hold, hostSpec, packageDirectory } from './init-fixture.ts';
+
+const materials = await loadInitMaterials({
+  root: packageDirectory,
+  profiles: ['account-host', 'minimal'],
+  runtimeMirror: null,
+  bundle: emptyBundle,
+});
+const whole: InitOptions = { check: false, diff: false, upgrade: false, only: [], skip: [] };
+const plan = (change: Partial<InitOptions> = {}, hosts = [hostSpec('h1')]) =>
+  planInit({ fleet: 'test', hold, hosts }, materials, { ...whole, ...change });
+const ids = (change: Partial<InitOptions> = {}): string[] => plan(change).flatMap(({ steps }) => steps.map(({ id }) => id));
+
+describe('plan of fleet init', () => {
+  it('has every step, refusals first and what needs packages last', () => {
+    expect(ids()).toEqual([
+      ...['host-support', 'space', 'foreign', 'log-rotation', 'journal', 'fail2ban', 'packages', 'limits', 'sysctl', 'user', 'directories'],
+      ...['runtime', 'release', 'host-config', 'units', 'agent', 'time-zone', 'services', 'firewall'],
+    ]);
+  });
+
+  it('the minimal profile installs no packages and leaves kernel and firewall alone', () => {
+    const [first] = plan({}, [hostSpec('h1', { profile: 'minimal' })]);
+    expect(first?.steps.map(({ id }) => id)).toEqual([
+      ...['host-support', 'space', 'foreign', 'user', 'directories', 'runtime', 'release', 'host-config', 'units', 'agent'],
+    ]);
+  });
+
+  it('takes some steps or leaves some out, never the refusals', () => {
+    expect(ids({ only: ['sysctl'] })).toEqual(['host-support', 'space', 'foreign', 'sysctl']);
+    expect(ids({ skip: ['firewall', 'space'] })).toEqual(ids().filter((id) => id !== 'firewall'));
+    expect(ids({ upgrade: true })).toContain('upgrade');
+    expect(() => plan({ only: ['frewall'] })).toThrow(/no step frewall/);
+  });
+
+  it.each([{}, { check: true, diff: true }, { only: ['agent'] }, { upgrade: true }])('compiles to sound bash: %j', (change) => {
+    for (const { program } of plan(change)) execFileSync('bash', ['-n'], { input: program });
+  });
+
+  it('is the same text every time, and small enough for the first packets of a connection', async () => {
+    const { gzipSync } = await import('node:zlib');
+    const [first] = plan();
+    expect(plan()[0]?.program).toBe(first?.program);
+    expect(gzipSync(first?.program ?? '', { level: 9 }).length).toBeLessThan(20_000);
+  });
+
+  it('quotes what comes from the inventory', () => {
+    const [evil] = plan({}, [hostSpec('h1', { timeZone: `Etc/'; touch /tmp/pwned; '` })]);
+    const shown = execFileSync(
+      'bash',
+      ['-c', `${evil?.program.replace(/^gather; facts$[\s\S]*/m, '')}\nprintf %s "\${F_TEXT[/etc/timezone]}" >&3`],
+      { encoding: 'utf8' },
+    );
+    expect(shown).toBe(`Etc/'; touch /tmp/pwned; '\n`);
+  });
+
+  it('names a profile that does not exist, with those that do', async () => {
+    await expect(
+      loadInitMaterials({ root: packageDirectory, profiles: ['acount'], runtimeMirror: null, bundle: emptyBundle }),
+    ).rejects.toMatchObject({
+      code: 'inventory',
+      hint: expect.stringContaining('account-host, minimal') as unknown,
+    });
+  });
+});

@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { FleetError } from '../../src/model/errors.ts';
+import type { BlobStream } from '../../src/model/release.ts';
+import { type HostInitOutcome, type InitEvent, type InitWorld, runInit } from '../../src/workflows/init.ts';
+import type { HostInitPlan } from '../../src/workflows/init-plan.ts';
+import { FakeRemote, type FakeRemoteOptions } from '../fakes/fake-remote.ts';
+import { hostSpec } from './init-fixture.ts';
+
+const content = Buffer.from('a blob '.repeat(100_000));
+const digest = createHash('sha256').update(content).digest('hex');
+const packed = gzipSync(content);
+const blob = async (): Promise<BlobStream> => ({
+  bytes: packed.length,
+  chunks: (async function* () {
+    for (let at = 0; at < packed.length; at += 100) yield packed.subarray(at, at + 100);
+  })(),
+});
+const end = `printf '{"t":"end","failed":false,"changed":0,"pending":0,"ms":1,"cpuMs":10}\\n'`;
+
+async function run(
+  program: string,
+  world: Partial<InitWorld> = {},
+  options: Partial<FakeRemoteOptions> = {},
+): Promise<{ outcome: HostInitOutcome; events: InitEvent[]; fresh: FakeRemote[] }> {
+  const host = hostSpec('h1');
+  const plan: HostInitPlan = { host, steps: [], program };
+  const events: InitEvent[] = [];
+  const fresh: FakeRemote[] = [];
+  const remote = new FakeRemote({ host: host.name, ...options });
+  const outcomes = await runInit([plan], {
+    remoteFor: () => remote,
+    freshRemote: () => {
+      const made = new FakeRemote({ host: host.name, answer: () => ({ exitCode: 0 }) });
+      fresh.push(made);
+      return made;
+    },
+    openBlob: blob,
+    onEvent: (event) => events.push(event),
+    concurrency: 4,
+    ...world,
+  });
+  const [outcome] = outcomes;
+  if (outcome === undefined) throw new Error('no outcome');
+  return { outcome, events, fresh };
+}
+
+describe('running a host’s program', () => {
+  it('sends what it asks for, in the order of its questions, and tells what was sent', async () => {
+    const ask = `printf '{"t":"need","sha256":"${digest}"}\\n'`;
+    const take = `read -r n; [ "$(head -c "$n" | gzip -dc | sha256sum)" = '${digest}  -' ] || exit 9`;
+    const { outcome } = await run([ask, ask, take, take, end].join('\n'));
+    expect(outcome).toMatchObject({ state: 'ready', error: null, cpuMs: 10 });
+    expect(outcome.uploads).toEqual([
+      { sha256: digest, bytes: packed.length },
+      { sha256: digest, bytes: packed.length },
+    ]);
+  });
+
+  it('tells the program in words why there is no content', async () => {
+    const openBlob = async (): Promise<never> => {
+      throw new FleetError('transfer', 'the registry\nanswered 404', { hint: 'look' });
+    };
+    const program = `printf '{"t":"need","sha256":"${digest}"}\\n'; read -r words
+      printf '{"t":"step","id":"runtime","state":"failed","ms":1,"code":"transfer","message":"%s","hint":"h"}\\n' "$words"; ${end}`;
+    const { outcome } = await run(program, { openBlob });
+    expect(outcome.error).toMatchObject({ code: 'transfer', host: 'h1', message: 'h1: runtime: the registry answered 404 (look)' });
+    expect(outcome.uploads).toEqual([]);
+  });
+
+  it('confirms over a connection of its own, which it closes', async () => {
+    const program = `printf '{"t":"confirm","id":"firewall","timer":"fleet-revert-firewall.timer","seconds":60}\\n'; read -r said; [ "$said" = confirmed ] || exit 9; ${end}`;
+    const { outcome, fresh } = await run(program);
+    expect(outcome.state).toBe('ready');
+    expect(fresh.map(({ calls }) => calls)).toEqual([
+      [{ kind: 'run', command: 'systemctl stop fleet-revert-firewall.timer', stdin: '', asRoot: true }],
+    ]);
+    await expect(fresh[0]?.connect()).rejects.toMatchObject({ code: 'ssh-lost' });
+  });
+
+  it('says so when the fresh connection does not come through', async () => {
+    const program = `printf '{"t":"confirm","id":"firewall","timer":"fleet-revert-firewall.timer","seconds":60}\\n'; read -r said
+      printf '{"t":"step","id":"firewall","state":"failed","ms":1,"code":"host-step","message":"%s","hint":"h"}\\n' "$said"; ${end}`;
+    const error = new FleetError('ssh-timeout', 'h1: no answer', { hint: 'x' });
+    const refused = new FakeRemote({ host: hostSpec('h1').name, faults: [{ call: 1, kind: 'fail', error }] });
+    const { outcome } = await run(program, { freshRemote: () => refused });
+    expect(outcome.error).toMatchObject({ code: 'host-step', message: 'h1: firewall: h1: no answer' });
+  });
+
+  it.each([
+    ['printf nonsense', 'host-step', /ended early \(exit 0\)/],
+    ['echo "bash: line 3: oops" >&2; exit 7', 'host-step', /ended early \(exit 7\): bash: line 3: oops/],
+  ])('a program that stops early is a failure of its host: %s', async (program, code, message) => {
+    const { outcome } = await run(program);
+    expect(outcome.state).toBe('failed');
+    expect(outcome.error).toMatchObject({ code, message: expect.stringMatching(message) as unknown });
+  });
+
+  it('keeps the connection’s own failure', async () => {
+    const { outcome } = await run(end, {}, { faults: [{ call: 1, kind: 'drop', moment: 'before' }] });
+    expect(outcome).toMatchObject({ state: 'failed', error: { code: 'ssh-lost' }, facts: null });
+  });
+
+  it('one host that fails or hangs leaves the others alone', async () => {
+    const plans = ['bad', 'good'].map((name) => ({ host: hostSpec(name), steps: [], program: name === 'bad' ? 'exit 3' : end }));
+    const outcomes = await runInit(plans, {
+      remoteFor: ({ name }) => new FakeRemote({ host: name }),
+      freshRemote: ({ name }) => new FakeRemote({ host: name }),
+      openBlob: blob,
+      onEvent: () => {},
+      concurrency: 1,
+    });
+    expect(outcomes.map(({ host, state }) => `${host} ${state}`)).toEqual(['bad failed', 'good ready']);
+  });
+
+  it('starts no further host after an interruption', async () => {
+    const stop = new AbortController();
+    const plans = ['h1', 'h2'].map((name) => ({ host: hostSpec(name), steps: [], program: end }));
+    const running = runInit(plans, {
+      remoteFor: ({ name }) => new FakeRemote({ host: name }),
+      freshRemote: ({ name }) => new FakeRemote({ host: name }),
+      openBlob: blob,
+      onEvent: () => stop.abort(),
+      concurrency: 1,
+      signal: stop.signal,
+    });
+    await sleep(1);
+    expect((await running).map(({ error }) => error?.code ?? 'ok')).toEqual(['ok', 'interrupted']);
+  });
+});
