@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gateWorld, passGate, reportRefusal } from '../gate/pass-gate.ts';
+import { workerExit } from '../protocol/worker.ts';
+import { readCredentials } from './credentials.ts';
+import { Journal } from './journal.ts';
+import { enter, type Lifecycle, lifecycleRules, memoryWarningBytes, startLifecycle } from './lifecycle.ts';
+import { heartbeatMs, notify } from './notify.ts';
+import { runAccount } from './run-account.ts';
+import { statusOf, writeStatus } from './status-file.ts';
+
+/** `status.json` is renewed at least so often (worker contract). */
+const statusAtLeastMs = 60_000;
+/** The contract gives a stopping worker 10 s; a socket that cannot be closed in this time is left to the kernel, as an unclean end. */
+const stopLimitMs = 9_000;
+const settleLimitMs = 3_000;
+/** Not in the worker contract, hence unclean: the gate waits longer before the next start. */
+const exitUnclean = 1;
+
+const journal = new Journal();
+
+/** What the world sees of this process: status.json, systemd's status text and watchdog, and one line in the journal per change. */
+class Face {
+  #lifecycle: Lifecycle = startLifecycle(Date.now());
+  #isStatusBroken = false;
+  readonly #directory: string;
+  /** Notices go out one after the other, so that systemd never ends up with an older text. */
+  #told: Promise<unknown> = Promise.resolve();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  show(lifecycle: Lifecycle): void {
+    const before = this.#lifecycle;
+    this.#lifecycle = lifecycle;
+    this.#write();
+    if (lifecycle.state === before.state && lifecycle.reason === before.reason) return;
+    journal.say(lifecycle.state === 'online' || lifecycle.state.startsWith('stop') ? 'info' : 'warn', statusText(lifecycle));
+    this.tell({ status: statusText(lifecycle) });
+  }
+
+  tell(notice: Parameters<typeof notify>[0]): void {
+    this.#told = this.#told.then(() => notify(notice));
+  }
+
+  beat(): void {
+    this.#write();
+    this.tell({ isAlive: true });
+  }
+
+  /** Resolves when systemd has been told everything, or does not listen. */
+  async settle(): Promise<void> {
+    await Promise.race([this.#told, sleep(settleLimitMs)]);
+  }
+
+  #write(): void {
+    const status = statusOf(this.#lifecycle, Date.now(), { memory_bytes: process.memoryUsage.rss() });
+    const isWritten = writeStatus(this.#directory, status);
+    if (!isWritten && !this.#isStatusBroken) journal.say('error', 'status.json could not be written');
+    this.#isStatusBroken = !isWritten;
+  }
+}
+
+const statusText = ({ state, reason, userId }: Lifecycle): string => (reason === '' ? `${state}, user ${userId}` : reason);
+
+const stopSignal = (): AbortSignal => {
+  const controller = new AbortController();
+  const stop = (): void => {
+    controller.abort();
+    setTimeout(() => process.exit(exitUnclean), stopLimitMs).unref();
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  return controller.signal;
+};
+
+const main = async (): Promise<number> => {
+  const stop = stopSignal();
+  const world = gateWorld(process.env);
+  stop.addEventListener('abort', endWaiting);
+  const gate = await passGate(world);
+  stop.removeEventListener('abort', endWaiting);
+  if ('refusal' in gate) {
+    reportRefusal(gate.refusal);
+    return workerExit.gateRefused;
+  }
+  const face = new Face(world.runtimeDirectory);
+  const credentials = readCredentials(process.env.CREDENTIALS_DIRECTORY);
+  if ('fault' in credentials) {
+    face.show(enter(startLifecycle(Date.now()), 'misconfigured', credentials.fault, Date.now()));
+    await face.settle();
+    return workerExit.misconfigured;
+  }
+  const { config, telegram } = credentials.value;
+  journal.level = config.logLevel;
+  // READY means "supervised", not "online": see ARCHITECTURE.md. From here on the watchdog counts.
+  face.tell({ isReady: true });
+  const heartbeat = setInterval(() => face.beat(), heartbeatMs(process.env, statusAtLeastMs));
+  // Loaded only now: it takes most of the start, and a refused start must not pay for it.
+  const { gramJsTelegram } = await import('./gramjs-client.ts');
+  const { exitCode, refusal } = await runAccount(
+    {
+      telegram: gramJsTelegram(telegram),
+      recheck: gate.pass.recheck,
+      publish: (lifecycle, event) => {
+        face.show(lifecycle);
+        if (event === 'checked') watchMemory();
+      },
+      rules: { ...lifecycleRules, healthIntervalMs: config.healthIntervalMs },
+      now: Date.now,
+      random: Math.random,
+      memoryBytes: process.memoryUsage.rss,
+    },
+    stop,
+  );
+  clearInterval(heartbeat);
+  await face.settle();
+  if (refusal !== null) reportRefusal(refusal);
+  return exitCode;
+};
+
+/** While the gate waits nothing is connected, so there is nothing to close. */
+const endWaiting = (): void => process.exit(workerExit.clean);
+
+const watchMemory = (): void => {
+  const bytes = process.memoryUsage.rss();
+  if (bytes > memoryWarningBytes) journal.say('warn', `memory in use is ${Math.round(bytes / 1024 ** 2)} MB`);
+};
+
+/** Class and place of a fault. Not its text, which may be anything that a library had in hand. */
+const describe = (error: unknown): string => {
+  if (!(error instanceof Error)) return typeof error;
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^ {4}at /.test(line));
+  return [error.name, ...frames.slice(0, 3)].join(' ');
+};
+
+const fail = (error: unknown): void => {
+  journal.say('error', `the worker failed: ${describe(error)}`);
+  process.exit(exitUnclean);
+};
+
+// The client library leaves promises behind that reject after its connection is gone.
+process.on('unhandledRejection', (error) => journal.say('debug', `a promise was left behind: ${describe(error)}`));
+process.on('uncaughtException', fail);
+
+main().then((exitCode) => process.exit(exitCode), fail);

@@ -1,0 +1,144 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { workerExit } from '../protocol/worker.ts';
+import type { Failure } from './classify-error.ts';
+import { enter, type Lifecycle, type LifecycleEvent, type LifecycleRules, type NextAct, startLifecycle, step } from './lifecycle.ts';
+import { TelegramFailure, type TelegramLink, type TelegramPort } from './telegram-port.ts';
+
+/** What running an account needs of the world. */
+export interface AccountWorld {
+  readonly telegram: TelegramPort;
+  /** The gate's judgement before every connection; null: go on. */
+  readonly recheck: () => string | null;
+  /** Called with every new state, before anything that follows from it. */
+  readonly publish: (lifecycle: Lifecycle, event: LifecycleEvent['event'] | 'start' | 'stop') => void;
+  readonly rules: LifecycleRules;
+  /** Wall clock, ms. */
+  readonly now: () => number;
+  /** 0-1. */
+  readonly random: () => number;
+  readonly memoryBytes: () => number;
+}
+
+/** How it ended. `refusal`: the gate's, when that was the reason. */
+export interface AccountEnd {
+  readonly exitCode: number;
+  readonly refusal: string | null;
+}
+
+/** Longest pause of one timer; Node's own limit is 24.8 days and a longer one fires at once. */
+const longestPauseMs = 86_400_000;
+
+/**
+ * Runs one account until `stop` aborts or a final end. One act at a time: nothing connects before what was open is closed, which the
+ * port promises. Returns with every connection closed; never rejects.
+ */
+export const runAccount = (world: AccountWorld, stop: AbortSignal): Promise<AccountEnd> => new AccountRun(world, stop).run();
+
+class AccountRun {
+  readonly #world: AccountWorld;
+  readonly #stop: AbortSignal;
+  #lifecycle: Lifecycle;
+  #link: TelegramLink | null = null;
+  /** Why the open connection ended; null while it stands. */
+  #lost: Failure | null = null;
+  /** Ends the pause at hand. */
+  #wake: () => void = () => {};
+
+  constructor(world: AccountWorld, stop: AbortSignal) {
+    this.#world = world;
+    this.#stop = stop;
+    this.#lifecycle = startLifecycle(world.now());
+    stop.addEventListener('abort', () => this.#wake(), { once: true });
+  }
+
+  async run(): Promise<AccountEnd> {
+    const world = this.#world;
+    let next: NextAct = { act: 'connect', afterMs: 0 };
+    world.publish(this.#lifecycle, 'start');
+    while (next.act !== 'end') {
+      if (next.act === 'connect') await this.#close();
+      await this.#pause(next.afterMs);
+      if (this.#stop.aborted) return this.#stopped();
+      const refusal = next.act === 'connect' ? world.recheck() : null;
+      if (refusal !== null) return { exitCode: workerExit.gateRefused, refusal };
+      const event: LifecycleEvent = await (next.act === 'connect' ? this.#connect() : this.#check());
+      if (this.#stop.aborted) return this.#stopped();
+      const done = step(this.#lifecycle, event, world.rules, { nowMs: world.now(), random: world.random() });
+      this.#lifecycle = done.lifecycle;
+      next = done.next;
+      world.publish(done.lifecycle, event.event);
+    }
+    await this.#close();
+    return { exitCode: next.exitCode, refusal: null };
+  }
+
+  async #connect(): Promise<LifecycleEvent> {
+    try {
+      const link = await this.#world.telegram.connect(this.#stop);
+      this.#link = link;
+      void link.lost.then(({ failure }) => this.#noteLost(link, failure));
+      return { event: 'connected', self: link.self };
+    } catch (error) {
+      return { event: 'connect-failed', failure: failureOf(error) };
+    }
+  }
+
+  async #check(): Promise<LifecycleEvent> {
+    if (this.#lost === null && this.#link !== null) {
+      const event = await checkLink(this.#link, this.#world.memoryBytes);
+      // A connection that ends while it is asked counts as lost, with the cause of its end, which is told a moment later.
+      await turn();
+      if (this.#lost === null) return event;
+    }
+    return { event: 'lost', failure: this.#lost ?? { kind: 'network', reason: 'there is no connection' } };
+  }
+
+  #noteLost(link: TelegramLink, failure: Failure): void {
+    if (this.#link !== link) return;
+    this.#lost = failure;
+    this.#wake();
+  }
+
+  /** Waits; ends early when the connection is lost or `stop` aborts. */
+  async #pause(ms: number): Promise<void> {
+    const isOver = (): boolean => this.#lost !== null || this.#stop.aborted;
+    for (let leftMs = ms; leftMs > 0 && !isOver(); leftMs -= longestPauseMs) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.min(leftMs, longestPauseMs));
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  async #close(): Promise<void> {
+    const link = this.#link;
+    this.#link = null;
+    this.#lost = null;
+    await link?.close();
+  }
+
+  async #stopped(): Promise<AccountEnd> {
+    const { publish, now } = this.#world;
+    publish(enter(this.#lifecycle, 'stopping', 'told to stop', now()), 'stop');
+    await this.#close();
+    publish(enter(this.#lifecycle, 'stopped', 'told to stop', now()), 'stop');
+    return { exitCode: workerExit.clean, refusal: null };
+  }
+}
+
+const checkLink = async (link: TelegramLink, memoryBytes: () => number): Promise<LifecycleEvent> => {
+  try {
+    return { event: 'checked', self: await link.check(), memoryBytes: memoryBytes() };
+  } catch (error) {
+    return { event: 'check-failed', failure: failureOf(error) };
+  }
+};
+
+/** Anything but a TelegramFailure is a fault of ours; its class is told and the account tries again. */
+const failureOf = (error: unknown): Failure =>
+  error instanceof TelegramFailure
+    ? error.failure
+    : { kind: 'network', reason: `the worker failed (${error instanceof Error ? error.name : typeof error})` };
