@@ -142,6 +142,18 @@ describe('packet by packet', () => {
     expect(account()).toMatchObject({ status: 'duplicated', maxLive: 1 });
   });
 
+  test('a destroyed key hears 406 even where its request is wrong, and what it first asked is on record', async () => {
+    login = dataCentre.addAccount({ userId: 43 });
+    const [a, b] = [await raw('127.0.0.1'), await raw('127.0.0.1')];
+    await a.call(introduced(GET_ME));
+    await b.call(GET_ME);
+    await a.call(GET_ME);
+    dataCentre.world.loginOf(login.keyId).layer = null;
+    expect(await (await raw('127.0.0.1')).call(GET_ME)).toMatchObject({ error_code: 406 });
+    const requests = dataCentre.report().accounts[1]?.connections.map(({ firstRequest }) => firstRequest?.method);
+    expect(requests).toEqual(['users.getUsers', 'users.getUsers', undefined]);
+  });
+
   test('another key of the same account is another matter', async () => {
     const phone = dataCentre.addAccount({ userId: 42, layer: 198 });
     const a = await raw('127.0.0.1');

@@ -172,6 +172,16 @@ describe('requests', () => {
     expect(violations()).toEqual([]);
   });
 
+  test('repeated inside a later container: performed once', async () => {
+    const client = await online();
+    dataCentre.fault({ method: 'updates.getState', effect: { kind: 'silence' } });
+    const messageId = client.send(bytesOf(GET_STATE));
+    client.send(packContainer([{ messageId, sequence: 1, body: bytesOf(GET_STATE) }]), { sequence: 0 });
+    await client.call({ _: 'help.getNearestDc' });
+    expect(client.heard.some(({ value }) => value._ === 'rpc_result' && value.req_msg_id === messageId)).toBe(false);
+    expect(violations()).toEqual([]);
+  });
+
   test('a key that never introduced itself is told so; afterwards its layer is known on every connection', async () => {
     login = dataCentre.addAccount({ userId: 43 });
     const client = await online();

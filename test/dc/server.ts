@@ -107,9 +107,16 @@ export async function startDataCentre(options: DataCentreOptions = {}): Promise<
   };
   const front = new Front(context);
   const any = [{ host: '127.0.0.1', port: 0 }];
-  const addresses = await front.open(options.listen ?? any, (socket) => front.accept(socket, null));
-  const socksAddresses = await front.open(options.socks ?? any, (socket) => serveSocks(socket, (request) => front.accept(socket, request)));
-  return dataCentreOf(context, front, addresses, socksAddresses);
+  try {
+    const addresses = await front.open(options.listen ?? any, (socket) => front.accept(socket, null));
+    const socksAddresses = await front.open(options.socks ?? any, (socket) =>
+      serveSocks(socket, (request) => front.accept(socket, request)),
+    );
+    return dataCentreOf(context, front, addresses, socksAddresses);
+  } catch (error) {
+    await front.suspend();
+    throw error;
+  }
 }
 
 function behaviourOf(options: DataCentreOptions): Behaviour {
@@ -170,9 +177,13 @@ class Front {
   }
 
   async open(wanted: readonly ListenAddress[], onSocket: (socket: Socket) => void): Promise<ListenAddress[]> {
-    const listeners = await Promise.all(wanted.map((address) => this.#listener(address, onSocket)));
-    this.#listeners.push(...listeners);
-    return listeners.map((listener) => listener.bound);
+    const bound: ListenAddress[] = [];
+    for (const address of wanted) {
+      const listener = await this.#listener(address, onSocket);
+      this.#listeners.push(listener);
+      bound.push(listener.bound);
+    }
+    return bound;
   }
 
   /** Takes a client's socket over; `request` is what it asked the SOCKS front. */

@@ -49,3 +49,12 @@ test.each([
   expect(await greet(greeting, 1000)).toBe(answer);
   expect(asked[0]?.replace(/:\d+ ->/, ':N ->')).toBe(opened);
 });
+
+test('an address that is taken fails the start and frees the others', async () => {
+  const [taken] = dataCentre.socksAddresses as [ListenAddress];
+  const free = await startDataCentre({ socks: [] });
+  const [other] = free.addresses as [ListenAddress];
+  await free.stop();
+  await expect(startDataCentre({ listen: [other, taken] })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  await (await startDataCentre({ listen: [other] })).stop();
+});

@@ -46,7 +46,6 @@ export async function answerRequest(incoming: Incoming): Promise<void> {
 /** The boxed result; null where a fault took the answer away. Throws what {@link rpcErrorOf} translates. */
 async function resultOf(incoming: Incoming): Promise<Buffer | null> {
   const { context, login } = incoming;
-  if (login.status === 'duplicated') throw statusError('duplicated');
   const call = readCall(incoming);
   noteCall(incoming, call);
   const isOpenToAll = call.method.name in helpHandlers;
@@ -104,7 +103,9 @@ async function perform({ context, login, session }: Incoming, call: Call): Promi
 /** A method that Telegram has and this data centre does not. */
 class MethodMissing extends Error {}
 
-function rpcErrorOf({ connection }: Incoming, error: unknown): RpcError {
+function rpcErrorOf({ connection, login }: Incoming, error: unknown): RpcError {
+  // Whatever else may be wrong with the request: a destroyed key hears nothing but this.
+  if (login.status === 'duplicated') return statusError('duplicated');
   if (error instanceof RpcError) return error;
   const detail = error instanceof Error ? error.message : String(error);
   if (error instanceof MethodMissing) {
