@@ -29,11 +29,11 @@ export interface ClaimReading {
 
 const sumOf = (slot: Uint8Array): Buffer => createHash('sha256').update(slot.subarray(0, sumAt)).digest();
 
-/** Throws RangeError when the claim does not fit, which its field limits rule out. */
+/** Throws RangeError for a claim that would not be read back: it must never take the place of one that is. */
 export const encodeSlot = (claim: Claim, sequence: number): Buffer => {
   const slot = Buffer.alloc(slotBytes);
   const payload = Buffer.from(JSON.stringify(claim));
-  if (payload.length > sumAt - headBytes) throw new RangeError('claim larger than its slot');
+  if (payload.length > sumAt - headBytes || parseClaim(claim) === null) throw new RangeError('the claim has a field out of its limits');
   magic.copy(slot, 0);
   slot.writeUInt32LE(layoutVersion, 8);
   slot.writeUInt32LE(payload.length, 12);

@@ -6,6 +6,9 @@ export const epochLimit = 1_000_000_000;
 /** Host names of the inventory, and `detached`. */
 export const successorPattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
 
+/** SHA-256 of the session in the vault; empty where no grant has told it. */
+export const vaultHashPattern = /^(?:[0-9a-f]{64})?$/;
+
 /** A claim of format 1 from parsed JSON; null when it is anything else. Unknown extra fields are dropped. */
 export const parseClaim = (value: unknown): Claim | null => {
   const shape = new Shape(value);
@@ -22,7 +25,7 @@ export const parseClaim = (value: unknown): Claim | null => {
     bootId: shape.text('bootId', 128, wordPattern),
     authorityId: shape.text('authorityId', 128, wordPattern),
     serial: shape.integer('serial', 1, Number.MAX_SAFE_INTEGER),
-    vaultHash: shape.text('vaultHash', 64, /^(?:[0-9a-f]{64})?$/),
+    vaultHash: shape.text('vaultHash', 64, vaultHashPattern),
     writtenAt: shape.text('writtenAt', 40),
   };
   return shape.value('format') === 1 && shape.fault === null ? claim : null;

@@ -1,4 +1,4 @@
-import { epochLimit, successorPattern } from '../claims/parse-claim.ts';
+import { epochLimit, successorPattern, vaultHashPattern } from '../claims/parse-claim.ts';
 import { accountPattern, keyIdPattern, Shape, wordPattern } from '../machine/json-shape.ts';
 import type { AccountUnitLimits, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
 
@@ -63,7 +63,7 @@ const readAct = (act: HostAct['act'], shape: Shape): HostAct => {
         account: account(),
         epoch: epoch(),
         moveId: moveId(),
-        vaultHash: shape.text('vaultHash', 64, /^[0-9a-f]*$/),
+        vaultHash: shape.text('vaultHash', 64, vaultHashPattern),
       };
     case 'release':
       return { act, keyId: keyId(), moveId: moveId(), epoch: epoch(), successor: shape.text('successor', 63, successorPattern) };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { readClaim, writeClaim } from '../../agent/claims/claim-file.ts';
@@ -59,9 +60,23 @@ describe('slots', () => {
   });
 
   test('a slot of a newer format with a right checksum is told apart from a torn one', () => {
-    const future = encodeSlot({ ...newer, format: 2 } as never, 2);
+    const future = encodeSlot(newer, 2);
+    future.write(future.toString('utf8', 24, slotBytes - 32).replace('"format":1', '"format":2'), 24);
+    createHash('sha256')
+      .update(future.subarray(0, slotBytes - 32))
+      .digest()
+      .copy(future, slotBytes - 32);
     expect(decodeClaimFile(Buffer.concat([encodeSlot(older, 1), future])).fault).toBe('newer-format');
   });
+});
+
+test('a claim that would not be read back is not written', () => {
+  const places = scratchPlaces();
+  writeClaim(places, readClaim(places, keyId), older);
+  for (const fields of [{ vaultHash: 'ab' }, { epoch: 0 }, { account: '' }, { moveId: 'x'.repeat(129) }]) {
+    expect(() => writeClaim(places, readClaim(places, keyId), claimOf(fields))).toThrow(RangeError);
+  }
+  expect(readClaim(places, keyId)).toMatchObject({ claim: older, fault: null });
 });
 
 describe('files', () => {

@@ -104,7 +104,7 @@ describe('an account on a real host', () => {
     const before = await run(`systemctl show -p MainPID --value ${unit}`);
     const startedMs = performance.now();
     await run(`kill -9 ${before}`);
-    const isBack = `[ $(systemctl show -p MainPID --value ${unit}) != ${before} ] && cat /run/fleet-accounts/${keyId}/status.json`;
+    const isBack = `pid=$(systemctl show -p MainPID --value ${unit}); [ $pid != ${before} ] && [ $pid != 0 ] && cat /run/fleet-accounts/${keyId}/status.json`;
     await expect.poll(() => run(isBack), { timeout: 20_000, interval: 300 }).toContain('"online"');
     expect(performance.now() - startedMs).toBeGreaterThan(3_000);
     expect((await survey()).accounts).toMatchObject([{ processes: 1 }]);
@@ -143,7 +143,7 @@ describe('an account on a real host', () => {
       input: JSON.stringify({ format: 1, authority: stamp(), acts: [releaseAct()] }),
     });
     await sleep(1_500);
-    expect((await survey()).accounts).toMatchObject([{ claim: { state: 'releasing' }, processes: 1 }]);
+    expect((await survey()).accounts).toMatchObject([{ claim: { state: 'releasing' }, processes: 2 }]);
     expect((await cut).stdout).toBe('');
     expect(await release()).toMatchObject({ ok: true, claim: { state: 'released' } });
     await run(`rm ${dropIn}; systemctl daemon-reload`);
