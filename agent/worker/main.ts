@@ -95,6 +95,7 @@ const main = async (): Promise<number> => {
   journal.level = config.logLevel;
   // READY means "supervised", not "online": see ARCHITECTURE.md. From here on the watchdog counts.
   face.tell({ isReady: true });
+  face.show(startLifecycle(Date.now()));
   const heartbeat = setInterval(() => face.beat(), heartbeatMs(process.env, statusAtLeastMs));
   // Loaded only now: it takes most of the start, and a refused start must not pay for it.
   const { gramJsTelegram } = await import('./gramjs-client.ts');
@@ -131,7 +132,8 @@ const watchMemory = (): void => {
 const describe = (error: unknown): string => {
   if (!(error instanceof Error)) return typeof error;
   const frames = (error.stack ?? '').split('\n').filter((line) => /^ {4}at /.test(line));
-  return [error.name, ...frames.slice(0, 3)].join(' ');
+  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
+  return [`${error.name}${code}`, ...frames.slice(0, 3)].join(' ');
 };
 
 const fail = (error: unknown): void => {

@@ -26,8 +26,10 @@ export async function buildHostFiles(root: string, outDirectory: string): Promis
     minifyWhitespace: true,
     charset: 'utf8',
     legalComments: 'eof',
-    // Optional native parts that the bundled libraries do without.
-    external: ['bufferutil', 'utf-8-validate'],
+    // Loaded by the `telegram` package at its start and never used by a worker.
+    alias: Object.fromEntries(
+      ['websocket', 'socks', 'store2', 'node-localstorage'].map((name) => [name, join(root, 'agent/worker/absent-module.ts')]),
+    ),
     logLevel: 'silent',
   });
 }
