@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import type { FleetError } from '../model/errors.ts';
+import { FleetError } from '../model/errors.ts';
 import type { HostSpec, Inventory } from '../model/inventory.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import type { SshContext } from '../remote/ssh-context.ts';
@@ -8,25 +7,43 @@ import type { FleetContext } from './context.ts';
 
 export interface HostKeyOffer extends PresentedHostKey {
   readonly host: string;
-  /** Remembered by fleet, or pinned in the inventory, already. */
+  /** Known hosts or the inventory vouch for it already. */
   readonly isKnown: boolean;
 }
 
-/** Looks at the keys that the hosts present, without logging in. A host that does not answer is an error beside the others. */
+/**
+ * Looks at the keys that the hosts present, without logging in. A host that does not answer, or whose key is not the one that is known, is an error beside
+ * the others: a changed key is an alarm that a yes must not silence.
+ */
 export async function readHostKeys(
   context: Pick<FleetContext, 'inventory' | 'signal'>,
   ssh: SshContext,
   hosts: readonly HostSpec[],
 ): Promise<{ keys: HostKeyOffer[]; errors: FleetError[] }> {
-  const remembered = await readFile(context.inventory.paths.knownHosts, 'utf8').catch(() => '');
-  const lines = new Set(remembered.split('\n').map((line) => line.trim()));
   const outcomes = await forEachHost(hosts, context.inventory.concurrency, (host) => readHostKey(host, ssh), context.signal);
-  const keys = outcomes.flatMap((outcome) => {
-    if (!outcome.ok) return [];
-    const { line, fingerprint } = outcome.value;
-    return [{ host: outcome.host.name, ...outcome.value, isKnown: lines.has(line) || outcome.host.ssh.hostKeys.includes(fingerprint) }];
+  const keys: HostKeyOffer[] = [];
+  const errors: FleetError[] = [];
+  for (const outcome of outcomes) {
+    const host = outcome.host.name;
+    if (!outcome.ok) errors.push(outcome.error);
+    else {
+      const { verdict } = outcome.value;
+      if (verdict.kind === 'trusted' || verdict.kind === 'unknown')
+        keys.push({ host, ...outcome.value, isKnown: verdict.kind === 'trusted' });
+      else errors.push(refuseKey(host, outcome.value));
+    }
+  }
+  return { keys, errors };
+}
+
+function refuseKey(host: string, { fingerprint, verdict }: PresentedHostKey): FleetError {
+  const isRevoked = verdict.kind === 'revoked';
+  const what = isRevoked ? `presents a revoked key (${verdict.source})` : `presents another key than the one that is known: ${fingerprint}`;
+  return new FleetError('ssh-host-key', `${host} ${what}`, {
+    host,
+    hint: 'somebody may be between you and the host. If it was really reinstalled, remove its old line from known_hosts or its old host_keys, then trust it again',
+    problems: verdict.kind === 'changed' ? verdict.known : [],
   });
-  return { keys, errors: outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error])) };
 }
 
 /** Remembers keys in the inventory's known_hosts file. Safe to repeat. */

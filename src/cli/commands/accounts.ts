@@ -81,17 +81,15 @@ function registerLooks(accounts: Command): void {
   });
 }
 
-/** One failing account does not stop the rest. */
+/** Several accounts at the same time; one that fails does not stop the rest. Values and errors are in the order of `names`. */
 async function each<T>(names: readonly string[], act: (name: string) => Promise<T>): Promise<{ values: T[]; errors: FleetError[] }> {
+  const outcomes = await Promise.allSettled(names.map(act));
   const values: T[] = [];
   const errors: FleetError[] = [];
-  for (const name of names) {
-    try {
-      values.push(await act(name));
-    } catch (error) {
-      if (!(error instanceof FleetError)) throw error;
-      errors.push(error);
-    }
+  for (const outcome of outcomes) {
+    if (outcome.status === 'fulfilled') values.push(outcome.value);
+    else if (outcome.reason instanceof FleetError) errors.push(outcome.reason);
+    else throw outcome.reason;
   }
   return { values, errors };
 }
