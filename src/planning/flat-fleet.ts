@@ -1,7 +1,7 @@
 import type { PlacementPolicy } from '../model/inventory.ts';
 import type { AccountName, HostName } from '../model/names.ts';
 import { type AccountView, antiAffinityLabel, type FleetView, type HostView } from './fleet-view.ts';
-import { compilePlaces, indexKeys, none } from './index-keys.ts';
+import { compilePlaces, fill, indexKeys, none } from './index-keys.ts';
 import { type LoadScore, loadScore, pointsPerUnit } from './score.ts';
 
 /** Why a host cannot take an account. */
@@ -86,13 +86,17 @@ export class FlatFleet {
     this.accountIndex = new Map(this.accounts.map((account, index) => [account.name, index]));
 
     const hostCount = this.hosts.length;
-    this.up = Uint8Array.from(this.hosts, (host) => (host.state === 'up' ? 1 : 0));
-    this.cpuPoints = Float64Array.from(this.hosts, (host) => pointsPerUnit(policy.weights.cpu, host.cpuCores));
-    this.memoryPoints = Float64Array.from(this.hosts, (host) => pointsPerUnit(policy.weights.memory, host.memoryBytes));
-    this.slotPoints = Float64Array.from(this.hosts, (host) => pointsPerUnit(policy.weights.slots, host.maxAccounts));
-    this.score = Float64Array.from(this.hosts, (host) => loadScore(bareUse(host), policy.weights).total);
-    this.freeSlots = Int32Array.from(this.hosts, (host) => host.maxAccounts);
-    this.freeMemory = Float64Array.from(this.hosts, (host) => host.memoryBytes * policy.memoryLimitRatio - host.baseMemoryBytes);
+    this.up = fill(new Uint8Array(hostCount), this.hosts, (host) => (host.state === 'up' ? 1 : 0));
+    this.cpuPoints = fill(new Float64Array(hostCount), this.hosts, (host) => pointsPerUnit(policy.weights.cpu, host.cpuCores));
+    this.memoryPoints = fill(new Float64Array(hostCount), this.hosts, (host) => pointsPerUnit(policy.weights.memory, host.memoryBytes));
+    this.slotPoints = fill(new Float64Array(hostCount), this.hosts, (host) => pointsPerUnit(policy.weights.slots, host.maxAccounts));
+    this.score = fill(new Float64Array(hostCount), this.hosts, (host) => loadScore(bareUse(host), policy.weights).total);
+    this.freeSlots = fill(new Int32Array(hostCount), this.hosts, (host) => host.maxAccounts);
+    this.freeMemory = fill(
+      new Float64Array(hostCount),
+      this.hosts,
+      (host) => host.memoryBytes * policy.memoryLimitRatio - host.baseMemoryBytes,
+    );
 
     const places = compilePlaces(this.hosts, this.accounts);
     this.placeOf = places.placeOf;
@@ -100,10 +104,12 @@ export class FlatFleet {
     this.allowedPlaces = places.allowedPlaces;
 
     const accountCount = this.accounts.length;
-    this.cpu = Float64Array.from(this.accounts, (account) => account.cpuCores);
-    this.memory = Float64Array.from(this.accounts, (account) => account.memoryBytes);
+    this.cpu = fill(new Float64Array(accountCount), this.accounts, (account) => account.cpuCores);
+    this.memory = fill(new Float64Array(accountCount), this.accounts, (account) => account.memoryBytes);
     this.anti = indexKeys(this.accounts, (account) => account.labels[antiAffinityLabel] ?? null);
-    this.pin = Int32Array.from(this.accounts, ({ pinnedTo }) => (pinnedTo === null ? none : (this.hostIndex.get(pinnedTo) ?? nowhere)));
+    this.pin = fill(new Int32Array(accountCount), this.accounts, ({ pinnedTo }) =>
+      pinnedTo === null ? none : (this.hostIndex.get(pinnedTo) ?? nowhere),
+    );
     this.hostOf = new Int32Array(accountCount).fill(none);
     this.forced = new Uint8Array(accountCount);
     this.movable = new Uint8Array(accountCount);
@@ -235,7 +241,7 @@ export class FlatFleet {
     if (view === undefined) throw new RangeError(`no host ${host}`);
     const bare = bareUse(view);
     let { cpuUsedCores, memoryUsedBytes, accounts } = bare;
-    for (const account of this.residents(host)) {
+    for (let account = this.firstOn[host] ?? none; account !== none; account = this.nextOn[account] ?? none) {
       cpuUsedCores += this.cpu[account] ?? 0;
       memoryUsedBytes += this.memory[account] ?? 0;
       accounts++;

@@ -38,8 +38,9 @@ export class HostPreference {
   constructor(fleet: FlatFleet, batch: readonly Candidate[], peak: number) {
     this.fleet = fleet;
     this.peak = peak;
-    this.isolationKeys = indexKeys(fleet.accounts, isolationKey);
-    this.scripts = indexKeys(fleet.accounts, (account) => account.script);
+    const isUsed = (strategy: Strategy): boolean => batch.some((candidate) => candidate.strategy === strategy);
+    this.isolationKeys = isUsed('isolation') ? indexKeys(fleet.accounts, isolationKey) : new Int32Array(0);
+    this.scripts = isUsed('affinity') ? indexKeys(fleet.accounts, (account) => account.script) : new Int32Array(0);
     this.zones = indexKeys(fleet.hosts, (host) => host.zone ?? '');
     this.zoneCount = this.zones.reduce((most, zone) => Math.max(most, zone + 1), 0);
     this.membersInZone = new Map();

@@ -3,15 +3,22 @@ import { type AccountView, type HostView, zoneNames } from './fleet-view.ts';
 /** No host, no account, no key: the null of the flat arrays. */
 export const none = -1;
 
+/** Fills an array with a figure of each item. `TypedArray.from` does the same through an iterator, several times slower. */
+export function fill<A extends Float64Array | Int32Array | Uint8Array, T>(array: A, items: readonly T[], figureOf: (item: T) => number): A {
+  for (let index = 0; index < items.length; index++) array[index] = figureOf(items[index] as T);
+  return array;
+}
+
 /** Numbers each distinct key in order of appearance; `none` for null. */
 export function indexKeys<T>(items: readonly T[], keyOf: (item: T) => string | null): Int32Array {
   const indices = new Map<string, number>();
-  return Int32Array.from(items, (item) => {
+  return fill(new Int32Array(items.length), items, (item) => {
     const key = keyOf(item);
     if (key === null) return none;
-    const index = indices.get(key) ?? indices.size;
-    indices.set(key, index);
-    return index;
+    const known = indices.get(key);
+    if (known !== undefined) return known;
+    indices.set(key, indices.size);
+    return indices.size - 1;
   });
 }
 

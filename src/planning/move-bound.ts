@@ -15,6 +15,12 @@ interface ArrivalClass {
   readonly averages: Float64Array;
 }
 
+/** `moves`: no plan has fewer. `low`: where the window that seems cheapest begins, points. */
+export interface WidthBound {
+  readonly moves: number;
+  readonly low: number;
+}
+
 /**
  * Lower bounds on voluntary moves. After a plan all scores lie in some window [low, low + width]. A host above it must lose at least as
  * many accounts as its heaviest movable ones need; a host below must gain at least as many as the heaviest that exist and may go there,
@@ -27,6 +33,7 @@ export class MoveBound {
   private readonly lists: MovableLists;
   private readonly classes: readonly ArrivalClass[];
   private readonly heaviestAnywhere: Float64Array;
+  private readonly known = new Map<number, WidthBound>();
 
   constructor(fleet: FlatFleet, lists: MovableLists) {
     this.score = fleet.score.slice();
@@ -72,8 +79,14 @@ export class MoveBound {
     return Math.max(moves, itemsFor(this.heaviestAnywhere, allDeficits));
   }
 
-  /** The bound for windows of `width` points, and the `low` of the window that seems cheapest. */
-  forWidth(width: number): { readonly moves: number; readonly low: number } {
+  /** The bound for windows of `width` points. */
+  forWidth(width: number): WidthBound {
+    const known = this.known.get(width) ?? this.computeForWidth(width);
+    this.known.set(width, known);
+    return known;
+  }
+
+  private computeForWidth(width: number): WidthBound {
     if (this.hosts.length < 2) return { moves: 0, low: 0 };
     let low = -1;
     let high = this.hosts.reduce((top, host) => Math.max(top, this.score[host] as number), 0);

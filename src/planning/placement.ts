@@ -100,7 +100,10 @@ export function planPlacement(
  */
 export function accountsToPlace(view: FleetView): AccountName[] {
   const states = new Map(view.hosts.map((host) => [host.name, host.state]));
-  const mustLeave = (host: HostName | null): boolean => host === null || ['dead', 'draining'].includes(states.get(host) ?? '');
+  const mustLeave = (host: HostName | null): boolean => {
+    const state = host === null ? 'dead' : states.get(host);
+    return state === 'dead' || state === 'draining';
+  };
   const waiting = view.accounts.filter(({ host }) => mustLeave(host)).map(({ name }) => name);
   return waiting.sort((a, b) => (a < b ? -1 : 1));
 }

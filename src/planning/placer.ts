@@ -45,7 +45,10 @@ type Pass = Pick<Assignment, 'placed' | 'leftOver'>;
 
 function placeInOrder(fleet: FlatFleet, ordered: readonly Candidate[], peak: number): Pass {
   const preference = new HostPreference(fleet, ordered, peak);
-  const heaps = new ShapeHeaps(fleet);
+  const heaps = new ShapeHeaps(
+    fleet,
+    ordered.some(({ account }) => fleet.zoneRule[account] !== none),
+  );
   const refused = new KnownRefusals(fleet);
   const upHosts = fleet.upHosts();
   const tops: number[] = [];

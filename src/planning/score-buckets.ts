@@ -49,15 +49,20 @@ export class ScoreBuckets {
     this.bucketOf[host] = none;
   }
 
-  /** Fills `found` with the hosts of the lowest (or highest) scores, at most its length; returns how many. Ordered by bucket only. */
-  collect(found: Int32Array, fromHighest: boolean): number {
+  /**
+   * Fills `found` with the hosts of the lowest (or highest) scores, at most its length and `perBucket` of each quarter point; returns how
+   * many. Ordered by bucket only.
+   */
+  collect(found: Int32Array, fromHighest: boolean, perBucket: number = Number.POSITIVE_INFINITY): number {
     let count = 0;
     this.tighten();
     const step = fromHighest ? -1 : 1;
     for (let bucket = fromHighest ? this.highest : this.lowest; bucket >= this.lowest && bucket <= this.highest; bucket += step) {
-      for (let host = this.first[bucket] as number; host !== none; host = this.next[host] as number) {
+      let left = perBucket;
+      for (let host = this.first[bucket] as number; host !== none && left > 0; host = this.next[host] as number) {
         if (count === found.length) return count;
         found[count++] = host;
+        left--;
       }
     }
     return count;

@@ -17,11 +17,12 @@ export class ShapeHeaps {
   private readonly heaps: HostHeap[] = [];
   private readonly aside: HostHeap = { hosts: [], keys: [] };
 
-  constructor(fleet: FlatFleet) {
+  /** `byPlace`: whether any of the accounts may only be in certain places. Otherwise hosts of one size are one shape wherever they are. */
+  constructor(fleet: FlatFleet, byPlace: boolean) {
     this.fleet = fleet;
     const byShape = new Map<string, HostHeap>();
     for (const host of fleet.upHosts()) {
-      const shape = `${fleet.cpuPoints[host]},${fleet.memoryPoints[host]},${fleet.slotPoints[host]},${fleet.placeOf[host]}`;
+      const shape = `${fleet.cpuPoints[host]},${fleet.memoryPoints[host]},${fleet.slotPoints[host]},${byPlace ? fleet.placeOf[host] : 0}`;
       let heap = byShape.get(shape);
       if (heap === undefined) {
         heap = { hosts: [], keys: [] };

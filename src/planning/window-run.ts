@@ -21,9 +21,15 @@ export interface Window {
   readonly maxMoves: number;
 }
 
-/** How many of the coolest hosts a hot host looks at, and how many of the warmest a cold one. More find better matches, slower. */
+/**
+ * How many of the coolest hosts a hot host looks at: one of each quarter point, since hosts of like scores are alike as targets and a
+ * choice of needs is what finds a good fit.
+ */
 const targetReach = 40;
+/** How many of the warmest hosts a cold host looks at, and in a fleet of thousands, where that would take its time. */
 const sourceReach = 400;
+const sourceReachAtScale = 100;
+const manyHosts = 3000;
 /** More than any host has accounts: a host that cannot get into the window by giving. */
 const outOfReach = 10_000;
 
@@ -50,8 +56,8 @@ export class WindowRun {
   private readonly takers: ScoreBuckets;
   /** Hosts that are not up but may give: what leaves them changes no window. */
   private readonly outside: readonly number[];
-  private readonly nearTargets = new Int32Array(targetReach);
-  private readonly nearSources = new Int32Array(sourceReach);
+  private readonly nearTargets: Int32Array;
+  private readonly nearSources: Int32Array;
   private readonly everyHost: Int32Array;
 
   private bestCost = 0;
@@ -70,6 +76,8 @@ export class WindowRun {
     this.givers = new ScoreBuckets(hostCount);
     this.takers = new ScoreBuckets(hostCount);
     this.everyHost = new Int32Array(hostCount);
+    this.nearTargets = new Int32Array(targetReach);
+    this.nearSources = new Int32Array(hostCount > manyHosts ? sourceReachAtScale : sourceReach);
     const outside: number[] = [];
     for (let host = 0; host < hostCount; host++) {
       this.remaining[host] = (lists.start[host + 1] as number) - (lists.start[host] as number);
@@ -126,7 +134,7 @@ export class WindowRun {
 
   private considerTargets(hot: number, targets: Int32Array): void {
     const { fleet, lists, window, moved } = this;
-    const count = this.takers.collect(targets, false);
+    const count = this.takers.collect(targets, false, targets === this.nearTargets ? 1 : undefined);
     const score = fleet.score[hot] as number;
     const end = lists.start[hot + 1] as number;
     for (let position = lists.start[hot] as number; position < end; position++) {
@@ -243,20 +251,23 @@ function arrivalsFor(deficit: number, typicalArrival: number): number {
 function typicalArrivals(fleet: FlatFleet, lists: MovableLists, window: Window): Float64Array {
   const cpuPoints = mean(fleet.cpuPoints);
   const memoryPoints = mean(fleet.memoryPoints);
-  const pool: number[] = [];
+  const pool = new Int32Array(lists.account.length);
+  const weights = new Float64Array(lists.account.length);
+  let count = 0;
   for (let host = 0; host < fleet.hosts.length; host++) {
     if (fleet.up[host] === 1 && (fleet.score[host] as number) <= window.low) continue;
     for (let position = lists.start[host] as number; position < (lists.start[host + 1] as number); position++) {
-      pool.push(lists.account[position] as number);
+      const account = lists.account[position] as number;
+      pool[count] = account;
+      weights[count++] = (fleet.cpu[account] as number) * cpuPoints + (fleet.memory[account] as number) * memoryPoints;
     }
   }
-  const weights = Float64Array.from(
-    pool,
-    (account) => (fleet.cpu[account] as number) * cpuPoints + (fleet.memory[account] as number) * memoryPoints,
-  );
-  const wanted = weights.toSorted()[Math.floor((weights.length - 1) * window.quantile)];
-  const typical = pool[wanted === undefined ? none : weights.indexOf(wanted)] ?? none;
-  return fleet.score.map((_, host) => (typical === none ? scoreTolerance : Math.max(scoreTolerance, fleet.weight(typical, host))));
+  const arrivals = new Float64Array(fleet.hosts.length).fill(scoreTolerance);
+  if (count === 0) return arrivals;
+  const wanted = weights.slice(0, count).sort()[Math.floor((count - 1) * window.quantile)] as number;
+  const typical = pool[weights.indexOf(wanted)] as number;
+  for (let host = 0; host < arrivals.length; host++) arrivals[host] = Math.max(scoreTolerance, fleet.weight(typical, host));
+  return arrivals;
 }
 
 function mean(values: Float64Array): number {

@@ -23,9 +23,9 @@ const guesses: readonly { readonly offset: number; readonly quantile: number }[]
   ...[-0.1, -0.6, 0.6, -1.5, 1.5].flatMap((offset) => [0.5, 1].map((quantile) => ({ offset, quantile }))),
 ];
 
-/** Hosts × runs that one search may spend: a second of guesses on ten thousand hosts is no better than three of them. */
+/** Hosts × runs that one search may spend: a second of guesses on ten thousand hosts is no better than two of them. */
 const runBudget = 12_000;
-const leastRuns = 3;
+const leastRuns = 2;
 /** Fleets up to this size also get the best spread for their number of moves. */
 const tightenLimit = 200;
 
