@@ -22,7 +22,7 @@ export interface AccountUnit {
 
 const shown = 'Id,ActiveState,SubState,NRestarts,ExecMainStatus,ExecMainExitTimestampMonotonic,CPUUsageNSec,MemoryCurrent,StatusText';
 
-/** An empty map when systemd does not answer: the agent still reports the host. */
+/** An empty map when systemd does not answer, which is said in the journal: the agent still reports the host. */
 export const readUnits = async (): Promise<ReadonlyMap<string, AccountUnit>> => {
   try {
     const { stdout } = await run('systemctl', ['show', '-p', shown, '--', accountUnit('*')], {
@@ -30,7 +30,8 @@ export const readUnits = async (): Promise<ReadonlyMap<string, AccountUnit>> => 
       maxBuffer: 8 * 1024 * 1024,
     });
     return parseUnits(stdout);
-  } catch {
+  } catch (error) {
+    console.error(`systemd does not answer: ${error instanceof Error ? error.message : String(error)}`);
     return new Map();
   }
 };

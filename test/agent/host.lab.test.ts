@@ -82,8 +82,14 @@ describe('an account on a real host', () => {
     expect(await run(`cat /var/lib/private/fleet-accounts/${keyId}/seen.txt`)).toBe(`${epoch} may connect`);
     expect(await run(`flock -n /var/lib/fleet/locks/${keyId}.lock true; echo $?`)).toBe('1');
     const look = `require('node:http').get({socketPath:'/run/fleet/agent.sock',path:'/sample'},async(r)=>{for await(const c of r)process.stdout.write(c)})`;
+    // The agent asks systemd at its start and every 15 s.
+    await run('systemctl restart fleet-agent; sleep 1.5');
     const asUbuntu = await lab.ssh(1, `/opt/fleet/current/runtime/bin/node -e "${look}"`, { user: 'ubuntu' });
-    expect(JSON.parse(asUbuntu.stdout)).toMatchObject({ protocol: 2, accounts: [{ keyId, account: 'anna', status: { state: 'online' } }] });
+    const unitSeen = { activeState: 'active', subState: 'running', restarts: 0 };
+    expect(JSON.parse(asUbuntu.stdout)).toMatchObject({
+      protocol: 2,
+      accounts: [{ keyId, account: 'anna', unit: unitSeen, memoryBytes: expect.any(Number), status: { state: 'online' } }],
+    });
   });
 
   test('its unit is rated 3.0 or better, and the agent stays below 60 MB', async () => {
