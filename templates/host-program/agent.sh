@@ -37,7 +37,7 @@ roll_back() { # former release: also its units, as they came with it
   if [[ -z $1 || $1 = "$RELEASE" || ! -d $former ]]; then systemctl stop fleet-agent.service; ROLLED='there was no other release to go back to'; [[ $1 ]] || rm -f /opt/fleet/current; return; fi
   set +f; for unit in "$former"/units/*; do [[ -f $unit ]] && cp -- "$unit" "/etc/systemd/system/${unit##*/}" && chmod 644 "/etc/systemd/system/${unit##*/}"; done; set -f
   switch_to "$1"; systemctl daemon-reload
-  if start_agent; then ROLLED="rolled back to release $1, its agent answers"; else ROLLED="rolled back to release $1, whose agent does not answer either"; fi
+  if start_agent; then settle restart.fleet-agent.service; ROLLED="rolled back to release $1, its agent answers"; else ROLLED="rolled back to release $1, whose agent does not answer either"; fi
 }
 # Keeps the current, the previous and the newest other release; and blobs and runtimes that one of them uses.
 prune_releases() {

@@ -29,12 +29,11 @@ keep() { # path: a copy of what is there now
 }
 put_files() { local path; for path; do [[ $FAIL_CODE ]] || put_file "$path"; done; }
 put_file() { # path: whole or not at all; a unit named by F_RESTART owes a restart before the file changes
-  local path=$1 new=$1.fleet-new; local -a P=()
+  local path=$1 new=$1.fleet-new due=${F_RESTART[$1]-}; local -a P=()
   want_file "$path"; (( ${#P[@]} )) || return 0
-  local due=${F_RESTART[$path]-}
-  # A daemon that is not installed yet reads the file when it starts for the first time.
-  [[ $due = reload || ( $due && ${U[${due#restart.}.LoadState]-} = loaded ) ]] && owe "$due"
   read_text "$path"
+  # A daemon that is not installed yet reads the file when it starts for the first time.
+  if [[ $TEXT != "${F_TEXT[$path]}" ]] && [[ $due = reload || ( $due && ${U[${due#restart.}.LoadState]-} = loaded ) ]]; then owe "$due"; fi
   if [[ -L $path || ( -e $path && $TEXT != "${F_TEXT[$path]}" ) ]]; then keep "$path" || { fail host-step "cannot keep a copy of $path" "free some space in /var/backups"; return; }
   elif [[ ! -e $path ]]; then remember file "$path"; fi
   mkdir -p -- "${path%/*}" && printf %s "${F_TEXT[$path]}" >"$new" && chmod "${F_MODE[$path]}" "$new" && chown "${F_OWNER[$path]}" "$new" && mv -fT -- "$new" "$path" && return

@@ -1,0 +1,287 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { HostSpec } from '../../src/model/inventory.ts';
+import type { Remote } from '../../src/remote/remote.ts';
+import { createSshContext, type SshContext } from '../../src/remote/ssh-context.ts';
+import { createSshRemote } from '../../src/remote/ssh-remote.ts';
+import { type HostInitOutcome, type InitEvent, runInit } from '../../src/workflows/init.ts';
+import { type InitMaterials, loadInitMaterials } from '../../src/workflows/init-materials.ts';
+import { type InitOptions, planInit } from '../../src/workflows/init-plan.ts';
+import { connectLab, type Lab } from '../lab/lab.ts';
+import { hold, hostSpec, packageDirectory } from './init-fixture.ts';
+
+const whole: InitOptions = { check: false, diff: false, upgrade: false, only: [], skip: [] };
+let lab: Lab;
+let materials: InitMaterials;
+
+beforeAll(async () => {
+  lab = await connectLab();
+  materials = await loadInitMaterials({ root: packageDirectory, profiles: ['account-host'], runtimeMirror: null });
+});
+
+afterAll(() => lab.wipe(1));
+
+const theHost = (user = 'root'): HostSpec => {
+  const [host] = lab.hosts;
+  if (host === undefined) throw new Error('the lab has no host');
+  return hostSpec('h1', { ssh: { address: host.address, user, identityFiles: [lab.keyFile], hostKeys: [host.fingerprint] } });
+};
+
+const context = (): SshContext =>
+  createSshContext({
+    homeDirectory: '/nonexistent',
+    localUser: 'test',
+    agentSocket: null,
+    knownHosts: lab.knownHostsFile,
+    configFiles: [],
+    readSecret: async () => '',
+  });
+
+interface Run {
+  readonly outcome: HostInitOutcome;
+  readonly events: readonly InitEvent[];
+  /** Commands that were run on the host, fresh connections included. */
+  readonly execs: number;
+}
+
+async function init(options: Partial<InitOptions> = {}, host = theHost(), from = materials): Promise<Run> {
+  const around = context();
+  const events: InitEvent[] = [];
+  let execs = 0;
+  const counted = (remote: Remote): Remote => ({
+    host: remote.host,
+    connect: () => remote.connect(),
+    run: (command) => {
+      execs += 1;
+      return remote.run(command);
+    },
+    upload: (...args) => remote.upload(...args),
+    download: (...args) => remote.download(...args),
+    get: (...args) => remote.get(...args),
+    close: () => remote.close(),
+  });
+  const remote = counted(createSshRemote(host, around));
+  const plans = planInit({ fleet: 'test', hold, hosts: [host] }, from, { ...whole, ...options });
+  const [outcome] = await runInit(plans, {
+    remoteFor: () => remote,
+    freshRemote: () => counted(createSshRemote(host, around)),
+    openBlob: from.openBlob,
+    onEvent: (event) => events.push(event),
+    concurrency: 1,
+  });
+  await remote.close();
+  if (outcome === undefined) throw new Error('no outcome');
+  return { outcome, events, execs };
+}
+
+const onHost = async (command: string): Promise<string> => (await lab.ssh(1, command)).stdout.trim();
+/** Everything below the places that init changes, with sizes and times. */
+const traces = (): Promise<string> =>
+  onHost(
+    'find /etc /opt /usr /var/lib /var/backups -newermt @0 -printf "%p %s %T@ %m %u\\n" 2>/dev/null | grep -v -e /var/lib/systemd | sort | sha256sum',
+  );
+const states = ({ steps }: HostInitOutcome): string[] =>
+  steps.filter(({ state }) => state !== 'ok').map(({ id, state }) => `${id} ${state}`);
+
+describe('fleet init on a real host', () => {
+  it('looks without changing anything', async () => {
+    await lab.wipe(1);
+    const before = await traces();
+    const { outcome, execs } = await init({ check: true, diff: true });
+    expect(outcome.error).toBeNull();
+    expect(outcome.state).toBe('pending');
+    expect(states(outcome)).toContain('packages pending');
+    expect(outcome.diffs.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['/etc/sysctl.d/90-fleet.conf', '/etc/fleet/host.json', '/etc/systemd/system/fleet-account@.service']),
+    );
+    expect(outcome.uploads).toEqual([]);
+    expect(execs).toBe(1);
+    expect(await traces()).toBe(before);
+  });
+
+  it('makes a bare host ready as a user with sudo, and everything that it enables runs', async () => {
+    const { outcome } = await init({}, theHost('ubuntu'));
+    expect(outcome.error).toBeNull();
+    expect(outcome.state).toBe('changed');
+    expect(outcome.facts).toMatchObject({ os: 'debian', osVersion: '12', sshPort: 22, release: '' });
+    expect(await onHost('systemctl is-active fleet-agent fleet-hold fail2ban ufw systemd-journald | sort -u')).toBe('active');
+    expect(await onHost('systemctl is-enabled fleet-agent fleet-hold fail2ban ufw | sort -u')).toBe('enabled');
+    expect(await onHost('fail2ban-client status sshd')).toContain('Journal matches');
+    expect(await onHost('ufw status')).toMatch(/Status: active[\s\S]*22\/tcp +ALLOW/);
+    expect(await onHost('curl -s -o /dev/null -w "%{http_code}" --unix-socket /run/fleet/agent.sock http://x/sample')).toBe('200');
+    expect(await onHost('systemctl list-timers --all | grep -c fleet-revert')).toBe('0');
+    expect(await onHost('cat /proc/sys/net/core/somaxconn; readlink /etc/localtime')).toBe('65535\n/usr/share/zoneinfo/Etc/UTC');
+    expect(await onHost('ss -Hltn | grep -v :22')).toBe('');
+    // What the kernel of a container does not let change is named, not hidden.
+    expect(outcome.warnings.join('\n')).toContain('vm.swappiness');
+  });
+
+  it('finds nothing to do the second time: one exec, no upload, nothing touched', async () => {
+    const before = await traces();
+    const { outcome, execs } = await init();
+    expect(states(outcome)).toEqual([]);
+    expect(outcome.state).toBe('ready');
+    expect(outcome.uploads).toEqual([]);
+    expect(execs).toBe(1);
+    expect(await traces()).toBe(before);
+    expect(outcome.facts?.release).toBe(materials.bundle.release.id);
+    expect(outcome.facts?.instanceId).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it('puts back what somebody changed, and keeps a copy of it', async () => {
+    await lab.ssh(
+      1,
+      'echo "# mine" >>/etc/sysctl.d/90-fleet.conf; sysctl -qw net.core.somaxconn=128; systemctl disable -q --now fail2ban; chmod 777 /etc/fleet/host.json',
+    );
+    await lab.ssh(1, 'echo >>/opt/fleet/current/lib/gate.cjs');
+    const { outcome } = await init();
+    expect(outcome.error).toBeNull();
+    expect(states(outcome)).toEqual(['sysctl changed', 'release changed', 'host-config changed', 'services changed']);
+    expect(await onHost('cat /proc/sys/net/core/somaxconn; systemctl is-active fail2ban; stat -c %a /etc/fleet/host.json')).toBe(
+      '65535\nactive\n644',
+    );
+    expect(await onHost('tail -n 1 /var/backups/fleet/etc/sysctl.d/90-fleet.conf.*')).toBe('# mine');
+    expect((await init()).outcome.state).toBe('ready');
+  });
+
+  it('goes back to the former release when the agent of the new one does not come up', async () => {
+    const broken = await brokenAgent(materials);
+    const { outcome } = await init({}, theHost(), broken);
+    expect(outcome.error).toMatchObject({ code: 'host-step', hint: expect.stringContaining('rolled back to release') as unknown });
+    expect(outcome.error?.message).toContain('broken on purpose');
+    expect(await onHost('readlink /opt/fleet/current')).toBe(`releases/${materials.bundle.release.id}`);
+    expect(await onHost('systemctl is-active fleet-agent')).toBe('active');
+    expect((await init()).outcome.state).toBe('ready');
+  });
+
+  it('keeps an operator’s own firewall rules', async () => {
+    await lab.ssh(1, 'ufw delete allow 22/tcp; ufw allow from 10.0.0.0/8 to any port 22 proto tcp; ufw allow 8080/tcp');
+    const rules = await onHost('ufw status');
+    const { outcome } = await init();
+    expect(outcome.state).toBe('ready');
+    expect(await onHost('ufw status')).toBe(rules);
+  });
+});
+
+describe('fleet init refuses or waits', () => {
+  beforeAll(() => lab.wipe(1));
+  const failure = async (options: Partial<InitOptions> = {}): Promise<unknown> => {
+    const { outcome } = await init({ check: true, ...options });
+    return { code: outcome.error?.code, message: outcome.error?.message };
+  };
+  const says = (text: string): unknown => expect.stringContaining(text);
+
+  it('a system that is not supported', async () => {
+    await lab.ssh(1, 'cp /etc/os-release /root/kept; sed -i s/^ID=.*/ID=plan9/ /etc/os-release');
+    expect(await failure()).toEqual({ code: 'host-unsupported', message: says('is not supported') });
+    const { outcome } = await init({ check: true }, { ...theHost(), allowUnsupportedOs: true });
+    expect(outcome.state).toBe('pending');
+    expect(outcome.warnings.join()).toContain('not a supported system');
+    await lab.ssh(1, 'cat /root/kept >/etc/os-release');
+  });
+
+  it('a host without space', async () => {
+    await lab.fill(1, 100_000);
+    expect(await failure()).toEqual({ code: 'host-space', message: says('MB are free') });
+    await lab.unfill(1);
+  });
+
+  it('a foreign /opt/fleet', async () => {
+    await lab.ssh(1, 'mkdir -p /opt/fleet/trucks');
+    expect(await failure()).toEqual({ code: 'host-foreign', message: says('trucks') });
+    await lab.ssh(1, 'rm -r /opt/fleet');
+  });
+
+  it('a user of the same name', async () => {
+    await lab.ssh(1, 'useradd -m fleet');
+    expect(await failure({ only: ['user'] })).toEqual({ code: 'host-foreign', message: says('the user fleet') });
+    await lab.ssh(1, 'userdel -r fleet');
+  });
+
+  it('waits for apt’s lock and says who holds it', async () => {
+    const hold = 'import fcntl,time;f=open("/var/lib/dpkg/lock-frontend","w");fcntl.lockf(f,fcntl.LOCK_EX);time.sleep(5)';
+    await lab.ssh(1, `setsid python3 -c '${hold}' >/dev/null 2>&1 </dev/null & sleep 1`);
+    const { outcome, events } = await init({ only: ['packages'] });
+    expect(outcome.error).toBeNull();
+    expect(events.flatMap((event) => (event.t === 'note' ? [event.text] : [])).join()).toMatch(/held by python3 \(pid \d+\)/);
+  });
+
+  it('switches the firewall off again when no fresh connection comes through', async () => {
+    const host = theHost();
+    const remote = createSshRemote(host, context());
+    const plans = planInit({ fleet: 'test', hold, hosts: [host] }, materials, { ...whole, only: ['firewall'] });
+    const locked = createSshRemote({ ...host, ssh: { ...host.ssh, port: 2, connectTimeoutMs: 2000 } }, context());
+    const [outcome] = await runInit(plans, {
+      remoteFor: () => remote,
+      freshRemote: () => locked,
+      openBlob: materials.openBlob,
+      onEvent: () => {},
+      concurrency: 1,
+    });
+    await remote.close();
+    expect(outcome?.error).toMatchObject({ code: 'host-step', message: says('no fresh SSH connection came through') });
+    expect(await onHost('ufw status')).toBe('Status: inactive');
+    expect(await onHost('systemctl list-timers --all | grep -c fleet-revert')).toBe('0');
+  });
+
+  it('the host opens itself when the operator is gone before the firewall was confirmed', async () => {
+    await lab.ssh(1, 'ufw --force disable');
+    const host = theHost();
+    const remote = createSshRemote(host, context());
+    const plans = planInit({ fleet: 'test', hold, hosts: [host] }, materials, { ...whole, only: ['firewall'] });
+    const [outcome] = await runInit(plans, {
+      remoteFor: () => remote,
+      freshRemote: () => {
+        void remote.close();
+        return createSshRemote({ ...host, ssh: { ...host.ssh, port: 2, connectTimeoutMs: 1000 } }, context());
+      },
+      openBlob: materials.openBlob,
+      onEvent: () => {},
+      concurrency: 1,
+    });
+    expect(outcome?.state).toBe('failed');
+    await expect.poll(() => onHost('ufw status'), { timeout: 70_000, interval: 1000 }).toBe('Status: inactive');
+  });
+});
+
+describe('fleet init that is killed', () => {
+  it.each([300, 1200, 2500, 6000])('%i ms after its start goes on where it stopped', async (afterMs) => {
+    await lab.wipe(1);
+    const program = fileURLToPath(new URL('./init-alone.ts', import.meta.url));
+    const host = theHost();
+    const child = spawn(process.execPath, [program, JSON.stringify(host), lab.knownHostsFile], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    setTimeout(() => child.kill('SIGKILL'), afterMs);
+    await once(child, 'exit');
+    const { outcome } = await init();
+    expect(outcome.error).toBeNull();
+    expect(outcome.state).toBe('changed');
+    expect((await init()).outcome.state).toBe('ready');
+    expect(
+      await onHost('ls -d /run/fleet-init.* /opt/fleet/releases/.new; find / -xdev \\( -name "*.fleet-new" -o -name "*.part" \\)'),
+    ).toBe('');
+    expect(await onHost('systemctl is-active fleet-agent fail2ban ufw | sort -u')).toBe('active');
+  });
+});
+
+/** The same materials with an agent that ends at once. */
+async function brokenAgent(good: InitMaterials): Promise<InitMaterials> {
+  const { createHash } = await import('node:crypto');
+  const { gzipSync } = await import('node:zlib');
+  const content = Buffer.from("console.error('broken on purpose'); process.exit(3);\n");
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  const packed = gzipSync(content);
+  const files = good.bundle.release.files.map((file) =>
+    file.path === 'lib/agent.cjs' ? { ...file, sha256, bytes: content.length } : file,
+  );
+  const only = async function* (): AsyncGenerator<Uint8Array> {
+    yield packed;
+  };
+  return {
+    ...good,
+    bundle: { ...good.bundle, release: { id: 'bad0bad0bad0bad0', files } },
+    openBlob: async (wanted) => (wanted === sha256 ? { bytes: packed.length, chunks: only() } : good.openBlob(wanted)),
+  };
+}
