@@ -134,10 +134,17 @@ function toAccount(account: InstanceAccount): AccountView {
 
 /** Plans an instance with the product's planner, undamped. */
 export function planFor(instance: Instance): InstancePlan {
-  const { policy, targetSpread, maxMoves } = toPolicy(instance);
-  const view = toView(instance);
-  const base = { format: 'fleet-placement-plan/1' as const, instance: instance.id };
-  if (instance.op === 'rebalance') {
+  return planView(instance, toView(instance), toPolicy(instance));
+}
+
+/** Plans what the instance asks for on a view of it. */
+export function planView(
+  { id, op }: Instance,
+  view: FleetView,
+  { policy, targetSpread, maxMoves }: { readonly policy: PlacementPolicy; readonly targetSpread: number; readonly maxMoves: number },
+): InstancePlan {
+  const base = { format: 'fleet-placement-plan/1' as const, instance: id };
+  if (op === 'rebalance') {
     const { moves } = planRebalance(view, policy, { targetSpread, maxMoves });
     return { ...base, moves: moves.map(({ account, from, to, reason }) => ({ account, from, to, reason })), unplaced: [] };
   }
