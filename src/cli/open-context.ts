@@ -1,4 +1,3 @@
-import { homedir, userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import type { Run } from '../ledger/runs.ts';
 import type { HostSpec, Inventory, SecretReference } from '../model/inventory.ts';
@@ -7,6 +6,7 @@ import type { SshContext } from '../remote/ssh-context.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { FleetContext } from '../workflows/context.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { lazyRemotes } from './lazy-remotes.ts';
 import { type Progress, startProgress } from './progress.ts';
 
 /** A secret reference as the inventory means it: relative to its own folder. */
@@ -33,35 +33,10 @@ function lazyVault(open: () => Promise<Vault>): Vault {
   };
 }
 
-async function openRemotes(inventory: Inventory, signal: AbortSignal, onWarning: (host: string, text: string) => void) {
-  const [{ createSshRemote }, { createSshContext }, { createRemotePool }] = await Promise.all([
-    import('../remote/ssh-remote.ts'),
-    import('../remote/ssh-context.ts'),
-    import('../remote/remote-pool.ts'),
-  ]);
-  const ssh = createSshContext({
-    homeDirectory: homedir(),
-    localUser: userInfo().username,
-    agentSocket: process.env.SSH_AUTH_SOCK ?? null,
-    knownHosts: inventory.paths.knownHosts,
-    readSecret: secretReader(inventory),
-    signal,
-    onWarning,
-  });
-  const pool = createRemotePool((host) => createSshRemote(host, ssh));
-  return {
-    ssh,
-    remoteFor: (host: HostSpec): Remote => pool.remote(host),
-    /** A connection of its own, for proofs that a new one still works. The caller closes it. */
-    freshRemoteFor: (host: HostSpec): Remote => createSshRemote(host, ssh),
-    closeAll: () => pool.close(),
-  };
-}
-
 export interface OpenContext extends FleetContext {
   readonly progress: Progress;
   readonly freshRemoteFor: (host: HostSpec) => Remote;
-  readonly ssh: SshContext;
+  readonly ssh: () => Promise<SshContext>;
   close(): Promise<void>;
 }
 
@@ -77,7 +52,10 @@ async function openContext(options: GlobalOptions, signal: AbortSignal): Promise
   const ledger = await openLedger(inventory.paths.ledger);
   const progress = await startProgress(options.json);
   const warn = (host: string, text: string): void => progress.report({ kind: 'host', host, text: `warning: ${text}`, status: 'working' });
-  const remotes = await openRemotes(inventory, signal, warn);
+  const remotes = lazyRemotes(async () => {
+    const { openRemotes } = await import('./open-remotes.ts');
+    return openRemotes({ knownHosts: inventory.paths.knownHosts, readSecret: secretReader(inventory), signal, onWarning: warn });
+  });
   const openVault = async (): Promise<Vault> => {
     const vault = await import('../vault/vault.ts');
     return vault.openVault({ directory: inventory.paths.vault, readIdentity: () => secretReader(inventory)(inventory.vaultKey) });
@@ -96,7 +74,7 @@ async function openContext(options: GlobalOptions, signal: AbortSignal): Promise
     progress,
     close: async () => {
       await progress.stop();
-      await remotes.closeAll();
+      await remotes.close();
       await ledger.close();
     },
   };

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { agentProtocol, type HostSample } from '../../agent/protocol/sample.ts';
 import { FleetError } from '../model/errors.ts';
 import { bootVerdictSchema, claimState } from './protocol-schemas.ts';

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FleetError } from '../model/errors.ts';
 import type { PinnedRuntime } from './runtime-versions.ts';
 

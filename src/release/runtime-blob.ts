@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FleetError } from '../model/errors.ts';
 import type { BlobStream } from '../model/release.ts';
 import { configuredRegistry, fetchRuntime } from './registry-tarball.ts';

@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FleetError } from '../model/errors.ts';
 
 const stepId = z.string().regex(/^[a-z][a-z0-9-]*$/);

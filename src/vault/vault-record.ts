@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type AccountName, isAccountName } from '../model/names.ts';
 import type { Session, SessionFormat } from '../model/session.ts';
 import { authKeyBytes, keyIdOf } from '../sessions/auth-key.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type HostFacts, hostFactsSchema } from '../facts/host-facts.ts';
 import type { FleetErrorCode } from '../model/errors.ts';
 

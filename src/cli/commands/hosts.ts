@@ -42,7 +42,7 @@ function registerTrust(hosts: Command): void {
     const { formatHostKeys } = await import('../render/hosts.ts');
     return withContext(options, signal, async (context) => {
       const chosen = selectHosts(context.inventory, [...args, ...options.limit]);
-      const { keys, errors } = await readHostKeys(context, context.ssh, chosen);
+      const { keys, errors } = await readHostKeys(context, await context.ssh(), chosen);
       await context.progress.stop();
       if (keys.length > 0 && !options.json) console.error(formatHostKeys(keys));
       const fresh = keys.filter(({ isKnown }) => !isKnown);

@@ -46,8 +46,9 @@ function registerSsh(program: Command): void {
         if (host === undefined)
           throw new FleetError('usage', `no such host: ${args[0]}`, { hint: 'fleet hosts list shows the known ones' });
         await context.progress.stop();
-        await rememberPinnedKey(context.inventory, context.ssh, host);
-        return { data: {}, text: '', exitCode: await openShell(await context.ssh.target(host)) };
+        const ssh = await context.ssh();
+        await rememberPinnedKey(context.inventory, ssh, host);
+        return { data: {}, text: '', exitCode: await openShell(await ssh.target(host)) };
       });
     },
   );

@@ -1,5 +1,5 @@
 import chalk from 'chalk';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HistoryRow, MoveRow } from '../../ledger/schema.ts';
 import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
 

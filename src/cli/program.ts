@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { registerAccounts } from './commands/accounts.ts';
+import { registerAllocate } from './commands/allocate.ts';
+import { registerHosts } from './commands/hosts.ts';
+import { registerInit } from './commands/init.ts';
+import { registerLooks } from './commands/looks.ts';
+import { registerRemoteShell } from './commands/remote-shell.ts';
+import { registerStatus } from './commands/status.ts';
+import { registerVault } from './commands/vault.ts';
+import { exitCode } from './exit-codes.ts';
+import { declareGlobalOptions } from './global-options.ts';
+
+/** The version in package.json, which lies two folders above this file in a checkout and one above the built one. */
+function readVersion(): string {
+  for (const path of ['../package.json', '../../package.json']) {
+    try {
+      const manifest: unknown = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
+      if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) return String(manifest.version);
+    } catch {
+      // Not this one.
+    }
+  }
+  return 'unknown';
+}
+
+function buildProgram(): Command {
+  const program = new Command('fleet')
+    .description('Runs session-bound workers, first of all Telegram account workers, on many small servers over SSH.')
+    .version(readVersion())
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: true })
+    .showHelpAfterError('(fleet --help lists the commands)')
+    .exitOverride();
+  declareGlobalOptions(program);
+  for (const register of [
+    registerVault,
+    registerHosts,
+    registerInit,
+    registerAccounts,
+    registerAllocate,
+    registerStatus,
+    registerLooks,
+    registerRemoteShell,
+  ]) {
+    register(program);
+  }
+  return program;
+}
+
+/** Parses this process's arguments and runs the command that they name. Sets the exit code; never rejects for a mistake of the operator. */
+export async function runProgram(): Promise<void> {
+  try {
+    await buildProgram().parseAsync();
+  } catch (error) {
+    // Commander has printed its message; help and version are no mistakes.
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? exitCode.ok : exitCode.input;
+  }
+}
