@@ -18,9 +18,12 @@ export interface AccountUnit {
   /** CPU time of the unit's cgroup since its start; null where it is not counted. */
   readonly cpuNs: number | null;
   readonly memoryBytes: number | null;
+  /** Path below the cgroup root; '' while the unit has none. */
+  readonly controlGroup: string;
 }
 
-const shown = 'Id,ActiveState,SubState,NRestarts,ExecMainStatus,ExecMainExitTimestampMonotonic,CPUUsageNSec,MemoryCurrent,StatusText';
+const shown =
+  'Id,ActiveState,SubState,NRestarts,ExecMainStatus,ExecMainExitTimestampMonotonic,CPUUsageNSec,MemoryCurrent,ControlGroup,StatusText';
 
 /** An empty map when systemd does not answer, which is said in the journal: the agent still reports the host. */
 export const readUnits = async (): Promise<ReadonlyMap<string, AccountUnit>> => {
@@ -29,7 +32,7 @@ export const readUnits = async (): Promise<ReadonlyMap<string, AccountUnit>> => 
       timeout: 10_000,
       maxBuffer: 8 * 1024 * 1024,
     });
-    return parseUnits(stdout);
+    return new Map([...parseUnits(stdout)].map(([keyId, unit]) => [keyId, { ...unit, cpuNs: unit.cpuNs ?? readCpuNs(unit.controlGroup) }]));
   } catch (error) {
     console.error(`systemd does not answer: ${error instanceof Error ? error.message : String(error)}`);
     return new Map();
@@ -60,6 +63,7 @@ const unitFrom = (properties: ReadonlyMap<string, string>): AccountUnit => {
     },
     cpuNs: counter('CPUUsageNSec'),
     memoryBytes: counter('MemoryCurrent'),
+    controlGroup: text('ControlGroup'),
   };
 };
 
@@ -67,6 +71,14 @@ const noUnit: AccountUnit = {
   unit: { activeState: 'inactive', subState: 'dead', restarts: 0, exitStatus: null, statusText: '' },
   cpuNs: null,
   memoryBytes: null,
+  controlGroup: '',
+};
+
+/** Where systemd does not count CPU time (cgroups of both versions side by side), the newer tree still does. */
+const readCpuNs = (controlGroup: string): number | null => {
+  const file = controlGroup === '' ? null : readSmallFile(join('/sys/fs/cgroup/unified', controlGroup, 'cpu.stat'), 4096);
+  const microseconds = file !== null && 'text' in file ? /^usage_usec (\d+)$/m.exec(file.text)?.[1] : undefined;
+  return microseconds === undefined ? null : Number(microseconds) * 1000;
 };
 
 /** One account from its claim, its unit and its status file; never throws, whatever the worker has written. */

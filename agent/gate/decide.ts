@@ -58,7 +58,7 @@ export const settleWaitMs = (
 };
 
 /** Wall clock minus time since boot moves by more than this only when somebody set the clock or resumed a snapshot. */
-export const clockJumpMs = 60_000;
+const clockJumpMs = 60_000;
 
 /**
  * A memory snapshot that is resumed runs no gate (EXCLUSIVITY row 3b). It shows as a jump of the wall clock against the time since

@@ -120,6 +120,7 @@ test('output of systemctl show', () => {
       keyId,
       {
         cpuNs: null,
+        controlGroup: '',
         memoryBytes: null,
         unit: { activeState: 'failed', subState: 'failed', restarts: 4, exitStatus: 77, statusText: 'gate: a=b' },
       },
@@ -140,7 +141,7 @@ test('a sample names accounts of claims and of units, sorted, and is about this 
   const other = 'f'.repeat(32);
   writeClaim(places, readClaim(places, keyId), claimOf());
   const unit = { activeState: 'active', subState: 'running', restarts: 1, exitStatus: null, statusText: '' };
-  const units = new Map([[other, { unit, cpuNs: 5e9, memoryBytes: 7 }]]);
+  const units = new Map([[other, { unit, cpuNs: 5e9, memoryBytes: 7, controlGroup: '' }]]);
   const sampler = new Sampler({ places, readUnits: async () => units, readClock: async () => ({ synchronized: true, offsetMs: 1 }) });
   await sampler.look();
   const sample = sampler.sample();
