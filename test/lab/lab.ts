@@ -59,6 +59,8 @@ export interface Lab {
   crash(index: number): Promise<void>;
   /** Powers on a host that was killed, crashed or has powered itself off; its disk is as it was. */
   start(index: number): Promise<void>;
+  /** Whether the host has power: false after `kill`, `crash` or its own power-off. */
+  isOn(index: number): Promise<boolean>;
   /** Orderly, from inside. */
   reboot(index: number): Promise<void>;
   /** New disk, machine id and host key under the old name and address. */
@@ -188,6 +190,7 @@ function makeLab(name: string, files: LabFiles, control: ControlClient, insidePi
     kill: async (index) => void (await act('kill', index)),
     crash: async (index) => void (await act('crash', index)),
     start: async (index) => void (await act('start', index)),
+    isOn: async (index) => z.boolean().parse(await act('isOn', index)),
     reboot: async (index) => void (await act('reboot', index)),
     wipe: async (index) => {
       hosts[index - 1] = toHost(hostsSchema.element.parse(await act('wipe', index)));

@@ -55,6 +55,7 @@ export class Machine {
   /** Powers the machine on and waits until its sshd takes logins. Nothing to do for one that is on and up. */
   async start(): Promise<void> {
     await this.#settled;
+    if (this.on && (await this.#comesUp(this.#boots))) return;
     if (!this.on) await this.#boot();
     await this.#untilUp(this.#boots);
   }
@@ -159,16 +160,19 @@ export class Machine {
   }
 
   async #untilUp(boots: number): Promise<void> {
+    if (!(await this.#comesUp(boots))) throw new Error(`${this.name} did not boot; its console ends with: ${this.#consoleTail()}`);
+  }
+
+  /** Waits until the boot of that number takes logins; false when the machine goes off instead. */
+  async #comesUp(boots: number): Promise<boolean> {
     const deadline = Date.now() + bootTimeoutMs;
     while (this.#boots < boots || !this.#takesLogins()) {
-      const late = Date.now() > deadline;
-      if (late || (this.#boots >= boots && !this.on)) {
-        throw new Error(
-          `${this.name} did not ${late ? `take logins within ${bootTimeoutMs} ms` : 'boot'}; its console ends with: ${this.#consoleTail()}`,
-        );
-      }
+      if (this.#boots >= boots && !this.on) return false;
+      if (Date.now() > deadline)
+        throw new Error(`${this.name} took no logins within ${bootTimeoutMs} ms; its console ends with: ${this.#consoleTail()}`);
       await sleep(pollMs);
     }
+    return true;
   }
 
   #takesLogins(): boolean {

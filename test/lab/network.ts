@@ -5,6 +5,7 @@ import { runCommand, tryCommand } from './run-command.ts';
 export type Cut = 'link' | 'drop' | 'in' | 'out';
 
 const bridge = 'lab0';
+const gatewayHardwareAddress = '02:fb:00:00:ff:01';
 
 /** The lab's end of a host's cable. */
 function cable(index: number): string {
@@ -18,11 +19,12 @@ function cable(index: number): string {
 export async function buildNetwork(): Promise<void> {
   const lines = [
     'link set lo up',
-    `link add ${bridge} type bridge forward_delay 0`,
+    // an address of its own: a bridge otherwise takes one of its ports' and changes it as hosts come and go, under the peers' feet
+    `link add ${bridge} address ${gatewayHardwareAddress} type bridge forward_delay 0`,
     `addr add ${labGateway}/24 dev ${bridge}`,
     // a port that is always there keeps the bridge's carrier when every host is off
     'link add lab1 type veth peer name lab2',
-    'link set lab2 up',
+    'link set lab2 arp off up',
     `link set lab1 master ${bridge} up`,
     `link set ${bridge} up`,
     ...telegramRanges.map((range) => `route add local ${range} dev lo`),

@@ -40,7 +40,7 @@ async function makePlaces(): Promise<Place[]> {
 
 async function describeHost(place: Place) {
   const hostKey = await readHostKey(place.disk);
-  return { name: place.disk.name, address: hostAddress(place.index), hostKey, on: place.machine.on };
+  return { name: place.disk.name, address: hostAddress(place.index), hostKey };
 }
 
 async function describeAll(places: readonly Place[]) {
@@ -80,6 +80,7 @@ function hostActs(places: readonly Place[]) {
   };
   return {
     start: onHost((place) => place.machine.start()),
+    isOn: onHost(async (place) => place.machine.on),
     kill: onHost((place) => place.machine.kill()),
     crash: onHost((place) => place.machine.crash()),
     reboot: onHost((place) => place.machine.reboot()),
