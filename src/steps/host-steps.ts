@@ -56,7 +56,7 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
     userStep(),
     directoriesStep([...ownDirectories, ...profile.directories]),
     runtimeStep(desired.runtimes),
-    releaseStep(release),
+    releaseStep(release, desired.runtimes),
     hostConfigStep(desired.hostConfig),
     unitsStep(desired.units),
     agentStep(release),

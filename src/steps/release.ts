@@ -6,29 +6,34 @@ import { filesStep, type ManagedFile, type Step, shellWords } from './step.ts';
 const runtimePath = ({ version, arch, sha256 }: HostRuntime): string => `${hostPaths.runtimes}/${version}-${arch}-${sha256.slice(0, 12)}`;
 const octal = (mode: number): string => mode.toString(8);
 
+/** Each step declares all that it uses: `--only` may leave out the others. */
+const declareRuntimes = (runtimes: readonly HostRuntime[]): string =>
+  [
+    'declare -A RUNTIME=()',
+    ...runtimes.map((runtime) => `RUNTIME[${runtime.arch}]=${quoteShell(`${runtime.sha256} ${runtime.bytes} ${runtimePath(runtime)}`)}`),
+  ].join('\n');
+
 /** The Node.js binary for the host's own architecture; asked for as a blob when it is not there, and run once before it counts. */
 export function runtimeStep(runtimes: readonly HostRuntime[]): Step {
   return {
     id: 'runtime',
     title: `runtime (Node ${runtimes[0]?.version ?? ''})`,
     looksAt: { paths: runtimes.map((runtime) => `${runtimePath(runtime)}/bin/node`) },
-    declare: [
-      'declare -A RUNTIME=()',
-      ...runtimes.map((runtime) => `RUNTIME[${runtime.arch}]=${quoteShell(`${runtime.sha256} ${runtime.bytes} ${runtimePath(runtime)}`)}`),
-    ].join('\n'),
+    declare: declareRuntimes(runtimes),
     check: 'want_runtime',
     apply: 'put_runtime',
   };
 }
 
 /** The release's directory, whole or absent; files that an earlier release already brought are not sent again. */
-export function releaseStep(release: HostRelease): Step {
+export function releaseStep(release: HostRelease, runtimes: readonly HostRuntime[]): Step {
   const directory = `${hostPaths.releases}/${release.id}`;
   return {
     id: 'release',
     title: `release ${release.id}`,
     looksAt: { paths: [directory, ...release.files.map((file) => `${directory}/${file.path}`)] },
     declare: [
+      declareRuntimes(runtimes),
       `RELEASE=${release.id}`,
       `RELEASE_FILES=(${shellWords(release.files.map((file) => `${file.sha256} ${file.bytes} ${octal(file.mode)} ${file.path}`))})`,
     ].join('\n'),
@@ -67,7 +72,7 @@ export function agentStep(release: HostRelease): Step {
     id: 'agent',
     title: `agent of release ${release.id}`,
     looksAt: { paths: [hostPaths.current], units: ['fleet-agent.service', 'fleet-hold.service'] },
-    declare: `AGENT_SOCKET=${hostPaths.agentSocket}`,
+    declare: `RELEASE=${release.id} AGENT_SOCKET=${hostPaths.agentSocket}`,
     check: 'want_agent',
     apply: 'put_agent',
   };

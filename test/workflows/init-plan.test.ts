@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { loadInitMaterials } from '../../src/workflows/init-materials.ts';
 import { type InitOptions, planInit } from '../../src/workflows/init-plan.ts';
@@ -39,6 +39,14 @@ describe('plan of fleet init', () => {
 
   it.each([{}, { check: true, diff: true }, { only: ['agent'] }, { upgrade: true }])('compiles to sound bash: %j', (change) => {
     for (const { program } of plan(change)) execFileSync('bash', ['-n'], { input: program });
+  });
+
+  it.each(ids({ upgrade: true }))('step %s brings everything that its check uses', (id) => {
+    const [one] = plan({ only: [id], upgrade: true, check: true });
+    const alone = `${one?.program.replace(/^(gather; facts|step .*|finish)$/gm, '')}\nARCH=x64 SSH_PORT=22 RELEASE_NOW=; declare -A OS=(); check_${id}`;
+    const { stderr, stdout } = spawnSync('bash', ['-c', `${alone}\necho through >&3`], { encoding: 'utf8' });
+    expect(stderr).not.toMatch(/unbound|not found|syntax/);
+    expect(stdout).toContain('through');
   });
 
   it('is the same text every time, and small enough for the first packets of a connection', async () => {
