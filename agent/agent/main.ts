@@ -9,7 +9,7 @@ const lookEveryMs = 15_000;
 const printSample = async (sampler: Sampler): Promise<void> => {
   await sampler.look();
   await sleep(1_100);
-  console.log(JSON.stringify(sampler.sample(), null, 2));
+  console.log(JSON.stringify(await sampler.sample(), null, 2));
 };
 
 const serveForever = async (sampler: Sampler): Promise<void> => {

@@ -24,6 +24,9 @@ const clockAgeMs = 300_000;
 /** Shortest span over which "now" is measured. */
 const nowSpanMs = 1_000;
 
+/** Older than this, systemd is asked again before a sample: else a worker that has just started seems to be dead. */
+const unitsAgeMs = 1_000;
+
 /** Keeps the looks of the last 15 minutes. Call {@link Sampler.look} every 15 s; {@link Sampler.sample} as often as somebody asks. */
 export class Sampler {
   readonly #world: SamplerWorld;
@@ -31,6 +34,7 @@ export class Sampler {
   readonly #cpu = new WindowedCounter();
   readonly #accountCpu = new Map<string, WindowedCounter>();
   #units: ReadonlyMap<string, AccountUnit> = new Map();
+  #unitsReadMs = Number.NEGATIVE_INFINITY;
   #clock: HostSample['clock'] = { synchronized: null, offsetMs: null };
   #clockReadMs = Number.NEGATIVE_INFINITY;
   #last: { readonly atMs: number; readonly times: CpuTimes };
@@ -42,9 +46,9 @@ export class Sampler {
     this.#last = { atMs: performance.now(), times: parseCpu(kernelText('/proc/stat')) };
   }
 
-  /** One look at everything that is averaged, and the only one that asks systemd. */
+  /** One look at everything that is averaged. */
   async look(): Promise<void> {
-    this.#units = await this.#world.readUnits();
+    await this.#readUnits();
     const atMs = performance.now();
     const { busy, total } = this.#lookAtCpu(atMs);
     this.#cpu.add({ atMs, used: busy, available: total });
@@ -60,7 +64,8 @@ export class Sampler {
     this.#clock = await this.#world.readClock();
   }
 
-  sample(): HostSample {
+  async sample(): Promise<HostSample> {
+    if (performance.now() - this.#unitsReadMs > unitsAgeMs) await this.#readUnits();
     const { places } = this.#world;
     const { cores } = this.#lookAtCpu(performance.now());
     return {
@@ -80,6 +85,11 @@ export class Sampler {
         cpuCores: this.#accountCpu.get(keyId)?.windows() ?? { m1: null, m5: null, m15: null },
       })),
     };
+  }
+
+  async #readUnits(): Promise<void> {
+    this.#unitsReadMs = performance.now();
+    this.#units = await this.#world.readUnits();
   }
 
   #host(): HostSample['host'] {

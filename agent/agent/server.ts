@@ -17,8 +17,10 @@ export const serve = async (places: Places, sampler: Sampler): Promise<Server> =
   };
   const server = createServer({ keepAliveTimeout: 5_000, requestTimeout: 10_000, maxHeaderSize: 8_192 }, (request, response) => {
     const answer = request.method === 'GET' ? answers[request.url ?? ''] : undefined;
-    const [status, body] = answer === undefined ? [404, { error: 'unknown path' }] : [200, answer()];
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    void (async () => {
+      const [status, body] = answer === undefined ? [404, { error: 'unknown path' }] : [200, await answer()];
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    })().catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
   });
   server.maxConnections = 64;
   rmSync(places.agentSocket, { force: true });

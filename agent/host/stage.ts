@@ -4,7 +4,7 @@ import { decideStage } from '../claims/decide.ts';
 import { fsyncDirectory, namesIn, readSmallFile, writeDurably } from '../machine/durable-file.ts';
 import { accountPath, epochPath, type Places, runLockPath } from '../machine/places.ts';
 import type { HostAct } from '../protocol/host-acts.ts';
-import { accountUnit } from '../protocol/paths.ts';
+import { accountUnit, accountUser } from '../protocol/paths.ts';
 import { touch } from './locks.ts';
 import { type ActOutcome, done, type HostWorld, identityFault, readFacts, refused } from './world.ts';
 
@@ -45,12 +45,13 @@ const writeEpoch = (places: Places, act: Stage): void => {
 export const limitsPath = (places: Places, keyId: string): string => join(places.units, `${accountUnit(keyId)}.d`, 'limits.conf');
 
 /** The drop-in of one account's unit. Every value is a number, a name or a path that needs no quoting. */
-export const formatLimits = ({ account, limits, command }: Pick<Stage, 'account' | 'limits' | 'command'>): string =>
+export const formatLimits = ({ keyId, account, limits, command }: Pick<Stage, 'keyId' | 'account' | 'limits' | 'command'>): string =>
   [
     '# Written by fleet when the account was staged.',
     '[Unit]',
     `Description=fleet account ${account}`,
     '[Service]',
+    `User=${accountUser(keyId)}`,
     `MemoryMax=${limits.memoryMaxBytes}`,
     `MemoryHigh=${limits.memoryHighBytes}`,
     `CPUQuota=${Math.max(1, Math.round(limits.cpuMaxCores * 100))}%`,

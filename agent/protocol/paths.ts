@@ -25,5 +25,10 @@ export const hostPaths = {
   accountState: '/var/lib/fleet-accounts',
 } as const;
 
+/**
+ * The dynamic user of one account's unit, in 30 of the 31 characters that a user's name may have. Without it systemd takes the name of the template, and all
+ * accounts of a host share one user.
+ */
+export const accountUser = (keyId: string): string => `fleet-${keyId.slice(0, 24)}`;
 /** Name of the unit that runs the account with this key id. */
 export const accountUnit = (keyId: string): string => `fleet-account@${keyId}.service`;

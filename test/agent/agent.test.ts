@@ -144,7 +144,7 @@ test('a sample names accounts of claims and of units, sorted, and is about this 
   const units = new Map([[other, { unit, cpuNs: 5e9, memoryBytes: 7, controlGroup: '' }]]);
   const sampler = new Sampler({ places, readUnits: async () => units, readClock: async () => ({ synchronized: true, offsetMs: 1 }) });
   await sampler.look();
-  const sample = sampler.sample();
+  const sample = await sampler.sample();
   expect(sample).toMatchObject({ protocol: 2, clock: { synchronized: true, offsetMs: 1 }, bootVerdict: null });
   expect(sample.accounts).toMatchObject([
     { keyId, account: 'anna', claim: { state: 'active', epoch: 3 }, status: null },

@@ -92,6 +92,7 @@ describe('a life of an account', () => {
     );
     expect(host.units.calls).toEqual(['reload', 'enable', 'start']);
     const limitsText = readFileSync(join(places.units, `fleet-account@${keyId}.service.d/limits.conf`), 'utf8');
+    expect(limitsText).toContain(`User=fleet-${keyId.slice(0, 24)}\n`);
     expect(limitsText).toContain('MemoryMax=200000000\nMemoryHigh=150000000\nCPUQuota=50%\nTasksMax=64\nEnvironment=FLEET_ACCOUNT=anna\n');
 
     const state = join(places.accountState, keyId);

@@ -1,0 +1,23 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { connectControl, type DataCentreControl } from '../dc/control.ts';
+import type { Lab } from '../lab/lab.ts';
+
+export interface LabDataCentre extends DataCentreControl {
+  stop(): void;
+}
+
+/** Starts the test data centre inside the lab's network, at Telegram's own addresses. It ends with this process, however that ends. */
+export async function startLabDataCentre(lab: Lab, isOutside: boolean): Promise<LabDataCentre> {
+  const control = join(await mkdtemp(join(tmpdir(), 'fleet-dc-')), 'control.sock');
+  const program = fileURLToPath(new URL('../dc/main.ts', import.meta.url));
+  const listen = ['--listen', '0.0.0.0:80', '--listen', '0.0.0.0:443', '--telegram-addresses'];
+  const argv = [process.execPath, program, ...listen, '--control', control, '--end-with-stdin'];
+  const [command = '', ...args] = isOutside ? lab.insideArgv(argv) : argv;
+  const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'inherit'] });
+  const client = await connectControl(control, 15_000);
+  return { ...client, stop: () => void child.kill('SIGTERM') };
+}

@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Session, SessionFormat } from '../../src/model/session.ts';
+import { keyIdOf } from '../../src/sessions/auth-key.ts';
+import { exportSession } from '../../src/vault/export-session.ts';
+import type { DataCentreControl } from '../dc/control.ts';
+import type { Lab } from '../lab/lab.ts';
+import { type CommandResult, tryCommand } from '../lab/run-command.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** An application's API hash as the operator keeps it: a secret that must never be found anywhere. */
+const apiHash = 'c0ffee00c0ffee00c0ffee00c0ffee99';
+
+/** A person with a folder, an inventory and the command `fleet`, sitting inside the lab's network. */
+export interface Operator {
+  readonly directory: string;
+  readonly apiHash: string;
+  /** Runs `fleet ARGS` in the folder. */
+  fleet(args: readonly string[], options?: { env?: Record<string, string>; timeoutMs?: number }): Promise<CommandResult>;
+  /** The same with `--json`; the document. Throws where nothing was printed. */
+  json(args: readonly string[]): Promise<Record<string, unknown>>;
+  argv(args: readonly string[]): readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  remove(): Promise<void>;
+}
+
+export interface OperatorOptions {
+  readonly lab: Lab;
+  /** Hosts of the lab, counted from 1. */
+  readonly hosts: readonly number[];
+  /** Whether this process is outside the lab's network, so that commands have to be led into it. */
+  readonly isOutside?: boolean;
+  readonly accounts?: string;
+}
+
+/** Zones and places of the lab's hosts, so that strategies have something to choose from. */
+const places = ['eu-a frankfurt', 'eu-b amsterdam', 'us-a new-york', 'asia-a singapore', 'eu-a frankfurt'];
+
+function inventoryText({ lab, hosts, accounts = '' }: OperatorOptions): string {
+  const entries = hosts.map((index) => {
+    const host = lab.hosts[index - 1];
+    const [zone, place = ''] = (places[index - 1] ?? 'eu-a frankfurt').split(' ');
+    return `  ${host?.name}: { address: ${host?.address}, zone: ${zone}, location: "${place.replace('-', ' ')}"${index === 1 ? ', ssh: { user: root }' : ''} }`;
+  });
+  return `version: 1
+fleet: rehearsal
+vault: { path: vault, key: file:vault.key }
+ssh: { user: ubuntu, identity_files: [${lab.keyFile}], connect_timeout: 5s }
+telegram: { api_id: 4711, api_hash: env:TELEGRAM_API_HASH }
+# The lab's machine need not have a synchronised clock.
+hold: { require_clock_sync: false, settle: 1s, settle_unclean: 5s }
+hosts:
+${entries.join('\n')}
+${accounts}`;
+}
+
+export async function makeOperator(options: OperatorOptions): Promise<Operator> {
+  const directory = await mkdtemp(join(tmpdir(), 'fleet-operator-'));
+  await writeFile(join(directory, 'inventory.yaml'), inventoryText(options));
+  // A home of its own: whatever ssh configuration this machine has is none of the test's business.
+  const env = {
+    TELEGRAM_API_HASH: apiHash,
+    HOME: directory,
+    XDG_CACHE_HOME: process.env.XDG_CACHE_HOME ?? `${process.env.HOME}/.cache`,
+    SSH_AUTH_SOCK: '',
+  };
+  const inside = (argv: readonly string[]) => (options.isOutside ? options.lab.insideArgv(argv) : argv);
+  const argv = (args: readonly string[]) => inside([join(root, 'bin', 'fleet'), ...args]);
+  const fleet: Operator['fleet'] = (args, { env: more = {}, timeoutMs = 600_000 } = {}) =>
+    tryCommand(argv(args), { cwd: directory, env: { ...env, ...more }, timeoutMs });
+  return {
+    directory,
+    apiHash,
+    argv,
+    env,
+    fleet,
+    json: async (args) => {
+      const { stdout, stderr } = await fleet([...args, '--json', '--yes']);
+      if (stdout === '') throw new Error(`fleet ${args.join(' ')} printed nothing: ${stderr}`);
+      return JSON.parse(stdout) as Record<string, unknown>;
+    },
+    remove: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+const formats: SessionFormat[] = ['pyrogram', 'telethon', 'gramjs-string', 'telethon-string', 'pyrogram-string', 'mtcute-string'];
+
+export interface Login {
+  readonly account: string;
+  readonly path: string;
+  readonly format: SessionFormat;
+  readonly userId: string;
+  readonly authKey: Buffer;
+  /** Fleet's own name of the key. */
+  readonly keyId: string;
+  /** The data centre's name of the key. */
+  readonly dcKeyId: string;
+}
+
+/** Logs `names` in at the data centre and leaves their session files, in all formats by turns, in `directory`. */
+export async function logIn(dc: DataCentreControl, directory: string, names: readonly string[]): Promise<Login[]> {
+  await mkdir(directory, { recursive: true });
+  const logins: Login[] = [];
+  for (const [index, account] of names.entries()) {
+    const format = formats[index % formats.length] ?? 'telethon';
+    const userId = (randomBytes(4).readUInt32BE() + 5_000_000_000).toString();
+    const login = await dc.addAccount({ userId, firstName: account, dcId: (index % 5) + 1 });
+    const keyId = keyIdOf(login.authKey);
+    const session: Session = {
+      dataCentre: login.dcId,
+      authKey: login.authKey,
+      userId: BigInt(userId),
+      isBot: false,
+      testMode: false,
+      keyId,
+    };
+    const path = join(directory, `${account}${format.endsWith('-string') ? '.txt' : '.session'}`);
+    await exportSession(path, session, format, 4711);
+    logins.push({ account, path, format, userId, authKey: login.authKey, keyId, dcKeyId: login.keyId });
+  }
+  return logins;
+}
