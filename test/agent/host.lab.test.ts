@@ -156,10 +156,11 @@ describe('an account on a real host', () => {
     expect((await survey()).accounts).toMatchObject([{ processes: 0 }]);
   });
 
-  test('a full disk stops no release and starts no grant', async () => {
+  test('a full disk refuses a release before anything is stopped, and the account runs on', async () => {
     await grantNext();
     await lab.fill(1);
     expect(await release()).toMatchObject({ refusal: 'space' });
+    expect((await survey()).accounts).toMatchObject([{ claim: { state: 'active', epoch }, unit: 'active', processes: 1 }]);
     await lab.unfill(1);
     expect(await release()).toMatchObject({ ok: true });
   });
