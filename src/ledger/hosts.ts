@@ -23,9 +23,6 @@ export async function ensureHosts(db: LedgerDb, names: readonly string[]): Promi
 /** By name. Includes hosts that are no longer in the inventory: they may still own accounts. */
 export const listHosts = (db: LedgerDb): Promise<HostRow[]> => db.selectFrom('hosts').selectAll().orderBy('name').execute();
 
-export const findHost = (db: LedgerDb, name: string): Promise<HostRow | undefined> =>
-  db.selectFrom('hosts').selectAll().where('name', '=', name).executeTakeFirst();
-
 /** Written, durably, BEFORE a connection with authority is made. */
 export async function recordContactIntent(db: LedgerDb, names: readonly string[], nowMs: number): Promise<void> {
   if (names.length === 0) return;

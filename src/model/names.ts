@@ -7,13 +7,9 @@ export type HostName = Brand<string, 'HostName'>;
 export type AccountName = Brand<string, 'AccountName'>;
 /** 32 hex digits: the head of SHA-256("fleet session key v1\0" + 256-byte key). Names claims and units on hosts. */
 export type KeyId = Brand<string, 'KeyId'>;
-/** Identifies one move: a random UUID. */
-export type MoveId = Brand<string, 'MoveId'>;
 
 export const hostPattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
 export const accountPattern = /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/;
-const keyIdPattern = /^[0-9a-f]{32}$/;
 
 export const isHostName = (text: string): text is HostName => hostPattern.test(text);
 export const isAccountName = (text: string): text is AccountName => accountPattern.test(text);
-export const isKeyId = (text: string): text is KeyId => keyIdPattern.test(text);

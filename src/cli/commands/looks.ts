@@ -4,13 +4,14 @@ import { isAccountName, isHostName } from '../../model/names.ts';
 import { withContext } from '../open-context.ts';
 import { setAction } from '../run-command.ts';
 
-/** Commands that explain: `rankings`, `why`, `why-not`, `history`, `moves`. */
+/** Commands that explain: `rankings`, `why`, `why-not`, `history`, `moves`, `events`. */
 export function registerLooks(program: Command): void {
   registerRankings(program);
   registerWhy(program);
   registerWhyNot(program);
   registerHistory(program);
   registerMoves(program);
+  registerEvents(program);
 }
 
 function registerRankings(program: Command): void {
@@ -93,9 +94,7 @@ function registerHistory(program: Command): void {
     .option('--host <name>', 'only to this host')
     .option('-n, --lines <count>', 'at most this many', '50');
   setAction<{ account?: string; host?: string; lines: string }>(command, async ({ options, signal }) => {
-    const limit = Number(options.lines);
-    if (!Number.isInteger(limit) || limit < 1)
-      throw new FleetError('usage', `--lines ${options.lines} is not a positive number`, { hint: 'for example --lines 20' });
+    const limit = lineCount(options.lines);
     const { readHistory } = await import('../../ledger/records.ts');
     const { formatHistory } = await import('../render/accounts.ts');
     return withContext(options, signal, async ({ ledger }) => {
@@ -124,4 +123,25 @@ function registerMoves(program: Command): void {
       });
     },
   );
+}
+
+function registerEvents(program: Command): void {
+  const command = program
+    .command('events')
+    .description('what happened to hosts and accounts, newest first')
+    .option('-n, --lines <count>', 'at most this many', '50');
+  setAction<{ lines: string }>(command, async ({ options, signal }) => {
+    const { readEvents } = await import('../../ledger/records.ts');
+    const { formatEvents } = await import('../render/decision.ts');
+    return withContext(options, signal, async ({ ledger }) => {
+      const rows = await readEvents(ledger.db, lineCount(options.lines));
+      return { data: { events: rows.map(({ at, ...row }) => ({ ...row, at: new Date(at).toISOString() })) }, text: formatEvents(rows) };
+    });
+  });
+}
+
+function lineCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new FleetError('usage', `--lines ${text} is not a positive number`, { hint: 'for example --lines 20' });
 }

@@ -1,6 +1,6 @@
 import chalk from 'chalk';
 import * as z from 'zod';
-import type { HistoryRow, MoveRow } from '../../ledger/schema.ts';
+import type { EventRow, HistoryRow, MoveRow } from '../../ledger/schema.ts';
 import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
 
 const parts = z.object({ cpu: z.number(), memory: z.number(), slots: z.number(), disk: z.number() });
@@ -69,4 +69,11 @@ export const formatMoves = (rows: readonly MoveRow[], nowMs: number): string =>
       problem ?? 'the next run: fleet allocate --all',
     ]),
     'No open moves.',
+  );
+
+export const formatEvents = (rows: readonly EventRow[]): string =>
+  formatTable(
+    ['TIME', 'WHAT', 'HOST', 'ACCOUNT', 'NOTE'],
+    rows.map(({ at, kind, host, account, text }) => [formatTime(at), kind, host ?? chalk.dim('-'), account ?? chalk.dim('-'), text]),
+    'Nothing happened yet.',
   );
