@@ -51,7 +51,7 @@ export type NextAct =
 
 export interface LifecycleRules {
   readonly healthIntervalMs: number;
-  /** Before the first try after a loss; so many workers lose Telegram at once. */
+  /** Before the first try after a loss. */
   readonly firstRetryMs: number;
   /** Requirement A8: three tries, 5 s apart. */
   readonly retryMs: number;
@@ -63,7 +63,7 @@ export interface LifecycleRules {
 
 export const lifecycleRules: Omit<LifecycleRules, 'healthIntervalMs'> = {
   ...{ firstRetryMs: 1_000, retryMs: 5_000, quickTries: 3 },
-  ...{ backoffMs: 10_000, maxBackoffMs: 300_000, keyUnknownRetryMs: 1_500 },
+  ...{ backoffMs: 10_000, maxBackoffMs: 300_000, keyUnknownRetryMs: 1_000 },
 };
 
 /** Requirement A8. */
@@ -159,7 +159,9 @@ const keyUnknown = (before: Lifecycle, reason: string, rules: LifecycleRules, { 
 
 const retry = (before: Lifecycle, reason: string, event: FailedEvent['event'], rules: LifecycleRules, moment: Moment): Step => {
   const leftMs = (before.untilMs ?? 0) - moment.nowMs;
-  const afterMs = Math.max(retryDelayMs(before.tries, rules, moment.random), leftMs);
+  // The try that brought the lost connection about did not fail.
+  const failedTries = event === 'connect-failed' ? before.tries : Math.max(0, before.tries - 1);
+  const afterMs = Math.max(retryDelayMs(failedTries, rules, moment.random), leftMs);
   // The end of a flood wait stands although the connection was lost in it.
   if (leftMs > 0) return { lifecycle: before, next: { act: 'connect', afterMs } };
   const isOffline = event === 'connect-failed' && before.tries >= rules.quickTries;
@@ -191,7 +193,7 @@ export const enter = (before: Lifecycle, state: WorkerState, reason: string, now
   ...{ state, reason, untilMs: null, sinceMs: before.state === state ? before.sinceMs : nowMs },
 });
 
-/** `tries`: connections tried so far. The jitter spreads a fleet that lost Telegram at the same moment: half of the delay is fixed. */
+/** After so many `tries` that led to nothing lasting. The jitter spreads a fleet that lost Telegram at the same moment: half of the delay is fixed. */
 export const retryDelayMs = (tries: number, rules: LifecycleRules, random: number): number => {
   if (tries === 0) return Math.round(rules.firstRetryMs * (0.5 + random));
   if (tries < rules.quickTries) return rules.retryMs;

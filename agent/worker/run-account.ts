@@ -83,14 +83,22 @@ class AccountRun {
     }
   }
 
+  /** A connection that ends while it is asked counts as lost, with the cause of its end, which is told a moment later. */
   async #check(): Promise<LifecycleEvent> {
+    let event: LifecycleEvent | null = null;
     if (this.#lost === null && this.#link !== null) {
-      const event = await checkLink(this.#link, this.#world.memoryBytes);
-      // A connection that ends while it is asked counts as lost, with the cause of its end, which is told a moment later.
+      event = await Promise.race([checkLink(this.#link, this.#world.memoryBytes), this.#woken()]);
       await turn();
-      if (this.#lost === null) return event;
     }
+    if (this.#lost === null && event !== null) return event;
     return { event: 'lost', failure: this.#lost ?? { kind: 'network', reason: 'there is no connection' } };
+  }
+
+  /** Resolves when the connection is lost or `stop` aborts. */
+  #woken(): Promise<null> {
+    return new Promise((resolve) => {
+      this.#wake = () => resolve(null);
+    });
   }
 
   #noteLost(link: TelegramLink, failure: Failure): void {
