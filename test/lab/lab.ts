@@ -84,7 +84,7 @@ export interface LabOptions {
   readonly name?: string;
   /** Size of each host's disk on top of the golden tree, in memory. 1536 by default. */
   readonly diskMb?: number;
-  /** Raises fs.inotify.max_user_instances of the machine when the hosts need more. The higher limit stays. */
+  /** Raises fs.inotify.max_user_instances of the machine when the hosts need more; the higher limit stays. `FLEET_LAB_RAISE_INOTIFY=1` does so, too. */
   readonly raiseInotify?: boolean;
   /** The lab outlives this process and ends with `down` only. */
   readonly detached?: boolean;
@@ -112,7 +112,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   const able = await labAvailability();
   if (!able.ok) throw new Error(able.reason);
   if (!(options.hosts >= 1 && options.hosts <= maxHosts)) throw new Error(`a lab has 1 to ${maxHosts} hosts, not ${options.hosts}`);
-  await makeInotifyRoom(options.hosts, options.raiseInotify ?? false);
+  await makeInotifyRoom(options.hosts, options.raiseInotify ?? process.env.FLEET_LAB_RAISE_INOTIFY === '1');
   await sweepStaleLabs();
   const tree = await ensureGoldenTree(options.say ?? (() => {}));
   const name = options.name ?? `lab-${process.pid}-${randomBytes(3).toString('hex')}`;
@@ -126,7 +126,7 @@ async function makeInotifyRoom(hosts: number, raise: boolean): Promise<void> {
   const limit = Number(await readFile(inotifyLimit, 'utf8')) + missing;
   if (!raise)
     throw new Error(
-      `${hosts} more hosts need fs.inotify.max_user_instances=${limit} on this machine: fewer hosts, or raise it (raiseInotify)`,
+      `${hosts} more hosts need fs.inotify.max_user_instances=${limit} on this machine: fewer hosts, end other labs, or FLEET_LAB_RAISE_INOTIFY=1`,
     );
   await writeFile(inotifyLimit, String(limit));
 }

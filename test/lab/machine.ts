@@ -94,11 +94,12 @@ export class Machine {
     const output = openSync(console, 'a');
     const nspawn = spawn(
       'sh',
-      // the machine's processes are to be counted and limited as one host
+      // its own control groups, so that its processes are counted and limited as one host; its own network already around
+      // nspawn, because /sys/class/net inside shows the network in which nspawn mounts it
       [
         '-c',
-        'for group in $HOST_GROUPS; do echo 0 >"$group/cgroup.procs" || exit; done; exec systemd-nspawn "$@"',
-        'sh',
+        'for group in $HOST_GROUPS; do echo 0 >"$group/cgroup.procs" || exit; done; exec nsenter --net="$0" systemd-nspawn "$@"',
+        namespace,
         ...(await this.#nspawnArgs(namespace)),
       ],
       { stdio: ['ignore', output, output], env: { ...process.env, HOST_GROUPS: groups.join(' ') } },

@@ -4,7 +4,7 @@ import { connectLab, type Lab, startLab } from './lab.ts';
 import { listLabs } from './stale-labs.ts';
 
 const usage = `node test/lab/main.ts COMMAND        (FLEET_LAB=NAME chooses the lab, "hand" by default)
-  up N [--raise-inotify]            start N hosts; they stay until "down"
+  up N                              start N hosts; they stay until "down"
   down | list                       end the lab; names of all labs
   hosts                             name, address and fingerprint of each host
   sh I [COMMAND]                    shell (or command) on host I as root
@@ -17,8 +17,7 @@ const [command = '', ...words] = process.argv.slice(2);
 
 async function up(): Promise<void> {
   const started = performance.now();
-  const raiseInotify = words.includes('--raise-inotify');
-  const lab = await startLab({ hosts: Number(words[0]), name, detached: true, raiseInotify, say: console.error });
+  const lab = await startLab({ hosts: Number(words[0]), name, detached: true, say: console.error });
   console.log(`${lab.hosts.length} hosts up in ${((performance.now() - started) / 1000).toFixed(2)} s`);
   showHosts(lab);
 }
