@@ -1,3 +1,4 @@
+import { searchExactly } from './exact-search.ts';
 import type { FlatFleet, FleetSnapshot } from './flat-fleet.ts';
 import type { MovableLists } from './movable-lists.ts';
 import type { MoveBound } from './move-bound.ts';
@@ -53,9 +54,18 @@ export class WindowSearch {
     for (const { offset, quantile } of guesses.slice(0, this.runs)) {
       const limit: number = best === null ? maxMoves : best.moves.length - 1;
       best = this.attempt(low + offset, width, quantile, limit) ?? best;
-      if (best !== null && best.moves.length <= atLeast) break;
+      if (best !== null && best.moves.length <= atLeast) return best;
     }
-    return best;
+    return this.exactly(width, atLeast, best === null ? Math.min(maxMoves, atLeast + 1) : best.moves.length - 1) ?? best;
+  }
+
+  private exactly(width: number, atLeast: number, atMost: number): FoundMoves | null {
+    const moves = searchExactly(this.fleet, this.lists, width, atLeast, atMost);
+    if (moves === null) return null;
+    for (const { account, to } of moves) this.fleet.move(account, to);
+    const spread = this.fleet.spread();
+    this.fleet.restore(this.before);
+    return { moves, spread };
   }
 
   /** The smallest spread found with at most `maxMoves` moves, between `least` and `most` points; null when nothing is below `most`. */
