@@ -46,7 +46,7 @@ test('online, then a health check every minute', () => {
 test('no Telegram at the start: three tries 5 s apart, then offline with a growing pause', () => {
   const { trace, last } = play(...Array(11).fill(connectFailed()), connected);
   expect(trace).toEqual([
-    ...['starting connect 5000', 'starting connect 5000', 'offline connect 7500', 'offline connect 10000', 'offline connect 30000'],
+    ...['starting connect 5000', 'starting connect 5000', 'offline connect 7500', 'offline connect 15000', 'offline connect 30000'],
     ...['offline connect 60000', 'offline connect 120000', 'offline connect 225000', 'offline connect 225000', 'offline connect 225000'],
     ...['offline connect 225000', 'online check 60000'],
   ]);
@@ -65,7 +65,7 @@ test('a connection that falls down again and again without one good check is tri
   const flapping = Array.from({ length: 6 }, () => [connected, lost()]).flat();
   expect(play(...flapping).trace.filter((_, index) => index % 2 === 1)).toEqual([
     ...['reconnecting connect 1000', 'reconnecting connect 5000', 'reconnecting connect 5000', 'reconnecting connect 7500'],
-    ...['reconnecting connect 10000', 'reconnecting connect 30000'],
+    ...['reconnecting connect 15000', 'reconnecting connect 30000'],
   ]);
 });
 
