@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readClaim, writeClaim } from '../claims/claim-file.ts';
 import { completeRelease, decideRelease, decideRevoke } from '../claims/decide.ts';
 import { hashState } from '../claims/state-hash.ts';
-import { markNames } from '../gate/marks.ts';
+import { settleWaitMs } from '../gate/decide.ts';
+import { markNames, readStartMark, readStopMark } from '../gate/marks.ts';
+import { bootMs, readHostConfig } from '../machine/boot.ts';
 import type { Claim } from '../protocol/claim.ts';
 import type { HostAct } from '../protocol/host-acts.ts';
 import { accountUsers, countUsers, isRunLockFree, stateDirectory } from './processes.ts';
@@ -24,6 +26,7 @@ export const release = async (world: HostWorld, act: Extract<HostAct, { readonly
   const left = await stopAndProve(world, act.keyId, unit);
   const closed = readClaim(world.places, act.keyId);
   if (left !== null || closed.claim === null) return notStopped(left ?? 'the claim is gone', closed.claim);
+  if (act.successor === leavesTheFleet) await passSettleFloor(world, act.keyId);
   const stateHash = hashState(stateDirectory(world.places, act.keyId), markNames);
   const receipt = completeRelease(closed.claim, stateHash, world.now().toISOString());
   writeClaim(world.places, closed, receipt);
@@ -39,6 +42,22 @@ export const revoke = async (world: HostWorld, act: Extract<HostAct, { readonly 
   if (decision.kind === 'write') writeClaim(world.places, reading, claim);
   const left = killFault(unit) ?? (await stopAndProve(world, act.keyId, unit));
   return left === null ? { ...done({ kind: 'claim', claim }), claim } : notStopped(left, claim);
+};
+
+/** The successor of an account that is exported or removed: then nobody of fleet waits before the session is used elsewhere. */
+const leavesTheFleet = 'detached';
+const floorsWithoutConfig = { settleMs: 5_000, settleUncleanMs: 30_000 };
+
+/**
+ * A killed worker's orphan socket may still send what was queued (EXCLUSIVITY row 17). The receipt says that the session may be used elsewhere, so it
+ * is written only afterwards. A helper that is killed in here leaves `releasing`, and the next one waits for the rest.
+ */
+const passSettleFloor = async ({ places, bootId }: HostWorld, keyId: string): Promise<void> => {
+  const state = stateDirectory(places, keyId);
+  if (state === null) return;
+  const floors = readHostConfig(places) ?? floorsWithoutConfig;
+  const waitMs = settleWaitMs(readStartMark(state), readStopMark(state), floors, { bootId, bootMs: bootMs() });
+  if (waitMs > 0) await sleep(waitMs);
 };
 
 const notStopped = (message: string, claim: Claim | null): ActOutcome => ({ ok: false, refusal: 'not-stopped', message, claim });

@@ -21,7 +21,8 @@ export const findMove = (db: LedgerDb, id: string): Promise<MoveRow | undefined>
 
 /**
  * Journals the next phase; on disk when it returns. Repeating the phase that is already recorded is no act.
- * Throws `bug` when the phase may not follow.
+ * Throws `bug` when the phase may not follow, and `plan-stale` when another run has taken the move elsewhere since it was read: what that run has
+ * aborted must not come back to life.
  */
 export async function advanceMove(
   db: LedgerDb,
@@ -36,7 +37,18 @@ export async function advanceMove(
       account: move.account,
     });
   }
-  await db.updateTable('moves').set({ phase, problem, updated_at: nowMs }).where('id', '=', move.id).execute();
+  const { numUpdatedRows } = await db
+    .updateTable('moves')
+    .set({ phase, problem, updated_at: nowMs })
+    .where('id', '=', move.id)
+    .where('phase', 'in', [move.phase, phase])
+    .executeTakeFirst();
+  if (numUpdatedRows === 0n) {
+    throw new FleetError('plan-stale', `${move.account}: another fleet command has changed its move since this one began`, {
+      hint: 'run this again: it goes on from where the other one is',
+      account: move.account,
+    });
+  }
   return { ...move, phase, problem, updated_at: nowMs };
 }
 

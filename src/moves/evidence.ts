@@ -4,6 +4,8 @@ import type { HostSurvey } from '../../agent/protocol/host-acts.ts';
 export interface HostEvidence {
   readonly host: string;
   readonly survey: HostSurvey | null;
+  /** It answered, but did not take this run's stamp (another ledger's host, a full disk): it may be given the account right after it was asked. */
+  readonly isUnfenced?: boolean;
 }
 
 export interface GrantIntent {
@@ -62,7 +64,7 @@ export function judgeEvidence(intent: GrantIntent, evidence: readonly HostEviden
     }
   }
   if (granted) return { kind: 'granted' };
-  const silent = evidence.filter(({ survey }) => survey === null).map(({ host }) => host);
+  const silent = evidence.filter(({ survey, isUnfenced }) => survey === null || isUnfenced === true).map(({ host }) => host);
   if (silent.length > 0) return { kind: 'incomplete', hosts: silent };
   return seen >= intent.epoch ? { kind: 'raise', epoch: seen + 1 } : { kind: 'clear' };
 }

@@ -3,10 +3,12 @@ import { awaitedState } from '../facts/account-state.ts';
 import { askHost } from '../facts/ask-host.ts';
 import { findAccount, type PlacedAccount, setAccountState, setWanted } from '../ledger/accounts.ts';
 import { recordContactIntent } from '../ledger/hosts.ts';
+import { listOpenMoves } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
+import { detached } from '../moves/phases.ts';
 import type { FleetContext } from './context.ts';
 import { onlineTimeoutMs } from './grant-accounts.ts';
 import { readSamples } from './read-samples.ts';
@@ -64,9 +66,20 @@ export async function actOnOwner(
   );
 }
 
+/** An account that is on its way out is neither started nor stopped by hand: its state says so until it is gone. Errors: `in-doubt`. */
+async function refuseLeaving(context: FleetContext, name: string): Promise<void> {
+  const leaving = (await listOpenMoves(context.ledger.db)).find(({ account, to_host }) => account === name && to_host === detached);
+  if (leaving === undefined) return;
+  throw new FleetError('in-doubt', `${name} is being taken out of the fleet (${leaving.phase})`, {
+    account: name,
+    hint: `finish that first: fleet accounts remove ${name}, or export it again`,
+  });
+}
+
 /** Stops the worker and keeps it stopped, also over a reboot of its host. The host goes on owning the account. Safe to repeat. */
 export async function stopAccount(context: FleetContext, run: Run, name: string): Promise<void> {
   const { account, host } = await findOwned(context, name);
+  await refuseLeaving(context, name);
   await actOnOwner(context, run, host, name, [{ act: 'stop', keyId: account.key_id }]);
   await setWanted(context.ledger.db, name, false);
   await noteState(context, account, 'stopped', 'by the operator');
@@ -75,6 +88,7 @@ export async function stopAccount(context: FleetContext, run: Run, name: string)
 /** Starts a stopped account where it is and waits until it is settled. Throws `account-offline` when that is not online. Safe to repeat. */
 export async function startAccount(context: FleetContext, run: Run, name: string): Promise<void> {
   const { account, host } = await findOwned(context, name);
+  await refuseLeaving(context, name);
   const keyIds = [account.key_id];
   const replies = await actOnOwner(context, run, host, name, [
     { act: 'start', keyId: account.key_id },

@@ -69,7 +69,7 @@ export function evidenceError(move: MoveRow, verdict: EvidenceVerdict, problems:
     case 'incomplete':
       return new FleetError(
         'survey-incomplete',
-        `${move.account} is not started: ${verdict.hosts.join(', ')} did not answer and might be running it`,
+        `${move.account} is not started: ${verdict.hosts.join(', ')} did not answer this ledger and might be running it`,
         {
           ...about,
           hint: `bring the host back and run this again; if it will never boot again: fleet hosts destroyed ${verdict.hosts[0]}`,

@@ -1,4 +1,4 @@
-import type { AuthorityStamp, HostSurvey } from '../../agent/protocol/host-acts.ts';
+import type { ActReply, AuthorityStamp, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import { askHost, bareSurvey } from '../facts/ask-host.ts';
 import { listHosts, recordContactIntent, recordFailure, recordSeen } from '../ledger/hosts.ts';
 import type { Run } from '../ledger/runs.ts';
@@ -22,13 +22,14 @@ export const stampOf = (run: Run, deadlineMs: number = helperTimeoutMs - 5000): 
 export interface SurveyResult {
   /** One entry for every known host, in order of names; those that are declared destroyed are left out. */
   readonly evidence: readonly HostEvidence[];
-  /** Why a host is silent, by name. */
+  /** Why a host is silent or unfenced, by name. */
   readonly problems: ReadonlyMap<string, FleetError>;
 }
 
 /**
  * Asks every host that the inventory or the ledger knows what it owns. A host that is in the ledger but no longer in the inventory cannot be
- * asked: it counts as silent. Also stamps the contact of this run on every host, which fences older runs. Errors: `ledger-stale`.
+ * asked: it counts as silent. Also stamps the contact of this run on every host, which fences older runs; a host that refuses the stamp is unfenced:
+ * what it says is true, but somebody else may grant there the moment after. Errors: `ledger-stale`.
  */
 export async function surveyHosts(context: FleetContext, run: Run): Promise<SurveyResult> {
   const { inventory, ledger } = context;
@@ -42,11 +43,17 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
   const outcomes = await forEachHost(askable, inventory.concurrency, (host) => surveyHost(context, run, host), context.signal);
   const problems = new Map<string, FleetError>();
   const surveys = new Map<string, HostSurvey>();
+  const unfenced = new Set<string>();
   for (const outcome of outcomes) {
     const { name } = outcome.host;
     if (outcome.ok) {
-      surveys.set(name, outcome.value);
-      await recordSeen(ledger.db, name, context.now(), outcome.value.instanceId === '' ? {} : { instanceId: outcome.value.instanceId });
+      const { survey, problem } = outcome.value;
+      surveys.set(name, survey);
+      if (problem !== null) {
+        unfenced.add(name);
+        problems.set(name, problem);
+      }
+      await recordSeen(ledger.db, name, context.now(), survey.instanceId === '' ? {} : { instanceId: survey.instanceId });
     } else {
       problems.set(name, outcome.error);
       await recordFailure(ledger.db, name, outcome.error.message);
@@ -56,7 +63,8 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
   for (const { name } of rows) {
     if (!surveys.has(name) && !problems.has(name)) problems.set(name, notInInventory(name));
   }
-  return { evidence: rows.map(({ name }) => ({ host: name, survey: surveys.get(name) ?? null })), problems };
+  const evidence = rows.map(({ name }) => ({ host: name, survey: surveys.get(name) ?? null, isUnfenced: unfenced.has(name) }));
+  return { evidence, problems };
 }
 
 const notInInventory = (name: string): FleetError =>
@@ -65,17 +73,33 @@ const notInInventory = (name: string): FleetError =>
     hint: `put it back into the inventory, or say that it will never boot again: fleet hosts destroyed ${name}`,
   });
 
-async function surveyHost(context: FleetContext, run: Run, host: HostSpec): Promise<HostSurvey> {
-  const request = { format: 1, authority: stampOf(run), acts: [{ act: 'survey' }] } as const;
+/** `problem`: why the host did not take this run's stamp; null: no older run and no other ledger can act there any more. */
+async function surveyHost(
+  context: FleetContext,
+  run: Run,
+  host: HostSpec,
+): Promise<{ readonly survey: HostSurvey; readonly problem: FleetError | null }> {
+  const request = { format: 1, authority: stampOf(run), acts: [{ act: 'contact' }, { act: 'survey' }] } as const;
   const replies = await askHost(context.remoteFor(host), request, { timeoutMs: helperTimeoutMs });
-  if (replies === null) return bareSurvey;
-  const [reply] = replies;
-  if (reply?.result?.kind === 'survey') return reply.result.survey;
-  throw new FleetError('agent-reply', `${host.name}: the survey failed: ${reply?.message ?? 'no answer'}`, {
-    host: host.name,
-    hint: `run: fleet init --limit ${host.name}`,
-  });
+  if (replies === null) return { survey: bareSurvey, problem: null };
+  const [contact, reply] = replies;
+  if (reply?.result?.kind !== 'survey') {
+    throw new FleetError('agent-reply', `${host.name}: the survey failed: ${reply?.message ?? 'no answer'}`, {
+      host: host.name,
+      hint: `run: fleet init --limit ${host.name}`,
+    });
+  }
+  return { survey: reply.result.survey, problem: contact?.ok === true ? null : notFenced(host.name, contact) };
 }
+
+const notFenced = (host: string, reply: ActReply | undefined): FleetError =>
+  new FleetError('authority-refused', `${host} did not accept this run: ${reply?.message ?? reply?.refusal ?? 'no reason given'}`, {
+    host,
+    hint:
+      reply?.refusal === 'authority'
+        ? `use the ledger that ${host} obeys, or give this one the authority over it`
+        : `run this again once the cause on ${host} is gone`,
+  });
 
 /** A host that has heard a later serial of this very ledger proves that the ledger is an old copy (EXCLUSIVITY row 9). */
 function refuseStaleLedger(run: Run, surveys: ReadonlyMap<string, HostSurvey>): void {
