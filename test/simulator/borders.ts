@@ -1,0 +1,209 @@
+/**
+ * The border between the shipped code and the simulation: everything that reads the kernel, waits or draws by chance is answered by the model, and
+ * nothing else is. Import this before anything of the product. The disk is the real one, below a directory per host.
+ */
+import { vi } from 'vitest';
+
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>();
+  const { admitWrite, running } = await import('./model-process.ts');
+  const bootIdPath = '/proc/sys/kernel/random/boot_id';
+  const inMachine = (path: unknown): unknown => {
+    const process = path === bootIdPath ? running.getStore() : undefined;
+    return process === undefined ? path : `${process.machine.root}/boot-id`;
+  };
+  const changes = ['fsyncSync', 'mkdirSync', 'renameSync', 'rmSync', 'rmdirSync', 'symlinkSync', 'writeFileSync', 'writeSync'] as const;
+  const changing = changes.map((name) => [
+    name,
+    (...args: unknown[]) => {
+      admitWrite(name);
+      return Reflect.apply(real[name], real, args);
+    },
+  ]);
+  const creates = real.constants.O_CREAT;
+  return {
+    ...real,
+    ...Object.fromEntries(changing),
+    // On memory it costs nothing and proves nothing; what matters is that the process may be killed there.
+    fsyncSync: () => admitWrite('fsyncSync'),
+    openSync: (path: string, flags: number, mode?: number) => {
+      if (typeof flags === 'number' && (flags & creates) !== 0) admitWrite('create');
+      return real.openSync(inMachine(path) as string, flags, mode);
+    },
+    /** Descriptor 9 is the run lock, as `fleet-run` hands it over. */
+    fstatSync: (descriptor: number) => {
+      const lock = descriptor === 9 ? runLockOf(running.getStore()) : null;
+      return lock === null ? real.fstatSync(descriptor) : real.statSync(lock);
+    },
+  };
+});
+
+/** A worker's process is named `worker KEYID`. */
+function runLockOf(process: import('./model-process.ts').ModelProcess | undefined): string | null {
+  const keyId = process?.name.startsWith('worker ') === true ? process.name.slice('worker '.length) : null;
+  return process === undefined || keyId === null ? null : `${process.machine.root}/var/lib/fleet/locks/${keyId}.lock`;
+}
+
+vi.mock('node:timers/promises', async (original) => {
+  const real = await original<typeof import('node:timers/promises')>();
+  const { running } = await import('./model-process.ts');
+  return {
+    ...real,
+    setTimeout: (ms: number) => {
+      const process = running.getStore();
+      return process === undefined ? real.setTimeout(ms) : process.machine.sleep(process, ms);
+    },
+  };
+});
+
+vi.mock('node:os', async (original) => {
+  const real = await original<typeof import('node:os')>();
+  const { running } = await import('./model-process.ts');
+  return { ...real, uptime: () => (running.getStore()?.machine.uptimeMs ?? real.uptime() * 1000) / 1000 };
+});
+
+vi.mock('node:crypto', async (original) => {
+  const real = await original<typeof import('node:crypto')>();
+  const { stage } = await import('./model-process.ts');
+  return { ...real, randomUUID: () => stage.identity?.() ?? real.randomUUID() };
+});
+
+vi.mock('node:child_process', async (original) => {
+  const real = await original<typeof import('node:child_process')>();
+  const { running } = await import('./model-process.ts');
+  return {
+    ...real,
+    spawnSync: (command: string, args: readonly string[]) => {
+      const machine = running.getStore()?.machine;
+      if (machine === undefined) return real.spawnSync(command, args);
+      if (command === 'timedatectl') return { status: 0, stdout: machine.isClockSynchronized ? 'yes\n' : 'no\n' };
+      if (command !== 'flock') return { status: 0, stdout: '' };
+      const path = args.at(-2) ?? '';
+      const conflict = args.includes('--conflict-exit-code') ? 9 : 1;
+      return { status: machine.isLocked(path) ? conflict : 0, stdout: '' };
+    },
+  };
+});
+
+vi.mock('../../agent/host/locks.ts', async (original) => {
+  const real = await original<typeof import('../../agent/host/locks.ts')>();
+  const { running } = await import('./model-process.ts');
+  const takeLocks: typeof real.takeLocks = async (wishes, waitMs) => {
+    const process = running.getStore();
+    if (process === undefined) return real.takeLocks(wishes, waitMs);
+    const { machine } = process;
+    const taken: string[] = [];
+    for (const { path, shared } of wishes) {
+      let isOurs = machine.takeLock(process, path, shared);
+      for (let waitedMs = 0; !isOurs && waitedMs < waitMs; waitedMs += 500) {
+        await machine.sleep(process, 500);
+        isOurs = machine.takeLock(process, path, shared);
+      }
+      if (!isOurs) {
+        machine.freeLocks(process, taken);
+        return null;
+      }
+      taken.push(path);
+    }
+    return { release: async () => machine.freeLocks(process, taken) };
+  };
+  return { ...real, takeLocks };
+});
+
+/** The same statement is compiled once per connection: a schedule makes hundreds of the same few queries. */
+vi.mock('better-sqlite3', async (original) => {
+  const { default: Database } = await original<{ default: typeof import('better-sqlite3') }>();
+  class CachingDatabase extends Database {
+    readonly #statements = new Map<string, import('better-sqlite3').Statement>();
+    override prepare(sql: string): never {
+      const known = this.#statements.get(sql) ?? super.prepare(sql);
+      this.#statements.set(sql, known);
+      return known as never;
+    }
+  }
+  return { default: CachingDatabase };
+});
+
+/** `exportSession` writes with real, asynchronous I/O, which a simulated moment cannot wait for; the file's format is tested elsewhere. */
+vi.mock('../../src/vault/export-session.ts', async () => {
+  const { writeFileSync } = await import('node:fs');
+  return { exportSession: async (path: string, session: { keyId: string }) => writeFileSync(path, session.keyId) };
+});
+
+/** No other program runs on the model operator's machine; looking at the real one's would cost more than all the rest of a schedule. */
+vi.mock('../../src/vault/file-openers.ts', () => ({ findFileOpeners: () => [] }));
+
+vi.mock('../../agent/gate/decide.ts', async (original) => {
+  const real = await original<typeof import('../../agent/gate/decide.ts')>();
+  const { isOff } = await import('./mutants.ts');
+  const decideGate: typeof real.decideGate = (facts) => {
+    if (isOff('gate')) return null;
+    const { claim } = facts.reading;
+    const forged = isOff('instance') && claim !== null && facts.instanceId !== null;
+    return real.decideGate(
+      forged ? { ...facts, reading: { ...facts.reading, claim: { ...claim, instanceId: facts.instanceId ?? '' } } } : facts,
+    );
+  };
+  const settleWaitMs: typeof real.settleWaitMs = (...args) => (isOff('settle') ? 0 : real.settleWaitMs(...args));
+  return { ...real, decideGate, settleWaitMs };
+});
+
+vi.mock('../../agent/hold/decide.ts', async (original) => {
+  const real = await original<typeof import('../../agent/hold/decide.ts')>();
+  const { isOff } = await import('./mutants.ts');
+  const decideBoot: typeof real.decideBoot = (facts) => {
+    if (isOff('hold-oneshot')) return { verdict: 'run', reasons: [] };
+    if (isOff('instance'))
+      return real.decideBoot({ ...facts, claims: facts.claims.map((claim) => ({ ...claim, instanceId: facts.instanceId })) });
+    const own = isOff('hold-from-own-stamp') && facts.contact !== null;
+    return real.decideBoot(own ? { ...facts, contact: { bootId: 'before', bootMs: 0, format: 1, wallMs: facts.wallMs } } : facts);
+  };
+  return { ...real, decideBoot };
+});
+
+vi.mock('../../agent/claims/authority.ts', async (original) => {
+  const real = await original<typeof import('../../agent/claims/authority.ts')>();
+  const { isOff } = await import('./mutants.ts');
+  const decideAuthority: typeof real.decideAuthority = (stored, stamp) => {
+    const sameLedger = stored !== null && stored !== 'unreadable' && stored.id === stamp.id;
+    return isOff('serial') && sameLedger
+      ? { kind: 'accept', record: { ...stored, ...stampOf(stamp) }, changed: true }
+      : real.decideAuthority(stored, stamp);
+  };
+  const stampOf = ({ serial, nonce }: { serial: number; nonce: string }) => ({ serial, nonce });
+  return { ...real, decideAuthority };
+});
+
+vi.mock('../../agent/claims/decide.ts', async (original) => {
+  const real = await original<typeof import('../../agent/claims/decide.ts')>();
+  const { isOff } = await import('./mutants.ts');
+  const decideRelease: typeof real.decideRelease = (standing, act, facts) => {
+    const { claim } = standing;
+    const forged = isOff('move-compare') && claim !== null && claim.state !== 'active';
+    const decision = real.decideRelease(
+      forged ? { ...standing, claim: { ...claim, moveId: act.moveId, successor: act.successor } } : standing,
+      act,
+      facts,
+    );
+    return isOff('gate-before-stop') && decision.kind === 'write' ? { kind: 'resume', claim: decision.next } : decision;
+  };
+  return { ...real, decideRelease };
+});
+
+vi.mock('../../src/moves/evidence.ts', async (original) => {
+  const real = await original<typeof import('../../src/moves/evidence.ts')>();
+  const { isOff } = await import('./mutants.ts');
+  const judgeEvidence: typeof real.judgeEvidence = (intent, evidence) => {
+    if (isOff('survey')) return { kind: 'clear' };
+    const heard = isOff('unfenced-survey') ? evidence.map(({ host, survey }) => ({ host, survey })) : evidence;
+    const verdict = real.judgeEvidence(intent, heard);
+    return isOff('silent-hosts') && verdict.kind === 'incomplete' ? { kind: 'clear' } : verdict;
+  };
+  return { ...real, judgeEvidence };
+});
+
+const realNow = Date.now;
+const realPerformanceNow = performance.now.bind(performance);
+const { running, stage } = await import('./model-process.ts');
+Date.now = () => running.getStore()?.machine.wallMs ?? stage.nowMs?.() ?? realNow();
+performance.now = () => running.getStore()?.machine.uptimeMs ?? realPerformanceNow();

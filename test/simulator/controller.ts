@@ -1,0 +1,161 @@
+import type { KyselyPlugin } from 'kysely';
+import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
+import { beginRun } from '../../src/ledger/runs.ts';
+import { FleetError } from '../../src/model/errors.ts';
+import type { HostSpec } from '../../src/model/inventory.ts';
+import type { Vault } from '../../src/vault/vault.ts';
+import { startAccount, stopAccount } from '../../src/workflows/account-acts.ts';
+import { executeAllocation, isEmptyPlan, planAllocation, readFleetView } from '../../src/workflows/allocate.ts';
+import type { FleetContext } from '../../src/workflows/context.ts';
+import { exportAccount, removeAccount } from '../../src/workflows/detach-account.ts';
+import { importAccounts } from '../../src/workflows/import-accounts.ts';
+import { type CallFate, ModelRemote, type RemoteCall } from './model-remote.ts';
+import type { World } from './world.ts';
+
+/** A command of the operator. */
+export type Verb =
+  | { readonly verb: 'allocate' | 'status' }
+  | { readonly verb: 'stop' | 'start' | 'remove' | 'export' | 'import'; readonly account: string };
+
+export interface ControllerOptions {
+  readonly name: string;
+  readonly ledgerPath: string;
+  readonly vault: Vault;
+  readonly fateOf: (call: RemoteCall) => CallFate;
+  /** Dies right after this many queries to the ledger; null: it does not. */
+  readonly queriesLeft?: number | null;
+}
+
+const forEver = new Promise<never>(() => undefined);
+
+/** One process of the CLI: the shipped workflows on a ledger, with model remotes. Killed, it never acts again, and none of its promises settles. */
+export class Controller {
+  readonly name: string;
+  readonly fateOf: (call: RemoteCall) => CallFate;
+  isAlive = true;
+  /** Its command has ended by itself. */
+  isDone = false;
+  /** How many queries to the ledger it has made. */
+  queries = 0;
+  readonly #world: World;
+  readonly #options: ControllerOptions;
+  #ownLedger: Ledger | null = null;
+  #awakeAtMs = 0;
+
+  constructor(world: World, options: ControllerOptions) {
+    this.#world = world;
+    this.#options = options;
+    this.name = options.name;
+    this.fateOf = options.fateOf;
+  }
+
+  /** Runs one command as the CLI does, without its lock: the lock is a comfort, the serial has to suffice. `null`, or why it failed. */
+  async run(verb: Verb): Promise<FleetError | null> {
+    const { simulation } = this.#world;
+    try {
+      const ledger = await this.#open();
+      const problems = await this.#act(verb, this.#context(ledger));
+      for (const problem of problems) simulation.note(`${this.name} ${problem.code}: ${problem.message}`);
+      return problems[0] ?? null;
+    } catch (error) {
+      if (!this.isAlive) return forEver;
+      if (!(error instanceof FleetError)) throw error;
+      simulation.note(`${this.name} ${error.code}: ${error.message}`);
+      return error;
+    } finally {
+      this.isDone = this.isAlive;
+      await this.#close();
+    }
+  }
+
+  kill(when: string): void {
+    if (!this.isAlive) return;
+    this.#world.simulation.note(`${this.name} is killed ${when}`);
+    this.isAlive = false;
+    void this.#close();
+  }
+
+  /** The lid is closed: what arrives is handled when it opens again. */
+  sleep(ms: number): void {
+    this.#world.simulation.note(`${this.name} sleeps for ${ms} ms`);
+    this.#awakeAtMs = this.#world.simulation.nowMs + ms;
+  }
+
+  whenAwake(act: () => void): void {
+    const { simulation } = this.#world;
+    if (simulation.nowMs >= this.#awakeAtMs) act();
+    else simulation.at(this.#awakeAtMs - simulation.nowMs, () => this.whenAwake(act));
+  }
+
+  /** One that dies between two queries may die within a transaction: it needs a connection of its own, which then goes with it. */
+  async #open(): Promise<Ledger> {
+    const { ledgerPath, queriesLeft = null } = this.#options;
+    if (queriesLeft === null) return this.#world.ledgerAt(ledgerPath);
+    this.#ownLedger = await openLedger(ledgerPath);
+    return this.#ownLedger;
+  }
+
+  async #close(): Promise<void> {
+    const ledger = this.#ownLedger;
+    this.#ownLedger = null;
+    await ledger?.close();
+  }
+
+  #context(ledger: Ledger): FleetContext {
+    const { simulation, inventory } = this.#world;
+    const remotes = new Map(this.#world.hosts.map((host) => [host.name, new ModelRemote(host, this)]));
+    const plugin: KyselyPlugin = {
+      transformQuery: ({ node }) => node,
+      transformResult: async ({ result }) => {
+        this.queries += 1;
+        if (this.queries === this.#options.queriesLeft) this.kill(`after query ${this.queries}`);
+        return this.isAlive ? result : forEver;
+      },
+    };
+    return {
+      inventory,
+      ledger: { ...ledger, db: ledger.db.withPlugin(plugin) },
+      vault: this.#options.vault,
+      remoteFor: (host: HostSpec) => {
+        const remote = remotes.get(host.name);
+        if (remote === undefined) throw new Error(`no model of ${host.name}`);
+        return remote;
+      },
+      readSecret: async () => 'an api hash',
+      now: () => simulation.nowMs,
+      report: () => undefined,
+      signal: new AbortController().signal,
+    };
+  }
+
+  async #act(verb: Verb, context: FleetContext): Promise<FleetError[]> {
+    const begin = () => beginRun(context.ledger, verb.verb, context.now());
+    switch (verb.verb) {
+      case 'allocate': {
+        const plan = await planAllocation(context, null, null);
+        if (isEmptyPlan(plan)) return [];
+        const outcomes = await executeAllocation(context, await begin(), plan);
+        return outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]));
+      }
+      case 'status':
+        await readFleetView(context, { maxAgeMs: 0 });
+        return [];
+      case 'start':
+        await startAccount(context, await begin(), verb.account);
+        return [];
+      case 'stop':
+        await stopAccount(context, await begin(), verb.account);
+        return [];
+      case 'remove':
+        await removeAccount(context, await begin(), verb.account);
+        return [];
+      case 'export':
+        await exportAccount(context, await begin(), verb.account, 'telethon-string', this.#world.exportPath());
+        return [];
+      case 'import': {
+        const outcomes = await importAccounts(context, [this.#world.sessionFileOf(verb.account)], verb.account);
+        return outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]));
+      }
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import { FleetError } from '../../src/model/errors.ts';
+import type { AccountName } from '../../src/model/names.ts';
+import type { Vault } from '../../src/vault/vault.ts';
+import { serializeRecord, type VaultRecord, vaultHashOf } from '../../src/vault/vault-record.ts';
+
+/** The vault without a disk and without age: real encryption works in other threads, for which a simulated moment cannot wait. */
+export function memoryVault(): Vault {
+  const records = new Map<AccountName, VaultRecord & { keyId: VaultRecord['session']['keyId']; vaultHash: string }>();
+  const find = (account: AccountName) => {
+    const record = records.get(account);
+    if (record !== undefined) return record;
+    throw new FleetError('vault', `no session of ${account}`, { account, hint: 'import it' });
+  };
+  return {
+    put: async (account, session, meta) => {
+      const kept: VaultRecord = { ...meta, account, session: { ...session, authKey: session.authKey.slice() } };
+      const receipt = { keyId: session.keyId, vaultHash: vaultHashOf(serializeRecord(kept)) };
+      records.set(account, { ...kept, ...receipt });
+      return receipt;
+    },
+    get: async (account) => {
+      const record = find(account);
+      return { ...record, session: { ...record.session, authKey: record.session.authKey.slice() } };
+    },
+    list: async () => [...records.keys()].sort(),
+    remove: async (account) => {
+      find(account);
+      records.delete(account);
+      return `removed/${account}`;
+    },
+    vaultHash: async (account) => find(account).vaultHash,
+  };
+}

@@ -1,0 +1,130 @@
+import { helperCommand } from '../../src/facts/ask-host.ts';
+import { FleetError } from '../../src/model/errors.ts';
+import type { HostName } from '../../src/model/names.ts';
+import type { CommandResult, Remote, RemoteCommand, SocketReply } from '../../src/remote/remote.ts';
+import type { Controller } from './controller.ts';
+import type { ModelHost } from './model-host.ts';
+import { sampleOf } from './model-sample.ts';
+
+/** What becomes of one remote call. All times in ms. */
+export interface CallFate {
+  readonly requestMs: number;
+  readonly replyMs: number;
+  /** The operator's process dies before the call leaves it, or when its answer has arrived. */
+  readonly kill: 'before' | 'after' | null;
+  /** `late`: the operator gives up, and the request arrives afterwards. `twice`: it also arrives a second time. */
+  readonly request: 'sent' | 'lost' | 'late' | 'twice';
+  readonly reply: 'sent' | 'lost';
+  /** For `late` and `twice`. */
+  readonly lateMs: number;
+  /** Changes of the disk after which the helper is killed; null: it is not. */
+  readonly helperWrites: number | null;
+  /** At that moment the whole machine loses its power instead. */
+  readonly powerLost: boolean;
+}
+
+export const plainFate: CallFate = {
+  ...{ requestMs: 10, replyMs: 10, kill: null, request: 'sent', reply: 'sent', lateMs: 0, helperWrites: null, powerLost: false },
+};
+
+export interface RemoteCall {
+  readonly controller: string;
+  readonly host: string;
+  /** `connect`, `sample`, or the helper's acts joined with `+`. */
+  readonly what: string;
+}
+
+const lostMs = 1_500;
+const connectTimeoutMs = 10_000;
+
+/** The Remote port over the simulated network. */
+export class ModelRemote implements Remote {
+  readonly host: HostName;
+  readonly #target: ModelHost;
+  readonly #controller: Controller;
+
+  constructor(target: ModelHost, controller: Controller) {
+    this.host = target.name as HostName;
+    this.#target = target;
+    this.#controller = controller;
+  }
+
+  connect(): ReturnType<Remote['connect']> {
+    const address = { latencyMs: 20, address: '192.0.2.1', port: 22, user: 'root' };
+    return this.#call('connect', connectTimeoutMs, (_, reply) => reply(address));
+  }
+
+  async run(command: RemoteCommand): Promise<CommandResult> {
+    if (command.command !== helperCommand || typeof command.stdin !== 'string') throw new Error(`no such program: ${command.command}`);
+    const request = command.stdin;
+    const acts = (JSON.parse(request) as { acts: { act: string }[] }).acts.map(({ act }) => act).join('+');
+    const result = await this.#call<{ exitCode: number | null; lines: readonly unknown[] }>(
+      acts,
+      command.timeoutMs ?? 20_000,
+      (fate, reply, isHeard) =>
+        this.#target.runHelper(request, { writesLeft: fate.helperWrites, powerLost: fate.powerLost, isHeard }, reply),
+    );
+    for (const line of result.lines) command.onLine?.(JSON.stringify(line));
+    const none = new Uint8Array();
+    return { exitCode: result.exitCode, signal: result.exitCode === null ? 'KILL' : null, stdout: none, stderr: none, truncated: false };
+  }
+
+  get(): Promise<SocketReply> {
+    return this.#call('sample', 20_000, (_, reply) => {
+      reply({ status: 200, body: new TextEncoder().encode(JSON.stringify(sampleOf(this.#target))) });
+    });
+  }
+
+  upload(): Promise<void> {
+    throw new Error('no workflow that is simulated uploads files');
+  }
+
+  download(): Promise<Uint8Array> {
+    throw new Error('no workflow that is simulated downloads files');
+  }
+
+  async close(): Promise<void> {}
+
+  #call<T>(what: string, timeoutMs: number, act: (fate: CallFate, reply: (value: T) => void, isHeard: () => boolean) => void): Promise<T> {
+    const [controller, target] = [this.#controller, this.#target];
+    const { simulation } = target;
+    const fate = controller.fateOf({ controller: controller.name, host: target.name, what });
+    const label = `${controller.name} -> ${target.name} ${what}`;
+    return new Promise<T>((resolve, reject) => {
+      let isOver = false;
+      const finish = (how: () => void): void => {
+        if (isOver || !controller.isAlive) return;
+        isOver = true;
+        how();
+      };
+      const fail = (code: 'ssh-lost' | 'ssh-timeout' | 'command-timeout') => (): void => {
+        finish(() => {
+          simulation.note(`${label}: ${code}`);
+          reject(new FleetError(code, `${target.name}: ${code}`, { host: target.name, hint: 'this is a simulated host' }));
+        });
+      };
+      const isHeard = (): boolean => !isOver && controller.isAlive && target.link.isHeard;
+      const reply = (value: T): void => {
+        simulation.at(fate.replyMs, () => {
+          if (fate.kill === 'after') controller.kill(`after ${label}`);
+          if (fate.reply === 'lost') return fail('ssh-lost')();
+          if (target.link.isHeard) controller.whenAwake(() => finish(() => resolve(value)));
+        });
+      };
+      const deliver = (): void => {
+        if (!target.isListening || !target.link.hears) return;
+        if (what.includes('+') || (what !== 'connect' && what !== 'sample')) simulation.note(`${label}${isOver ? ' (late)' : ''}`);
+        act(fate, reply, isHeard);
+      };
+      if (fate.kill === 'before') return controller.kill(`before ${label}`);
+      simulation.at(what === 'connect' ? connectTimeoutMs : timeoutMs, () =>
+        controller.whenAwake(fail(what === 'connect' ? 'ssh-timeout' : 'command-timeout')),
+      );
+      if (!controller.isAlive) return;
+      if (!target.isListening) return simulation.at(lostMs, fail('ssh-timeout'));
+      if (fate.request === 'lost' || fate.request === 'late') simulation.at(lostMs, fail('ssh-lost'));
+      if (fate.request === 'sent' || fate.request === 'twice') simulation.at(fate.requestMs, deliver);
+      if (fate.request === 'late' || fate.request === 'twice') simulation.at(fate.requestMs + fate.lateMs, deliver);
+    });
+  }
+}

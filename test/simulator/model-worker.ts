@@ -1,0 +1,105 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type GateWorld, passGate } from '../../agent/gate/pass-gate.ts';
+import { type WorkerState, workerExit } from '../../agent/protocol/worker.ts';
+import type { DataCentreConnection } from './model-dc.ts';
+import type { ModelHost } from './model-host.ts';
+import type { ModelProcess } from './model-process.ts';
+
+interface WorkerEvents {
+  readonly online: () => void;
+  readonly refused: (text: string) => void;
+  readonly exit: (status: number) => void;
+}
+
+/** The process behind a unit: it waits in the shipped gate, then connects. */
+export interface ModelWorker {
+  /** It has passed the gate: from here on it may connect at any moment. */
+  readonly isPastGate: () => boolean;
+  readonly isOnline: () => boolean;
+  /** Ends it from outside; an unclean end leaves its socket behind for a while. */
+  end(isClean: boolean): void;
+  /** The machine lost its power. */
+  vanish(): void;
+}
+
+/** How long the kernel still sends what a killed process had queued. Shorter than the default unclean settle floor, which is the product's assumption. */
+const orphanSocketMs = 25_000;
+
+export function startWorker(host: ModelHost, world: GateWorld, session: string, process: ModelProcess, events: WorkerEvents): ModelWorker {
+  const { simulation, dataCentre } = host;
+  let connection: DataCentreConnection | null = null;
+  let isPastGate = false;
+  let userState: WorkerState = 'starting';
+  const who = `${host.name}/${world.keyId.slice(0, 4)}`;
+
+  const exit = (status: number): void => {
+    if (!process.isAlive) return;
+    if (connection !== null) dataCentre.close(connection);
+    connection = null;
+    host.end(process);
+    simulation.note(`${who} exits with ${status}`);
+    events.exit(status);
+  };
+
+  const show = (state: WorkerState): void => {
+    userState = state;
+    const at = new Date(simulation.nowMs).toISOString();
+    const status = { format: 1, state, since: at, reason: '', updatedAt: at, userId: null, until: null, latencyMs: 50, counters: {} };
+    writeFileSync(join(world.runtimeDirectory, 'status.json'), JSON.stringify(status));
+  };
+
+  const live = async (): Promise<void> => {
+    const gate = await passGate(world);
+    if ('refusal' in gate) {
+      simulation.note(`${who} gate: ${gate.refusal}`);
+      events.refused(gate.refusal);
+      return exit(workerExit.gateRefused);
+    }
+    isPastGate = true;
+    host.watch.passedGate(host, world.keyId, gate.pass.epoch);
+    if (session.trim() !== host.watch.sessionOf(world.keyId)) simulation.violate(`${who} runs with another session than its key's`);
+    show('starting');
+    for (;;) {
+      await host.sleep(process, simulation.between(50, 900));
+      const refusal = host.luck.isCustomWorker ? null : gate.pass.recheck();
+      if (refusal !== null) {
+        simulation.note(`${who} stops before a connect: ${refusal}`);
+        return exit(workerExit.gateRefused);
+      }
+      const ended = new Promise<'duplicated' | 'dropped'>((resolve) => {
+        const made = dataCentre.connect(world.keyId, host.name, resolve);
+        if (made === 'duplicated') resolve('duplicated');
+        else connection = made;
+      });
+      if (connection !== null) {
+        simulation.note(`${who} online at epoch ${gate.pass.epoch}`);
+        show('online');
+        events.online();
+      }
+      const reason = await ended;
+      if (!process.isAlive) return;
+      connection = null;
+      if (reason === 'duplicated') return exit(workerExit.duplicated);
+      show('reconnecting');
+    }
+  };
+
+  void host.inside(process, live);
+
+  const end = (isClean: boolean): void => {
+    host.end(process);
+    const left = connection;
+    connection = null;
+    if (left === null) return;
+    if (isClean) dataCentre.close(left);
+    else simulation.at(simulation.between(100, orphanSocketMs), () => dataCentre.close(left));
+  };
+
+  return {
+    isPastGate: () => isPastGate && process.isAlive,
+    isOnline: () => process.isAlive && userState === 'online',
+    end,
+    vanish: () => end(true),
+  };
+}
