@@ -179,23 +179,23 @@ const claimBase = (act: { keyId: string; epoch: number; moveId: string }, facts:
   writtenAt: facts.now,
 });
 
-const wordsFor = (claim: Claim | null): string => (claim === null ? 'none' : `${claim.state} at epoch ${claim.epoch}`);
+export const wordsFor = (claim: Claim | null): string => (claim === null ? 'none' : `${claim.state} at epoch ${claim.epoch}`);
 
-const refuse = (code: ActRefusal, message: string): Refusal => ({ kind: 'refuse', code, message });
+export const refuse = (code: ActRefusal, message: string): Refusal => ({ kind: 'refuse', code, message });
 
-const refuseLower = (claim: Claim, epoch: number): Refusal =>
+export const refuseLower = (claim: Claim, epoch: number): Refusal =>
   refuse('epoch', `epoch ${epoch} is not above ${claim.epoch}, which this host has seen`);
 
 const refuseJump = (claim: Claim, epoch: number): Refusal =>
   refuse('epoch', `epoch ${epoch} is more than ${epochJumpLimit} above ${claim.epoch}`);
 
-const refuseFault = (fault: ClaimFault): Refusal =>
+export const refuseFault = (fault: ClaimFault): Refusal =>
   refuse(
     'state',
     `the claim file is ${fault}; ${fault === 'torn' ? 'a revoke at a higher epoch clears it' : 'it needs the release that wrote it'}`,
   );
 
-const refuseUnsound = ({ claim, fault }: StandingClaim, facts: HostFacts): Refusal | null => {
+export const refuseUnsound = ({ claim, fault }: StandingClaim, facts: HostFacts): Refusal | null => {
   if (fault !== null) return refuseFault(fault);
   if (claim === null || claim.instanceId === facts.instanceId) return null;
   return refuse(

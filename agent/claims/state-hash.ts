@@ -10,10 +10,15 @@ import { join } from 'node:path';
 export const hashState = (directory: string | null, without: readonly string[]): string => {
   const hash = createHash('sha256').update('fleet state v1\n');
   if (directory === null) return hash.digest('hex');
-  const paths = listBelow(directory, '').filter((path) => !without.includes(path));
-  for (const path of paths.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))) hashEntry(hash, directory, path);
+  for (const path of listState(directory, without)) hashEntry(hash, directory, path);
   return hash.digest('hex');
 };
+
+/** Relative paths of all files and links of a state, in the byte order of their names. */
+export const listState = (directory: string, without: readonly string[]): readonly string[] =>
+  listBelow(directory, '')
+    .filter((path) => !without.includes(path))
+    .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 
 const listBelow = (directory: string, prefix: string): readonly string[] =>
   readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {

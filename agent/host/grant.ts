@@ -8,6 +8,7 @@ import type { Claim } from '../protocol/claim.ts';
 import type { HostAct } from '../protocol/host-acts.ts';
 import { touch } from './locks.ts';
 import { reloadIfNeeded } from './stage.ts';
+import { stateFault } from './state.ts';
 import { type ActOutcome, done, failed, type HostWorld, identityFault, readFacts, readStaged, refused } from './world.ts';
 
 /** Claim `active`, durable; then the start. A repeat by the same move starts again what is not running, and changes nothing else. */
@@ -16,13 +17,21 @@ export const grant = (world: HostWorld, act: Extract<HostAct, { readonly act: 'g
   const decision = identityFault(world) ?? decideGrant(reading, act, facts);
   if (decision.kind === 'refuse') return refused(decision, reading.claim);
   if (!unit.isLoaded) return { ok: false, refusal: 'io', message: 'the account unit is not installed on the host; run fleet init' };
-  if (decision.kind === 'keep') return startOwned(world, decision.claim);
+  if (decision.kind === 'keep') return act.idle === true ? ownOnly(world, decision.claim) : startOwned(world, decision.claim);
+  const fault = stateFault(world.places, act);
+  if (fault !== null) return refused(fault, reading.claim);
   touch(runLockPath(world.places, act.keyId), 0o644);
   // The files before the claim: when the host stops in between, an older claim at worst runs with newer files of the same session.
   pointCurrent(world.places, act.keyId, act.epoch);
   writeClaim(world.places, reading, decision.next);
   removeOlderEpochs(world.places, act.keyId, act.epoch);
-  return startOwned(world, decision.next);
+  return act.idle === true ? ownOnly(world, decision.next) : startOwned(world, decision.next);
+};
+
+/** The account is owned and stays stopped, also over a boot of the host. */
+const ownOnly = (world: HostWorld, claim: Claim): ActOutcome => {
+  world.units.setEnabled(claim.keyId, false);
+  return { ...done({ kind: 'claim', claim }), claim };
 };
 
 /** The operator's start of an account that the host owns. */

@@ -1,5 +1,5 @@
 import { epochLimit, successorPattern, vaultHashPattern } from '../claims/parse-claim.ts';
-import { accountPattern, keyIdPattern, Shape, wordPattern } from '../machine/json-shape.ts';
+import { accountPattern, keyIdPattern, Shape, sha256Pattern, wordPattern } from '../machine/json-shape.ts';
 import type { AccountUnitLimits, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
 
 /** Largest request in bytes: a thousand staged sessions with room to spare. */
@@ -38,7 +38,21 @@ const parseStamp = (value: unknown): { readonly stamp: AuthorityStamp } | { read
 
 const parseAct = (value: unknown): { readonly act: HostAct } | { readonly fault: string } => {
   const shape = new Shape(value);
-  const kinds = ['survey', 'contact', 'stage', 'grant', 'release', 'wipe', 'revoke', 'stop', 'start', 'await'] as const;
+  const kinds = [
+    'survey',
+    'contact',
+    'stage',
+    'grant',
+    'release',
+    'weigh-state',
+    'read-state',
+    'put-state',
+    'wipe',
+    'revoke',
+    'stop',
+    'start',
+    'await',
+  ] as const;
   const kind = shape.oneOf('act', kinds);
   if (shape.fault !== null) return { fault: shape.fault };
   const act = readAct(kind, shape);
@@ -64,9 +78,23 @@ const readAct = (act: HostAct['act'], shape: Shape): HostAct => {
         epoch: epoch(),
         moveId: moveId(),
         vaultHash: shape.text('vaultHash', 64, vaultHashPattern),
+        ...(shape.has('stateHash') ? { stateHash: shape.text('stateHash', 64, sha256Pattern) } : {}),
+        ...(shape.has('idle') ? { idle: shape.flag('idle') } : {}),
       };
     case 'release':
       return { act, keyId: keyId(), moveId: moveId(), epoch: epoch(), successor: shape.text('successor', 63, successorPattern) };
+    case 'weigh-state':
+      return { act, keyId: keyId() };
+    case 'read-state':
+      return { act, keyId: keyId(), epoch: epoch(), moveId: moveId(), part: shape.integer('part', 0, 1000) };
+    case 'put-state':
+      return {
+        act,
+        keyId: keyId(),
+        epoch: epoch(),
+        moveId: moveId(),
+        archive: shape.text('archive', requestLimitBytes, /^[A-Za-z0-9+/]*=*$/),
+      };
     case 'wipe':
       return { act, keyId: keyId(), epoch: epoch() };
     case 'revoke':

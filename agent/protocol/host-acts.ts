@@ -59,9 +59,19 @@ export type HostAct =
       readonly epoch: number;
       readonly moveId: string;
       readonly vaultHash: string;
+      /** The state that the last owner's receipt names: the grant is refused where another one, or a torn one, lies on the host. */
+      readonly stateHash?: string;
+      /** Claimed but not started, and not started by a boot: an account that the operator stopped, or that cannot run, moves like this. */
+      readonly idle?: boolean;
     }
   /** Close gate, stop, prove, record (DESIGN section 5, step 2). Answers the receipt. */
   | { readonly act: 'release'; readonly keyId: string; readonly moveId: string; readonly epoch: number; readonly successor: string }
+  /** Size of the account's state directory, running or not. Changes nothing. */
+  | { readonly act: 'weigh-state'; readonly keyId: string }
+  /** One part (from 0) of the final state, once the claim is `released` at `epoch` by `moveId`. */
+  | { readonly act: 'read-state'; readonly keyId: string; readonly epoch: number; readonly moveId: string; readonly part: number }
+  /** Replaces the account's state by the archive (base64, state-archive.ts), before the grant. Repeating it after the grant is no act. */
+  | { readonly act: 'put-state'; readonly keyId: string; readonly epoch: number; readonly moveId: string; readonly archive: string }
   /** Removes staged or owned files of `epoch`; refused when the claim is active at `epoch` or newer. */
   | { readonly act: 'wipe'; readonly keyId: string; readonly epoch: number }
   /** Makes the host durably refuse everything up to `epoch` (abort of a move whose grant may have been sent). */
@@ -112,7 +122,20 @@ export type ActResult =
   | { readonly kind: 'survey'; readonly survey: HostSurvey }
   | { readonly kind: 'claim'; readonly claim: Claim }
   | { readonly kind: 'done' }
-  | { readonly kind: 'awaited'; readonly accounts: readonly AwaitedAccount[] };
+  | { readonly kind: 'awaited'; readonly accounts: readonly AwaitedAccount[] }
+  | { readonly kind: 'state-size'; readonly bytes: number; readonly files: number; readonly freeBytes: number }
+  | StatePart;
+
+/** A slice of an archived state: the parts in order, joined, are the archive. */
+export interface StatePart {
+  readonly kind: 'state-part';
+  readonly part: number;
+  readonly parts: number;
+  /** Base64. */
+  readonly data: string;
+  /** How long from now on the account may not start anywhere: the settle floor after its last stop, ms. */
+  readonly settleMs: number;
+}
 
 export interface AwaitedAccount {
   readonly keyId: string;

@@ -59,6 +59,19 @@ const resultSchema = z.discriminatedUnion('kind', [
     kind: z.literal('awaited'),
     accounts: z.array(z.object({ keyId: text, settled: z.boolean(), state: text, reason: z.string().max(2000) })),
   }),
+  z.object({
+    kind: z.literal('state-size'),
+    bytes: z.number().nonnegative(),
+    files: z.number().int().nonnegative(),
+    freeBytes: z.number().nonnegative(),
+  }),
+  z.object({
+    kind: z.literal('state-part'),
+    part: z.number().int().nonnegative(),
+    parts: z.number().int().positive().max(1000),
+    data: z.base64(),
+    settleMs: z.number().nonnegative().max(3_600_000),
+  }),
 ]);
 
 export const replySchema = z.object({
