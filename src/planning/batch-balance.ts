@@ -4,9 +4,9 @@ import { scoreTolerance } from './move-bound.ts';
 import { ScoreBuckets } from './score-buckets.ts';
 
 /** Hosts from the other end of the scores that are looked at in each step; more only while none of them helps. */
-const reach = 16;
+const reach = 8;
 /** Pairs of accounts that may be compared in all: big fleets get less even placements, not slower ones. */
-const budget = 2_000_000;
+const budget = 500_000;
 
 /** A step has to take both hosts at least so many points away from the extremes. */
 const leastStep = 0.01;
@@ -41,6 +41,7 @@ class BatchBalance {
   /** Scores of the extremes before the step: no host may reach them afterwards. */
   private lowest = 0;
   private highest = 0;
+  private gain = 0;
   private best: Step | null = null;
   /** Pairs of accounts compared so far. */
   considered = 0;
@@ -82,30 +83,35 @@ class BatchBalance {
   /** Every way to make `high` lower and `low` higher by one account, or one against another. */
   private considerPair(high: number, low: number): void {
     const { fleet, inBatch } = this;
-    if ((fleet.score[high] as number) <= (fleet.score[low] as number)) return;
+    const [highBefore, lowBefore] = [fleet.score[high] as number, fleet.score[low] as number];
+    if (highBefore <= lowBefore) return;
     for (let account = fleet.firstOn[high] as number; account !== none; account = fleet.nextOn[account] as number) {
       if (inBatch[account] === 0) continue;
-      this.consider(high, low, account, none);
+      const highWithout = highBefore - fleet.weight(account, high);
+      const lowWith = lowBefore + fleet.weight(account, low);
+      this.considered++;
+      if (this.isBetter(highBefore, lowBefore, highWithout, lowWith)) this.keep(high, low, account, none);
       for (let other = fleet.firstOn[low] as number; other !== none; other = fleet.nextOn[other] as number) {
-        if (inBatch[other] === 1) this.consider(high, low, account, other);
+        if (inBatch[other] === 0) continue;
+        this.considered++;
+        const highAfter = highWithout + fleet.weight(other, high);
+        const lowAfter = lowWith - fleet.weight(other, low);
+        if (this.isBetter(highBefore, lowBefore, highAfter, lowAfter)) this.keep(high, low, account, other);
       }
     }
   }
 
-  private consider(high: number, low: number, account: number, exchanged: number): void {
-    const { fleet } = this;
-    this.considered++;
-    const [highBefore, lowBefore] = [fleet.score[high] as number, fleet.score[low] as number];
-    let highAfter = highBefore - fleet.weight(account, high);
-    let lowAfter = lowBefore + fleet.weight(account, low);
-    if (exchanged !== none) {
-      highAfter += fleet.weight(exchanged, high);
-      lowAfter -= fleet.weight(exchanged, low);
-    }
-    if (Math.max(highAfter, lowAfter) > this.highest - leastStep || Math.min(highAfter, lowAfter) < this.lowest + leastStep) return;
-    const gain = highAfter ** 2 + lowAfter ** 2 - highBefore ** 2 - lowBefore ** 2;
-    if (this.best !== null && gain >= this.best.gain - scoreTolerance) return;
-    if (this.isAllowed(high, low, account, exchanged)) this.best = { account, to: low, exchanged, gain };
+  /** Whether both hosts end inside the extremes, and more even than by the best step so far. Leaves the gain in `gain`. */
+  private isBetter(highBefore: number, lowBefore: number, highAfter: number, lowAfter: number): boolean {
+    const most = this.highest - leastStep;
+    const least = this.lowest + leastStep;
+    if (highAfter > most || lowAfter > most || highAfter < least || lowAfter < least) return false;
+    this.gain = highAfter * highAfter + lowAfter * lowAfter - highBefore * highBefore - lowBefore * lowBefore;
+    return this.best === null || this.gain < this.best.gain - scoreTolerance;
+  }
+
+  private keep(high: number, low: number, account: number, exchanged: number): void {
+    if (this.isAllowed(high, low, account, exchanged)) this.best = { account, to: low, exchanged, gain: this.gain };
   }
 
   private isAllowed(high: number, low: number, account: number, exchanged: number): boolean {

@@ -132,42 +132,42 @@ export class FlatFleet {
 
   /** Points that the account adds to the score of that host: 100 × weights × demand / capacity. Linear, so exact bounds exist. */
   weight(account: number, host: number): number {
-    const cpu = (this.cpu[account] ?? 0) * (this.cpuPoints[host] ?? 0);
-    return cpu + (this.memory[account] ?? 0) * (this.memoryPoints[host] ?? 0) + (this.slotPoints[host] ?? 0);
+    const cpu = (this.cpu[account] as number) * (this.cpuPoints[host] as number);
+    return cpu + (this.memory[account] as number) * (this.memoryPoints[host] as number) + (this.slotPoints[host] as number);
   }
 
   /** Whether every hard rule lets the account go to that host now. Where it is already, the answer is about a second arrival. */
   accepts(account: number, host: number): boolean {
-    if (this.up[host] === 0 || (this.freeSlots[host] ?? 0) <= 0) return false;
-    if ((this.memory[account] ?? 0) > (this.freeMemory[host] ?? 0) + memorySlackBytes) return false;
+    if (this.up[host] !== 1 || (this.freeSlots[host] as number) <= 0) return false;
+    if ((this.memory[account] as number) > (this.freeMemory[host] as number) + memorySlackBytes) return false;
     return this.allows(account, host) && this.antiAffine(account, host) === none;
   }
 
   /** Whether the host would accept the account once `leaving`, which is on it, has left. */
   acceptsInsteadOf(account: number, host: number, leaving: number): boolean {
-    const freeMemory = (this.freeMemory[host] ?? 0) + (this.memory[leaving] ?? 0);
-    if ((this.freeSlots[host] ?? 0) < 0 || (this.memory[account] ?? 0) > freeMemory + memorySlackBytes) return false;
+    const freeMemory = (this.freeMemory[host] as number) + (this.memory[leaving] as number);
+    if ((this.freeSlots[host] as number) < 0 || (this.memory[account] as number) > freeMemory + memorySlackBytes) return false;
     return this.allows(account, host) && this.antiAffine(account, host, leaving) === none;
   }
 
   /** Whether the rules that no other account can change (state, pin, zone) let the account be on that host. */
   allows(account: number, host: number): boolean {
-    if (this.up[host] === 0) return false;
-    const pin = this.pin[account] ?? none;
+    if (this.up[host] !== 1) return false;
+    const pin = this.pin[account] as number;
     return (pin === none || pin === host) && this.inAllowedZone(account, host);
   }
 
   private inAllowedZone(account: number, host: number): boolean {
-    const rule = this.zoneRule[account] ?? none;
+    const rule = this.zoneRule[account] as number;
     return rule === none || this.allowedPlaces[rule]?.[this.placeOf[host] ?? 0] === 1;
   }
 
   /** An account on that host, other than `except`, which shares the anti-affinity key, or `none`. */
   antiAffine(account: number, host: number, except: number = none): number {
-    const key = this.anti[account] ?? none;
+    const key = this.anti[account] as number;
     if (key === none) return none;
-    let other = this.firstOn[host] ?? none;
-    while (other !== none && (this.anti[other] !== key || other === account || other === except)) other = this.nextOn[other] ?? none;
+    let other = this.firstOn[host] as number;
+    while (other !== none && (this.anti[other] !== key || other === account || other === except)) other = this.nextOn[other] as number;
     return other;
   }
 
@@ -175,11 +175,11 @@ export class FlatFleet {
   refusal(account: number, host: number): RefusalCode | null {
     const state = this.hosts[host]?.state ?? 'dead';
     if (state !== 'up') return state;
-    const pin = this.pin[account] ?? none;
+    const pin = this.pin[account] as number;
     if (pin !== none && pin !== host) return 'pinned';
     if (!this.inAllowedZone(account, host)) return 'zone';
-    if ((this.freeSlots[host] ?? 0) <= 0) return 'full';
-    if ((this.memory[account] ?? 0) > (this.freeMemory[host] ?? 0) + memorySlackBytes) return 'memory';
+    if ((this.freeSlots[host] as number) <= 0) return 'full';
+    if ((this.memory[account] as number) > (this.freeMemory[host] as number) + memorySlackBytes) return 'memory';
     return this.antiAffine(account, host) === none ? null : 'anti-affinity';
   }
 
@@ -190,10 +190,10 @@ export class FlatFleet {
   }
 
   private attach(account: number, host: number): void {
-    this.score[host] = (this.score[host] ?? 0) + this.weight(account, host);
-    this.freeSlots[host] = (this.freeSlots[host] ?? 0) - 1;
-    this.freeMemory[host] = (this.freeMemory[host] ?? 0) - (this.memory[account] ?? 0);
-    const first = this.firstOn[host] ?? none;
+    this.score[host] = (this.score[host] as number) + this.weight(account, host);
+    this.freeSlots[host] = (this.freeSlots[host] as number) - 1;
+    this.freeMemory[host] = (this.freeMemory[host] as number) - (this.memory[account] as number);
+    const first = this.firstOn[host] as number;
     if (first !== none) this.previousOn[first] = account;
     this.nextOn[account] = first;
     this.previousOn[account] = none;
@@ -202,12 +202,12 @@ export class FlatFleet {
   }
 
   private detach(account: number): void {
-    const host = this.hostOf[account] ?? none;
-    this.score[host] = (this.score[host] ?? 0) - this.weight(account, host);
-    this.freeSlots[host] = (this.freeSlots[host] ?? 0) + 1;
-    this.freeMemory[host] = (this.freeMemory[host] ?? 0) + (this.memory[account] ?? 0);
-    const next = this.nextOn[account] ?? none;
-    const previous = this.previousOn[account] ?? none;
+    const host = this.hostOf[account] as number;
+    this.score[host] = (this.score[host] as number) - this.weight(account, host);
+    this.freeSlots[host] = (this.freeSlots[host] as number) + 1;
+    this.freeMemory[host] = (this.freeMemory[host] as number) + (this.memory[account] as number);
+    const next = this.nextOn[account] as number;
+    const previous = this.previousOn[account] as number;
     if (next !== none) this.previousOn[next] = previous;
     if (previous === none) this.firstOn[host] = next;
     else this.nextOn[previous] = next;
@@ -259,7 +259,7 @@ export class FlatFleet {
     let low = Number.POSITIVE_INFINITY;
     let high = Number.NEGATIVE_INFINITY;
     for (let host = 0; host < this.up.length; host++) {
-      if (this.up[host] === 0) continue;
+      if (this.up[host] !== 1) continue;
       const score = this.score[host] ?? 0;
       if (score < low) low = score;
       if (score > high) high = score;

@@ -56,8 +56,9 @@ function placeInOrder(fleet: FlatFleet, ordered: readonly Candidate[], peak: num
   const leftOver: Candidate[] = [];
   for (const candidate of ordered) {
     const { account, strategy } = candidate;
+    const pin = fleet.pin[account] ?? none;
     let hosts: readonly number[] = upHosts;
-    if (fleet.pin[account] !== none) hosts = [fleet.pin[account] ?? none];
+    if (pin !== none) hosts = pin < 0 ? [] : [pin];
     else if (refused.isCertain(account)) hosts = [];
     else if (strategy === 'load') hosts = heaps.lowestOfEachShape(account, tops);
     const host = bestHost(fleet, preference, candidate, hosts);

@@ -25,7 +25,7 @@ const guesses: readonly { readonly offset: number; readonly quantile: number }[]
 ];
 
 /** Hosts × runs that one search may spend: a second of guesses on ten thousand hosts is no better than two of them. */
-const runBudget = 12_000;
+const runBudget = 4000;
 const leastRuns = 2;
 /** Fleets up to this size also get the best spread for their number of moves. */
 const tightenLimit = 200;
