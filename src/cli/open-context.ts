@@ -1,9 +1,11 @@
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Run } from '../ledger/runs.ts';
 import type { HostSpec, Inventory, SecretReference } from '../model/inventory.ts';
 import type { Remote } from '../remote/remote.ts';
 import type { SshContext } from '../remote/ssh-context.ts';
-import type { Vault } from '../vault/vault.ts';
+import type { StateStore } from '../vault/state-store.ts';
+import type { Vault, VaultOptions } from '../vault/vault.ts';
 import type { FleetContext } from '../workflows/context.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { lazyRemotes } from './lazy-remotes.ts';
@@ -33,6 +35,15 @@ function lazyVault(open: () => Promise<Vault>): Vault {
   };
 }
 
+function lazyStates(options: VaultOptions): StateStore {
+  const store = async (): Promise<StateStore> => (await import('../vault/state-store.ts')).openStateStore(options);
+  return {
+    put: async (record) => (await store()).put(record),
+    get: async (account) => (await store()).get(account),
+    freeBytes: async () => (await store()).freeBytes(),
+  };
+}
+
 export interface OpenContext extends FleetContext {
   readonly progress: Progress;
   readonly freshRemoteFor: (host: HostSpec) => Remote;
@@ -56,19 +67,19 @@ async function openContext(options: GlobalOptions, signal: AbortSignal): Promise
     const { openRemotes } = await import('./open-remotes.ts');
     return openRemotes({ knownHosts: inventory.paths.knownHosts, readSecret: secretReader(inventory), signal, onWarning: warn });
   });
-  const openVault = async (): Promise<Vault> => {
-    const vault = await import('../vault/vault.ts');
-    return vault.openVault({ directory: inventory.paths.vault, readIdentity: () => secretReader(inventory)(inventory.vaultKey) });
-  };
+  const vaultOptions = { directory: inventory.paths.vault, readIdentity: () => secretReader(inventory)(inventory.vaultKey) };
+  const openVault = async (): Promise<Vault> => (await import('../vault/vault.ts')).openVault(vaultOptions);
   return {
     inventory,
     ledger,
     vault: lazyVault(openVault),
+    states: lazyStates(vaultOptions),
     remoteFor: remotes.remoteFor,
     freshRemoteFor: remotes.freshRemoteFor,
     ssh: remotes.ssh,
     readSecret: secretReader(inventory),
     now: () => Date.now(),
+    pause: (ms) => sleep(ms),
     report: progress.report,
     signal,
     progress,

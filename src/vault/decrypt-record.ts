@@ -20,7 +20,7 @@ const wrongKey = (account: AccountName, path: string): FleetError =>
  * The plaintext, or why there is none. age reports every failure alike, so a second identity that matches nothing listens: it is asked only
  * when the header was readable and the real key did not fit.
  */
-const decrypt = async (content: Uint8Array, identity: string): Promise<Uint8Array | 'wrong-key' | 'damaged'> => {
+export const decrypt = async (content: Uint8Array, identity: string): Promise<Uint8Array | 'wrong-key' | 'damaged'> => {
   let keyDidNotFit = false;
   const decrypter = new Decrypter();
   decrypter.addIdentity(identity);

@@ -93,7 +93,8 @@ const keepCopy = async (directory: string, account: AccountName): Promise<string
   return copy;
 };
 
-const encryptFor = async (recipient: string, plaintext: Uint8Array): Promise<Uint8Array> => {
+/** age-encrypts for one recipient. Throws `vault-key` for anything else. */
+export const encryptFor = async (recipient: string, plaintext: Uint8Array): Promise<Uint8Array> => {
   const encrypter = new Encrypter();
   try {
     encrypter.addRecipient(recipient);

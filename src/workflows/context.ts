@@ -1,6 +1,7 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import type { HostSpec, Inventory, SecretReference } from '../model/inventory.ts';
 import type { Remote } from '../remote/remote.ts';
+import type { StateStore } from '../vault/state-store.ts';
 import type { Vault } from '../vault/vault.ts';
 
 /** Progress that a person may want to see; never needed to understand the result. */
@@ -14,11 +15,15 @@ export interface FleetContext {
   readonly inventory: Inventory;
   readonly ledger: Ledger;
   readonly vault: Vault;
+  /** The accounts' last states, encrypted beside the vault. */
+  readonly states: StateStore;
   /** The one connection to this host; connected by its first use, closed when the command ends. */
   readonly remoteFor: (host: HostSpec) => Remote;
   readonly readSecret: (reference: SecretReference) => Promise<string>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Resolves after so many milliseconds by the same clock. */
+  readonly pause: (ms: number) => Promise<void>;
   readonly report: (event: FleetEvent) => void;
   /** Ctrl-C: work stops between two acts. */
   readonly signal: AbortSignal;

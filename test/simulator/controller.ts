@@ -9,6 +9,7 @@ import { executeAllocation, isEmptyPlan, planAllocation, readFleetView } from '.
 import type { FleetContext } from '../../src/workflows/context.ts';
 import { exportAccount, removeAccount } from '../../src/workflows/detach-account.ts';
 import { importAccounts } from '../../src/workflows/import-accounts.ts';
+import { memoryStatesOf } from './memory-states.ts';
 import { type CallFate, ModelRemote, type RemoteCall } from './model-remote.ts';
 import type { World } from './world.ts';
 
@@ -116,6 +117,7 @@ export class Controller {
       inventory,
       ledger: { ...ledger, db: ledger.db.withPlugin(plugin) },
       vault: this.#options.vault,
+      states: memoryStatesOf(this.#options.vault),
       remoteFor: (host: HostSpec) => {
         const remote = remotes.get(host.name);
         if (remote === undefined) throw new Error(`no model of ${host.name}`);
@@ -123,6 +125,10 @@ export class Controller {
       },
       readSecret: async () => 'an api hash',
       now: () => simulation.nowMs,
+      pause: (ms) =>
+        new Promise((resolve) => {
+          simulation.at(ms, () => this.whenAwake(() => (this.isAlive ? resolve() : undefined)));
+        }),
       report: () => undefined,
       signal: new AbortController().signal,
     };
