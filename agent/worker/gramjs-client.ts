@@ -212,7 +212,7 @@ const socketOver = (line: Line) =>
     readonly connect = (port: number, address: string): Promise<void> => line.open(address, port);
     readonly readExactly = (length: number): Promise<Buffer> => line.readExactly(length);
     readonly write = (data: Uint8Array): void => line.write(data);
-    readonly close = (): Promise<void> => line.reset('closed by us');
+    readonly close = (): Promise<void> => line.reset('closed by the client library');
   };
 
 const askSelf = async (client: TelegramClient): Promise<TelegramSelf> => {

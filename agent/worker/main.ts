@@ -141,8 +141,10 @@ const fail = (error: unknown): void => {
   process.exit(exitUnclean);
 };
 
-// The client library leaves promises behind that reject after its connection is gone.
-process.on('unhandledRejection', (error) => journal.say('debug', `a promise was left behind: ${describe(error)}`));
+// The client library may leave promises behind that reject after its connection is gone: told, and no reason to end.
+process.on('unhandledRejection', (error) => journal.say('warn', `a promise was left behind: ${describe(error)}`));
 process.on('uncaughtException', fail);
+// A journal that goes away is no reason to end.
+process.stdout.on('error', () => {});
 
 main().then((exitCode) => process.exit(exitCode), fail);

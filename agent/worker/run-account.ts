@@ -132,7 +132,7 @@ class AccountRun {
     const { publish, now } = this.#world;
     publish(enter(this.#lifecycle, 'stopping', 'told to stop', now()), 'stop');
     await this.#close();
-    publish(enter(this.#lifecycle, 'stopped', 'told to stop', now()), 'stop');
+    publish(enter(this.#lifecycle, 'stopped', 'disconnected from Telegram', now()), 'stop');
     return { exitCode: workerExit.clean, refusal: null };
   }
 }

@@ -167,6 +167,13 @@ export const telegramContract = (name: string, make: (making: PortMaking) => Tel
       expect(await failureOfConnect()).toMatchObject({ kind: 'rpc', code: 400, name: 'API_ID_INVALID' });
     });
 
+    it('a session of another data centre: no connection to there, and no new key', async () => {
+      dc.fault({ method: 'users.getUsers', effect: { kind: 'error', code: 303, message: 'USER_MIGRATE_4' } });
+      expect(await failureOfConnect()).toMatchObject({ kind: 'network' });
+      await sleep(1300);
+      expect(dc.report()).toMatchObject({ connectionsOpened: 1, refusals: [] });
+    });
+
     it('a key that the data centre does not know, instead of waiting for ever', async () => {
       dc.forgetKey(login.authKey);
       expect(await failureOfConnect()).toEqual({ kind: 'transport', code: 404 });
