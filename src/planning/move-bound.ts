@@ -103,7 +103,7 @@ export class MoveBound {
   leastSpread(moves: number, spreadNow: number): number {
     let low = 0;
     let high = spreadNow;
-    for (let step = 0; step < 20; step++) {
+    for (let step = 0; step < 12; step++) {
       const middle = (low + high) / 2;
       if (this.forWidth(middle).moves <= moves) high = middle;
       else low = middle;

@@ -29,6 +29,9 @@ const runBudget = 4000;
 const leastRuns = 2;
 /** Fleets up to this size also get the best spread for their number of moves. */
 const tightenLimit = 200;
+/** Up to this size the search for it is thorough: a tenth of a second at most. */
+const thoroughLimit = 60;
+const hastyGuesses = 6;
 
 /** Tries windows on one fleet. The fleet is as before after every call. */
 export class WindowSearch {
@@ -73,7 +76,7 @@ export class WindowSearch {
     let low = least;
     let high = most;
     let best: FoundMoves | null = null;
-    const steps = this.fleet.hosts.length <= tightenLimit ? 12 : 5;
+    const steps = this.fleet.hosts.length <= thoroughLimit ? 12 : 5;
     for (let step = 0; step < steps && high - low > 0.01; step++) {
       const width = (low + high) / 2;
       const found = this.anyWithin(width, maxMoves);
@@ -96,7 +99,10 @@ export class WindowSearch {
   private anyWithin(width: number, maxMoves: number): FoundMoves | null {
     const { moves: atLeast, low } = this.bound.forWidth(width);
     if (atLeast > maxMoves) return null;
-    for (const { offset, quantile } of guesses.slice(0, this.runs)) {
+    for (const { offset, quantile } of guesses.slice(
+      0,
+      this.fleet.hosts.length <= thoroughLimit ? this.runs : Math.min(this.runs, hastyGuesses),
+    )) {
       const found = this.attempt(low + offset, width, quantile, maxMoves);
       if (found !== null) return found;
     }
