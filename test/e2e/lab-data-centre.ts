@@ -7,7 +7,8 @@ import { connectControl, type DataCentreControl } from '../dc/control.ts';
 import type { Lab } from '../lab/lab.ts';
 
 export interface LabDataCentre extends DataCentreControl {
-  stop(): void;
+  /** Returns when nothing listens any more. */
+  stop(): Promise<void>;
 }
 
 /** Starts the test data centre inside the lab's network, at Telegram's own addresses. It ends with this process, however that ends. */
@@ -18,6 +19,11 @@ export async function startLabDataCentre(lab: Lab, isOutside: boolean): Promise<
   const argv = [process.execPath, program, ...listen, '--control', control, '--end-with-stdin'];
   const [command = '', ...args] = isOutside ? lab.insideArgv(argv) : argv;
   const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'inherit'] });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const client = await connectControl(control, 15_000);
-  return { ...client, stop: () => void child.kill('SIGTERM') };
+  const stop = (): Promise<void> => {
+    child.kill('SIGTERM');
+    return ended;
+  };
+  return { ...client, stop };
 }

@@ -21,10 +21,12 @@ export interface Operator {
   readonly apiHash: string;
   /** Runs `fleet ARGS` in the folder. */
   fleet(args: readonly string[], options?: { env?: Record<string, string>; timeoutMs?: number }): Promise<CommandResult>;
-  /** The same with `--json`; the document. Throws where nothing was printed. */
-  json(args: readonly string[]): Promise<Record<string, unknown>>;
+  /** The same with `--json` and `--yes`; the document, whose shape the caller knows. Throws where nothing was printed. */
+  json<T>(args: readonly string[]): Promise<T>;
   argv(args: readonly string[]): readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Everything that every command has printed so far. */
+  readonly transcript: readonly string[];
   remove(): Promise<void>;
 }
 
@@ -34,6 +36,7 @@ export interface OperatorOptions {
   readonly hosts: readonly number[];
   /** Whether this process is outside the lab's network, so that commands have to be led into it. */
   readonly isOutside?: boolean;
+  /** The inventory's text from `accounts:` on. */
   readonly accounts?: string;
 }
 
@@ -53,6 +56,7 @@ ssh: { user: ubuntu, identity_files: [${lab.keyFile}], connect_timeout: 5s }
 telegram: { api_id: 4711, api_hash: env:TELEGRAM_API_HASH }
 # The lab's machine need not have a synchronised clock.
 hold: { require_clock_sync: false, settle: 1s, settle_unclean: 5s }
+defaults: { max_accounts: 20 }
 hosts:
 ${entries.join('\n')}
 ${accounts}`;
@@ -69,19 +73,25 @@ export async function makeOperator(options: OperatorOptions): Promise<Operator> 
     SSH_AUTH_SOCK: '',
   };
   const inside = (argv: readonly string[]) => (options.isOutside ? options.lab.insideArgv(argv) : argv);
-  const argv = (args: readonly string[]) => inside([join(root, 'bin', 'fleet'), ...args]);
-  const fleet: Operator['fleet'] = (args, { env: more = {}, timeoutMs = 600_000 } = {}) =>
-    tryCommand(argv(args), { cwd: directory, env: { ...env, ...more }, timeoutMs });
+  // The sources, not bin/fleet: that one would prefer a build which may be older than they are.
+  const argv = (args: readonly string[]) => inside([process.execPath, join(root, 'src', 'cli', 'main.ts'), ...args]);
+  const transcript: string[] = [];
+  const fleet: Operator['fleet'] = async (args, { env: more = {}, timeoutMs = 600_000 } = {}) => {
+    const result = await tryCommand(argv(args), { cwd: directory, env: { ...env, ...more }, timeoutMs });
+    transcript.push(result.stdout, result.stderr);
+    return result;
+  };
   return {
     directory,
     apiHash,
     argv,
     env,
+    transcript,
     fleet,
-    json: async (args) => {
+    json: async <T>(args: readonly string[]): Promise<T> => {
       const { stdout, stderr } = await fleet([...args, '--json', '--yes']);
       if (stdout === '') throw new Error(`fleet ${args.join(' ')} printed nothing: ${stderr}`);
-      return JSON.parse(stdout) as Record<string, unknown>;
+      return JSON.parse(stdout) as T;
     },
     remove: () => rm(directory, { recursive: true, force: true }),
   };

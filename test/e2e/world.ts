@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { connectLab, type Lab } from '../lab/lab.ts';
+import { type LabDataCentre, startLabDataCentre } from './lab-data-centre.ts';
+import { type Login, logIn, makeOperator, type Operator } from './operator.ts';
+
+/** An operator, hosts and Telegram, all inside the lab's network. */
+export interface World {
+  readonly lab: Lab;
+  readonly dc: LabDataCentre;
+  readonly operator: Operator;
+  /** Hosts of the lab, counted from 1. */
+  readonly hosts: readonly number[];
+  end(): Promise<void>;
+}
+
+export interface WorldOptions {
+  readonly hosts: readonly number[];
+  /** `wiped`: new disks. `forgotten`: packages stay, nothing of fleet's accounts does, so that `init` takes seconds. */
+  readonly state: 'wiped' | 'forgotten';
+  readonly accounts?: string;
+  /** One that is there already; otherwise a data centre is started, and ended with the world. */
+  readonly dc?: LabDataCentre;
+}
+
+/** What an operator of another fleet would have to remove by hand before the host can be taken over. */
+const forgetAll = `systemctl stop 'fleet-account@*' fleet-agent
+rm -rf /var/lib/fleet /var/lib/fleet-accounts /var/lib/private/fleet-accounts /run/fleet-boot /etc/fleet
+rm -rf /etc/systemd/system/fleet-account@*.service.d /etc/systemd/system/multi-user.target.wants/fleet-account@*
+systemctl daemon-reload; systemctl reset-failed; systemctl restart fleet-hold 2>/dev/null; true`;
+
+async function prepare(lab: Lab, host: number, state: WorldOptions['state']): Promise<void> {
+  await Promise.all([lab.heal(host), lab.unfill(host)]);
+  await lab.start(host);
+  if (state === 'wiped') return lab.wipe(host);
+  const { code, stderr } = await lab.ssh(host, forgetAll);
+  if (code !== 0) throw new Error(`host ${host} could not be made ready for the test: ${stderr}`);
+}
+
+export async function makeWorld(options: WorldOptions): Promise<World> {
+  const { hosts, state, accounts = '' } = options;
+  const lab = await connectLab();
+  await Promise.all(hosts.map((host) => prepare(lab, host, state)));
+  const dc = options.dc ?? (await startLabDataCentre(lab, false));
+  const operator = await makeOperator({ lab, hosts, accounts });
+  const end = async (): Promise<void> => {
+    if (options.dc === undefined) await dc.stop();
+    // Workers without a data centre would keep the machine busy.
+    await Promise.all(hosts.map((host) => prepare(lab, host, 'forgotten')));
+    await operator.remove();
+  };
+  return { lab, dc, operator, hosts, end };
+}
+
+/** `fleet ARGS` that must succeed; its standard output. */
+export async function must(world: Pick<World, 'operator'>, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await world.operator.fleet([...args, '--yes']);
+  expect({ args, code, stderr: code === 0 ? '' : `${stderr}\n${stdout}` }).toEqual({ args, code: 0, stderr: '' });
+  return stdout;
+}
+
+/** Hosts trusted and ready, a vault with its key. */
+export async function prepareFleet(world: World): Promise<void> {
+  await must(world, 'hosts', 'trust');
+  await must(world, 'init');
+  await must(world, 'vault', 'create-key');
+}
+
+/** New logins, imported. */
+export async function importNew({ dc, operator }: World, names: readonly string[]): Promise<Login[]> {
+  const logins = await logIn(dc, `${operator.directory}/sessions`, names);
+  await must({ operator }, 'accounts', 'import', ...logins.map(({ path }) => path));
+  return logins;
+}
+
+export interface ListedAccount {
+  readonly name: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly host: string | null;
+  readonly epoch: number | null;
+  readonly userId: string | null;
+  readonly keyId: string;
+  readonly format: string;
+}
+
+export const listAccounts = async ({ operator }: Pick<World, 'operator'>): Promise<readonly ListedAccount[]> =>
+  (await operator.json<{ accounts: ListedAccount[] }>(['accounts', 'list'])).accounts;
+
+/** State of each account, by name, from the agents. */
+export async function liveStates({ operator }: Pick<World, 'operator'>): Promise<Record<string, string>> {
+  const { accounts } = await operator.json<{ accounts: ListedAccount[] }>(['status', '--live']);
+  return Object.fromEntries(accounts.map(({ name, state }) => [name, state]));
+}
+
+/** What the data centre saw against what the ledger says: each key on one connection, from its owner's address, never on two. */
+export async function expectExclusive(world: World, logins: readonly Login[]): Promise<void> {
+  const listed = new Map((await listAccounts(world)).map(({ name, host }) => [name, host]));
+  const report = await world.dc.report();
+  const seen = logins.map(({ account, dcKeyId }) => {
+    const key = report.accounts.find(({ keyId }) => keyId === dcKeyId);
+    const open = key?.connections.filter(({ closedAt }) => closedAt === null) ?? [];
+    return { account, maxLive: key?.maxLive, from: open.map(({ peer }) => peer.ip) };
+  });
+  const address = (account: string) => world.lab.hosts.find(({ name }) => name === listed.get(account))?.address;
+  expect(seen).toEqual(logins.map(({ account }) => ({ account, maxLive: 1, from: [address(account)] })));
+  expect(report.kills).toEqual([]);
+  expect(report.violations).toEqual([]);
+}
+
+/** `look` until it holds, at most `limitMs`; the last failure otherwise. */
+export async function eventually(limitMs: number, look: () => Promise<void>): Promise<void> {
+  const deadline = Date.now() + limitMs;
+  for (;;) {
+    try {
+      return await look();
+    } catch (failure) {
+      if (Date.now() > deadline) throw failure;
+    }
+    await sleep(500);
+  }
+}
