@@ -44,7 +44,7 @@ export async function importAccounts(context: FleetContext, paths: readonly stri
     seen.set(keyId, path);
     outcomes.push(
       twin === undefined
-        ? await takeCandidate(context, candidate)
+        ? await takeCandidate(context, name === null ? await underItsOwnName(context, candidate) : candidate)
         : refusal(path, candidate, sameKey(path, candidate.account, `the file ${twin}`)),
     );
     candidate.parsed.session.authKey.fill(0);
@@ -62,6 +62,12 @@ async function readCandidate(path: string, name: string | null): Promise<Candida
   const parsed = await readSessionSource(path);
   if (!parsed.ok) return new FleetError('session-file', `${parsed.message} (${parsed.code})`, { account, hint: parsed.hint });
   return { path, account, parsed };
+}
+
+/** A session that was exported comes back as the account that it was, whatever its file is called now. */
+async function underItsOwnName(context: FleetContext, candidate: Candidate): Promise<Candidate> {
+  const owner = await findAccountByKey(context.ledger.db, candidate.parsed.session.keyId);
+  return owner?.state === 'detached' ? { ...candidate, account: owner.name as AccountName } : candidate;
 }
 
 /** The file's name without its ending, in lower case. */

@@ -104,7 +104,8 @@ describe('the operator sees and understands', () => {
     expect(await operator.json(['why-not', 'anna', other])).toMatchObject({ ok: true, host: other });
     expect(await operator.json(['moves'])).toMatchObject({ ok: true, moves: [] });
     expect(JSON.stringify(await operator.json(['logs', 'anna', '-n', '20']))).toContain('online, user');
-    expect(await operator.json(['exec', 'h*', '--', 'true'])).toMatchObject({ hosts: Array(4).fill({ exitCode: 0 }) });
+    const everywhere = await operator.fleet(['--json', 'exec', 'h*', '--', 'true']);
+    expect(JSON.parse(everywhere.stdout)).toMatchObject({ ok: true, hosts: Array(4).fill({ exitCode: 0 }) });
     expect((await operator.fleet(['exec', host, '--', 'exit', '7'])).code).toBe(3);
     expect(await operator.json(['accounts', 'verify', 'anna', 'carla'])).toMatchObject({
       accounts: [
