@@ -22,7 +22,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
 
 /** Rooms that decide and never act. */
 const pureRooms = ['src/model', 'src/planning', 'src/moves', 'src/sessions'];
-const impure = /\bawait\b|\basync\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.(?:env|argv|std|pid|cwd|hrtime|memory)|\bsetTimeout\b|node:(?!crypto\b)/;
+const impure =
+  /\bawait\b|\basync\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.(?:env|argv|std|pid|cwd|hrtime|memory)|\bsetTimeout\b|node:(?!crypto\b)/;
 
 interface Source {
   readonly path: string;

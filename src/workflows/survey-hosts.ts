@@ -97,7 +97,7 @@ const notFenced = (host: string, reply: ActReply | undefined): FleetError =>
     host,
     hint:
       reply?.refusal === 'authority'
-        ? `use the ledger that ${host} obeys, or give this one the authority over it`
+        ? `use the ledger that ${host} obeys; if that one is gone for good: fleet hosts take-over ${host}`
         : `run this again once the cause on ${host} is gone`,
   });
 

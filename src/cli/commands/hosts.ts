@@ -11,6 +11,7 @@ export function registerHosts(program: Command): void {
   registerList(hosts);
   registerTrust(hosts);
   registerStates(hosts);
+  registerTakeOver(hosts);
 }
 
 function registerList(hosts: Command): void {
@@ -114,6 +115,29 @@ function registerStates(hosts: Command): void {
         });
       }
       return { data: { destroyed: args }, text: `${args.join(', ')} counted as destroyed; take them out of the inventory` };
+    }),
+  );
+}
+
+function registerTakeOver(hosts: Command): void {
+  const command = hosts
+    .command('take-over <hosts...>')
+    .description('let these hosts obey this ledger from now on; the one that they obeyed is refused');
+  setAction(command, async ({ options, args, signal }) =>
+    withLock('hosts take-over', options, signal, async (context, begin) => {
+      const { takeOverHost } = await import('../../workflows/take-over-host.ts');
+      const { selectHosts } = await import('../../inventory/select-hosts.ts');
+      const { forEachHost } = await import('../../remote/for-each-host.ts');
+      const chosen = selectHosts(context.inventory, args);
+      await confirm(
+        `Is the ledger that ${args.join(', ')} obeyed until now out of use? Two that work on the same accounts lose them`,
+        options,
+      );
+      const run = await begin();
+      const outcomes = await forEachHost(chosen, context.inventory.concurrency, (host) => takeOverHost(context, run, host), signal);
+      const taken = outcomes.filter(({ ok }) => ok).map(({ host }) => host.name);
+      const errors = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
+      return { data: { takenOver: taken }, text: taken.length === 0 ? '' : `${taken.join(', ')} now obey this ledger`, errors };
     }),
   );
 }
