@@ -61,7 +61,10 @@ export async function actOnOwner(
     {
       host: host.name,
       account,
-      hint: 'fleet accounts show tells what the host owns; run this again once the cause is gone',
+      hint:
+        refused.refusal === 'authority'
+          ? `use the ledger that ${host.name} obeys; if that one is gone for good: fleet hosts take-over ${host.name}`
+          : 'fleet accounts show tells what the host owns; run this again once the cause is gone',
     },
   );
 }
