@@ -38,11 +38,12 @@ function explainStep(fleet: FlatFleet, preference: HostPreference, candidate: Ca
   if (accountView === undefined || hostView === undefined) throw new RangeError(`no account ${account} or host ${host}`);
   const scoreBefore = fleet.scoreOf(host);
   const base = { account: accountView.name, from: accountView.host, host: hostView.name, strategy, scoreBefore };
-  const rivals = detail === 'each-host' ? rankRivals(fleet, preference, candidate, host) : [];
+  if (detail === 'counts') {
+    return { ...base, reason: explainChoice(fleet, preference, candidate, host, null), runnersUp: [], refusals: [] };
+  }
+  const rivals = rankRivals(fleet, preference, candidate, host);
   const runnersUp = rivals.map((rival) => explainRival(fleet, preference, candidate, host, rival));
-  const reason = explainChoice(fleet, preference, candidate, host, rivals);
-  const refusals = detail === 'each-host' ? listRefusals(fleet, account) : [];
-  return { ...base, reason, runnersUp, refusals };
+  return { ...base, reason: explainChoice(fleet, preference, candidate, host, rivals), runnersUp, refusals: listRefusals(fleet, account) };
 }
 
 /** Every other host that would take the account, best first. */

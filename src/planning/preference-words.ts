@@ -3,20 +3,24 @@ import { type Candidate, type HostPreference, rankLength } from './host-preferen
 import type { RunnerUp } from './placement.ts';
 import { ranksLower } from './placer.ts';
 
-/** Why `chosen` and none of `rivals` (the others that would take the account, best first). One line with figures. */
+/**
+ * Why `chosen` and none of `rivals` (the others that would take the account, best first; null: not looked at). One line with figures.
+ */
 export function explainChoice(
   fleet: FlatFleet,
   preference: HostPreference,
   candidate: Candidate,
   chosen: number,
-  rivals: readonly number[],
+  rivals: readonly number[] | null,
 ): string {
-  const after = (fleet.score[chosen] ?? 0) + fleet.weight(candidate.account, chosen);
-  const scores = `score ${points(fleet.score[chosen] ?? 0)} -> ${points(after)}`;
-  const [best] = rivals;
-  if (best === undefined) return `the only host that takes it now; ${scores}`;
-  if (rankedLower(preference, candidate, best, chosen)) return `balances the batch: ${scores}`;
-  return `${virtueOf(fleet, preference, candidate, chosen)}; ${scores}`;
+  const before = fleet.score[chosen] ?? 0;
+  const scores = `score ${points(before)} -> ${points(before + fleet.weight(candidate.account, chosen))}`;
+  const best = rivals?.[0];
+  if (rivals !== null && best === undefined) return `the only host that takes it now; ${scores}`;
+  const isByBatch = best === undefined ? candidate.strategy === 'load' : rankedLower(preference, candidate, best, chosen);
+  if (isByBatch) return `balances the batch; ${scores}`;
+  const isPassedOver = candidate.strategy === 'load' && rivals?.some((rival) => (fleet.score[rival] ?? 0) < before) === true;
+  return `${isPassedOver ? 'lowest load score among hosts that do not become the peak' : virtueOf(fleet, preference, candidate, chosen)}; ${scores}`;
 }
 
 /** What the strategy likes about the host. */

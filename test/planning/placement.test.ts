@@ -141,6 +141,22 @@ describe('a decision', () => {
     expect(decision?.reason).toBe('lowest load score; score 0.0 -> 9.0');
   });
 
+  it('does not call a host the lowest when a lower one would become the peak', () => {
+    const mixed = [
+      host('big', { cpuCores: 8, memoryBytes: 16 * 2 ** 30, maxAccounts: 24, diskUsedRatio: 0.2 }),
+      host('small', { cpuCores: 1 }),
+    ];
+    const heavy = account('x', null, { cpuCores: 0.8 });
+    const [chosen] = planPlacement(fleetOf(mixed, [heavy]), [heavy.name], policy).placements;
+    expect(chosen).toMatchObject({ host: 'big', runnersUp: [{ host: 'small', reason: 'scores lower now, but would end 25.0 higher' }] });
+    expect(chosen?.reason).toBe('lowest load score among hosts that do not become the peak; score 2.0 -> 6.4');
+  });
+
+  it('says less about a fleet too big to say it host by host, and nothing that is not so', () => {
+    const [brief] = planPlacement(fleetOf(hosts, [account('x')]), [accountName('x')], policy, { detail: 'counts' }).placements;
+    expect(brief).toMatchObject({ host: 'a', reason: 'balances the batch; score 0.0 -> 9.0', runnersUp: [], refusals: [] });
+  });
+
   it('says why the others lost', () => {
     expect(decision?.runnersUp).toMatchObject([{ host: 'b', scoreBefore: 5, reason: 'scores 5.0, 5.0 more' }]);
     expect(decision?.refusals).toEqual([{ host: 'c', code: 'cordoned', message: 'host is cordoned' }]);
