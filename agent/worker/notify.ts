@@ -21,7 +21,7 @@ export const notify = (notice: Notice, env: NodeJS.ProcessEnv = process.env): Pr
   });
 };
 
-export const noticeWords = ({ isReady, isStopping, isAlive, status }: Notice): string[] => [
+const noticeWords = ({ isReady, isStopping, isAlive, status }: Notice): string[] => [
   ...(isReady ? ['--ready'] : []),
   ...(status === undefined ? [] : [`--status=${oneLine(status)}`]),
   ...(isStopping ? ['STOPPING=1'] : []),

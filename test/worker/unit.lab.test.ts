@@ -107,9 +107,9 @@ test('online inside the sandbox; systemd has been told and its watchdog is fed',
   expect(journal).not.toContain(gramSession(login).slice(10, 40));
   expect(journal).not.toContain('api-hash-canary');
   const pid = await show('MainPID');
-  expect(await run(`tr '\\0' ' ' < /proc/${pid}/cmdline`)).toMatch(/node --max-old-space-size=64 --optimize-for-size \S+worker\.cjs $/);
-  // Only dirty pages: with a single account on the host nobody shares the runtime's own pages yet.
-  expect(Number(await run(`awk '/^Private_Dirty/ {print $2}' /proc/${pid}/smaps_rollup`))).toBeLessThan(36 * 1024);
+  expect(await run(`tr '\\0' ' ' < /proc/${pid}/cmdline`)).toMatch(/node --max-old-space-size=64 --optimize-for-size \S+worker\.cjs$/);
+  // Without the runtime's own pages, which a single account on the host shares with nobody yet.
+  expect(Number(await run(`awk '/^Anonymous/ {print $2}' /proc/${pid}/smaps_rollup`))).toBeLessThan(36 * 1024);
 });
 
 test('stop: away from Telegram within 10 s, and the end counts as clean', async () => {
@@ -150,8 +150,8 @@ test('the network is cut without a word: noticed, the old connection never speak
   // A health check has 15 s.
   await sleep(22_000);
   await lab.heal(1);
-  expect(await status()).toMatchObject({ state: expect.stringMatching(/reconnecting|offline/), reason: expect.not.stringMatching(/^$/) });
   await expect.poll(async () => (await status()).state, { timeout: 60_000 }).toBe('online');
+  expect((await status()).counters.failed_health_checks).toBe(1);
   await sleep(3000);
   expect((await account()).connections.length).toBeGreaterThan(1);
   expect(await show('NRestarts')).toBe('0');
