@@ -16,7 +16,9 @@ import type { World } from './world.ts';
 /** A command of the operator. */
 export type Verb =
   | { readonly verb: 'allocate' | 'status' }
-  | { readonly verb: 'stop' | 'start' | 'remove' | 'export' | 'import'; readonly account: string };
+  | { readonly verb: 'stop' | 'start' | 'remove' | 'export'; readonly account: string }
+  /** `as`: under another name than the session file's. */
+  | { readonly verb: 'import'; readonly account: string; readonly as?: string };
 
 export interface ControllerOptions {
   readonly name: string;
@@ -159,7 +161,7 @@ export class Controller {
         await exportAccount(context, await begin(), verb.account, 'telethon-string', this.#world.exportPath());
         return [];
       case 'import': {
-        const outcomes = await importAccounts(context, [this.#world.sessionFileOf(verb.account)], verb.account);
+        const outcomes = await importAccounts(context, [this.#world.sessionFileOf(verb.account)], verb.as ?? verb.account);
         return outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]));
       }
     }

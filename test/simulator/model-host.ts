@@ -55,6 +55,8 @@ const settings: Omit<HostConfig, 'host'> = {
 /** Looks and waits of the shipped code in steps of at least this: a slow machine, and far fewer events. */
 const leastSleepMs = 1_000;
 
+const holdName = 'hold oneshot';
+
 /** A server with a real directory tree as its disk; runs the shipped helper, gate and hold oneshot. */
 export class ModelHost implements Machine {
   readonly name: string;
@@ -144,7 +146,7 @@ export class ModelHost implements Machine {
   }
 
   async #hold(): Promise<void> {
-    const oneshot = this.spawn('hold oneshot');
+    const oneshot = this.spawn(holdName);
     const verdict = await this.inside(oneshot, () => judgeBoot(this.places, this.bootId));
     if (!oneshot.isAlive) return;
     this.simulation.note(`${this.name} verdict: ${verdict.verdict} ${verdict.reasons.join('; ')}`);
@@ -193,7 +195,11 @@ export class ModelHost implements Machine {
       onEnd({ exitCode: null, lines: [...lines] });
     };
     const parsed = parseRequest(JSON.parse(request));
-    if ('fault' in parsed) throw new Error(parsed.fault);
+    if ('fault' in parsed) {
+      this.end(process);
+      onEnd({ exitCode: 2, lines });
+      return;
+    }
     const emit = (line: unknown): boolean => {
       if (process.isAlive) {
         lines.push(line);
@@ -244,8 +250,9 @@ export class ModelHost implements Machine {
     return (this.#locks.get(path) ?? []).filter(({ process }) => process.isAlive);
   }
 
-  /** Writing in place needs no new block, so a full disk does not stop it. */
-  diskFault(act: string): 'ENOSPC' | 'EIO' | null {
+  /** Writing in place needs no new block, so a full disk does not stop it; the hold oneshot only writes to memory. */
+  diskFault(process: ModelProcess, act: string): 'ENOSPC' | 'EIO' | null {
+    if (process.name === holdName) return null;
     if (this.disk === 'broken' && act === 'fsyncSync') return 'EIO';
     const needsSpace = act === 'create' || act === 'mkdirSync' || act === 'symlinkSync' || act === 'writeFileSync';
     return this.disk === 'full' && needsSpace ? 'ENOSPC' : null;

@@ -11,8 +11,8 @@ export interface Machine {
   isLocked(path: string): boolean;
   takeLock(process: ModelProcess, path: string, shared: boolean): boolean;
   freeLocks(process: ModelProcess, paths: readonly string[]): void;
-  /** `null`, or the error code that a change of the disk meets now. */
-  diskFault(act: string): 'ENOSPC' | 'EIO' | null;
+  /** `null`, or the error code that a change of the disk by this process meets now. */
+  diskFault(process: ModelProcess, act: string): 'ENOSPC' | 'EIO' | null;
   sleep(process: ModelProcess, ms: number): Promise<void>;
 }
 
@@ -53,6 +53,6 @@ export function admitWrite(act: string): void {
   }
   if (!process.isAlive) throw new Killed(`${process.name} is dead`);
   process.onWrite?.();
-  const code = process.machine.diskFault(act);
+  const code = process.machine.diskFault(process, act);
   if (code !== null) throw Object.assign(new Error(code), { code });
 }

@@ -166,9 +166,12 @@ export class ModelUnits implements Units {
     const directories = { stateDirectory: join(places.accountState, keyId), runtimeDirectory: join(places.accountRuntime, keyId) };
     unit.worker = null;
     unit.exitStatus = status;
-    this.#host.inside(this.#host.spawn('stop mark'), () =>
-      markStop({ keyId, places, ...directories }, isClean ? { EXIT_CODE: 'exited', EXIT_STATUS: String(status) } : { EXIT_CODE: 'killed' }),
-    );
+    const how = isClean ? { EXIT_CODE: 'exited', EXIT_STATUS: String(status) } : { EXIT_CODE: 'killed' };
+    try {
+      this.#host.inside(this.#host.spawn('stop mark'), () => markStop({ keyId, places, ...directories }, how));
+    } catch (error) {
+      this.#host.simulation.note(`${this.#host.name} ExecStopPost fails: ${String(error)}`);
+    }
     rmSync(directories.runtimeDirectory, { recursive: true, force: true });
   }
 

@@ -4,7 +4,7 @@ import { type GateWorld, passGate } from '../../agent/gate/pass-gate.ts';
 import { type WorkerState, workerExit } from '../../agent/protocol/worker.ts';
 import type { DataCentreConnection } from './model-dc.ts';
 import type { ModelHost } from './model-host.ts';
-import type { ModelProcess } from './model-process.ts';
+import { type ModelProcess, running } from './model-process.ts';
 
 interface WorkerEvents {
   readonly online: () => void;
@@ -46,7 +46,8 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
     userState = state;
     const at = new Date(simulation.nowMs).toISOString();
     const status = { format: 1, state, since: at, reason: '', updatedAt: at, userId: null, until: null, latencyMs: 50, counters: {} };
-    writeFileSync(join(world.runtimeDirectory, 'status.json'), JSON.stringify(status));
+    // The runtime directory is in memory: no disk can fail it.
+    running.exit(() => writeFileSync(join(world.runtimeDirectory, 'status.json'), JSON.stringify(status)));
   };
 
   const live = async (): Promise<void> => {
@@ -85,7 +86,11 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
     }
   };
 
-  void host.inside(process, live);
+  // What the gate cannot do, for example write its mark on a full disk, refuses: agent/gate/main.ts.
+  host.inside(process, live).catch((error: unknown) => {
+    simulation.note(`${who} gate fails: ${String(error)}`);
+    exit(workerExit.gateRefused);
+  });
 
   const end = (isClean: boolean): void => {
     host.end(process);

@@ -10,7 +10,6 @@ export type Mutant =
   | 'hold-from-own-stamp'
   | 'instance'
   | 'settle'
-  | 'stage-before-survey'
   | 'unfenced-survey';
 
 /** The one that is switched off now; null: the product as it is shipped. */

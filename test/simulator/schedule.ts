@@ -172,13 +172,9 @@ const stories: Readonly<Record<Theme, (world: World) => Promise<void>>> = {
   },
   'copied-ledger': async (world) => {
     const { simulation } = world;
-    simulation.at(simulation.between(0, 30_000), () => {
-      const copy = world.copyLedger('copy');
-      for (let count = simulation.between(1, 4); count > 0; count -= 1)
-        commandAt(world, simulation.between(0, 60_000), someVerb(simulation), 0.03, copy);
-      commandAt(world, simulation.between(0, 60_000), { verb: 'allocate' }, 0.03, copy);
-    });
     world.areEpochsUnique = false;
+    if (simulation.chance(0.5)) await rivals(world);
+    else await duel(world);
     if (simulation.chance(0.6)) mishapAt(world, simulation.between(0, 60_000));
     await someCommands(world, 0.04);
     await simulation.pass(200_000);
@@ -248,6 +244,31 @@ const stories: Readonly<Record<Theme, (world: World) => Promise<void>>> = {
     await settle(world);
   },
 };
+
+/** Two copies of one ledger place the same accounts at the same time, on different hosts. */
+async function rivals(world: World): Promise<void> {
+  const { simulation } = world;
+  const copy = world.copyLedger('copy');
+  await world.cordon(simulation.pick(world.hosts).name, copy);
+  for (const ledgerPath of [copy, world.ledgerPath]) commandAt(world, simulation.between(0, 150), { verb: 'allocate' }, 0.02, ledgerPath);
+  for (let count = simulation.between(0, 3); count > 0; count -= 1) {
+    commandAt(world, simulation.between(0, 60_000), someVerb(simulation), 0.03, simulation.pick([copy, world.ledgerPath]));
+  }
+  await simulation.pass(60_000);
+}
+
+/** Two copies of one ledger take the same account out of the fleet; the later one insists until its serial has caught up. */
+async function duel(world: World): Promise<void> {
+  const { simulation } = world;
+  await world.command({ verb: 'allocate' });
+  const copy = world.copyLedger('copy');
+  const account = simulation.pick(accountNames);
+  const [early, late] = simulation.chance(0.5) ? [copy, world.ledgerPath] : [world.ledgerPath, copy];
+  const leave = () => ({ verb: simulation.pick(['remove', 'export'] as const), account });
+  commandAt(world, 0, leave(), 0.02, early);
+  for (let count = simulation.between(1, 4); count > 0; count -= 1) commandAt(world, simulation.between(0, 50_000), leave(), 0.02, late);
+  await simulation.pass(60_000);
+}
 
 /** A few commands over some minutes, the first of which places everything. */
 async function someCommands(world: World, fault: number): Promise<void> {

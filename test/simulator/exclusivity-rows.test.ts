@@ -1,0 +1,407 @@
+import { rmSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import './borders.ts';
+import { readClaim } from '../../agent/claims/claim-file.ts';
+import { readStaged } from '../../agent/host/world.ts';
+import { raiseEpoch } from '../../src/ledger/accounts.ts';
+import { type CallFate, plainFate, type RemoteCall } from './model-remote.ts';
+import { settle } from './settle.ts';
+import { accountNames, keyIds, World } from './world.ts';
+
+/** The rows of the table of interleavings as far as what exists today concerns them; each with its number and title. */
+const a1 = keyIds.a1 ?? '';
+const allocate = { verb: 'allocate' } as const;
+const cut = { hears: false, isHeard: false };
+const whole = { hears: true, isHeard: true };
+
+let world: World;
+
+afterEach(async () => {
+  world.killControllers();
+  await world.simulation.pass(0);
+  await world.destroy();
+});
+
+/** Three accounts online, one per host: a1 on h1, a2 on h2, a3 on h3. */
+async function placed(): Promise<World> {
+  world = await World.create(1);
+  expect(await world.command(allocate)).toBeNull();
+  expect(usersOfAll()).toEqual([['h1'], ['h2'], ['h3']]);
+  return world;
+}
+
+const usersOf = (account: string): readonly string[] => world.dataCentre.usersOf(keyIds[account] ?? '');
+const usersOfAll = (): (readonly string[])[] => accountNames.map(usersOf);
+const claimAt = (host: string, account = 'a1') => readClaim(world.host(host).places, keyIds[account] ?? '').claim;
+const nothingWrong = (): void => expect(world.simulation.violations).toEqual([]);
+
+/** Faults at calls to `host` that contain `act`. */
+const at =
+  (act: string, host: string, fate: Partial<CallFate>) =>
+  (call: RemoteCall): CallFate =>
+    call.host === host && call.what.includes(act) ? { ...plainFate, ...fate } : plainFate;
+
+/** a1 leaves h1 and comes online on another host at a higher epoch. */
+async function moveA1Away(): Promise<void> {
+  expect(await world.command({ verb: 'remove', account: 'a1' })).toBeNull();
+  await world.command({ verb: 'import', account: 'a1' });
+  await world.cordon('h1');
+  expect(await world.command(allocate)).toBeNull();
+  expect(usersOf('a1')).not.toEqual(['h1']);
+}
+
+describe('two connections at once', () => {
+  it('1 quick power cycle: measured from the last contact, whatever the length of the outage', async () => {
+    await placed();
+    world.host('h1').link = cut;
+    await world.simulation.pass(601_000);
+    world.host('h1').crash();
+    await world.simulation.pass(2_000);
+    world.host('h1').boot();
+    await world.simulation.pass(120_000);
+    expect(usersOf('a1')).toEqual([]);
+    world.host('h1').link = whole;
+    await world.command({ verb: 'status' });
+    expect(await world.command(allocate)).toBeNull();
+    expect([usersOf('a1'), claimAt('h1')?.epoch]).toEqual([['h1'], 2]);
+    nothingWrong();
+  });
+
+  it('1 quick power cycle shortly after a contact: the account starts by itself', async () => {
+    await placed();
+    world.host('h1').crash();
+    await world.simulation.pass(2_000);
+    world.host('h1').boot();
+    await world.simulation.pass(60_000);
+    expect([usersOf('a1'), claimAt('h1')?.epoch]).toEqual([['h1'], 1]);
+    nothingWrong();
+  });
+
+  it('2 boot order: a contact that comes before the verdict of the boot does not look like a fresh one', async () => {
+    await placed();
+    await world.simulation.pass(3_600_000);
+    world.host('h1').crash();
+    world.host('h1').boot(100, 5_000);
+    await world.simulation.pass(200);
+    expect((await world.command({ verb: 'start', account: 'a1' }))?.code).toBe('claim-refused');
+    await world.simulation.pass(60_000);
+    expect(usersOf('a1')).toEqual([]);
+    await settle(world);
+    nothingWrong();
+  });
+
+  it('3 clone: the image of a host that runs holds everything', async () => {
+    await placed();
+    const clone = world.clone(world.host('h1'));
+    clone.boot();
+    await world.simulation.pass(300_000);
+    expect(clone.units.workerOf(a1)).toBeNull();
+    expect(usersOf('a1')).toEqual(['h1']);
+    nothingWrong();
+  });
+
+  it('3 snapshot rolled back after the account has moved on: held, and not given back while another host owns it', async () => {
+    await placed();
+    const disk = world.snapshotDisk(world.host('h1'));
+    await moveA1Away();
+    const [owner] = usersOf('a1');
+    await world.simulation.pass(601_000);
+    world.host('h1').crash();
+    world.restoreDisk(world.host('h1'), disk);
+    world.host('h1').link = cut;
+    world.host('h1').boot();
+    await world.simulation.pass(60_000);
+    expect(usersOf('a1')).toEqual([owner]);
+    world.host('h1').link = whole;
+    await world.command({ verb: 'status' });
+    await world.command(allocate);
+    await world.simulation.pass(60_000);
+    expect(usersOf('a1')).toEqual([owner]);
+    nothingWrong();
+  });
+
+  it('3b memory snapshot: after a jump of the clock a worker does not connect again', async () => {
+    await placed();
+    const host = world.host('h1');
+    host.clockOffsetMs = 3_600_000;
+    host.units.crash(a1, true);
+    await world.simulation.pass(60_000);
+    expect(usersOf('a1')).toEqual(['h1']);
+    host.clockOffsetMs = 7_200_000;
+    for (let drops = 0; drops < 20; drops += 1) {
+      world.dataCentre.dropOne();
+      await world.simulation.pass(5_000);
+    }
+    expect(usersOf('a1')).toEqual([]);
+    nothingWrong();
+  });
+
+  it('4 two ledgers, one epoch: only one of two releases gets a receipt', async () => {
+    await placed();
+    const copy = world.copyLedger('copy');
+    const results = [
+      await world.command({ verb: 'remove', account: 'a1' }, { ledgerPath: copy }),
+      await world.command({ verb: 'remove', account: 'a1' }),
+    ];
+    expect(results.map((problem) => problem?.code ?? null)).toEqual([null, 'authority-refused']);
+    expect(claimAt('h1')?.state).toBe('released');
+    nothingWrong();
+  });
+
+  it('5 two ledgers, first placement: whatever the moment, at most one of them starts an account', { timeout: 120_000 }, async () => {
+    for (let offsetMs = 0; offsetMs <= 120; offsetMs += 10) {
+      world = await World.create(1);
+      world.areEpochsUnique = false;
+      const second = await world.secondLedger();
+      await world.cordon('h1', second);
+      world.start(allocate);
+      await world.simulation.pass(offsetMs);
+      world.start(allocate, { ledgerPath: second });
+      await world.simulation.pass(200_000);
+      for (const users of usersOfAll()) expect(users.length).toBeLessThanOrEqual(1);
+      nothingWrong();
+      if (offsetMs < 120) await world.destroy();
+    }
+  });
+
+  it('7 late message: a grant that arrives after the account has gone elsewhere starts nothing', async () => {
+    world = await World.create(1);
+    await world.command(allocate, { fateOf: at('grant', 'h1', { request: 'late', lateMs: 200_000 }) });
+    expect(usersOf('a1')).toEqual([]);
+    expect(await world.command(allocate)).toBeNull();
+    expect(usersOf('a1')).toEqual(['h1']);
+    await moveA1Away();
+    const users = usersOf('a1');
+    await world.simulation.pass(300_000);
+    expect(world.simulation.trace.some((line) => line.includes('grant (late)'))).toBe(true);
+    expect(usersOf('a1')).toEqual(users);
+    nothingWrong();
+  });
+
+  it('8 paused CLI: its acts are refused once a later run was in contact', async () => {
+    world = await World.create(1);
+    const paused = world.start(allocate, { fateOf: (call) => ({ ...plainFate, requestMs: call.what === 'grant' ? 60_000 : 10 }) });
+    await world.simulation.pass(5_000);
+    expect(await world.command(allocate)).toBeNull();
+    await moveA1Away();
+    await world.simulation.run(paused.isOver, 300_000);
+    expect(paused.problem()?.code).toBe('authority-refused');
+    expect(usersOf('a1')).not.toContain('h1');
+    await settle(world);
+    nothingWrong();
+  });
+
+  it('9 old ledger restored: it is recognised and changes nothing', async () => {
+    await placed();
+    const old = world.copyLedger('old');
+    await moveA1Away();
+    const before = usersOfAll();
+    for (const verb of ['stop', 'remove', 'export'] as const) {
+      expect((await world.command({ verb, account: 'a1' }, { ledgerPath: old }))?.code).toMatch(/^(authority|claim)-refused$/);
+    }
+    expect(usersOfAll()).toEqual(before);
+    nothingWrong();
+  });
+
+  it('9 old ledger restored from before the placement: its survey says so', async () => {
+    world = await World.create(1);
+    const old = world.copyLedger('old');
+    await world.command(allocate);
+    await moveA1Away();
+    const before = usersOfAll();
+    expect((await world.command(allocate, { ledgerPath: old }))?.code).toMatch(/^(ledger-stale|authority-refused|claim-refused)$/);
+    expect(usersOfAll()).toEqual(before);
+    nothingWrong();
+  });
+
+  it('10 a host is missing when nobody knows where the account is: it is not placed', async () => {
+    await placed();
+    world.host('h1').link = cut;
+    const second = await world.secondLedger();
+    world.areEpochsUnique = false;
+    expect((await world.command(allocate, { ledgerPath: second }))?.code).toMatch(/^(survey-incomplete|authority-refused|claim-refused)$/);
+    expect(usersOfAll()).toEqual([['h1'], ['h2'], ['h3']]);
+    nothingWrong();
+  });
+
+  it('14 clock wrong on return: behind the last contact holds', async () => {
+    await placed();
+    world.host('h1').crash();
+    world.host('h1').clockOffsetMs = -3_600_000;
+    world.host('h1').boot();
+    await world.simulation.pass(60_000);
+    expect(usersOf('a1')).toEqual([]);
+    await settle(world);
+    nothingWrong();
+  });
+
+  it('15 imported twice under another name: refused by the key', async () => {
+    await placed();
+    const problem = await world.command({ verb: 'import', account: 'a1', as: 'other' });
+    expect([problem?.code, problem?.message]).toEqual(['session-file', expect.stringContaining('SAME_KEY')]);
+    nothingWrong();
+  });
+
+  it('16 export while running: released first, not startable until it comes back', async () => {
+    await placed();
+    expect(await world.command({ verb: 'export', account: 'a1' })).toBeNull();
+    expect(usersOf('a1')).toEqual([]);
+    expect((await world.command({ verb: 'start', account: 'a1' }))?.code).toBe('usage');
+    expect(await world.command(allocate)).toBeNull();
+    await world.simulation.pass(120_000);
+    expect(usersOf('a1')).toEqual([]);
+    await world.command({ verb: 'import', account: 'a1' });
+    expect(await world.command(allocate)).toBeNull();
+    expect(usersOf('a1')).toHaveLength(1);
+    await settle(world);
+    nothingWrong();
+  });
+
+  it('16 export during an open move: refused until the move has ended', async () => {
+    world = await World.create(1);
+    await world.command(allocate, { fateOf: at('grant', 'h1', { reply: 'lost' }) });
+    expect((await world.command({ verb: 'export', account: 'a1' }))?.code).toBe('in-doubt');
+    await settle(world);
+    nothingWrong();
+  });
+
+  it('17 orphan socket: after a SIGKILL the account starts again only behind the longer floor', async () => {
+    await placed();
+    world.host('h1').units.crash(a1, false);
+    await world.simulation.pass(29_000);
+    expect(world.host('h1').units.workerOf(a1)?.isPastGate()).toBe(false);
+    await world.simulation.pass(20_000);
+    expect(usersOf('a1')).toEqual(['h1']);
+    nothingWrong();
+  });
+
+  it('17 orphan socket: a session is handed out only when the killed worker can no longer be heard', async () => {
+    await placed();
+    const host = world.host('h1');
+    host.luck = { ...host.luck, stopNeedsKill: () => true };
+    expect(await world.command({ verb: 'export', account: 'a1' })).toBeNull();
+    expect(usersOf('a1')).toEqual([]);
+    nothingWrong();
+  });
+
+  it('20 hand run: a unit that somebody starts where the account was given up stays down', async () => {
+    await placed();
+    await world.command({ verb: 'export', account: 'a1' }, { fateOf: at('wipe', 'h1', { kill: 'before' }) });
+    expect(readStaged(world.host('h1').places, a1)).toHaveLength(1);
+    world.host('h1').units.start(a1);
+    await world.simulation.pass(60_000);
+    expect(usersOf('a1')).toEqual([]);
+    nothingWrong();
+  });
+
+  it('21 tombstones lost: a reinstalled host starts nothing, and epochs go on', async () => {
+    await placed();
+    const host = world.host('h1');
+    await moveA1Away();
+    host.crash();
+    rmSync(host.root, { recursive: true, force: true });
+    host.install();
+    host.identify('another machine of this name');
+    host.boot();
+    await world.simulation.pass(60_000);
+    const [owner] = usersOf('a1');
+    expect([owner === 'h1', claimAt(owner ?? '')?.epoch]).toEqual([false, 2]);
+    nothingWrong();
+  });
+});
+
+describe('session or state lost', () => {
+  it('22 a wipe that arrives late takes nothing from the new owner', async () => {
+    await placed();
+    await world.command({ verb: 'export', account: 'a1' }, { fateOf: at('wipe', 'h1', { request: 'twice', lateMs: 100_000 }) });
+    await world.command({ verb: 'import', account: 'a1' });
+    for (const other of ['h2', 'h3']) await world.cordon(other);
+    expect(await world.command(allocate)).toBeNull();
+    await world.simulation.pass(200_000);
+    expect(readStaged(world.host('h1').places, a1).map(({ epoch }) => epoch)).toEqual([2]);
+    expect(usersOf('a1')).toEqual(['h1']);
+    nothingWrong();
+  });
+});
+
+describe('stuck or wrongly offline', () => {
+  it('26 release sent, reply lost, host gone: the others go on, and the release is finished when the host is back', async () => {
+    await placed();
+    const problem = await world.command({ verb: 'remove', account: 'a1' }, { fateOf: at('release', 'h1', { reply: 'lost' }) });
+    expect(problem?.code).toBe('ssh-lost');
+    world.host('h1').crash();
+    await world.command({ verb: 'stop', account: 'a2' });
+    expect(await world.command({ verb: 'start', account: 'a2' })).toBeNull();
+    await settle(world);
+    expect(usersOfAll()).toEqual([[], ['h2'], ['h3']]);
+    nothingWrong();
+  });
+
+  it('27 disk full at the release: either nothing happens or all of it', async () => {
+    await placed();
+    world.host('h1').disk = 'full';
+    await world.command({ verb: 'remove', account: 'a1' });
+    expect([claimAt('h1')?.state, usersOf('a1')]).toEqual([expect.any(String), claimAt('h1')?.state === 'active' ? ['h1'] : []]);
+    await settle(world);
+    nothingWrong();
+  });
+
+  it('27 disk broken at the release: nothing is stopped for nothing, and it ends well', async () => {
+    await placed();
+    world.host('h1').disk = 'broken';
+    expect(await world.command({ verb: 'remove', account: 'a1' })).not.toBeNull();
+    await settle(world);
+    expect(usersOf('a1')).toEqual([]);
+    nothingWrong();
+  });
+
+  it('29 a ledger that has forgotten epochs goes on above the highest one that a host has seen', async () => {
+    await placed();
+    for (let times = 0; times < 3; times += 1) {
+      await world.command({ verb: 'remove', account: 'a1' });
+      await world.command({ verb: 'import', account: 'a1' });
+      await world.command(allocate);
+    }
+    await world.command({ verb: 'remove', account: 'a1' });
+    await world.command({ verb: 'import', account: 'a1' });
+    const { db } = await world.ledgerAt(world.ledgerPath);
+    await db.deleteFrom('epochs').execute();
+    expect(await world.command(allocate)).toBeNull();
+    expect(claimAt(usersOf('a1')[0] ?? '')?.epoch).toBe(5);
+    nothingWrong();
+  });
+
+  it('29 a jump of more than 1000 is refused by the host', async () => {
+    await placed();
+    await world.command({ verb: 'remove', account: 'a1' });
+    await world.command({ verb: 'import', account: 'a1' });
+    for (const other of ['h2', 'h3']) await world.cordon(other);
+    const { db } = await world.ledgerAt(world.ledgerPath);
+    await raiseEpoch(db, a1, 5_000);
+    expect((await world.command(allocate))?.code).toBe('claim-refused');
+    expect(usersOf('a1')).toEqual([]);
+    nothingWrong();
+  });
+
+  it('30 a worker that crashes long after the last contact starts again: only a boot is held', async () => {
+    await placed();
+    await world.simulation.pass(3_600_000);
+    world.host('h1').units.crash(a1, true);
+    await world.simulation.pass(60_000);
+    expect(usersOf('a1')).toEqual(['h1']);
+    nothingWrong();
+  });
+
+  it('33 SSH drops while the helper works: the next run waits for it, or says that it is busy, and then goes on from where it is', async () => {
+    await placed();
+    const host = world.host('h1');
+    host.luck = { ...host.luck, stopLagMs: () => 20_000 };
+    const first = world.start({ verb: 'remove', account: 'a1' }, { fateOf: at('release', 'h1', { reply: 'lost' }) });
+    await world.simulation.pass(1_000);
+    first.controller.kill('as its link drops');
+    expect(await world.command({ verb: 'remove', account: 'a1' })).toBeNull();
+    await settle(world);
+    expect(usersOf('a1')).toEqual([]);
+    nothingWrong();
+  });
+});
