@@ -19,6 +19,10 @@ export const listOpenMoves = (db: LedgerDb): Promise<MoveRow[]> =>
 export const findMove = (db: LedgerDb, id: string): Promise<MoveRow | undefined> =>
   db.selectFrom('moves').selectAll().where('id', '=', id).executeTakeFirst();
 
+/** Every key that this ledger has ever sent to a host, also of accounts that were removed since. */
+export const listMovedKeys = async (db: LedgerDb): Promise<string[]> =>
+  (await db.selectFrom('moves').select('key_id').distinct().execute()).map(({ key_id }) => key_id);
+
 /**
  * Journals the next phase; on disk when it returns. Repeating the phase that is already recorded is no act.
  * Throws `bug` when the phase may not follow, and `plan-stale` when another run has taken the move elsewhere since it was read: what that run has
@@ -60,4 +64,16 @@ export async function setMoveEpoch(db: LedgerDb, id: string, epoch: number, nowM
 /** Why the move stands where it stands. */
 export async function setMoveProblem(db: LedgerDb, id: string, problem: string | null, nowMs: number): Promise<void> {
   await db.updateTable('moves').set({ problem, updated_at: nowMs }).where('id', '=', id).execute();
+}
+
+/** A released move that its target refused for good goes back to where it came from, at a higher epoch. `decisionJson` says why. */
+export async function turnMove(
+  db: LedgerDb,
+  move: MoveRow,
+  back: { readonly host: string; readonly epoch: number; readonly decisionJson: string },
+  nowMs: number,
+): Promise<MoveRow> {
+  const changes = { to_host: back.host, epoch: back.epoch, decision_json: back.decisionJson, updated_at: nowMs };
+  await db.updateTable('moves').set(changes).where('id', '=', move.id).where('phase', '=', 'released').execute();
+  return { ...move, ...changes };
 }

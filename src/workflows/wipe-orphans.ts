@@ -1,6 +1,6 @@
 import { askHost } from '../facts/ask-host.ts';
 import { listAccounts } from '../ledger/accounts.ts';
-import { listOpenMoves } from '../ledger/moves.ts';
+import { listMovedKeys, listOpenMoves } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import type { HostEvidence } from '../moves/evidence.ts';
@@ -15,7 +15,8 @@ import { helperTimeoutMs, stampOf } from './survey-hosts.ts';
  */
 export async function wipeOrphans(context: FleetContext, run: Run, evidence: readonly HostEvidence[]): Promise<void> {
   const { db } = context.ledger;
-  const keyIds = new Set((await listAccounts(db)).map(({ key_id }) => key_id));
+  // An account may have been removed while files of an aborted move lay on a host that did not answer.
+  const keyIds = new Set([...(await listAccounts(db)).map(({ key_id }) => key_id), ...(await listMovedKeys(db))]);
   const expected = (await listOpenMoves(db)).map(({ to_host, key_id, epoch }) => ({ host: to_host, keyId: key_id, epoch }));
   const byHost = Map.groupBy(orphanFiles(evidence, keyIds, expected), ({ host }) => host);
   const hosts = context.inventory.hosts.filter(({ name }) => byHost.has(name));
