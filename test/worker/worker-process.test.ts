@@ -1,7 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readClaim, writeClaim } from '../../agent/claims/claim-file.ts';
 import { claimOf } from '../agent/claim-fixtures.ts';
 import { gramSession } from '../dc/gram-session.ts';
@@ -17,6 +17,7 @@ let worker: WorkerProcess;
 beforeAll(async () => {
   release = await buildRelease();
 }, 30_000);
+afterAll(() => rmSync(release, { recursive: true }));
 beforeEach(async () => {
   dc = await startDataCentre();
   login = dc.addAccount({ userId: '7770001234567', firstName: 'Ann' });
@@ -24,6 +25,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await worker.end();
   expectNoSecret();
+  worker.remove();
   expect(dc.report().violations).toEqual([]);
   await dc.stop();
 });
