@@ -239,14 +239,13 @@ export class FlatFleet {
   scoreOf(host: number): LoadScore {
     const view = this.hosts[host];
     if (view === undefined) throw new RangeError(`no host ${host}`);
-    const bare = bareUse(view);
-    let { cpuUsedCores, memoryUsedBytes, accounts } = bare;
+    const use = bareUse(view);
     for (let account = this.firstOn[host] ?? none; account !== none; account = this.nextOn[account] ?? none) {
-      cpuUsedCores += this.cpu[account] ?? 0;
-      memoryUsedBytes += this.memory[account] ?? 0;
-      accounts++;
+      use.cpuUsedCores += this.cpu[account] as number;
+      use.memoryUsedBytes += this.memory[account] as number;
+      use.accounts++;
     }
-    return loadScore({ ...bare, cpuUsedCores, memoryUsedBytes, accounts }, this.policy.weights);
+    return loadScore(use, this.policy.weights);
   }
 
   /** Indices of the hosts that are up, in the order of their names. */

@@ -49,6 +49,7 @@ function placeInOrder(fleet: FlatFleet, ordered: readonly Candidate[], peak: num
     fleet,
     ordered.some(({ account }) => fleet.zoneRule[account] !== none),
   );
+  const bestHost = new BestHost(fleet, preference);
   const refused = new KnownRefusals(fleet);
   const upHosts = fleet.upHosts();
   const tops: number[] = [];
@@ -61,7 +62,7 @@ function placeInOrder(fleet: FlatFleet, ordered: readonly Candidate[], peak: num
     if (pin !== none) hosts = pin < 0 ? [] : [pin];
     else if (refused.isCertain(account)) hosts = [];
     else if (strategy === 'load') hosts = heaps.lowestOfEachShape(account, tops);
-    const host = bestHost(fleet, preference, candidate, hosts);
+    const host = bestHost.among(hosts, candidate);
     if (host === none) {
       leftOver.push(candidate);
       refused.record(account);
@@ -96,25 +97,38 @@ class KnownRefusals {
   }
 }
 
-/** The best-ranked of the hosts that accept the candidate, ties to the lower index; `none` when none does. */
-function bestHost(fleet: FlatFleet, preference: HostPreference, candidate: Candidate, hosts: readonly number[]): number {
-  let best = none;
-  let bestRank = new Float64Array(rankLength);
-  let rank = new Float64Array(rankLength);
-  for (const host of hosts) {
-    if (!fleet.accepts(candidate.account, host)) continue;
-    preference.rank(candidate, host, rank);
-    if (best !== none && (ranksLower(bestRank, rank) || (!ranksLower(rank, bestRank) && best < host))) continue;
-    best = host;
-    [bestRank, rank] = [rank, bestRank];
+/** Chooses by rank; keeps its two rank buffers, because it chooses for tens of thousands of accounts. */
+class BestHost {
+  private readonly fleet: FlatFleet;
+  private readonly preference: HostPreference;
+  private bestRank = new Float64Array(rankLength);
+  private rank = new Float64Array(rankLength);
+
+  constructor(fleet: FlatFleet, preference: HostPreference) {
+    this.fleet = fleet;
+    this.preference = preference;
   }
-  return best;
+
+  /** The best-ranked of the hosts that accept the candidate, ties to the lower index; `none` when none does. */
+  among(hosts: readonly number[], candidate: Candidate): number {
+    let best = none;
+    for (const host of hosts) {
+      if (!this.fleet.accepts(candidate.account, host)) continue;
+      this.preference.rank(candidate, host, this.rank);
+      if (best !== none && (ranksLower(this.bestRank, this.rank) || (!ranksLower(this.rank, this.bestRank) && best < host))) continue;
+      best = host;
+      const spare = this.bestRank;
+      this.bestRank = this.rank;
+      this.rank = spare;
+    }
+    return best;
+  }
 }
 
 /** Whether rank `a` is strictly better than rank `b`. */
 export function ranksLower(a: Float64Array, b: Float64Array): boolean {
   for (let key = 0; key < rankLength; key++) {
-    const difference = (a[key] ?? 0) - (b[key] ?? 0);
+    const difference = (a[key] as number) - (b[key] as number);
     if (difference < 0) return true;
     if (difference > 0) return false;
   }

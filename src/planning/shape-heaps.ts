@@ -61,9 +61,7 @@ export class ShapeHeaps {
         aside.keys.push(score);
       }
     }
-    aside.hosts.forEach((host, index) => {
-      push(heap, host, aside.keys[index] as number);
-    });
+    for (let index = 0; index < aside.hosts.length; index++) push(heap, aside.hosts[index] as number, aside.keys[index] as number);
     aside.hosts.length = 0;
     aside.keys.length = 0;
     return accepted;
@@ -91,22 +89,29 @@ function pop(heap: HostHeap): void {
 }
 
 function siftDown(heap: HostHeap, from: number): void {
+  const count = heap.hosts.length;
   let at = from;
   for (;;) {
+    const left = 2 * at + 1;
     let least = at;
-    for (const child of [2 * at + 1, 2 * at + 2]) if (child < heap.hosts.length && isBefore(heap, child, least)) least = child;
+    if (left < count && isBefore(heap, left, least)) least = left;
+    if (left + 1 < count && isBefore(heap, left + 1, least)) least = left + 1;
     if (least === at) return;
     swap(heap, at, least);
     at = least;
   }
 }
 
-function isBefore(heap: HostHeap, a: number, b: number): boolean {
-  const difference = (heap.keys[a] as number) - (heap.keys[b] as number);
-  return difference < 0 || (difference === 0 && (heap.hosts[a] as number) < (heap.hosts[b] as number));
+function isBefore({ hosts, keys }: HostHeap, a: number, b: number): boolean {
+  const difference = (keys[a] as number) - (keys[b] as number);
+  return difference < 0 || (difference === 0 && (hosts[a] as number) < (hosts[b] as number));
 }
 
 function swap({ hosts, keys }: HostHeap, a: number, b: number): void {
-  [hosts[a], hosts[b]] = [hosts[b] as number, hosts[a] as number];
-  [keys[a], keys[b]] = [keys[b] as number, keys[a] as number];
+  const host = hosts[a] as number;
+  const key = keys[a] as number;
+  hosts[a] = hosts[b] as number;
+  keys[a] = keys[b] as number;
+  hosts[b] = host;
+  keys[b] = key;
 }
