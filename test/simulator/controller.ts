@@ -9,13 +9,15 @@ import { executeAllocation, isEmptyPlan, planAllocation, readFleetView } from '.
 import type { FleetContext } from '../../src/workflows/context.ts';
 import { exportAccount, removeAccount } from '../../src/workflows/detach-account.ts';
 import { importAccounts } from '../../src/workflows/import-accounts.ts';
+import { surveyHosts } from '../../src/workflows/survey-hosts.ts';
+import { wipeOrphans } from '../../src/workflows/wipe-orphans.ts';
 import { memoryStatesOf } from './memory-states.ts';
 import { type CallFate, ModelRemote, type RemoteCall } from './model-remote.ts';
 import type { World } from './world.ts';
 
 /** A command of the operator. */
 export type Verb =
-  | { readonly verb: 'allocate' | 'status' }
+  | { readonly verb: 'allocate' | 'status' | 'sweep' }
   | { readonly verb: 'stop' | 'start' | 'remove' | 'export'; readonly account: string }
   /** `as`: under another name than the session file's. */
   | { readonly verb: 'import'; readonly account: string; readonly as?: string };
@@ -148,6 +150,12 @@ export class Controller {
       case 'status':
         await readFleetView(context, { maxAgeMs: 0 });
         return [];
+      case 'sweep': {
+        const run = await begin();
+        const { evidence } = await surveyHosts(context, run);
+        await wipeOrphans(context, run, evidence);
+        return [];
+      }
       case 'start':
         await startAccount(context, await begin(), verb.account);
         return [];

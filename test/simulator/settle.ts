@@ -27,6 +27,7 @@ export async function settle(world: World): Promise<void> {
     if (openMoves.length === 0 && idle.length === 0 && isQuiet(world)) break;
     await world.simulation.pass(60_000);
   }
+  await world.command({ verb: 'sweep' });
   await world.checkSettled();
 }
 
