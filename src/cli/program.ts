@@ -5,6 +5,7 @@ import { registerAllocate } from './commands/allocate.ts';
 import { registerHosts } from './commands/hosts.ts';
 import { registerInit } from './commands/init.ts';
 import { registerLooks } from './commands/looks.ts';
+import { registerMoveActs } from './commands/moves.ts';
 import { registerRemoteShell } from './commands/remote-shell.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerVault } from './commands/vault.ts';
@@ -38,6 +39,7 @@ function buildProgram(): Command {
     registerInit,
     registerAccounts,
     registerAllocate,
+    registerMoveActs,
     registerStatus,
     registerLooks,
     registerRemoteShell,

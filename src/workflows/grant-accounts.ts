@@ -1,19 +1,20 @@
 import type { ActReply, AwaitedAccount, HostAct } from '../../agent/protocol/host-acts.ts';
 import { awaitedState } from '../facts/account-state.ts';
 import { askHost } from '../facts/ask-host.ts';
-import { raiseEpoch, setAccountState, setPlacement } from '../ledger/accounts.ts';
+import { setAccountState } from '../ledger/accounts.ts';
 import { advanceMove, setMoveEpoch, setMoveProblem } from '../ledger/moves.ts';
-import { recordEvent, recordHistory } from '../ledger/records.ts';
+import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
 import type { AccountState } from '../model/account-state.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
-import { judgeEvidence } from '../moves/evidence.ts';
+import { judgeEvidence, maxEpochJump } from '../moves/evidence.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import type { FleetContext } from './context.ts';
 import { evidenceError, hostGone, offlineError, refusalError } from './grant-errors.ts';
+import { recordGrant } from './record-grant.ts';
 import { helperTimeoutMs, stampOf, surveyHosts } from './survey-hosts.ts';
 import { wipeOrphans } from './wipe-orphans.ts';
 import { readWorkerMaterial } from './worker-material.ts';
@@ -61,6 +62,13 @@ const failed = (move: MoveRow, problem: FleetError, state: AccountState = 'store
   problem,
 });
 
+/** Why a host did not take files. */
+interface StageFault {
+  readonly problem: FleetError;
+  /** Epoch of a claim that is over, where that was the reason (a ledger that has forgotten): the files go above it. 0: another reason. */
+  readonly seenEpoch: number;
+}
+
 type Outcomes = Map<string, GrantOutcome>;
 
 class Journey {
@@ -73,20 +81,29 @@ class Journey {
   }
 
   /** Uploads files to the new hosts. What could not be staged gets its outcome; what never left `planned` is aborted. */
-  async stage(moves: readonly MoveRow[], outcomes: Outcomes): Promise<MoveRow[]> {
+  async stage(moves: readonly MoveRow[], outcomes: Outcomes, mayRaise = true): Promise<MoveRow[]> {
     const staged: MoveRow[] = [];
+    const raised: MoveRow[] = [];
     const results = await this.#perHost(moves, (host, here) => this.#stageOnHost(host, here), outcomes);
     for (const { move, value } of results) {
       // A move that was staged before may have been granted since: then its files are in use, and the survey decides.
-      if (value === null || move.phase === 'staged') staged.push(await this.#advance(move, 'staged'));
-      else outcomes.set(move.id, failed(move, value));
+      const seen = value?.seenEpoch ?? 0;
+      if (value !== null && mayRaise && seen >= move.epoch && seen <= move.epoch + maxEpochJump)
+        raised.push(await this.#raise(move, seen + 1));
+      else if (value === null || move.phase === 'staged') staged.push(await this.#advance(move, 'staged'));
+      else outcomes.set(move.id, failed(move, value.problem));
     }
     await this.#abortUnstaged(moves, outcomes);
-    return staged;
+    return raised.length === 0 ? staged : [...staged, ...(await this.stage(raised, outcomes, false))];
   }
 
-  async #stageOnHost(host: HostSpec, moves: readonly MoveRow[]): Promise<(FleetError | null)[]> {
-    const results: (FleetError | null)[] = moves.map(() => null);
+  async #raise(move: MoveRow, epoch: number): Promise<MoveRow> {
+    await setMoveEpoch(this.#context.ledger.db, move.id, epoch, this.#context.now());
+    return { ...move, epoch };
+  }
+
+  async #stageOnHost(host: HostSpec, moves: readonly MoveRow[]): Promise<(StageFault | null)[]> {
+    const results: (StageFault | null)[] = moves.map(() => null);
     const acts: HostAct[] = [];
     const owners: number[] = [];
     for (const [index, move] of moves.entries()) {
@@ -96,13 +113,15 @@ class Journey {
         owners.push(index);
       } catch (error) {
         if (!(error instanceof FleetError)) throw error;
-        results[index] = error;
+        results[index] = { problem: error, seenEpoch: 0 };
       }
     }
     const replies = await this.#ask(host, acts);
     for (const [at, index] of owners.entries()) {
-      const move = moves[index];
-      if (move !== undefined && replies[at]?.ok !== true) results[index] = refusalError(move, 'take the files of', replies[at]);
+      const [move, reply] = [moves[index], replies[at]];
+      if (move === undefined || reply?.ok === true) continue;
+      const seenEpoch = reply?.refusal === 'epoch' && reply.claim?.state !== 'active' ? (reply.claim?.epoch ?? 0) : 0;
+      results[index] = { problem: refusalError(move, 'take the files of', reply), seenEpoch };
     }
     return results;
   }
@@ -127,8 +146,7 @@ class Journey {
       const verdict = judgeEvidence({ keyId: move.key_id, moveId: move.id, epoch: move.epoch, toHost: move.to_host }, evidence);
       if (verdict.kind === 'clear' || verdict.kind === 'granted') clear.push(move);
       else if (verdict.kind === 'raise' && mayRaise) {
-        await setMoveEpoch(this.#context.ledger.db, move.id, verdict.epoch, this.#context.now());
-        again.push({ ...move, epoch: verdict.epoch });
+        again.push(await this.#raise(move, verdict.epoch));
       } else await this.#refuse(move, evidenceError(move, verdict, problems), outcomes);
     }
     return { clear, again };
@@ -144,7 +162,7 @@ class Journey {
     const granted: MoveRow[] = [];
     const results = await this.#perHost(moves, (host, here) => this.#grantOnHost(host, here), outcomes);
     for (const { move, value } of results) {
-      if (value === null) granted.push(await this.#recordGrant(move));
+      if (value === null) granted.push(await recordGrant(this.#context, move));
       else await this.#refuse(move, value, outcomes);
     }
     return granted;
@@ -158,30 +176,6 @@ class Journey {
     }
     const replies = await this.#ask(host, acts);
     return moves.map((move, index) => (replies[index]?.ok === true ? null : refusalError(move, 'run', replies[index])));
-  }
-
-  async #recordGrant(move: MoveRow): Promise<MoveRow> {
-    const nowMs = this.#context.now();
-    const decision: unknown = JSON.parse(move.decision_json);
-    const { score, strategy, reason } = decision as { score: number | null; strategy: string | null; reason: string };
-    return this.#context.ledger.db.transaction().execute(async (transaction) => {
-      await raiseEpoch(transaction, move.key_id, move.epoch);
-      await setPlacement(transaction, { account: move.account, host: move.to_host, epoch: move.epoch, move_id: move.id, since: nowMs });
-      await setAccountState(transaction, move.account, 'placed', 'starting', nowMs);
-      await recordHistory(transaction, {
-        at: nowMs,
-        account: move.account,
-        host: move.to_host,
-        from_host: move.from_host,
-        type: move.kind,
-        score,
-        strategy,
-        reason,
-        move_id: move.id,
-        decision_json: move.decision_json,
-      });
-      return advanceMove(transaction, move, 'granted', nowMs);
-    });
   }
 
   /** Waits on each host until its accounts are settled, then closes their moves: whatever the state, the host owns them. */

@@ -1,0 +1,181 @@
+import type { Command } from 'commander';
+import type { Run } from '../../ledger/runs.ts';
+import { FleetError } from '../../model/errors.ts';
+import type { MoveOutcome } from '../../workflows/carry-move.ts';
+import type { PreparedMoves } from '../../workflows/plan-moves.ts';
+import { confirm } from '../confirm.ts';
+import type { GlobalOptions } from '../global-options.ts';
+import { type OpenContext, withLock } from '../open-context.ts';
+import type { CommandResult } from '../output.ts';
+import { setAction } from '../run-command.ts';
+
+interface PlanOptions {
+  readonly dryRun?: boolean;
+}
+
+/** Commands that change owners: `move`, `drain`, `rebalance`, `apply`, `resume`. */
+export function registerMoveActs(program: Command): void {
+  registerMove(program);
+  registerDrain(program);
+  registerRebalance(program);
+  registerApply(program);
+  registerResume(program);
+}
+
+/**
+ * The lock, and links that Ctrl-C does not cut: an act that is under way ends, and an account that was stopped for its move arrives. A second Ctrl-C
+ * leaves at once.
+ */
+function withOpenLinks<T>(
+  command: string,
+  options: GlobalOptions,
+  signal: AbortSignal,
+  act: (context: OpenContext, begin: () => Promise<Run>) => Promise<T>,
+): Promise<T> {
+  return withLock(command, options, new AbortController().signal, (context, begin) => act({ ...context, signal }, begin));
+}
+
+const dryRunFlag = ['-n, --dry-run', 'show the plan and change nothing'] as const;
+
+function registerMove(program: Command): void {
+  const command = program
+    .command('move <account> <host>')
+    .description('move one account to that host')
+    .option(...dryRunFlag);
+  setAction<PlanOptions>(command, async ({ options, args, signal }) => {
+    const { planMove } = await import('../../workflows/plan-moves.ts');
+    return withOpenLinks('move', options, signal, async (context, begin) =>
+      carryOut(context, begin, await planMove(context, args[0] ?? '', args[1] ?? ''), options),
+    );
+  });
+}
+
+function registerDrain(program: Command): void {
+  const command = program
+    .command('drain <host>')
+    .description('move every account away from that host and cordon it')
+    .option(...dryRunFlag);
+  setAction<PlanOptions>(command, async ({ options, args, signal }) => {
+    const { planDrain } = await import('../../workflows/plan-moves.ts');
+    return withOpenLinks('drain', options, signal, async (context, begin) =>
+      carryOut(context, begin, await planDrain(context, args[0] ?? ''), options),
+    );
+  });
+}
+
+interface RebalanceOptions extends PlanOptions {
+  readonly threshold?: string;
+  readonly maxMigrations?: string;
+  readonly save?: string;
+}
+
+function registerRebalance(program: Command): void {
+  const command = program
+    .command('rebalance')
+    .description('bring the load scores together again with the fewest moves')
+    .option('--threshold <points>', 'spread of load scores from which to act; default: the inventory')
+    .option('--max-migrations <count>', 'at most so many moves; default: the inventory')
+    .option(...dryRunFlag)
+    .option('--save <file>', 'write the plan to a new file for fleet apply, and change nothing');
+  setAction<RebalanceOptions>(command, async ({ options, signal }) => {
+    const wishes = {
+      threshold: numberOf('--threshold', options.threshold, (value) => value >= 0 && value <= 100),
+      maxMigrations: numberOf('--max-migrations', options.maxMigrations, (value) => Number.isInteger(value) && value >= 0),
+    };
+    const { planRebalanceMoves } = await import('../../workflows/plan-moves.ts');
+    return withOpenLinks('rebalance', options, signal, async (context, begin) => {
+      const prepared = await planRebalanceMoves(context, wishes);
+      if (options.save === undefined) return carryOut(context, begin, prepared, options);
+      const { savePlan } = await import('../../workflows/plan-file.ts');
+      await savePlan(options.save, prepared.plan);
+      const shown = await carryOut(context, begin, prepared, { ...options, dryRun: true });
+      return {
+        ...shown,
+        data: { ...shown.data, saved: options.save },
+        text: `${shown.text}\nSaved. Carry it out with: fleet apply ${options.save}`,
+      };
+    });
+  });
+}
+
+function numberOf(option: string, text: string | undefined, isValid: (value: number) => boolean): number | null {
+  if (text === undefined) return null;
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (isValid(value)) return value;
+  throw new FleetError('usage', `${option} ${text} is not a number that makes sense`, { hint: `for example ${option} 20` });
+}
+
+function registerApply(program: Command): void {
+  const command = program
+    .command('apply <file>')
+    .description('carry out a plan that was saved; refused when the fleet has changed since')
+    .option(...dryRunFlag);
+  setAction<PlanOptions>(command, async ({ options, args, signal }) => {
+    const [{ loadPlan }, { movesToResume, requireFresh }] = await Promise.all([
+      import('../../workflows/plan-file.ts'),
+      import('../../workflows/move-accounts.ts'),
+    ]);
+    const plan = await loadPlan(args[0] ?? '');
+    return withOpenLinks('apply', options, signal, async (context, begin) => {
+      await requireFresh(context, plan);
+      return carryOut(context, begin, { plan, resumed: await movesToResume(context) }, options);
+    });
+  });
+}
+
+/** Shows the plan, asks, carries it out. */
+async function carryOut(
+  context: OpenContext,
+  begin: () => Promise<Run>,
+  prepared: PreparedMoves,
+  options: GlobalOptions & PlanOptions,
+): Promise<CommandResult> {
+  const [render, { executeMoves }] = await Promise.all([import('../render/moves.ts'), import('../../workflows/move-accounts.ts')]);
+  const staying = render.stayingErrors(prepared.plan);
+  const data = { dryRun: options.dryRun === true, plan: render.movePlanData(prepared) };
+  const isEmpty = prepared.plan.moves.length === 0 && prepared.resumed.length === 0 && prepared.plan.cordon === null;
+  if (options.dryRun || isEmpty) {
+    await context.progress.stop();
+    return { data: { ...data, moves: [] }, text: render.formatMovePlan(prepared), errors: staying };
+  }
+  if (!options.json) console.error(render.formatMovePlan(prepared));
+  await confirm('Carry this out?', options);
+  const outcomes = await executeMoves(context, await begin(), prepared);
+  return {
+    ...(await resultOf(context, outcomes)),
+    data: { ...data, moves: outcomes.map(render.outcomeData) },
+    errors: [...staying, ...problemsOf(outcomes)],
+  };
+}
+
+const problemsOf = (outcomes: readonly MoveOutcome[]): FleetError[] =>
+  outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]));
+
+async function resultOf(context: OpenContext, outcomes: readonly MoveOutcome[]): Promise<Pick<CommandResult, 'text' | 'exitCode'>> {
+  const { formatMoveOutcomes } = await import('../render/moves.ts');
+  const { exitCode } = await import('../exit-codes.ts');
+  await context.progress.stop();
+  const text = formatMoveOutcomes(outcomes);
+  return context.signal.aborted ? { text, exitCode: exitCode.interrupted } : { text };
+}
+
+function registerResume(program: Command): void {
+  setAction(
+    program.command('resume').description('carry on moves that an earlier run left open, from wherever each stands'),
+    async ({ options, signal }): Promise<CommandResult> => {
+      const [{ carryMoves, movesToResume }, render] = await Promise.all([
+        import('../../workflows/move-accounts.ts'),
+        import('../render/moves.ts'),
+      ]);
+      return withOpenLinks('resume', options, signal, async (context, begin) => {
+        const open = await movesToResume(context);
+        if (open.length === 0) {
+          await context.progress.stop();
+          return { data: { moves: [] }, text: 'No move is open. First placements are carried on by: fleet allocate --all' };
+        }
+        const outcomes = await carryMoves(context, await begin(), open);
+        return { ...(await resultOf(context, outcomes)), data: { moves: outcomes.map(render.outcomeData) }, errors: problemsOf(outcomes) };
+      });
+    },
+  );
+}

@@ -1,0 +1,109 @@
+import type { ActReply, HostAct, StatePart } from '../../agent/protocol/host-acts.ts';
+import { hashEntries, stateLimitBytes, unpackState } from '../../agent/protocol/state-archive.ts';
+import type { MoveRow } from '../ledger/schema.ts';
+import { FleetError } from '../model/errors.ts';
+import type { AccountName } from '../model/names.ts';
+import type { StateRecord } from '../vault/state-store.ts';
+import type { FleetContext } from './context.ts';
+import type { MoveDecision } from './move-decision.ts';
+import { inDoubt, isLostReply, type MoveHosts, refusedBy, resultOf } from './move-hosts.ts';
+
+/** Room that stays free beside a state on every disk that it passes, bytes. */
+const spareBytes = 16 * 1024 * 1024;
+
+const weigh = (move: MoveRow): HostAct => ({ act: 'weigh-state', keyId: move.key_id });
+
+/**
+ * Before anything stops: the old owner answers, its state can be carried, and there is room for it on the new host and on this machine. Errors: those
+ * of the Remote, `host-space`, `vault`.
+ */
+export async function checkRoom(context: FleetContext, hosts: MoveHosts, move: MoveRow): Promise<void> {
+  const from = move.from_host ?? '';
+  const [[old], [next]] = await Promise.all([hosts.ask(move, from, [weigh(move)]), hosts.ask(move, move.to_host, [weigh(move)])]);
+  const { bytes } = resultOf(move, from, 'weigh the state of', old, 'state-size');
+  const { freeBytes } = resultOf(move, move.to_host, 'weigh the state of', next, 'state-size');
+  if (bytes > stateLimitBytes) {
+    throw new FleetError(
+      'host-space',
+      `${move.account} has ${mebibytes(bytes)} of state on ${from}; a move carries ${mebibytes(stateLimitBytes)}`,
+      {
+        account: move.account,
+        host: from,
+        hint: `clear its state directory on ${from} of what need not move`,
+      },
+    );
+  }
+  const places = [
+    { where: move.to_host, free: freeBytes },
+    { where: `the folder of the vault (${context.inventory.paths.vault})`, free: await context.states.freeBytes() },
+  ];
+  const short = places.find(({ free }) => free < 2 * bytes + spareBytes);
+  if (short === undefined) return;
+  throw new FleetError(
+    'host-space',
+    `${move.account} needs ${mebibytes(2 * bytes + spareBytes)} on ${short.where}, which has ${mebibytes(short.free)}`,
+    {
+      account: move.account,
+      hint: 'free some space there; nothing was stopped',
+    },
+  );
+}
+
+const mebibytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+
+/** The receipt could not be had; `reply` tells what the host said, or null when nothing came back. */
+export class ReleaseRefused extends Error {
+  readonly reply: ActReply | undefined;
+
+  constructor(reply: ActReply | undefined) {
+    super('the release was refused');
+    this.reply = reply;
+  }
+}
+
+/**
+ * Gets the old owner's receipt and its final state, checks one against the other, and keeps both on this machine, durably. The same acts whether the
+ * release is new or its reply was lost. Throws {@link ReleaseRefused}; FleetError `in-doubt`, `agent-reply`, `vault`.
+ */
+export async function takeState(context: FleetContext, hosts: MoveHosts, move: MoveRow, decision: MoveDecision): Promise<StateRecord> {
+  const from = move.from_host ?? '';
+  const epoch = decision.fromEpoch;
+  const about = { keyId: move.key_id, moveId: move.id, epoch } as const;
+  const release: HostAct = { act: 'release', ...about, successor: decision.releasedTo ?? move.to_host };
+  const read = (part: number): HostAct => ({ act: 'read-state', ...about, part });
+  const ask = (acts: readonly HostAct[]): Promise<readonly ActReply[]> =>
+    hosts.ask(move, from, acts).catch((error: unknown) => {
+      throw error instanceof FleetError && isLostReply(error) ? inDoubt(move, from, 'release', error) : error;
+    });
+  const [released, first] = await ask([release, read(0)]);
+  if (released?.ok !== true) throw new ReleaseRefused(released);
+  const { claim } = resultOf(move, from, 'release', released, 'claim');
+  const head = resultOf(move, from, 'give the state of', first, 'state-part');
+  const takenAtMs = context.now();
+  const rest = Array.from({ length: head.parts - 1 }, (_, index) => read(index + 1));
+  const more = rest.length === 0 ? [] : (await ask(rest)).map((reply) => resultOf(move, from, 'give the state of', reply, 'state-part'));
+  const archive = Buffer.concat([head, ...more].map(({ data }: StatePart) => Buffer.from(data, 'base64')));
+  const stateHash = claim.stateHash ?? '';
+  if (!fits(archive, stateHash))
+    throw refusedBy(move, from, 'give the state of', { index: 0, ok: false, message: 'it is not the one of its receipt' });
+  const record: StateRecord = {
+    ...{ account: move.account as AccountName, keyId: move.key_id, moveId: move.id, epoch, stateHash, takenAtMs, archive },
+    settleMs: head.settleMs,
+  };
+  await context.states.put(record);
+  return record;
+}
+
+function fits(archive: Uint8Array, stateHash: string): boolean {
+  try {
+    return hashEntries(unpackState(archive)) === stateHash;
+  } catch {
+    return false;
+  }
+}
+
+/** What {@link takeState} kept for this very move; null: nothing, so the old owner has to be asked again. */
+export async function keptState(context: FleetContext, move: MoveRow): Promise<StateRecord | null> {
+  const record = await context.states.get(move.account as AccountName);
+  return record?.moveId === move.id ? record : null;
+}

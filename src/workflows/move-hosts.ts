@@ -1,0 +1,106 @@
+import type { ActReply, ActResult, HostAct } from '../../agent/protocol/host-acts.ts';
+import { askHost } from '../facts/ask-host.ts';
+import { recordContactIntent } from '../ledger/hosts.ts';
+import type { Run } from '../ledger/runs.ts';
+import type { MoveRow } from '../ledger/schema.ts';
+import { FleetError, type FleetErrorCode } from '../model/errors.ts';
+import type { HostSpec } from '../model/inventory.ts';
+import type { FleetContext } from './context.ts';
+import { onlineTimeoutMs } from './grant-accounts.ts';
+import { helperTimeoutMs, stampOf } from './survey-hosts.ts';
+
+/** The two ends of a move, spoken to with the authority of this run. Every act is safe to repeat. */
+export class MoveHosts {
+  readonly #context: FleetContext;
+  readonly #run: Run;
+
+  constructor(context: FleetContext, run: Run) {
+    this.#context = context;
+    this.#run = run;
+  }
+
+  /** One reply per act, in order. Errors: those of the Remote, `inventory`, `host-not-ready`, `agent-reply`. */
+  async ask(
+    move: MoveRow,
+    name: string,
+    acts: readonly HostAct[],
+    onState?: (state: string, reason: string) => void,
+  ): Promise<readonly ActReply[]> {
+    const host = this.#spec(move, name);
+    await recordContactIntent(this.#context.ledger.db, [name], this.#context.now());
+    const timeoutMs = helperTimeoutMs + onlineTimeoutMs;
+    const request = { format: 1, authority: stampOf(this.#run, timeoutMs - 5000), acts } as const;
+    const onProgress = onState && (({ state, reason }: { state: string; reason: string }) => onState(state, reason));
+    const replies = await askHost(this.#context.remoteFor(host), request, { timeoutMs, ...(onProgress ? { onProgress } : {}) });
+    if (replies !== null) return replies;
+    throw new FleetError('host-not-ready', `${name}: fleet is not installed there`, {
+      host: name,
+      hint: `run: fleet init --limit ${name}`,
+    });
+  }
+
+  #spec(move: MoveRow, name: string): HostSpec {
+    const host = this.#context.inventory.hosts.find((candidate) => candidate.name === name);
+    if (host !== undefined) return host;
+    throw new FleetError('inventory', `${name}, one end of the move of ${move.account}, is no longer in the inventory`, {
+      account: move.account,
+      host: name,
+      hint: 'put the host back into the inventory until the move is done',
+    });
+  }
+
+  spec(move: MoveRow): HostSpec {
+    return this.#spec(move, move.to_host);
+  }
+}
+
+/** The result of one act, of the kind that the act answers. Throws what the refusal is to the operator. */
+export function resultOf<K extends ActResult['kind']>(
+  move: MoveRow,
+  host: string,
+  act: string,
+  reply: ActReply | undefined,
+  kind: K,
+): Extract<ActResult, { kind: K }> {
+  if (reply?.ok !== true) throw refusedBy(move, host, act, reply);
+  if (reply.result?.kind === kind) return reply.result as Extract<ActResult, { kind: K }>;
+  throw new FleetError('agent-reply', `${host} answered something else when asked to ${act} ${move.account}`, {
+    host,
+    account: move.account,
+    hint: `bring the host up to date: fleet init --limit ${host}`,
+  });
+}
+
+const hints: Partial<Record<FleetErrorCode, (host: string) => string>> = {
+  'authority-refused': (host) => `${host} obeys another ledger or a newer run: use that one`,
+  'host-space': (host) => `free space on ${host}, then: fleet resume`,
+};
+
+export function refusedBy(move: MoveRow, host: string, act: string, reply: ActReply | undefined): FleetError {
+  const code: FleetErrorCode =
+    reply?.refusal === 'authority' ? 'authority-refused' : reply?.refusal === 'space' ? 'host-space' : 'claim-refused';
+  const why = reply?.message ?? reply?.refusal ?? 'no reason given';
+  return new FleetError(code, `${host} refused to ${act} ${move.account}: ${why}`, {
+    host,
+    account: move.account,
+    hint: hints[code]?.(host) ?? 'fleet moves shows where the move stands; once the cause is gone: fleet resume',
+  });
+}
+
+/** Refusals that say nothing about whether the host could do it at another moment, or for another run. */
+export const isPassing = (reply: ActReply | undefined): boolean =>
+  reply?.refusal === 'authority' || reply?.refusal === 'busy' || reply?.refusal === 'deadline';
+
+/** An act was sent and nothing came back: what the host did is not known until it is asked again (EXCLUSIVITY row 26). */
+export function inDoubt(move: MoveRow, host: string, act: string, cause: FleetError): FleetError {
+  return new FleetError('in-doubt', `${move.account} is in doubt at ${host}: whether it did ${act} is not known (${cause.message})`, {
+    host,
+    account: move.account,
+    hint: `when ${host} answers again: fleet resume`,
+    cause,
+  });
+}
+
+/** Errors after which a host may or may not have done what it was asked to. */
+export const isLostReply = ({ code }: FleetError): boolean =>
+  code === 'ssh-lost' || code === 'command-timeout' || code === 'agent-reply' || code === 'ssh-timeout';
