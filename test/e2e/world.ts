@@ -25,9 +25,9 @@ export interface WorldOptions {
 
 /** What an operator of another fleet would have to remove by hand before the host can be taken over. */
 const forgetAll = `systemctl stop 'fleet-account@*' fleet-agent
-rm -rf /var/lib/fleet /var/lib/fleet-accounts /var/lib/private/fleet-accounts /run/fleet-boot /etc/fleet
+rm -rf /var/lib/fleet /var/lib/fleet-accounts /var/lib/private/fleet-accounts /etc/fleet
 rm -rf /etc/systemd/system/fleet-account@*.service.d /etc/systemd/system/multi-user.target.wants/fleet-account@*
-systemctl daemon-reload; systemctl reset-failed; systemctl restart fleet-hold 2>/dev/null; true`;
+systemctl daemon-reload; systemctl reset-failed; true`;
 
 async function prepare(lab: Lab, host: number, state: WorldOptions['state']): Promise<void> {
   await Promise.all([lab.heal(host), lab.unfill(host)]);
@@ -94,8 +94,8 @@ export async function liveStates({ operator }: Pick<World, 'operator'>): Promise
 }
 
 /** What the data centre saw against what the ledger says: each key on one connection, from its owner's address, never on two. */
-export async function expectExclusive(world: World, logins: readonly Login[]): Promise<void> {
-  const listed = new Map((await listAccounts(world)).map(({ name, host }) => [name, host]));
+export async function expectExclusive(world: World, logins: readonly Login[], accounts?: readonly ListedAccount[]): Promise<void> {
+  const listed = new Map((accounts ?? (await listAccounts(world))).map(({ name, host }) => [name, host]));
   const report = await world.dc.report();
   const seen = logins.map(({ account, dcKeyId }) => {
     const key = report.accounts.find(({ keyId }) => keyId === dcKeyId);
