@@ -1,4 +1,6 @@
+import type { Strategy } from '../model/inventory.ts';
 import { balanceBatch } from './batch-balance.ts';
+import { bringNearer } from './batch-nearness.ts';
 import type { FlatFleet } from './flat-fleet.ts';
 import { type Candidate, HostPreference, rankLength } from './host-preference.ts';
 import { none } from './index-keys.ts';
@@ -19,7 +21,7 @@ export interface Assignment {
 /**
  * Finds a host for each candidate: hardest first (bound to a host or zones, anti-affine, then heaviest, then by name), each to the
  * host that ranks best among those that accept it; lightest first where that leaves fewer without a host. Then evens out what went by
- * load. Leaves the fleet as the placements make it.
+ * load, and brings nearer what went by location. Leaves the fleet as the placements make it.
  */
 export function assignHosts(fleet: FlatFleet, candidates: readonly Candidate[]): Assignment {
   const accounts = candidates.map(({ account }) => account);
@@ -35,10 +37,14 @@ export function assignHosts(fleet: FlatFleet, candidates: readonly Candidate[]):
       for (const { candidate, host } of pass.placed) fleet.move(candidate.account, host);
     }
   }
-  const byLoad = pass.placed.filter(({ candidate }) => candidate.strategy === 'load').map(({ candidate }) => candidate.account);
-  balanceBatch(fleet, byLoad, stepsPerHost * fleet.hosts.length);
-  const placed = pass.placed.map(({ candidate }) => ({ candidate, host: fleet.hostOf[candidate.account] ?? none }));
-  return { placed, leftOver: pass.leftOver, peak };
+  const chosenBy = (strategy: Strategy): number[] =>
+    pass.placed.filter(({ candidate }) => candidate.strategy === strategy).map(({ candidate }) => candidate.account);
+  balanceBatch(fleet, chosenBy('load'), stepsPerHost * fleet.hosts.length);
+  bringNearer(fleet, new HostPreference(fleet, candidates, peak), chosenBy('location'));
+  const settled = pass.placed.map(({ candidate }) => ({ candidate, host: fleet.hostOf[candidate.account] ?? none }));
+  // What changed places may have freed a slot that somebody without a host can use.
+  const late = placeInOrder(fleet, pass.leftOver, peak);
+  return { placed: [...settled, ...late.placed], leftOver: late.leftOver, peak };
 }
 
 type Pass = Pick<Assignment, 'placed' | 'leftOver'>;
@@ -141,8 +147,10 @@ function hardestFirst(fleet: FlatFleet, candidates: readonly Candidate[], heavyF
   const keyed = candidates.map((candidate) => {
     const { account } = candidate;
     const isBound = fleet.pin[account] !== none ? 0 : fleet.zoneRule[account] !== none ? 1 : 2;
+    // By location heavy ones first would all crowd the host in the middle: nothing but distance keeps them apart.
+    const isWeighed = reference !== none && candidate.strategy !== 'location';
     const isAntiAffine = fleet.anti[account] === none ? 1 : 0;
-    return { candidate, isBound, isAntiAffine, weight: reference === none ? 0 : fleet.weight(account, reference) };
+    return { candidate, isBound, isAntiAffine, weight: isWeighed ? fleet.weight(account, reference) : 0 };
   });
   keyed.sort(
     (a, b) =>

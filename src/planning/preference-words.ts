@@ -18,7 +18,7 @@ export function explainChoice(
   const best = rivals?.[0];
   if (rivals !== null && best === undefined) return `the only host that takes it now; ${scores}`;
   const isByBatch = best === undefined ? candidate.strategy === 'load' : rankedLower(preference, candidate, best, chosen);
-  if (isByBatch) return `balances the batch; ${scores}`;
+  if (isByBatch) return `${candidate.strategy === 'location' ? 'nearer for the batch as a whole' : 'balances the batch'}; ${scores}`;
   const isPassedOver = candidate.strategy === 'load' && rivals?.some((rival) => (fleet.score[rival] ?? 0) < before) === true;
   return `${isPassedOver ? 'lowest load score among hosts that do not become the peak' : virtueOf(fleet, preference, candidate, chosen)}; ${scores}`;
 }

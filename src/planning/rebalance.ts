@@ -79,7 +79,7 @@ export function planRebalance(view: FleetView, policy: PlacementPolicy, options:
   const lists = compileMovableLists(fleet);
   const bound = new MoveBound(fleet, lists);
   const lowerBound = bound.forWidth(targetSpread).moves;
-  const found = search(new WindowSearch(fleet, lists, bound), bound, { ...base });
+  const found = search(new WindowSearch(fleet, lists, bound), base);
   const moves = explainMoves(fleet, found.moves);
   const isReached = found.spread <= targetSpread + scoreTolerance;
   const plan = {
@@ -99,11 +99,8 @@ interface Limits {
   readonly spreadBefore: number;
 }
 
-function search(windows: WindowSearch, bound: MoveBound, { targetSpread, maxMoves, spreadBefore }: Limits): FoundMoves {
+function search(windows: WindowSearch, { targetSpread, maxMoves, spreadBefore }: Limits): FoundMoves {
   const enough = windows.fewestMoves(targetSpread, maxMoves);
   if (enough !== null) return windows.tighten(enough);
-  const least = Math.max(targetSpread, bound.leastSpread(maxMoves, spreadBefore));
-  const closest = windows.smallestSpread(maxMoves, least, spreadBefore - leastImprovement);
-  if (closest === null) return { moves: [], spread: spreadBefore };
-  return windows.fewestMoves(closest.spread, closest.moves.length) ?? closest;
+  return windows.closest(maxMoves, targetSpread, spreadBefore - leastImprovement) ?? { moves: [], spread: spreadBefore };
 }

@@ -89,6 +89,14 @@ export class WindowSearch {
     return best;
   }
 
+  /** As close to the target as so many moves come; null when they do not get below `most`. */
+  closest(maxMoves: number, target: number, most: number): FoundMoves | null {
+    const isSmall = this.fleet.hosts.length <= tightenLimit;
+    const least = isSmall ? Math.max(target, this.bound.leastSpread(maxMoves, most)) : target;
+    const closest = this.smallestSpread(maxMoves, least, most);
+    return closest === null || !isSmall ? closest : (this.fewestMoves(closest.spread, closest.moves.length) ?? closest);
+  }
+
   /** The same number of moves, or fewer, with a smaller spread where one is found. */
   tighten(found: FoundMoves): FoundMoves {
     if (this.fleet.hosts.length > tightenLimit) return found;

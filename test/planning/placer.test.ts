@@ -6,7 +6,7 @@ import { MoveBound } from '../../src/planning/move-bound.ts';
 import { accountsToPlace, planPlacement } from '../../src/planning/placement.ts';
 import { pourLevel } from '../../src/planning/pour-level.ts';
 import { ShapeHeaps } from '../../src/planning/shape-heaps.ts';
-import { account, accountName, fleetArbitrary, fleetOf, host, policy } from './sample-fleet.ts';
+import { account, accountName, fleetArbitrary, fleetOf, host, place, policy } from './sample-fleet.ts';
 
 describe('ShapeHeaps', () => {
   it('finds among its tops the lowest host that accepts the account, while the fleet fills', () => {
@@ -44,6 +44,21 @@ describe('a batch', () => {
     }
     expect(together.spreadAfter).toBeLessThan(new FlatFleet(view, policy).spread());
     expect(together.spreadAfter).toBeLessThan(3);
+  });
+
+  it('changes places where two accounts are nearer to their hosts then', () => {
+    const hosts = [
+      host('ams', { maxAccounts: 1, location: place('ams', 52.4, 4.9) }),
+      host('nyc', { maxAccounts: 1, location: place('nyc', 40.7, -74) }),
+    ];
+    // The first by name is nearest to Amsterdam too, but only a little; the second has an ocean to cross.
+    const accounts = [
+      account('a', null, { location: place('azores', 38, -28) }),
+      account('b', null, { location: place('berlin', 52.5, 13.4) }),
+    ];
+    const plan = planPlacement(fleetOf(hosts, accounts), accountsToPlace(fleetOf(hosts, accounts)), policy, { strategy: 'location' });
+    expect(Object.fromEntries(plan.placements.map((decision) => [decision.account, decision.host]))).toEqual({ a: 'nyc', b: 'ams' });
+    expect(plan.placements[0]?.reason).toBe('nearer for the batch as a whole; score 0.0 -> 33.0');
   });
 
   it('places the many light ones where heavy ones would leave more behind', () => {
