@@ -68,7 +68,10 @@ export async function planAllocation(
   const chosen = names === null ? accounts : accounts.filter(({ name }) => names.includes(name));
   refuseUnknown(names ?? [], accounts);
   const chosenNames = new Set(chosen.map(({ name }) => name));
-  const open = (await listOpenMoves(context.ledger.db)).filter(({ account, from_host }) => from_host === null && chosenNames.has(account));
+  const allOpen = await listOpenMoves(context.ledger.db);
+  const open = allOpen.filter(({ account, from_host }) => from_host === null && chosenNames.has(account));
+  // Who changes its host is given back by its move: fleet resume.
+  const changing = new Set(allOpen.filter(({ from_host }) => from_host !== null).map(({ account }) => account));
   const resumed = open.filter(({ phase }) => phase !== 'planned');
   const inFlight = new Set(resumed.map(({ account }) => account));
   const homeless = chosen.filter(({ name, host, state }) => host === null && state === 'stored' && !inFlight.has(name));
@@ -86,7 +89,7 @@ export async function planAllocation(
     placement,
     resumed,
     heldHere: chosen
-      .filter((account) => !inFlight.has(account.name) && isHeld(account))
+      .filter((account) => !inFlight.has(account.name) && !changing.has(account.name) && isHeld(account))
       .map(({ name, key_id, host }) => ({ account: name, keyId: key_id, host: host ?? '' })),
     readings,
     keyIds: new Map(accounts.map(({ name, key_id }) => [name, key_id])),

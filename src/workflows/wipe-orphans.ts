@@ -1,9 +1,11 @@
 import { askHost } from '../facts/ask-host.ts';
-import { listAccounts } from '../ledger/accounts.ts';
+import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
 import { listMovedKeys, listOpenMoves } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
+import type { MoveRow } from '../ledger/schema.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import type { HostEvidence } from '../moves/evidence.ts';
+import { movesIdle } from '../moves/old-owner.ts';
 import { orphanFiles, type StagedFiles } from '../moves/orphans.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import type { FleetContext } from './context.ts';
@@ -16,9 +18,16 @@ import { helperTimeoutMs, stampOf } from './survey-hosts.ts';
 export async function wipeOrphans(context: FleetContext, run: Run, evidence: readonly HostEvidence[]): Promise<void> {
   const { db } = context.ledger;
   // An account may have been removed while files of an aborted move lay on a host that did not answer.
-  const keyIds = new Set([...(await listAccounts(db)).map(({ key_id }) => key_id), ...(await listMovedKeys(db))]);
-  const expected = (await listOpenMoves(db)).map(({ to_host, key_id, epoch }) => ({ host: to_host, keyId: key_id, epoch }));
-  const byHost = Map.groupBy(orphanFiles(evidence, keyIds, expected), ({ host }) => host);
+  const accounts = await listAccounts(db);
+  const keyIds = new Set([...accounts.map(({ key_id }) => key_id), ...(await listMovedKeys(db))]);
+  const open = await listOpenMoves(db);
+  const expected = open.map(({ to_host, key_id, epoch }) => ({ host: to_host, keyId: key_id, epoch }));
+  const settled = new Map(
+    accounts
+      .filter((account) => isSettled(account, open))
+      .map(({ key_id, host, epoch }) => [key_id, { host: host ?? '', epoch: epoch ?? 0 }]),
+  );
+  const byHost = Map.groupBy(orphanFiles(evidence, keyIds, expected, settled), ({ host }) => host);
   const hosts = context.inventory.hosts.filter(({ name }) => byHost.has(name));
   const wipe = async (host: HostSpec): Promise<void> => {
     const acts = (byHost.get(host.name) ?? []).map(({ keyId, epoch }: StagedFiles) => ({ act: 'wipe', keyId, epoch }) as const);
@@ -26,3 +35,7 @@ export async function wipeOrphans(context: FleetContext, run: Run, evidence: rea
   };
   await forEachHost(hosts, context.inventory.concurrency, wipe, context.signal);
 }
+
+/** What the last owner has may go: the new one has it, and is online or is not meant to be. */
+const isSettled = (account: PlacedAccount, open: readonly MoveRow[]): boolean =>
+  (account.state === 'online' || movesIdle(account.state, account.wanted === 1)) && open.every((move) => move.account !== account.name);
