@@ -29,8 +29,11 @@ function reasonOf(from: HostName, to: HostName, isFromOutside: boolean, scores: 
   return `makes room on ${from} for a heavier account: ${changes}`;
 }
 
+/** Hosts named at most: with a small cap on moves, half a big fleet may be outside the target. */
+const mostBlockers = 20;
+
 /**
- * The hosts that are more than the target away from the other end of the spread, highest first, and what keeps them there. The fleet has
+ * The hosts that are farthest outside the target, highest first, and what keeps them there. The fleet has
  * to be as it is after the moves.
  */
 export function listBlockers(fleet: FlatFleet, moves: readonly FlatMove[], targetSpread: number): Blocker[] {
@@ -38,12 +41,16 @@ export function listBlockers(fleet: FlatFleet, moves: readonly FlatMove[], targe
   const lowest = Math.min(...scores);
   const highest = Math.max(...scores);
   const moved = new Set(moves.map(({ account }) => account));
-  const blockers = fleet.upHosts().flatMap((host) => {
+  const farthest = fleet
+    .upHosts()
+    .map((host) => ({ host, by: Math.max((fleet.score[host] ?? 0) - lowest, highest - (fleet.score[host] ?? 0)) - targetSpread }))
+    .filter(({ by }) => by > scoreTolerance)
+    .sort((a, b) => b.by - a.by || a.host - b.host)
+    .slice(0, mostBlockers);
+  const blockers = farthest.map(({ host }) => {
     const score = fleet.score[host] ?? 0;
-    if (score > lowest + targetSpread + scoreTolerance)
-      return [{ host: nameOfHost(fleet, host), score, reason: whyHigh(fleet, host, moved) }];
-    if (score < highest - targetSpread - scoreTolerance) return [{ host: nameOfHost(fleet, host), score, reason: whyLow(fleet, host) }];
-    return [];
+    const isHigh = score - lowest >= highest - score;
+    return { host: nameOfHost(fleet, host), score, reason: isHigh ? whyHigh(fleet, host, moved) : whyLow(fleet, host) };
   });
   return blockers.sort((a, b) => b.score - a.score || (a.host < b.host ? -1 : 1));
 }
@@ -63,13 +70,12 @@ function whyHigh(fleet: FlatFleet, host: number, moved: ReadonlySet<number>): st
 function whyLow(fleet: FlatFleet, host: number): string {
   const stays = `stays at ${points(fleet.score[host] ?? 0)}`;
   if ((fleet.freeSlots[host] ?? 0) <= 0) return `${stays}: no free slot`;
-  let welcome = 0;
-  for (let account = 0; account < fleet.movable.length; account++) {
-    if (fleet.movable[account] === 1 && fleet.hostOf[account] !== host && fleet.accepts(account, host)) welcome++;
-  }
-  return welcome === 0
-    ? `${stays}: no account that may move is allowed there or fits`
-    : `${stays}: ${welcome} accounts could come, none within the limits of this plan`;
+  const canCome = fleet.accounts.some(
+    (_, account) => fleet.movable[account] === 1 && fleet.hostOf[account] !== host && fleet.accepts(account, host),
+  );
+  return canCome
+    ? `${stays}: accounts could come, but none within the limits of this plan`
+    : `${stays}: no account that may move is allowed there or fits`;
 }
 
 /** One line for people. */

@@ -52,7 +52,7 @@ export interface RebalancePlan {
   readonly maxMoves: number;
   readonly spreadBefore: number;
   readonly spreadAfter: number;
-  /** Where the target is missed: the hosts outside of it, highest first. */
+  /** Where the target is missed: up to twenty hosts farthest outside of it, highest first. */
   readonly blockers: readonly Blocker[];
   /** "18 moves bring the spread from 44.1 to 28.9; no plan can do it in fewer than 18". */
   readonly summary: string;
