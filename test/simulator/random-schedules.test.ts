@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import './borders.ts';
 import { runSchedule, themeOf } from './schedule.ts';
 
-const count = Number(process.env.FLEET_SIM_SCHEDULES ?? 240);
+const count = Number(process.env.FLEET_SIM_SCHEDULES ?? 160);
 const only = process.env.FLEET_SIM_SEED;
-/** The other half of "no seed": where the seeds of a run begin. */
+/** Where the seeds of a run begin. */
 const first = Number(process.env.FLEET_SIM_FIRST ?? 1);
 
 /** With the trace, so that a failure of a run at night can be read in the morning. */
