@@ -1,9 +1,8 @@
 /** kill -9 of the operator's command at every remote call: run again, it converges, nothing is left behind, and no key was ever used twice. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connectLab } from '../lab/lab.ts';
 import { type LabDataCentre, startLabDataCentre } from './lab-data-centre.ts';
 import type { Login } from './operator.ts';
-import { expectExclusive, importNew, type ListedAccount, makeWorld, must, prepareFleet, type World } from './world.ts';
+import { expectExclusive, importNew, type ListedAccount, labOfThisFile, makeWorld, must, prepareFleet, type World } from './world.ts';
 
 const preload = new URL('./kill-at-call.ts', import.meta.url).href;
 const killedBySigkill = 137;
@@ -24,7 +23,7 @@ const killAt = (call: number, variant: Variant): string =>
 
 let dc: LabDataCentre;
 beforeAll(async () => {
-  dc = await startLabDataCentre(await connectLab(), false);
+  dc = await startLabDataCentre(await labOfThisFile(), false);
 });
 afterAll(() => dc?.stop());
 

@@ -37,9 +37,17 @@ async function prepare(lab: Lab, host: number, state: WorldOptions['state']): Pr
   if (code !== 0) throw new Error(`host ${host} could not be made ready for the test: ${stderr}`);
 }
 
+let connected: Promise<Lab> | undefined;
+
+/** One for all worlds of a test file: a connection that is made while another test wipes a host meets that host without a key. */
+export function labOfThisFile(): Promise<Lab> {
+  connected ??= connectLab();
+  return connected;
+}
+
 export async function makeWorld(options: WorldOptions): Promise<World> {
   const { hosts, state, accounts = '' } = options;
-  const lab = await connectLab();
+  const lab = await labOfThisFile();
   await Promise.all(hosts.map((host) => prepare(lab, host, state)));
   const dc = options.dc ?? (await startLabDataCentre(lab, false));
   const operator = await makeOperator({ lab, hosts, accounts });

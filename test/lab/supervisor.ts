@@ -38,8 +38,16 @@ async function makePlaces(): Promise<Place[]> {
   });
 }
 
+/** Last seen keys: while a host is being wiped it has none, and the others are described all the same. */
+const hostKeys = new Map<Place, string>();
+
 async function describeHost(place: Place) {
-  const hostKey = await readHostKey(place.disk);
+  const hostKey = await readHostKey(place.disk).catch((error: unknown) => {
+    const known = hostKeys.get(place);
+    if (known === undefined) throw error;
+    return known;
+  });
+  hostKeys.set(place, hostKey);
   return { name: place.disk.name, address: hostAddress(place.index), hostKey };
 }
 

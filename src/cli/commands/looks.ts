@@ -66,9 +66,10 @@ function registerWhyNot(program: Command): void {
   setAction(
     program.command('why-not <account> <host>').description('why the account is not on that host'),
     async ({ options, args, signal }) => {
-      const [{ readFleetView }, { explainRefusal }] = await Promise.all([
+      const [{ readFleetView }, { explainRefusal }, { requireAccount }] = await Promise.all([
         import('../../workflows/allocate.ts'),
         import('../../planning/explain.ts'),
+        import('../../workflows/account-acts.ts'),
       ]);
       return withContext(options, signal, async (context) => {
         const [account = '', host = ''] = args;
@@ -77,6 +78,7 @@ function registerWhyNot(program: Command): void {
             hint: 'fleet accounts list and fleet hosts list show the names',
           });
         }
+        await requireAccount(context, account);
         const { view } = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
         await context.progress.stop();
         const answer = explainRefusal(view, account, host, context.inventory.placement);

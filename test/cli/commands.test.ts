@@ -1,0 +1,217 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { tryCommand } from '../lab/run-command.ts';
+import { inventory, makeFolder } from './fleet-command.ts';
+
+interface Case {
+  readonly args: readonly string[];
+  readonly code: number;
+  /** Whole standard output, or a part of it. */
+  readonly stdout?: string | RegExp;
+  readonly stderr?: string | RegExp;
+}
+
+/** Without the fields that are not given, both streams must be empty. */
+async function check(run: Awaited<ReturnType<typeof makeFolder>>['fleet'], expected: Case): Promise<void> {
+  const { code, stdout, stderr } = await run(expected.args);
+  expect({ args: expected.args, code, stderr: code === expected.code ? '' : stderr }).toEqual({
+    args: expected.args,
+    code: expected.code,
+    stderr: '',
+  });
+  for (const [said, wanted] of [
+    [stdout, expected.stdout ?? ''],
+    [stderr, expected.stderr ?? ''],
+  ] as const) {
+    if (typeof wanted === 'string') expect(said).toBe(wanted);
+    else expect(said).toMatch(wanted);
+  }
+}
+
+const authKey = randomBytes(256);
+const session = `1${Buffer.concat([Buffer.from([2, 0, 13]), Buffer.from('149.154.167.5'), Buffer.from([0, 80]), authKey]).toString('base64')}`;
+
+const error = (message: string, hint: string): string => `✗ ${message}\n  → ${hint}\n`;
+
+describe('what is asked for wrongly ends with code 2 and says what to do', () => {
+  const unknownAccount = error('no such account: anna', 'fleet accounts list shows those that were imported');
+  test.for<Case>([
+    { args: ['frobnicate'], code: 2, stderr: "error: unknown command 'frobnicate'\n(fleet --help lists the commands)\n" },
+    { args: ['status', '--frobnicate'], code: 2, stderr: /unknown option '--frobnicate'/ },
+    { args: [], code: 2, stderr: /^Usage: fleet / },
+    { args: ['allocate'], code: 2, stderr: error('which accounts?', 'name them, or use --all') },
+    { args: ['allocate', 'anna', '--all'], code: 2, stderr: error('both --all and names were given', 'use one of the two') },
+    { args: ['allocate', 'anna', '--yes'], code: 2, stderr: unknownAccount },
+    { args: ['allocate', '--all', '--strategy', 'luck'], code: 2, stderr: /argument 'luck' is invalid. Allowed choices are load, even/ },
+    { args: ['why', 'anna'], code: 2, stderr: unknownAccount },
+    { args: ['logs', 'anna'], code: 2, stderr: unknownAccount },
+    { args: ['accounts', 'show', 'anna'], code: 2, stderr: unknownAccount },
+    { args: ['why-not', 'anna', 'web-1'], code: 2, stderr: unknownAccount },
+    { args: ['history', '--lines', 'x'], code: 2, stderr: error('--lines x is not a positive number', 'for example --lines 20') },
+    { args: ['init', '--limit', 'nowhere'], code: 2, stderr: /^✗ No host matches "nowhere"\n {2}→ / },
+    { args: ['ssh', 'nowhere'], code: 2, stderr: error('no such host: nowhere', 'fleet hosts list shows the known ones') },
+    { args: ['exec', 'web-1', '--timeout', '0', '--', 'true'], code: 2, stderr: /--timeout 0 is not a positive number/ },
+  ])('$args', async (expected) => {
+    await check((await makeFolder()).fleet, expected);
+  });
+});
+
+describe('a fleet without hosts that are ready', () => {
+  test.for<Case>([
+    {
+      args: ['status'],
+      code: 0,
+      stdout: `shop: 0 of 2 hosts up, 0 accounts
+
+HOST   STATE           ACCOUNTS  SCORE  RTT  SEEN   OS  NOTE
+web-1  unbootstrapped  0/5       -      -    never  -   run: fleet init --limit web-1
+web-2  unbootstrapped  0/5       -      -    never  -   run: fleet init --limit web-2
+
+No accounts yet: fleet accounts import FILE...
+`,
+    },
+    { args: ['accounts', 'list'], code: 0, stdout: 'No accounts yet: fleet accounts import FILE...\n' },
+    { args: ['history'], code: 0, stdout: 'No decisions recorded.\n' },
+    { args: ['moves'], code: 0, stdout: 'No open moves.\n' },
+    { args: ['allocate', '--all', '--yes'], code: 0, stdout: 'Nothing to allocate.\n' },
+    { args: ['--version'], code: 0, stdout: /^\d+\.\d+\.\d+\n$/ },
+  ])('$args', async (expected) => {
+    await check((await makeFolder()).fleet, expected);
+  });
+
+  test('every look gives one JSON document of version 1', async () => {
+    const { fleet } = await makeFolder();
+    for (const [args, fields] of [
+      [['status'], { command: 'status', fleet: 'shop', hosts: [{ name: 'web-1' }, { name: 'web-2' }], accounts: [], openMoves: [] }],
+      [['hosts', 'list'], { command: 'hosts list', hosts: [{ name: 'web-1', state: 'unbootstrapped' }, { name: 'web-2' }] }],
+      [['accounts', 'list'], { command: 'accounts list', accounts: [] }],
+      [['history'], { command: 'history', history: [] }],
+      [['moves'], { command: 'moves', moves: [] }],
+    ] as const) {
+      const { code, stdout, stderr } = await fleet([...args, '--json']);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(JSON.parse(stdout)).toMatchObject({ version: 1, ok: true, errors: [], ...fields });
+    }
+  });
+
+  test('an error is a JSON document too', async () => {
+    const { code, stdout, stderr } = await (await makeFolder()).fleet(['why', 'anna', '--json']);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({
+      version: 1,
+      command: 'why',
+      ok: false,
+      errors: [
+        { code: 'usage', message: 'no such account: anna', hint: 'fleet accounts list shows those that were imported', account: 'anna' },
+      ],
+    });
+  });
+});
+
+describe('the inventory', () => {
+  test('is missing', async () => {
+    const expected = {
+      code: 2,
+      stderr: error(
+        'The inventory inventory.yaml cannot be read',
+        'Name another file with --inventory, or start from a copy of inventory.example.yaml.',
+      ),
+    };
+    await check((await makeFolder(null)).fleet, { args: ['status'], ...expected });
+  });
+
+  test('has mistakes: all of them are named with their places', async () => {
+    const { fleet } = await makeFolder(inventory.replace('fleet: shop', 'flet: shop').replace('192.0.2.1', '"a b"'));
+    const { code, stderr } = await fleet(['status']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('inventory.yaml has 3 mistakes');
+    expect(stderr).toContain('inventory.yaml:2:1 flet: unknown key (did you mean "fleet"?)');
+    expect(stderr).toMatch(/inventory\.yaml:5:\d+ hosts\.web-1\.address/);
+  });
+
+  test('can lie elsewhere; its paths are relative to it', async () => {
+    const { fleet, path } = await makeFolder();
+    await check(fleet, {
+      args: ['-i', join(path, 'inventory.yaml'), 'vault', 'create-key'],
+      code: 0,
+      stdout: /^DIR\/vault\.key created\./,
+    });
+    expect(await readdir(path)).toContain('vault.key');
+  });
+});
+
+describe('the vault key', () => {
+  test('is made once and never overwritten', async () => {
+    const { fleet } = await makeFolder();
+    expect((await fleet(['vault', 'create-key'])).code).toBe(0);
+    await check(fleet, { args: ['vault', 'create-key'], code: 2, stderr: /The vault key DIR\/vault\.key exists already/ });
+  });
+
+  test('is missing: an import names it, stores nothing and shows no secret', async () => {
+    const { fleet, path } = await makeFolder();
+    await writeFile(join(path, 'anna.txt'), session);
+    const { code, stdout, stderr } = await fleet(['accounts', 'import', 'anna.txt', '--yes']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('vault.key');
+    expect(stdout + stderr).not.toContain(session.slice(60, 120));
+    expect((await fleet(['accounts', 'list'])).stdout).toContain('No accounts yet');
+  });
+
+  test('is there: the account is imported, and a plan that no host can take says why, with code 3', async () => {
+    const { fleet, path } = await makeFolder();
+    await fleet(['vault', 'create-key']);
+    await writeFile(join(path, 'anna.txt'), session);
+    await check(fleet, { args: ['accounts', 'import', 'anna.txt', '--yes'], code: 0, stdout: /anna\s+imported/ });
+    const { code, stderr } = await fleet(['allocate', '--all', '--dry-run']);
+    expect(code).toBe(3);
+    expect(stderr).toContain('fleet init');
+  });
+});
+
+describe('without a terminal', () => {
+  test('nothing that changes accounts runs unless --yes says so', async () => {
+    const { fleet, path } = await makeFolder();
+    await writeFile(join(path, 'anna.txt'), 'x');
+    await check(fleet, {
+      args: ['accounts', 'import', 'anna.txt'],
+      code: 2,
+      stderr: /nobody can be asked here: there is no terminal\n {2}→ /,
+    });
+  });
+
+  test('nothing is coloured', async () => {
+    const { stdout } = await (await makeFolder()).fleet(['status']);
+    expect(stdout).not.toContain('\u001b[');
+  });
+});
+
+test('on a terminal states are coloured, unless NO_COLOR is set', async () => {
+  const { path } = await makeFolder();
+  const program = new URL('../../bin/fleet', import.meta.url).pathname;
+  const onTerminal = (before: string) =>
+    tryCommand(['script', '-qec', `env -u FORCE_COLOR ${before} TERM=xterm-256color ${program} status`, '/dev/null'], { cwd: path });
+  const colour = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`);
+  expect((await onTerminal('-u NO_COLOR -u CI')).stdout).toMatch(colour);
+  expect((await onTerminal('NO_COLOR=1')).stdout).not.toMatch(colour);
+});
+
+test('a second command at the same time is turned away with code 5, and with --wait it waits', async () => {
+  const { fleet, path } = await makeFolder();
+  await fleet(['status']);
+  // The vault key comes from a command that takes its time: meanwhile the import holds the lock.
+  await writeFile(join(path, 'inventory.yaml'), inventory.replace('file:vault.key', 'exec:"sleep 4"'));
+  const program = new URL('../../bin/fleet', import.meta.url).pathname;
+  await writeFile(join(path, 'anna.txt'), session);
+  const first = spawn(program, ['accounts', 'import', 'anna.txt', '--yes'], { cwd: path, stdio: 'ignore' });
+  const ended = once(first, 'exit');
+  await expect.poll(async () => (await fleet(['allocate', '--all', '--yes'])).code, { timeout: 10_000 }).toBe(5);
+  const { stderr } = await fleet(['allocate', '--all', '--yes']);
+  expect(stderr).toMatch(/^✗ another fleet command is at work: process \d+ on /);
+  expect((await fleet(['status'])).code).toBe(0);
+  expect((await fleet(['allocate', '--all', '--yes', '--wait', '20'])).code).toBe(0);
+  await ended;
+});
