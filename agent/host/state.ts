@@ -26,14 +26,11 @@ import { bootMs, readBootVerdict, readHostConfig } from '../machine/boot.ts';
 import { fsyncDirectory, namesIn, writeFully } from '../machine/durable-file.ts';
 import type { Places } from '../machine/places.ts';
 import type { HostAct } from '../protocol/host-acts.ts';
-import { packState, type StateEntry, stateLimitBytes, unpackState } from '../protocol/state-archive.ts';
+import { packState, type StateEntry, stateLimitBytes, statePartBytes, unpackState } from '../protocol/state-archive.ts';
 import { stateDirectory } from './processes.ts';
 import { type ActOutcome, done, type HostWorld, identityFault, readFacts, refused } from './world.ts';
 
 type Act<K extends HostAct['act']> = Extract<HostAct, { readonly act: K }>;
-
-/** Bytes of an archive in one reply: a line of the helper's output has its limit. */
-const statePartBytes = 512 * 1024;
 
 export const weighState = ({ places }: HostWorld, act: Act<'weigh-state'>): ActOutcome => {
   const directory = stateDirectory(places, act.keyId);

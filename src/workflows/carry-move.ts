@@ -59,6 +59,7 @@ class Carrier {
   readonly #log: Log = { stoppedAtMs: null, settledMs: null };
   /** As far as the journal has it. */
   #move!: MoveRow;
+  #likelyParts = 1;
   /** Why the account is on its way back. */
   #turned: FleetError | null = null;
 
@@ -121,7 +122,7 @@ class Carrier {
   }
 
   async #stage(): Promise<void> {
-    await checkRoom(this.#context, this.#hosts, this.#move);
+    this.#likelyParts = await checkRoom(this.#context, this.#hosts, this.#move);
     const [refused] = await this.#stageAnd(() => []);
     if (refused !== undefined) throw refused;
     await this.#advance('staged');
@@ -158,7 +159,7 @@ class Carrier {
     }
     const stoppedAtMs = this.#context.now();
     try {
-      await takeState(this.#context, this.#hosts, this.#move, readDecision(this.#move));
+      await takeState(this.#context, this.#hosts, this.#move, readDecision(this.#move), this.#likelyParts);
     } catch (error) {
       if (!(error instanceof ReleaseRefused)) throw error;
       return this.#releaseRefused(error);
@@ -218,9 +219,9 @@ class Carrier {
   async #place(state: StateRecord): Promise<[] | [FleetError]> {
     const archive = Buffer.from(state.archive).toString('base64');
     const put = ({ key_id, epoch, id }: MoveRow): HostAct[] => [{ act: 'put-state', keyId: key_id, epoch, moveId: id, archive }];
-    const [[refused]] = await Promise.all([this.#stageAnd(put), this.#settle(state)]);
+    const settled = this.#settle(state).then(() => this.#lookAtOldOwner());
+    const [[refused]] = await Promise.all([this.#stageAnd(put), settled]);
     if (refused !== undefined) return [refused];
-    await this.#lookAtOldOwner();
     const move = this.#move;
     const { session, vaultHash } = await this.#context.vault.get(move.account as AccountName);
     session.authKey.fill(0);

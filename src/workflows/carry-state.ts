@@ -1,5 +1,5 @@
 import type { ActReply, HostAct, StatePart } from '../../agent/protocol/host-acts.ts';
-import { hashEntries, stateLimitBytes, unpackState } from '../../agent/protocol/state-archive.ts';
+import { hashEntries, stateLimitBytes, statePartBytes, unpackState } from '../../agent/protocol/state-archive.ts';
 import type { MoveRow } from '../ledger/schema.ts';
 import { FleetError } from '../model/errors.ts';
 import type { AccountName } from '../model/names.ts';
@@ -15,9 +15,9 @@ const weigh = (move: MoveRow): HostAct => ({ act: 'weigh-state', keyId: move.key
 
 /**
  * Before anything stops: the old owner answers, its state can be carried, and there is room for it on the new host and on this machine. Errors: those
- * of the Remote, `host-space`, `vault`.
+ * of the Remote, `host-space`, `vault`. Gives how many parts the state will have at most, if it does not grow.
  */
-export async function checkRoom(context: FleetContext, hosts: MoveHosts, move: MoveRow): Promise<void> {
+export async function checkRoom(context: FleetContext, hosts: MoveHosts, move: MoveRow): Promise<number> {
   const from = move.from_host ?? '';
   const [[old], [next]] = await Promise.all([hosts.ask(move, from, [weigh(move)]), hosts.ask(move, move.to_host, [weigh(move)])]);
   const { bytes } = resultOf(move, from, 'weigh the state of', old, 'state-size');
@@ -38,7 +38,7 @@ export async function checkRoom(context: FleetContext, hosts: MoveHosts, move: M
     { where: `the folder of the vault (${context.inventory.paths.vault})`, free: await context.states.freeBytes() },
   ];
   const short = places.find(({ free }) => free < 2 * bytes + spareBytes);
-  if (short === undefined) return;
+  if (short === undefined) return Math.ceil(bytes / statePartBytes);
   throw new FleetError(
     'host-space',
     `${move.account} needs ${mebibytes(2 * bytes + spareBytes)} on ${short.where}, which has ${mebibytes(short.free)}`,
@@ -63,9 +63,15 @@ export class ReleaseRefused extends Error {
 
 /**
  * Gets the old owner's receipt and its final state, checks one against the other, and keeps both on this machine, durably. The same acts whether the
- * release is new or its reply was lost. Throws {@link ReleaseRefused}; FleetError `in-doubt`, `agent-reply`, `vault`.
+ * release is new or its reply was lost. `likelyParts`: asked for together with the release, to save a round trip while the account is stopped. Throws {@link ReleaseRefused}; FleetError `in-doubt`, `agent-reply`, `vault`.
  */
-export async function takeState(context: FleetContext, hosts: MoveHosts, move: MoveRow, decision: MoveDecision): Promise<StateRecord> {
+export async function takeState(
+  context: FleetContext,
+  hosts: MoveHosts,
+  move: MoveRow,
+  decision: MoveDecision,
+  likelyParts = 1,
+): Promise<StateRecord> {
   const from = move.from_host ?? '';
   const epoch = decision.fromEpoch;
   const about = { keyId: move.key_id, moveId: move.id, epoch } as const;
@@ -75,14 +81,17 @@ export async function takeState(context: FleetContext, hosts: MoveHosts, move: M
     hosts.ask(move, from, acts).catch((error: unknown) => {
       throw error instanceof FleetError && isLostReply(error) ? inDoubt(move, from, 'release', error) : error;
     });
-  const [released, first] = await ask([release, read(0)]);
+  const early = Array.from({ length: Math.max(1, likelyParts) }, (_, index) => read(index));
+  const [released, ...replies] = await ask([release, ...early]);
   if (released?.ok !== true) throw new ReleaseRefused(released);
   const { claim } = resultOf(move, from, 'release', released, 'claim');
-  const head = resultOf(move, from, 'give the state of', first, 'state-part');
+  const part = (reply: ActReply | undefined): StatePart => resultOf(move, from, 'give the state of', reply, 'state-part');
+  const head = part(replies[0]);
   const takenAtMs = context.now();
-  const rest = Array.from({ length: head.parts - 1 }, (_, index) => read(index + 1));
-  const more = rest.length === 0 ? [] : (await ask(rest)).map((reply) => resultOf(move, from, 'give the state of', reply, 'state-part'));
-  const archive = Buffer.concat([head, ...more].map(({ data }: StatePart) => Buffer.from(data, 'base64')));
+  const missing = Array.from({ length: Math.max(0, head.parts - early.length) }, (_, index) => read(early.length + index));
+  const more = missing.length === 0 ? [] : await ask(missing);
+  const slices = [...replies.slice(0, head.parts), ...more].map(part);
+  const archive = Buffer.concat(slices.map(({ data }) => Buffer.from(data, 'base64')));
   const stateHash = claim.stateHash ?? '';
   if (!fits(archive, stateHash))
     throw refusedBy(move, from, 'give the state of', { index: 0, ok: false, message: 'it is not the one of its receipt' });
