@@ -40,8 +40,10 @@ export function assignHosts(fleet: FlatFleet, candidates: readonly Candidate[]):
   const chosenBy = (strategy: Strategy): number[] =>
     pass.placed.filter(({ candidate }) => candidate.strategy === strategy).map(({ candidate }) => candidate.account);
   balanceBatch(fleet, chosenBy('load'), stepsPerHost * fleet.hosts.length);
-  bringNearer(fleet, new HostPreference(fleet, candidates, peak), chosenBy('location'));
+  const byLocation = chosenBy('location');
+  if (byLocation.length > 0) bringNearer(fleet, new HostPreference(fleet, candidates, peak), byLocation);
   const settled = pass.placed.map(({ candidate }) => ({ candidate, host: fleet.hostOf[candidate.account] ?? none }));
+  if (pass.leftOver.length === 0) return { placed: settled, leftOver: [], peak };
   // What changed places may have freed a slot that somebody without a host can use.
   const late = placeInOrder(fleet, pass.leftOver, peak);
   return { placed: [...settled, ...late.placed], leftOver: late.leftOver, peak };

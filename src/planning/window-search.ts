@@ -24,9 +24,9 @@ const guesses: readonly { readonly offset: number; readonly quantile: number }[]
   ...[-0.1, -0.6, 0.6, -1.5, 1.5].flatMap((offset) => [0.5, 1].map((quantile) => ({ offset, quantile }))),
 ];
 
-/** Hosts × runs that one search may spend: a second of guesses on ten thousand hosts is no better than two of them. */
+/** Hosts × runs that one search may spend: on ten thousand hosts the first guess is within a hundredth of the best of many. */
 const runBudget = 4000;
-const leastRuns = 2;
+const leastRuns = 1;
 /** Fleets up to this size also get the best spread for their number of moves. */
 const tightenLimit = 200;
 /** Up to this size the search for it is thorough: a tenth of a second at most. */
