@@ -20,17 +20,21 @@ export function formatInit(outcomes: readonly HostInitOutcome[]): string {
     ];
   });
   const table = formatTable(['HOST', 'STATE', 'STEPS', 'SENT', 'TIME', 'OS'], rows, 'No hosts.');
-  return [table, ...outcomes.flatMap(details)].join('\n');
+  const byDetails = Map.groupBy(outcomes, (outcome) => details(outcome).join('\n'));
+  const sections = [...byDetails]
+    .filter(([text]) => text !== '')
+    .map(([text, same]) => `\n${chalk.bold(same.map(({ host }) => host).join(', '))}\n${text}`);
+  return [table, ...sections].join('\n');
 }
 
-function details({ host, steps, warnings, diffs }: HostInitOutcome): string[] {
+/** The same for hosts that are alike: they are shown once, under all their names. */
+function details({ steps, warnings, diffs }: HostInitOutcome): string[] {
   const touched = steps.filter(({ state }) => state === 'changed' || state === 'pending');
-  const lines = [
-    ...touched.map(({ id, state, what }) => `  ${chalk.dim(state)} ${id}: ${what.join(', ')}`),
+  return [
+    ...touched.map(({ id, state, what }) => `  ${chalk.dim(state)} ${id}${what.length === 0 ? '' : `: ${what.join(', ')}`}`),
     ...warnings.map((warning) => `  ${chalk.yellow('warning')} ${warning}`),
     ...diffs.map(({ text }) => text),
   ];
-  return lines.length === 0 ? [] : ['', chalk.bold(host), ...lines];
 }
 
 /** A host's outcome for programs. */
