@@ -24,7 +24,7 @@ async function detach(context: FleetContext, run: Run, account: PlacedAccount): 
   if (open !== undefined && open.to_host !== detached) {
     throw new FleetError('in-doubt', `${account.name} is on its way to ${open.to_host} (${open.phase})`, {
       account: account.name,
-      hint: `let the move end first: fleet allocate ${account.name}`,
+      hint: `let the move end first: ${open.from_host === null ? `fleet allocate ${account.name}` : 'fleet resume'}`,
     });
   }
   if (account.host === null) return;

@@ -11,12 +11,15 @@ export interface LabDataCentre extends DataCentreControl {
   stop(): Promise<void>;
 }
 
-/** Starts the test data centre inside the lab's network, at Telegram's own addresses. It ends with this process, however that ends. */
-export async function startLabDataCentre(lab: Lab, isOutside: boolean): Promise<LabDataCentre> {
+/**
+ * Starts the test data centre inside the lab's network, at Telegram's own addresses. It ends with this process, however that ends. `more`: further options
+ * of test/dc/main.ts.
+ */
+export async function startLabDataCentre(lab: Lab, isOutside: boolean, more: readonly string[] = []): Promise<LabDataCentre> {
   const control = join(await mkdtemp(join(tmpdir(), 'fleet-dc-')), 'control.sock');
   const program = fileURLToPath(new URL('../dc/main.ts', import.meta.url));
   const listen = ['--listen', '0.0.0.0:80', '--listen', '0.0.0.0:443', '--telegram-addresses'];
-  const argv = [process.execPath, program, ...listen, '--control', control, '--end-with-stdin'];
+  const argv = [process.execPath, program, ...listen, '--control', control, '--end-with-stdin', ...more];
   const [command = '', ...args] = isOutside ? lab.insideArgv(argv) : argv;
   const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'inherit'] });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));

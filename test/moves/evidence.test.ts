@@ -117,6 +117,32 @@ describe('files that nobody owns', () => {
     expect(orphanFiles(evidence, keys, open).map(({ epoch }) => epoch)).toEqual(orphans);
   });
 
+  it.each<[string, HostEvidence, { host: string; epoch: number } | null, number[]]>([
+    [
+      'the account is well elsewhere',
+      host('h1', [account({ claim: claim({ state: 'released', epoch: 1 }), stagedEpochs: [1] })]),
+      { host: 'h2', epoch: 2 },
+      [1],
+    ],
+    ['it has not arrived', host('h1', [account({ claim: claim({ state: 'released', epoch: 1 }), stagedEpochs: [1] })]), null, []],
+    [
+      'it came back',
+      host('h1', [account({ claim: claim({ state: 'released', epoch: 1 }), stagedEpochs: [1] })]),
+      { host: 'h1', epoch: 2 },
+      [],
+    ],
+    [
+      'this release is the later one',
+      host('h1', [account({ claim: claim({ state: 'released', epoch: 3 }), stagedEpochs: [3] })]),
+      { host: 'h2', epoch: 2 },
+      [],
+    ],
+    ['the host still owns it', host('h1', [account({ claim: claim({ epoch: 1 }), stagedEpochs: [1] })]), { host: 'h2', epoch: 2 }, []],
+  ])('of a former owner: %s', (_, evidence, owner, orphans) => {
+    const settled = new Map(owner === null ? [] : [[key, owner]]);
+    expect(orphanFiles([evidence], keys, [], settled).map(({ epoch }) => epoch)).toEqual(orphans);
+  });
+
   it('of a key that the ledger does not know stay', () => {
     expect(orphanFiles([host('h1', [account({ stagedEpochs: [1] })])], new Set(), [])).toEqual([]);
   });

@@ -9,6 +9,8 @@ import { executeAllocation, isEmptyPlan, planAllocation, readFleetView } from '.
 import type { FleetContext } from '../../src/workflows/context.ts';
 import { exportAccount, removeAccount } from '../../src/workflows/detach-account.ts';
 import { importAccounts } from '../../src/workflows/import-accounts.ts';
+import { carryMoves, executeMoves, movesToResume } from '../../src/workflows/move-accounts.ts';
+import { planDrain, planMove } from '../../src/workflows/plan-moves.ts';
 import { surveyHosts } from '../../src/workflows/survey-hosts.ts';
 import { wipeOrphans } from '../../src/workflows/wipe-orphans.ts';
 import { memoryStatesOf } from './memory-states.ts';
@@ -17,7 +19,9 @@ import type { World } from './world.ts';
 
 /** A command of the operator. */
 export type Verb =
-  | { readonly verb: 'allocate' | 'status' | 'sweep' }
+  | { readonly verb: 'allocate' | 'status' | 'sweep' | 'resume' }
+  | { readonly verb: 'move'; readonly account: string; readonly host: string }
+  | { readonly verb: 'drain'; readonly host: string }
   | { readonly verb: 'stop' | 'start' | 'remove' | 'export'; readonly account: string }
   /** `as`: under another name than the session file's. */
   | { readonly verb: 'import'; readonly account: string; readonly as?: string };
@@ -156,6 +160,12 @@ export class Controller {
         await wipeOrphans(context, run, evidence);
         return [];
       }
+      case 'resume':
+        return problemsOf(await carryMoves(context, await begin(), await movesToResume(context)));
+      case 'move':
+        return problemsOf(await executeMoves(context, await begin(), await planMove(context, verb.account, verb.host)));
+      case 'drain':
+        return problemsOf(await executeMoves(context, await begin(), await planDrain(context, verb.host)));
       case 'start':
         await startAccount(context, await begin(), verb.account);
         return [];
@@ -175,3 +185,6 @@ export class Controller {
     }
   }
 }
+
+const problemsOf = (outcomes: readonly { readonly problem: FleetError | null }[]): FleetError[] =>
+  outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]));

@@ -34,7 +34,7 @@ export async function runSchedule(seed: number): Promise<ScheduleResult> {
   }
 }
 
-const luckOf = (simulation: Simulation, theme: Theme): HostLuck => {
+export const luckOf = (simulation: Simulation, theme: Theme): HostLuck => {
   const rough = theme === 'releases' || theme === 'hosts';
   return {
     isCustomWorker: simulation.chance(0.5),
@@ -54,7 +54,7 @@ const luckOf = (simulation: Simulation, theme: Theme): HostLuck => {
 };
 
 /** Fates of calls where about one in `1 / fault` goes wrong. */
-const fates = (simulation: Simulation, fault: number) => (): CallFate => {
+export const fates = (simulation: Simulation, fault: number) => (): CallFate => {
   const slow = simulation.chance(0.05) ? 60 : 1;
   const plain = { ...plainFate, requestMs: simulation.between(5, 300) * slow, replyMs: simulation.between(5, 300) * slow };
   if (!simulation.chance(fault)) return plain;
@@ -72,7 +72,7 @@ const fates = (simulation: Simulation, fault: number) => (): CallFate => {
 };
 
 /** A command of the operator at some moment; importing waits for real I/O and therefore happens at once. */
-function commandAt(world: World, delayMs: number, verb: Verb, fault: number, ledgerPath?: string): void {
+export function commandAt(world: World, delayMs: number, verb: Verb, fault: number, ledgerPath?: string): void {
   const { simulation } = world;
   const queriesLeft = simulation.chance(fault) ? { queriesLeft: simulation.between(1, 60) } : {};
   simulation.at(delayMs, async () => {
@@ -94,7 +94,7 @@ function someVerb(simulation: Simulation): Verb {
 }
 
 /** One of the things that happen to servers, at some moment. */
-function mishapAt(world: World, delayMs: number): void {
+export function mishapAt(world: World, delayMs: number): void {
   const { simulation } = world;
   const host = simulation.pick(world.hosts);
   const happen = simulation.pick([powerCycle, cutLink, stepClock, spoilDisk, crashWorker, dropConnection, blockLock]);

@@ -20,6 +20,7 @@ export async function settle(world: World): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
     await world.command({ verb: 'status' });
     for (const account of (await world.read()).leaving) await world.command({ verb: 'remove', account });
+    await world.command({ verb: 'resume' });
     await world.command({ verb: 'allocate' });
     const { accounts, openMoves } = await world.read();
     const idle = accounts.filter(({ host, state }) => host !== null && state !== 'online' && state !== 'removing');

@@ -1,0 +1,89 @@
+/** Power loss at either end of a move. The data centre does not see a host die: its connection stays open there until it is given up. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { MovePhase } from '../../src/moves/phases.ts';
+import { connectLab } from '../lab/lab.ts';
+import { type LabDataCentre, startLabDataCentre } from './lab-data-centre.ts';
+import { elsewhere, hostNumber, hostOf, phaseOf } from './move-looks.ts';
+import type { Login } from './operator.ts';
+import { eventually, importNew, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
+
+let dc: LabDataCentre;
+let world: World;
+let logins: Login[];
+beforeAll(async () => {
+  // A dead host's connection is given up sooner than an account that ended uncleanly may start again: what the settle floor is for.
+  dc = await startLabDataCentre(await connectLab(), false, ['--idle-timeout-ms', '15000']);
+  world = await makeWorld({ hosts: [1, 2], state: 'forgotten', dc });
+  const inventory = join(world.operator.directory, 'inventory.yaml');
+  await writeFile(inventory, (await readFile(inventory, 'utf8')).replace('settle_unclean: 5s', 'settle_unclean: 20s'));
+  await prepareFleet(world);
+  logins = await importNew(world, ['anna', 'ben']);
+  await must(world, 'allocate', '--all');
+});
+afterAll(async () => {
+  await world?.end();
+  await dc?.stop();
+});
+
+/** Takes the power of a host in the moment in which the journal shows the phase; gives the command's exit code. */
+async function moveWithPowerLoss(name: string, to: string, phase: MovePhase, victim: number): Promise<number> {
+  const command = world.operator.fleet(['move', name, to, '--yes']);
+  const deadline = Date.now() + 60_000;
+  while (phaseOf(world, name) !== phase) {
+    if (Date.now() > deadline) throw new Error(`the move never was ${phase}`);
+    await sleep(5);
+  }
+  await world.lab.kill(victim);
+  return (await command).code;
+}
+
+async function expectNoKills(): Promise<void> {
+  const { kills, violations, accounts } = await dc.report();
+  expect([kills, violations]).toEqual([[], []]);
+  expect(accounts.flatMap(({ overlaps }) => overlaps.filter(({ olderSpokeAfter }) => olderSpokeAfter))).toEqual([]);
+}
+
+/** Session files of the account on a host. */
+const filesOn = async (host: string | null, keyId: string): Promise<string> =>
+  (await world.lab.ssh(hostNumber(host), `ls /var/lib/fleet/accounts/${keyId}/epochs 2>/dev/null | wc -l`)).stdout.trim();
+
+test.for([
+  ['source', 'staged'],
+  ['source', 'released'],
+  ['target', 'released'],
+  ['target', 'granted'],
+] as const)('of the %s when the move is %s: the account arrives, and its key lives', { timeout: 300_000 }, async ([end, phase]) => {
+  const from = await hostOf(world, 'ben');
+  const to = elsewhere(from);
+  const victim = hostNumber(end === 'source' ? from : to);
+  const code = await moveWithPowerLoss('ben', to, phase, victim);
+  await expectNoKills();
+  // The receipt is all that the move needs of a source that has given one.
+  if (end === 'source' && phase === 'released') expect([code, await hostOf(world, 'ben')]).toEqual([0, to]);
+  await world.lab.start(victim);
+  if (code !== 0) await must(world, 'resume');
+  console.log(`power loss of the ${end} when ${phase}: exit ${code}`);
+  expect(await hostOf(world, 'ben')).toBe(to);
+  await eventually(60_000, async () => expect(await liveStates(world)).toEqual({ anna: 'online', ben: 'online' }));
+  expect(await world.operator.json(['moves'])).toMatchObject({ moves: [] });
+  await expectNoKills();
+  const keyId = logins.find(({ account }) => account === 'ben')?.keyId ?? '';
+  expect([await filesOn(from, keyId), await filesOn(to, keyId)]).toEqual([end === 'source' && phase === 'released' ? '1' : '0', '1']);
+});
+
+test('what the source could not be told to clear is cleared by the next survey', { timeout: 120_000 }, async () => {
+  const from = await hostOf(world, 'ben');
+  const to = elsewhere(from);
+  expect(await moveWithPowerLoss('ben', to, 'released', hostNumber(from))).toBe(0);
+  await world.lab.start(hostNumber(from));
+  const keyId = logins.find(({ account }) => account === 'ben')?.keyId ?? '';
+  expect(await filesOn(from, keyId)).toBe('1');
+  // A first placement asks every host.
+  await importNew(world, ['carla']);
+  await must(world, 'allocate', '--all');
+  expect([await filesOn(from, keyId), await filesOn(to, keyId)]).toEqual(['0', '1']);
+  await expectNoKills();
+});
