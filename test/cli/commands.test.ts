@@ -3,9 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { tryCommand } from '../lab/run-command.ts';
 import { inventory, makeFolder } from './fleet-command.ts';
+
+// Each test starts programs, and the machine may have other work.
+vi.setConfig({ testTimeout: 120_000 });
 
 interface Case {
   readonly args: readonly string[];
@@ -203,7 +206,7 @@ test('a second command at the same time is turned away with code 5, and with --w
   const { fleet, path } = await makeFolder();
   await fleet(['status']);
   // The vault key comes from a command that takes its time: meanwhile the import holds the lock.
-  await writeFile(join(path, 'inventory.yaml'), inventory.replace('file:vault.key', 'exec:"sleep 4"'));
+  await writeFile(join(path, 'inventory.yaml'), inventory.replace('file:vault.key', '"exec:sleep 6"'));
   const program = new URL('../../bin/fleet', import.meta.url).pathname;
   await writeFile(join(path, 'anna.txt'), session);
   const first = spawn(program, ['accounts', 'import', 'anna.txt', '--yes'], { cwd: path, stdio: 'ignore' });
