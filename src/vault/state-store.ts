@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FleetError } from '../model/errors.ts';
 import { type AccountName, isAccountName } from '../model/names.ts';
 import { decrypt } from './decrypt-record.ts';

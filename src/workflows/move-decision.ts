@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { MoveRow } from '../ledger/schema.ts';
 import type { AccountState } from '../model/account-state.ts';
 

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FleetError } from '../model/errors.ts';
 import { movableStates } from './move-decision.ts';
 

@@ -1,6 +1,7 @@
 import chalk from 'chalk';
 import * as z from 'zod';
 import type { EventRow, HistoryRow, MoveRow } from '../../ledger/schema.ts';
+import { detached } from '../../moves/phases.ts';
 import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
 
 const parts = z.object({ cpu: z.number(), memory: z.number(), slots: z.number(), disk: z.number() });
@@ -56,6 +57,12 @@ export function formatDecision(entry: HistoryRow, decision: unknown): string {
   return lines.join('\n');
 }
 
+/** The command that carries a move on. */
+const carrierOf = (account: string, from: string | null, to: string): string => {
+  if (to === detached) return `fleet accounts remove ${account}`;
+  return from === null ? 'fleet allocate --all' : 'fleet resume';
+};
+
 export const formatMoves = (rows: readonly MoveRow[], nowMs: number): string =>
   formatTable(
     ['ACCOUNT', 'FROM', 'TO', 'PHASE', 'EPOCH', 'AGE', 'WAITS FOR'],
@@ -66,7 +73,7 @@ export const formatMoves = (rows: readonly MoveRow[], nowMs: number): string =>
       phase,
       epoch.toString(),
       formatAge(nowMs - created_at),
-      problem ?? 'the next run: fleet allocate --all',
+      problem ?? `the next run: ${carrierOf(account, from_host, to_host)}`,
     ]),
     'No open moves.',
   );
