@@ -8,6 +8,7 @@ import { registerLooks } from './commands/looks.ts';
 import { registerMoveActs } from './commands/moves.ts';
 import { registerRemoteShell } from './commands/remote-shell.ts';
 import { registerStatus } from './commands/status.ts';
+import { registerUninstall } from './commands/uninstall.ts';
 import { registerVault } from './commands/vault.ts';
 import { exitCode } from './exit-codes.ts';
 import { declareGlobalOptions } from './global-options.ts';
@@ -43,6 +44,7 @@ function buildProgram(): Command {
     registerStatus,
     registerLooks,
     registerRemoteShell,
+    registerUninstall,
   ]) {
     register(program);
   }

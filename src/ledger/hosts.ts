@@ -81,3 +81,9 @@ export async function setCordon(db: LedgerDb, name: string, reason: string | nul
 export async function recordDestroyed(db: LedgerDb, name: string, nowMs: number): Promise<void> {
   await db.updateTable('hosts').set({ destroyed_at: nowMs }).where('name', '=', name).execute();
 }
+
+/** fleet was removed from the host, which owns nothing. Refused by a foreign key while the ledger places an account there. */
+export async function forgetHost(db: LedgerDb, name: string): Promise<void> {
+  await db.deleteFrom('samples').where('host', '=', name).execute();
+  await db.deleteFrom('hosts').where('name', '=', name).execute();
+}

@@ -7,6 +7,8 @@ export interface ProgramOptions {
   readonly diff: boolean;
   /** Text of the shell library (templates/host-program), whole. */
   readonly library: string;
+  /** Names the running accounts whose worker is not that of the current release (line `stale`). */
+  readonly reportStale?: boolean;
 }
 
 /** Compiles `steps` in their order into the one program that a host runs. Deterministic; quotes everything that is data. */
@@ -21,6 +23,7 @@ export function compileProgram(steps: readonly Step[], options: ProgramOptions):
     ...steps.map(defineStep),
     'gather; facts',
     ...steps.map((step) => `step ${[step.id, step.background === true ? 'background' : "''", ...afterOf(step, steps)].join(' ')}`),
+    ...(options.reportStale === true ? ['[[ $STOP ]] || stale_accounts'] : []),
     'finish',
     '',
   ].join('\n');

@@ -4,6 +4,13 @@ import type { FleetErrorCode } from '../model/errors.ts';
 
 export type StepState = 'started' | 'ok' | 'pending' | 'changed' | 'failed';
 
+/** An account whose running worker is not the one of the host's current release. */
+export interface StaleAccount {
+  readonly keyId: string;
+  /** The release that it was started from. */
+  readonly release: string;
+}
+
 /** What a host program says, line by line. All times in ms. */
 export type HostLine =
   | { readonly t: 'facts'; readonly facts: HostFacts }
@@ -19,6 +26,8 @@ export type HostLine =
   | { readonly t: 'note' | 'warning'; readonly id: string; readonly text: string }
   | { readonly t: 'diff'; readonly path: string; readonly text: string }
   | { readonly t: 'need'; readonly sha256: string }
+  /** Accounts that run a worker of an earlier release, which `current` no longer has. */
+  | { readonly t: 'stale'; readonly accounts: readonly StaleAccount[] }
   | { readonly t: 'confirm'; readonly id: string; readonly timer: string; readonly seconds: number }
   | {
       readonly t: 'end';
@@ -37,6 +46,7 @@ const codes = [
   'host-foreign',
   'lock-held',
   'transfer',
+  'claim-refused',
 ] as const satisfies readonly FleetErrorCode[];
 const text = z.string().max(8192);
 const count = z.number().nonnegative();
@@ -55,6 +65,10 @@ const lineSchema = z.discriminatedUnion('t', [
   }),
   z.object({ t: z.enum(['note', 'warning']), id: text, text }),
   z.object({ t: z.literal('diff'), path: text, text: z.string() }),
+  z.object({
+    t: z.literal('stale'),
+    accounts: z.array(z.object({ keyId: z.string().regex(/^[0-9a-f]{32}$/), release: text })),
+  }),
   z.object({ t: z.literal('need'), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
   z.object({ t: z.literal('confirm'), id: text, timer: z.string().regex(/^fleet-[a-z-]+\.timer$/), seconds: count }),
   z.object({ t: z.literal('end'), failed: z.boolean(), changed: count, pending: count, ms: count, cpuMs: count }),

@@ -31,12 +31,11 @@ export async function loadInitMaterials(options: {
 }): Promise<InitMaterials> {
   const { root } = options;
   const templates = join(root, 'templates');
-  const texts = await Promise.all(libraryFiles.map((name) => readFile(join(templates, 'host-program', `${name}.sh`), 'utf8')));
   const bundle = options.bundle ?? (await loadHostBundle(root));
   const loaded = await Promise.all([...new Set(options.profiles)].map(async (name) => [name, await readProfile(templates, name)] as const));
   const runtimes = Object.values(pinnedRuntimes);
   return {
-    library: texts.map(withoutComments).join('\n'),
+    library: await loadLibrary(root),
     profiles: Object.fromEntries(loaded),
     bundle,
     runtimes,
@@ -53,6 +52,12 @@ export async function loadInitMaterials(options: {
       return blob;
     },
   };
+}
+
+/** The shell library of the programs for hosts; `more` names files that only some programs need. */
+export async function loadLibrary(root: string, more: readonly string[] = []): Promise<string> {
+  const read = (name: string): Promise<string> => readFile(join(root, 'templates', 'host-program', `${name}.sh`), 'utf8');
+  return (await Promise.all([...libraryFiles, ...more].map(read))).map(withoutComments).join('\n');
 }
 
 /** The library has neither here-documents nor texts of several lines that indentation would matter to. */

@@ -44,7 +44,12 @@ export function planInit(
     const steps = stepsOf(host, inventory, materials, options);
     for (const step of steps) known.add(step.id);
     const chosen = steps.filter(({ id }) => isChosen(id, options));
-    const program = compileProgram(chosen, { mode: options.check ? 'check' : 'apply', diff: options.diff, library: materials.library });
+    const program = compileProgram(chosen, {
+      mode: options.check ? 'check' : 'apply',
+      diff: options.diff,
+      library: materials.library,
+      reportStale: true,
+    });
     return { host, steps: chosen.map(({ id, title }) => ({ id, title })), program };
   });
   refuseUnknown([...options.only, ...options.skip], known);

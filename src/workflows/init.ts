@@ -9,7 +9,7 @@ import { forEachHost } from '../remote/for-each-host.ts';
 import type { Remote } from '../remote/remote.ts';
 import { quoteShell } from '../remote/shell-command.ts';
 import { type AnswerFeed, createAnswerFeed } from './answer-feed.ts';
-import { type HostLine, parseHostLine } from './init-events.ts';
+import { type HostLine, parseHostLine, type StaleAccount } from './init-events.ts';
 import type { HostInitPlan } from './init-plan.ts';
 
 /** Upper bound of one host's whole run; packages on a slow host and a runtime over a slow link fit into it. */
@@ -38,6 +38,8 @@ export interface HostInitOutcome {
   readonly diffs: readonly { readonly path: string; readonly text: string }[];
   /** Compressed bytes that were sent besides the program. */
   readonly uploads: readonly { readonly sha256: string; readonly bytes: number }[];
+  /** Accounts that went on running through a change of the release, with a worker that is no longer the current one. */
+  readonly stale: readonly StaleAccount[];
   /** CPU of the program on the host, in steps of 10 ms. */
   readonly cpuMs: number | null;
   /** Time from the start of the exec on; the time to connect is not in it. */
@@ -86,11 +88,21 @@ interface HostRecord {
   warnings: string[];
   diffs: { path: string; text: string }[];
   uploads: { sha256: string; bytes: number }[];
+  stale: readonly StaleAccount[];
   cpuMs: number | null;
   error: FleetError | null;
 }
 
-const emptyRecord = (): HostRecord => ({ facts: null, steps: [], warnings: [], diffs: [], uploads: [], cpuMs: null, error: null });
+const emptyRecord = (): HostRecord => ({
+  facts: null,
+  steps: [],
+  warnings: [],
+  diffs: [],
+  uploads: [],
+  stale: [],
+  cpuMs: null,
+  error: null,
+});
 
 async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): Promise<HostInitOutcome> {
   const { name } = plan.host;
@@ -139,6 +151,7 @@ function stateOf({ error, steps }: HostRecord): HostInitOutcome['state'] {
 function take(record: HostRecord, line: HostLine, host: HostName): void {
   if (line.t === 'facts') record.facts = line.facts;
   else if (line.t === 'end') record.cpuMs = line.cpuMs;
+  else if (line.t === 'stale') record.stale = line.accounts;
   else if (line.t === 'warning') record.warnings.push(`${line.id}: ${line.text}`);
   else if (line.t === 'diff') record.diffs.push({ path: line.path, text: line.text });
   else if (line.t === 'step' && line.state !== 'started') {

@@ -4,8 +4,11 @@ import type { FleetContext } from './context.ts';
 import type { HostInitOutcome } from './init.ts';
 import { readSamples } from './read-samples.ts';
 
-/** Notes which hosts are ready with which release, and takes a first sample of those: placement can use them at once. */
-export async function recordInit(context: FleetContext, outcomes: readonly HostInitOutcome[], release: string): Promise<void> {
+/**
+ * Notes which hosts are ready with which release (null: the one that the host named last), and takes a first sample of those: placement can use
+ * them at once.
+ */
+export async function recordInit(context: FleetContext, outcomes: readonly HostInitOutcome[], wanted: string | null): Promise<void> {
   const { db } = context.ledger;
   await ensureHosts(
     db,
@@ -16,6 +19,7 @@ export async function recordInit(context: FleetContext, outcomes: readonly HostI
       await recordFailure(db, host, error.message);
       continue;
     }
+    const release = wanted ?? facts?.release ?? '';
     await recordBootstrapped(db, host, context.now(), { release, ...(facts === null ? {} : { arch: facts.arch, os: facts.osName }) });
     if (state === 'changed')
       await recordEvent(db, { at: context.now(), kind: 'host-initialised', host, account: null, text: `release ${release}` });

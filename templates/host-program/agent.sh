@@ -32,11 +32,15 @@ put_agent() {
   roll_back "$before"
   fail host-step "the agent of release $RELEASE did not come up: $why" "$ROLLED; see journalctl -u fleet-agent -u fleet-hold on the host"
 }
+put_units_of() { # release directory: as they came with it
+  local unit; set +f
+  for unit in "$1"/units/*; do [[ -f $unit ]] && cp -- "$unit" "/etc/systemd/system/${unit##*/}" && chmod 644 "/etc/systemd/system/${unit##*/}"; done
+  set -f
+}
 roll_back() { # former release: also its units, as they came with it
-  local unit former=/opt/fleet/releases/$1
+  local former=/opt/fleet/releases/$1
   if [[ -z $1 || $1 = "$RELEASE" || ! -d $former ]]; then systemctl stop fleet-agent.service; ROLLED='there was no other release to go back to'; [[ $1 ]] || rm -f /opt/fleet/current; return; fi
-  set +f; for unit in "$former"/units/*; do [[ -f $unit ]] && cp -- "$unit" "/etc/systemd/system/${unit##*/}" && chmod 644 "/etc/systemd/system/${unit##*/}"; done; set -f
-  switch_to "$1"; systemctl daemon-reload
+  put_units_of "$former"; switch_to "$1"; systemctl daemon-reload
   if start_agent; then settle restart.fleet-agent.service; ROLLED="rolled back to release $1, its agent answers"; else ROLLED="rolled back to release $1, whose agent does not answer either"; fi
 }
 # Keeps the current, the previous and the newest other release; and blobs and runtimes that one of them uses.
@@ -52,4 +56,52 @@ prune_releases() {
   used=" $(readlink -f /opt/fleet/releases/*/runtime | tr '\n' ' ') "
   for dir in /opt/fleet/runtimes/*; do [[ $used = *" $dir "* ]] || rm -rf -- "$dir"; done
   set -f
+}
+
+# The operator's way back: `previous` becomes `current`. Afterwards both are the same, so that a second run finds nothing to do.
+units_differ() { # release directory: whether an installed unit is not the one of that release
+  local unit differ=1; set +f
+  for unit in "$1"/units/*; do cmp -s -- "$unit" "/etc/systemd/system/${unit##*/}" || differ=0; done
+  set -f; return $differ
+}
+want_rollback() {
+  look /opt/fleet/current || { fail host-step 'fleet is not installed here' 'run fleet init'; return; }
+  FROM=${TARGET##*/}
+  look /opt/fleet/previous || { fail host-step "there is no release before $FROM on this host" 'to get another one, run fleet init of the fleet version that you want'; return; }
+  BACK=${TARGET##*/}
+  [[ -d /opt/fleet/releases/$BACK ]] || { fail host-step "release $BACK is no longer on this host" 'run fleet init of the version that you want'; return; }
+  [[ $FROM = "$BACK" ]] || todo "go back from release $FROM to $BACK"
+  units_differ "/opt/fleet/releases/$BACK" && todo "put back the units of release $BACK"
+  want_running fleet-hold.service; want_running fleet-agent.service
+}
+put_rollback() {
+  owe restart.fleet-agent.service
+  put_units_of "/opt/fleet/releases/$BACK"; switch_to "$BACK" || { last_lines 1; fail host-step "cannot switch /opt/fleet/current: $LAST" 'is the file system full or mounted read-only?'; return; }
+  reload_systemd || return
+  if start_agent; then settle restart.fleet-agent.service; settle reload; gather; facts; return 0; fi
+  unit_reason fleet-agent.service; local why=${LAST:-no journal}
+  roll_back "$FROM"
+  fail host-step "the agent of release $BACK did not come up: $why" "$ROLLED; see journalctl -u fleet-agent -u fleet-hold on the host"
+}
+
+# Running accounts keep the worker that they started with. Names those whose worker, gate, wrapper or runtime is another one in `current`.
+stale_accounts() {
+  local -a running; set +f; running=(/run/fleet-accounts/*/); set -f
+  [[ -d ${running[0]} ]] || return 0
+  local id= pid= key value file dir now list=; local -a argv; now=$(readlink -f /opt/fleet/current)
+  while IFS='=' read -r key value; do
+    case $key in MainPID) pid=$value;; Id) id=${value#fleet-account@} id=${id%.service};; esac
+    [[ $id && $pid ]] || { [[ $key ]] || id= pid=; continue; }
+    mapfile -d '' -t argv 2>/dev/null <"/proc/$pid/cmdline"; pid=${pid}; dir=
+    for file in "${argv[@]}"; do [[ $file = /opt/fleet/releases/*/lib/worker.cjs ]] && dir=${file%/lib/worker.cjs}; done
+    if [[ $dir && $dir != "$now" ]]; then
+      for file in lib/worker.cjs lib/gate.cjs bin/fleet-run runtime/bin/node; do
+        [[ $dir/$file -ef $now/$file ]] || cmp -s -- "$dir/$file" "$now/$file" && continue
+        list+=",{\"keyId\":\"$id\",\"release\":\"${dir##*/}\"}"; break
+      done
+    fi
+    id= pid=
+  done < <(systemctl show -p Id,MainPID 'fleet-account@*.service' 2>/dev/null)
+  [[ $list ]] && out "{\"t\":\"stale\",\"accounts\":[${list#,}]}"
+  return 0
 }

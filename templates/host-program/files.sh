@@ -36,6 +36,12 @@ put_file() { # path: whole or not at all; a unit named by F_RESTART owes a resta
   if [[ $TEXT != "${F_TEXT[$path]}" ]] && [[ $due = reload || ( $due && ${U[${due#restart.}.LoadState]-} = loaded ) ]]; then owe "$due"; fi
   if [[ -L $path || ( -e $path && $TEXT != "${F_TEXT[$path]}" ) ]]; then keep "$path" || { fail host-step "cannot keep a copy of $path" "free some space in /var/backups"; return; }
   elif [[ ! -e $path ]]; then remember file "$path"; fi
+  if [[ $due = restart.* && $due != restart.fleet-* ]]; then
+    remember restart "${due#restart.}"
+    # It comes with a package of ours: without this file it may not even run.
+    [[ ${U[${due#restart.}.LoadState]-} = not-found ]] && { remember started "${due#restart.}"; remember enabled "${due#restart.}"; }
+  fi
+  [[ -d ${path%/*} ]] || remember directory "${path%/*}"
   mkdir -p -- "${path%/*}" && printf %s "${F_TEXT[$path]}" >"$new" && chmod "${F_MODE[$path]}" "$new" && chown "${F_OWNER[$path]}" "$new" && mv -fT -- "$new" "$path" && return
   last_lines 1; rm -f -- "$new"
   fail host-step "cannot write $path${LAST:+: $LAST}" 'is the file system full, mounted read-only, or the directory immutable (lsattr -d)?'
@@ -44,7 +50,7 @@ put_file() { # path: whole or not at all; a unit named by F_RESTART owes a resta
 want_link() { look "$1" && [[ $TARGET = "$2" ]] || todo "point $1 to $2"; } # path target
 put_link() {
   local target=
-  if [[ -e $1 && ! -L $1 ]]; then keep "$1" || { fail host-step "cannot keep a copy of $1" "free some space in /var/backups"; return; }; fi
+  if [[ -L $1 ]]; then remember link "$1" "$(readlink -- "$1")"; elif [[ -e $1 ]]; then keep "$1" || { fail host-step "cannot keep a copy of $1" "free some space in /var/backups"; return; }; fi
   ln -sfnT -- "$2" "$1.fleet-new" && mv -fT -- "$1.fleet-new" "$1" || { last_lines 1; fail host-step "cannot point $1 to $2: $LAST" 'is the file system mounted read-only?'; }
 }
 want_directory() { # path mode user:group

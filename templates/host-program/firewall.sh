@@ -34,7 +34,7 @@ put_firewall() {
   local port unit=fleet-revert-firewall answer=
   sshd_ports
   systemctl stop "$unit.timer" "$unit.service" 2>/dev/null; systemctl reset-failed "$unit.service" "$unit.timer" 2>/dev/null
-  for port in "${PORTS[@]}"; do admits "$port" || ufw allow "$port/tcp" || { last_lines 2; fail host-step "ufw refuses port $port: $LAST" 'run ufw status on the host'; return; }; done
+  for port in "${PORTS[@]}"; do admits "$port" || { remember ufw-rule "$port/tcp"; ufw allow "$port/tcp"; } || { last_lines 2; fail host-step "ufw refuses port $port: $LAST" 'run ufw status on the host'; return; }; done
   # Armed before the switch: when nobody confirms over a fresh connection, the host opens itself again.
   systemd-run -q --unit="$unit" --on-active=60 --timer-property=AccuracySec=1s ufw --force disable || { last_lines 1; fail host-step "cannot arm the timer that would revert the firewall: $LAST" 'nothing was changed; see systemctl status on the host'; return; }
   remember firewall ufw

@@ -51,14 +51,17 @@ refresh_index() { # when older than an hour
   look /var/cache/apt/pkgcache.bin && (( EPOCHSECONDS - age < 3600 && EPOCHSECONDS >= age )) && (( $(ls /var/lib/apt/lists | wc -l) > 3 )) && return 0
   apt_get update || { wait_for_apt && apt_get update; } || { last_lines 3; apt_hint "$LAST"; note "apt-get update failed, goes on with the index there is: $LAST"; }
 }
+installed_packages() { dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | sed -n 's/^ii *//p'; }
 put_packages() {
   local -a missing=(); local name
   for name; do [[ ${PK[$name]-} = installed ]] || missing+=("$name"); done
   wait_for_apt || return
   repair_dpkg; refresh_index
   if (( ${#missing[@]} )); then
+    local before; before=" $(installed_packages | tr '\n' ' ') "
     apt_get install "${missing[@]}" || { repair_dpkg; wait_for_apt && apt_get update; apt_get install -f "${missing[@]}"; } || { apt_failed "cannot install ${missing[*]}"; return; }
     for name in "${missing[@]}"; do remember package "$name"; done
+    while read -r name; do [[ $before = *" $name "* ]] || remember dependency "$name"; done < <(installed_packages)
   fi
 }
 want_upgrade() {

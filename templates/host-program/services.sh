@@ -14,6 +14,10 @@ unit_reason() {
 }
 put_running() { # unit: enabled, started or restarted when owed, and still active a moment later
   local unit=$1 i
+  if [[ ! $RELEASE_NOW ]]; then # the first run finds the host as uninstall has to leave it
+    [[ ${U[$unit.UnitFileState]-} = disabled ]] && remember enabled "$unit"
+    [[ ${U[$unit.ActiveState]-} = active ]] || remember started "$unit"
+  fi
   [[ ${U[$unit.UnitFileState]-} = static ]] || systemctl enable -q "$unit"
   if owed "restart.$unit"; then systemctl restart "$unit"; else systemctl start "$unit"; fi
   for i in 1 2 3 4 5 6 7 8 9 10; do

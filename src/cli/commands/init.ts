@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
+import { FleetError } from '../../model/errors.ts';
 import type { HostInitOutcome, InitEvent } from '../../workflows/init.ts';
 import { exitCode } from '../exit-codes.ts';
+import type { GlobalOptions } from '../global-options.ts';
 import { type OpenContext, withContext } from '../open-context.ts';
 import { setAction } from '../run-command.ts';
+import { restartStale } from './restart-stale.ts';
 
 interface InitFlags {
   readonly check?: boolean;
@@ -11,6 +14,7 @@ interface InitFlags {
   readonly only: string[];
   readonly skip: string[];
   readonly listSteps?: boolean;
+  readonly rollback?: boolean;
 }
 
 const collect = (value: string, before: string[]): string[] => [...before, ...value.split(',')];
@@ -25,44 +29,76 @@ export function registerInit(program: Command): void {
     .option('--upgrade', 'upgrade all packages too')
     .option('--only <steps>', 'only these steps (comma separated)', collect, [])
     .option('--skip <steps>', 'not these steps (comma separated)', collect, [])
-    .option('--list-steps', 'name the steps and do nothing');
+    .option('--list-steps', 'name the steps and do nothing')
+    .option('--rollback', 'go back to the release that each host had before; settings and packages stay');
   setAction<InitFlags>(command, async ({ options, signal }) => {
-    const [{ loadInitMaterials }, { planInit }, { selectHosts }, { packageRoot }, render] = await Promise.all([
-      import('../../workflows/init-materials.ts'),
-      import('../../workflows/init-plan.ts'),
-      import('../../inventory/select-hosts.ts'),
-      import('../../release/package-root.ts'),
-      import('../render/init.ts'),
-    ]);
+    const render = await import('../render/init.ts');
     return withContext(options, signal, async (context) => {
-      const { inventory } = context;
-      const hosts = selectHosts(inventory, options.limit);
-      const profiles = hosts.map(({ profile }) => profile);
-      const materials = await loadInitMaterials({ root: packageRoot(), profiles, runtimeMirror: inventory.runtimeMirror });
-      const flags = { check: options.check === true, diff: options.diff === true, upgrade: options.upgrade === true };
-      const plans = planInit({ ...inventory, hosts }, materials, { ...flags, only: options.only, skip: options.skip });
-      if (options.listSteps) return render.stepList(plans);
-      const outcomes = await runAndRecord(context, {
-        plans,
-        openBlob: materials.openBlob,
-        release: materials.bundle.release.id,
-        isWhole: !flags.check && options.only.length === 0 && options.skip.length === 0,
-      });
+      const work = await (options.rollback === true ? prepareRollback(context, options) : prepareInit(context, options));
+      if (options.listSteps) return render.stepList(work.plans);
+      const isCheck = options.check === true;
+      const outcomes = await runAndRecord(context, work);
+      const restarts = isCheck ? { data: {}, text: '', errors: [] } : await restartStale(context, options, outcomes);
       await context.progress.stop();
-      const errors = outcomes.flatMap(({ error }) => (error === null ? [] : [error]));
+      const errors = [...outcomes.flatMap(({ error }) => (error === null ? [] : [error])), ...restarts.errors];
       const isPending = errors.length === 0 && outcomes.some(({ state }) => state === 'pending');
-      const data = { check: flags.check, hosts: outcomes.map(render.initData) };
-      return { data, text: render.formatInit(outcomes), errors, ...(isPending ? { exitCode: exitCode.pending } : {}) };
+      const data = { check: isCheck, hosts: outcomes.map(render.initData), ...restarts.data };
+      const text = [render.formatInit(outcomes), restarts.text].filter((part) => part !== '').join('\n\n');
+      return { data, text, errors, ...(isPending ? { exitCode: exitCode.pending } : {}) };
     });
   });
+}
+
+async function prepareInit({ inventory }: OpenContext, options: InitFlags & GlobalOptions): Promise<InitWork> {
+  const [{ loadInitMaterials }, { planInit }, { selectHosts }, { packageRoot }] = await Promise.all([
+    import('../../workflows/init-materials.ts'),
+    import('../../workflows/init-plan.ts'),
+    import('../../inventory/select-hosts.ts'),
+    import('../../release/package-root.ts'),
+  ]);
+  const hosts = selectHosts(inventory, options.limit);
+  const profiles = hosts.map(({ profile }) => profile);
+  const materials = await loadInitMaterials({ root: packageRoot(), profiles, runtimeMirror: inventory.runtimeMirror });
+  const flags = { check: options.check === true, diff: options.diff === true, upgrade: options.upgrade === true };
+  return {
+    plans: planInit({ ...inventory, hosts }, materials, { ...flags, only: options.only, skip: options.skip }),
+    openBlob: materials.openBlob,
+    release: materials.bundle.release.id,
+    isWhole: !flags.check && options.only.length === 0 && options.skip.length === 0,
+  };
+}
+
+async function prepareRollback({ inventory }: OpenContext, options: InitFlags & GlobalOptions): Promise<InitWork> {
+  if (options.upgrade === true || options.diff === true || options.only.length + options.skip.length > 0) {
+    throw new FleetError('usage', '--rollback goes with --check only', { hint: 'leave out --diff, --upgrade, --only and --skip' });
+  }
+  const [{ loadLibrary }, { planRollback }, { selectHosts }, { packageRoot }] = await Promise.all([
+    import('../../workflows/init-materials.ts'),
+    import('../../workflows/rollback.ts'),
+    import('../../inventory/select-hosts.ts'),
+    import('../../release/package-root.ts'),
+  ]);
+  const library = await loadLibrary(packageRoot());
+  return {
+    plans: planRollback(selectHosts(inventory, options.limit), { check: options.check === true, library }),
+    openBlob: noBlob,
+    release: null,
+    isWhole: options.check !== true,
+  };
 }
 
 type InitWork = {
   readonly plans: Parameters<typeof import('../../workflows/init.ts').runInit>[0];
   readonly openBlob: Parameters<typeof import('../../workflows/init.ts').runInit>[1]['openBlob'];
-  readonly release: string;
+  /** The release that hosts are to have; null: the one that they had before. */
+  readonly release: string | null;
   /** Nothing was left out: only then is a host known to be ready. */
   readonly isWhole: boolean;
+};
+
+/** Programs that send no content ask for none. */
+export const noBlob = async (): Promise<never> => {
+  throw new FleetError('transfer', 'this program has no content to send', { hint: 'please report this' });
 };
 
 /** Runs the programs, then notes in the ledger which hosts are ready and what they look like now. */
@@ -81,11 +117,14 @@ async function runAndRecord(context: OpenContext, { plans, openBlob, release, is
   return outcomes;
 }
 
-function reportStep(context: OpenContext, event: InitEvent): void {
+export function reportStep(context: OpenContext, event: InitEvent): void {
   const { host } = event;
-  if (event.t === 'step' && event.state === 'started') context.report({ kind: 'host', host, text: event.id, status: 'working' });
+  // What only begins is worth a look at a live line, not a line of its own.
+  if (event.t === 'step' && event.state === 'started' && process.stderr.isTTY) {
+    context.report({ kind: 'host', host, text: event.id, status: 'working' });
+  }
   if (event.t === 'step' && event.state === 'changed')
-    context.report({ kind: 'host', host, text: `${event.id}: ${event.what.join(', ')}`, status: 'working' });
+    context.report({ kind: 'host', host, text: changeLine(event.id, event.what), status: 'working' });
   if (event.t === 'step' && event.state === 'failed')
     context.report({ kind: 'host', host, text: `${event.id}: ${event.failure?.message ?? ''}`, status: 'failed' });
   if (event.t === 'end' && !event.failed) {
@@ -98,3 +137,9 @@ function reportStep(context: OpenContext, event: InitEvent): void {
     context.report({ kind: 'host', host, text, status: 'done' });
   }
 }
+
+/** One change by its name, several by their number: the end of the command has them all. */
+const changeLine = (step: string, what: readonly string[]): string => {
+  if (what.length === 0) return step;
+  return `${step}: ${what.length === 1 ? what[0] : `${what.length} changes`}`;
+};

@@ -1,0 +1,78 @@
+import type { FleetError } from '../../model/errors.ts';
+import type { HostInitOutcome } from '../../workflows/init.ts';
+import type { StaleWorker } from '../../workflows/restart-workers.ts';
+import type { GlobalOptions } from '../global-options.ts';
+import type { OpenContext } from '../open-context.ts';
+
+interface RestartReport {
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly text: string;
+  readonly errors: readonly FleetError[];
+}
+
+const nothing: RestartReport = { data: {}, text: '', errors: [] };
+
+/**
+ * After hosts became ready: accounts whose own worker changed are restarted, when the operator agrees (`--yes` or on a terminal) and this ledger owns
+ * them. Otherwise they go on running as they are, and are named.
+ */
+export async function restartStale(
+  context: OpenContext,
+  options: GlobalOptions,
+  outcomes: readonly HostInitOutcome[],
+): Promise<RestartReport> {
+  const { findStaleWorkers, restartWorkers } = await import('../../workflows/restart-workers.ts');
+  const workers = await findStaleWorkers(context, outcomes);
+  if (workers.length === 0) return nothing;
+  const owned = workers.filter(({ account }) => account !== null);
+  const why =
+    owned.length === 0
+      ? 'this ledger does not own them: the one that does restarts them by fleet init'
+      : await refusal(context, options, owned);
+  if (why !== null) return { data: { stale: workers.map(workerData), restarted: [] }, text: stillOld(workers, why), errors: [] };
+  const { beginRun, takeLock } = await import('../../ledger/runs.ts');
+  const lock = await takeLock(context.ledger, Number(options.wait) * 1000);
+  try {
+    const errors = await restartWorkers(context, await beginRun(context.ledger, 'init', context.now()), owned);
+    const foreign = workers.filter(({ account }) => account === null);
+    const failed = new Set(errors.map(({ host }) => host));
+    const done = owned.filter(({ host }) => !failed.has(host.name));
+    const text = [
+      ...(done.length === 0 ? [] : [`Restarted with the new release: ${done.map(nameOf).join(', ')}`]),
+      ...(foreign.length === 0 ? [] : [stillOld(foreign, 'this ledger does not own them')]),
+    ].join('\n');
+    return { data: { stale: foreign.map(workerData), restarted: done.map(workerData) }, text, errors };
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Null: go on. */
+async function refusal(context: OpenContext, options: GlobalOptions, owned: readonly StaleWorker[]): Promise<string | null> {
+  if (options.yes) return null;
+  if (options.json || !process.stdin.isTTY || !process.stderr.isTTY)
+    return 'run fleet init --yes to restart them, one at a time on each host';
+  await context.progress.stop();
+  const { confirm } = await import('../confirm.ts');
+  const question = `Restart ${owned.length} accounts whose worker changed (${owned.map(nameOf).join(', ')}), one at a time on each host?`;
+  return confirm(question, options).then(
+    () => null,
+    () => 'run fleet init again to restart them',
+  );
+}
+
+const nameOf = ({ account, keyId }: StaleWorker): string => account?.name ?? keyId;
+const workerData = (worker: StaleWorker): Record<string, unknown> => ({
+  account: worker.account?.name ?? null,
+  keyId: worker.keyId,
+  host: worker.host.name,
+  release: worker.release,
+});
+
+const stillOld = (workers: readonly StaleWorker[], why: string): string =>
+  `Accounts that still run a worker of an earlier release (${why}):\n${workers
+    .map(
+      (worker) =>
+        `  ${nameOf(worker)} on ${worker.host.name}: ${worker.release === null ? 'a restart was interrupted' : `release ${worker.release}`}`,
+    )
+    .join('\n')}`;

@@ -1,0 +1,135 @@
+/** `fleet uninstall` on a real host: what a look at the whole host says before `fleet init` and after it. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createSshContext } from '../../src/remote/ssh-context.ts';
+import { createSshRemote } from '../../src/remote/ssh-remote.ts';
+import { type HostInitOutcome, runInit } from '../../src/workflows/init.ts';
+import { type InitMaterials, loadInitMaterials, loadLibrary } from '../../src/workflows/init-materials.ts';
+import { type HostInitPlan, planInit } from '../../src/workflows/init-plan.ts';
+import { planUninstall } from '../../src/workflows/uninstall.ts';
+import { connectLab, type Lab } from '../lab/lab.ts';
+import { hold, hostSpec, packageDirectory } from './init-fixture.ts';
+
+const index = 2;
+let lab: Lab;
+let materials: InitMaterials;
+let library: string;
+
+beforeAll(async () => {
+  lab = await connectLab();
+  materials = await loadInitMaterials({ root: packageDirectory, profiles: ['account-host'], runtimeMirror: null });
+  library = await loadLibrary(packageDirectory, ['uninstall']);
+});
+
+const look = `export LC_ALL=C
+find /etc /opt /usr/local /root /home /srv /var/lib /var/backups /var/log/fleet /run/fleet* -xdev \\( -path /var/lib/systemd -o -path /var/lib/apt -o -path /var/lib/dpkg \\) -prune -o \\( -type f -o -type l -o -type d \\) -printf '%y %m %u:%g %p %l\\n' 2>/dev/null | sed 's/ *$//'
+find /etc -type f -print0 | xargs -0 sha256sum
+dpkg-query -W -f 'package \${Package} \${db:Status-Status}\\n'
+systemctl list-unit-files --no-legend | awk '$2 != "transient" { print "unit", $1, $2 }'
+systemctl list-units --all --no-legend --plain 'fleet*' | awk '{ print "loaded", $1, $3 }'
+sed 's/^/user /' /etc/passwd; sed 's/^/group /' /etc/group
+for key in net.core.somaxconn net.ipv4.tcp_fin_timeout net.ipv4.ip_local_port_range net.ipv4.tcp_tw_reuse; do sysctl $key; done`;
+
+const onHost = async (command: string): Promise<string> => (await lab.ssh(index, command, { timeoutMs: 120_000 })).stdout.trim();
+const lookAtAll = async (): Promise<Set<string>> => new Set((await onHost(look)).split('\n'));
+
+async function run(plan: (host: ReturnType<typeof hostSpec>) => readonly HostInitPlan[]): Promise<HostInitOutcome> {
+  const at = lab.hosts[index - 1];
+  const host = hostSpec('h2', {
+    ssh: { address: at?.address ?? '', user: 'root', identityFiles: [lab.keyFile], hostKeys: [at?.fingerprint ?? ''] },
+  });
+  const context = createSshContext({
+    homeDirectory: '/nonexistent',
+    localUser: 'test',
+    agentSocket: null,
+    knownHosts: lab.knownHostsFile,
+    configFiles: [],
+    readSecret: async () => '',
+  });
+  const remote = createSshRemote(host, context);
+  const [outcome] = await runInit(plan(host), {
+    remoteFor: () => remote,
+    freshRemote: () => createSshRemote(host, context),
+    openBlob: materials.openBlob,
+    onEvent: () => {},
+    concurrency: 1,
+  });
+  await remote.close();
+  if (outcome === undefined) throw new Error('no outcome');
+  return outcome;
+}
+
+async function init(): Promise<void> {
+  const options = { check: false, diff: false, upgrade: false, only: [], skip: [] };
+  const outcome = await run((host) => planInit({ fleet: 'test', hold, hosts: [host] }, materials, options));
+  expect(outcome.error).toBeNull();
+}
+const uninstall = (change: { purgePackages?: boolean; check?: boolean } = {}): Promise<HostInitOutcome> =>
+  run((host) => planUninstall([host], { purgePackages: false, forgetClaims: false, check: false, library, ...change }));
+
+/** What is different, as lines of the look: `-` gone, `+` new. */
+const difference = (before: ReadonlySet<string>, after: ReadonlySet<string>): string[] => [
+  ...[...before].filter((line) => !after.has(line)).map((line) => `- ${line}`),
+  ...[...after].filter((line) => !before.has(line)).map((line) => `+ ${line}`),
+];
+
+describe('fleet uninstall', () => {
+  it('leaves a bare host as it was, but for the packages, which it names', async () => {
+    await lab.wipe(index);
+    const before = await lookAtAll();
+    expect(before.size).toBeGreaterThan(1000);
+    await init();
+    expect((await uninstall({ check: true })).state).toBe('pending');
+    const outcome = await uninstall();
+    expect(outcome.error).toBeNull();
+    expect(outcome.warnings.join('\n')).toMatch(/packages that fleet installed stay: .*fail2ban.*ufw/);
+    const left = difference(before, await lookAtAll());
+    expect(left.filter((line) => /fleet/.test(line))).toEqual([]);
+    expect(
+      left.filter((line) => /sysctl|tcp_|somaxconn|port_range|^. user fleet|^. group fleet/.test(line) && !/\/etc\/ufw/.test(line)),
+    ).toEqual([]);
+    expect(await onHost('ufw status; systemctl is-active fleet-agent fleet-hold')).toBe('Status: inactive\ninactive\ninactive');
+  });
+
+  it('leaves a host that had the packages exactly as it was: not one difference', async () => {
+    await onHost(
+      'echo "net.core.somaxconn = 4096 # mine" >/etc/sysctl.d/90-fleet.conf; ln -sfn /usr/share/zoneinfo/Europe/Berlin /etc/localtime',
+    );
+    const before = await lookAtAll();
+    await init();
+    expect(await onHost('readlink /etc/localtime; grep -c mine /etc/sysctl.d/90-fleet.conf')).toBe('/usr/share/zoneinfo/Etc/UTC\n0');
+    const outcome = await uninstall();
+    expect(outcome.error).toBeNull();
+    expect(difference(before, await lookAtAll())).toEqual([]);
+  });
+
+  it('a second time there is nothing to do', async () => {
+    const before = await lookAtAll();
+    const outcome = await uninstall();
+    expect([outcome.state, outcome.error]).toEqual(['ready', null]);
+    expect(difference(before, await lookAtAll())).toEqual([]);
+  });
+
+  it('refuses while a claim is there that nobody can read', async () => {
+    await onHost(
+      'mkdir -p /var/lib/fleet/claims /var/lib/fleet/init; echo torn >/var/lib/fleet/claims/00000000000000000000000000000000.claim',
+    );
+    const outcome = await uninstall();
+    expect(outcome.error).toMatchObject({ code: 'claim-refused' });
+    expect(await onHost('ls /var/lib/fleet/claims | wc -l')).toBe('1');
+    await onHost('rm -r /var/lib/fleet');
+  });
+
+  it('takes the packages along when it is asked to; what dpkg itself leaves is all that remains', async () => {
+    await lab.wipe(index);
+    const before = await lookAtAll();
+    await init();
+    const outcome = await uninstall({ purgePackages: true });
+    expect(outcome.error).toBeNull();
+    const left = difference(before, await lookAtAll());
+    expect(left.filter((line) => /^. package|^. unit|fleet/.test(line))).toEqual([]);
+    expect(left.filter((line) => !documented.test(line))).toEqual([]);
+  });
+});
+
+/** The copies that the tools for users keep of the tables before, and ucf's generations of its own list. */
+const documented = /^[-+] [0-9a-f]{64} {2}\/etc\/(passwd|group|shadow|gshadow)-$|^\+ f 644 root:root \/var\/lib\/ucf\/hashfile\.\d$/;
