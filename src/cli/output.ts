@@ -1,5 +1,6 @@
 import { FleetError } from '../model/errors.ts';
 import { exitCode, exitCodeOf } from './exit-codes.ts';
+import { errorAnnotation } from './github-progress.ts';
 import { formatError } from './render/error.ts';
 
 /** Version of every JSON document that fleet prints; raised when a field changes its meaning or goes away. */
@@ -39,7 +40,12 @@ export function printResult(command: string, json: boolean, result: CommandResul
     return;
   }
   if (result.text !== '') console.log(result.text);
-  for (const error of errors) console.error(formatError(error));
+  for (const error of errors) printError(error);
+}
+
+function printError(error: FleetError): void {
+  console.error(formatError(error));
+  if (process.env.GITHUB_ACTIONS === 'true') console.error(errorAnnotation(error.message));
 }
 
 /** Prints the error that ended a command and sets the exit code. */
@@ -47,7 +53,7 @@ export function printFailure(command: string, json: boolean, error: unknown): vo
   process.exitCode = exitCodeOf(error);
   if (error instanceof FleetError) {
     if (json) console.log(toJson({ version: jsonVersion, command, ok: false, errors: [errorData(error)] }));
-    else console.error(formatError(error));
+    else printError(error);
     return;
   }
   const details = error instanceof Error ? (error.stack ?? error.message) : String(error);
