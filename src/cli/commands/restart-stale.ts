@@ -1,4 +1,4 @@
-import type { FleetError } from '../../model/errors.ts';
+import { FleetError } from '../../model/errors.ts';
 import type { HostInitOutcome } from '../../workflows/init.ts';
 import type { StaleWorker } from '../../workflows/restart-workers.ts';
 import type { GlobalOptions } from '../global-options.ts';
@@ -31,7 +31,14 @@ export async function restartStale(
       : await refusal(context, options, owned);
   if (why !== null) return { data: { stale: workers.map(workerData), restarted: [] }, text: stillOld(workers, why), errors: [] };
   const { beginRun, takeLock } = await import('../../ledger/runs.ts');
-  const lock = await takeLock(context.ledger, Number(options.wait) * 1000);
+  // The hosts are ready by now: another command at work must not hide that.
+  const lock = await takeLock(context.ledger, Number(options.wait) * 1000).catch((error: unknown) => {
+    if (error instanceof FleetError) return error;
+    throw error;
+  });
+  if (lock instanceof FleetError) {
+    return { data: { stale: workers.map(workerData), restarted: [] }, text: stillOld(workers, lock.message), errors: [lock] };
+  }
   try {
     const errors = await restartWorkers(context, await beginRun(context.ledger, 'init', context.now()), owned);
     const foreign = workers.filter(({ account }) => account === null);
