@@ -50,23 +50,20 @@ interface Ended {
   readonly reason: string;
 }
 
+/** The journal says `done` only after the old host was told to clear: a run that is killed in between leaves the move to the next one. */
 async function close(context: FleetContext, hosts: MoveHosts, move: MoveRow, { state, reason }: Ended): Promise<FinishedMove> {
-  const { idle } = readDecision(move);
-  const done = await endMove(context, move, { state, reason }, idle);
-  if (state === 'online' || idle) await wipeOldOwner(context, hosts, done);
-  const problem = state === 'online' || idle ? null : offlineError(move, state, reason);
-  return { move: done, state, problem, back: null };
+  const isWell = state === 'online' || readDecision(move).idle;
+  await noteState(context, move, { state, reason });
+  if (isWell) await wipeOldOwner(context, hosts, move);
+  const done = await advanceMove(context.ledger.db, move, 'done', context.now(), isWell ? null : reason);
+  return { move: done, state, problem: isWell ? null : offlineError(move, state, reason), back: null };
 }
 
-/** Where it was stopped before, its state in the ledger stays what it was: only the host is another. */
-async function endMove(context: FleetContext, move: MoveRow, { state, reason }: Ended, idle: boolean): Promise<MoveRow> {
-  const { db } = context.ledger;
-  return db.transaction().execute(async (transaction) => {
-    const nowMs = context.now();
-    if (await setAccountState(transaction, move.account, state, reason, nowMs)) {
-      await recordEvent(transaction, { at: nowMs, kind: `account-${state}`, host: move.to_host, account: move.account, text: reason });
-    }
-    return advanceMove(transaction, move, 'done', nowMs, state === 'online' || idle ? null : reason);
+/** An account that was moved without a start is in the ledger what it was before: only the host is another. */
+async function noteState({ ledger, now }: FleetContext, { account, to_host }: MoveRow, { state, reason }: Ended): Promise<void> {
+  await ledger.db.transaction().execute(async (transaction) => {
+    if (!(await setAccountState(transaction, account, state, reason, now()))) return;
+    await recordEvent(transaction, { at: now(), kind: `account-${state}`, host: to_host, account, text: reason });
   });
 }
 
