@@ -1,7 +1,12 @@
 /** Accounts change their host on real hosts, also under kill -9 of the command. The data centre counts connections. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { MovePhase } from '../../src/moves/phases.ts';
 import { elsewhere, hostNumber, hostOf, phaseOf } from './move-looks.ts';
 import type { Login } from './operator.ts';
 import { expectExclusive, importNew, listAccounts, makeWorld, must, prepareFleet, type World } from './world.ts';
@@ -60,6 +65,24 @@ async function gapMs(name: string): Promise<number> {
   return (after?.authorizedAt ?? Number.NaN) - (before?.closedAt ?? Number.NaN);
 }
 
+/** Ctrl-C in the moment in which the journal shows the phase. */
+async function interruptAt(name: string, to: string, phase: MovePhase): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const { operator } = world;
+  const [program = '', ...args] = operator.argv(['move', name, to, '--yes']);
+  const child = spawn(program, args, {
+    cwd: operator.directory,
+    env: { ...process.env, ...operator.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = once(child, 'close');
+  const said = Promise.all([text(child.stdout), text(child.stderr)]);
+  while (phaseOf(world, name) !== phase && child.exitCode === null) await sleep(5);
+  child.kill('SIGINT');
+  const [code] = (await ended) as [number | null];
+  const [stdout, stderr] = await said;
+  return { code, stdout, stderr };
+}
+
 describe('a move', () => {
   test('carries the state along, stops the account for less than 5 s beyond the settle floor, and leaves nothing behind', async () => {
     const [from, to] = [await hostOf(world, 'anna'), elsewhere(await hostOf(world, 'anna'))];
@@ -96,6 +119,20 @@ describe('a move', () => {
     await must(world, 'hosts', 'uncordon', 'h3');
     expect((await world.operator.fleet(['move', 'anna', 'nowhere', '--yes'])).code).toBe(2);
     expect((await world.operator.fleet(['move', 'anna', 'h3'])).code).toBe(2);
+  });
+
+  test('ends between two acts at Ctrl-C and says what is open; the account was not stopped; resume moves it', async () => {
+    const [from, to] = [await hostOf(world, 'ben'), elsewhere(await hostOf(world, 'ben'))];
+    const { code, stdout, stderr } = await interruptAt('ben', to, 'planned');
+    expect([code, stdout]).toEqual([130, expect.stringContaining(`Open: ben → ${to} (staged). Carry on with: fleet resume`)]);
+    expect(stderr).toContain('ben was not stopped');
+    expect(await hostOf(world, 'ben')).toBe(from);
+    await expectExclusive(world, logins);
+    expect(await must(world, 'moves')).toContain('staged');
+    await must(world, 'resume');
+    expect(await hostOf(world, 'ben')).toBe(to);
+    await expectSettled();
+    await expectExclusive(world, logins);
   });
 
   test('that its new host cannot bring online comes back by itself, once', async () => {
