@@ -79,34 +79,40 @@ describe('allocate', () => {
 /** What a run that was killed may leave, and the next one must take away. */
 const remnants = `find /opt/fleet /etc /usr/local /var/lib/fleet /run -xdev \\( -name '*.fleet-new' -o -name '*.part' -o -name '.new' -o -name 'fleet-init.*' -o -name 'owed.*' \\) ! -name 'fleet-init.lock'`;
 
-async function killInitOnce(host: number, killAtCall: string): Promise<boolean> {
+/** Kills init at each of the calls, one run after the other on the same bare host, then lets it through. Returns those that were met. */
+async function killInit(host: number, calls: readonly string[]): Promise<string[]> {
   const world = await makeWorld({ hosts: [host], state: 'wiped', dc });
   try {
     await must(world, 'hosts', 'trust');
-    const isKilled = await runUntilKilled(world, ['init'], killAtCall);
-    if (isKilled) await must(world, 'init');
+    const met: string[] = [];
+    for (const call of calls) if (await runUntilKilled(world, ['init'], call)) met.push(call);
+    await must(world, 'init');
     expect((await world.operator.fleet(['init', '--check'])).code).toBe(0);
     expect((await world.lab.ssh(host, remnants)).stdout).toBe('');
     expect((await world.lab.ssh(host, 'systemctl is-active fleet-agent ufw fail2ban; ls /opt/fleet/releases | wc -l')).stdout).toBe(
       'active\nactive\nactive\n1\n',
     );
-    return isKilled;
+    return met;
   } finally {
     await world.end();
   }
 }
 
+/** To log in, and the program: before it, and wherever it happens to be. The later calls need a bare host each, or they would not be made. */
+const early = ['1:before', '1:after:20', '2:before', '2:after:300', '2:after:2500', '2:after:9000'];
+/** To log in anew and to confirm that the firewall lets people in, and the first sample. */
+const late = ['3:before', '3:after:20', '4:before', '4:after:20', '5:before', '5:after:20'];
+
 describe('init', () => {
   test('killed before and after each of its calls, on bare hosts', { timeout: 900_000 }, async () => {
-    const waiting = [1, 2, 3, 4, 5, 6].flatMap((call) => [`${call}:before`, `${call}:after:300`]);
-    // Deep in the host's work, whatever it is just doing.
-    waiting.push('2:after:2500', '2:after:9000');
+    // There is no sixth call: that run gets through.
+    const waiting = [early, ...late.map((call) => [call]), ['6:before']];
     const met: string[] = [];
     const work = async (host: number): Promise<void> => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) if (await killInitOnce(host, next)) met.push(next);
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) met.push(...(await killInit(host, next)));
     };
     await Promise.all([1, 2, 3, 4, 5].map(work));
-    // To log in, the program, both again to prove that the firewall lets people in, and the first sample.
-    expect(met).toEqual(expect.arrayContaining(['1:before', '2:before', '2:after:2500', '3:before', '4:after:300', '5:before']));
+    const isSure = (call: string): boolean => !call.startsWith('5:after');
+    expect(met.filter(isSure).sort()).toEqual([...early, ...late].filter(isSure).sort());
   });
 });
