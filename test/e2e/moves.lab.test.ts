@@ -206,7 +206,7 @@ describe('kill -9 of the command', () => {
         await expectExclusive(world, logins);
       }
       console.log(`killed ${variant} ${phases.length} calls, in the phases ${phases.join(', ')}`);
-      expect(new Set(phases)).toEqual(new Set(['none', 'planned', 'staged', 'released', 'granted']));
+      expect(phases).toEqual(expect.arrayContaining(['planned', 'staged', 'released', 'granted']));
     },
   );
 });
