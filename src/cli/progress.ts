@@ -26,87 +26,61 @@ function toLine(event: FleetEvent): string {
 const lines: Progress = { report: (event) => console.error(toLine(event)), stop: async () => undefined };
 
 interface Row {
-  update(text: string): void;
-  end(failure: string | null): void;
-  /** Why it would count as failed if the display ended now. */
-  failure: string | null;
+  text: string;
+  state: 'working' | 'done' | 'failed';
 }
 
-/** With a terminal: one live line per host or account, below what the command as a whole is doing. Nothing is drawn before the first event. */
+const marks: Readonly<Record<Row['state'], string>> = { working: '·', done: '✔', failed: '✖' };
+
+/**
+ * With a terminal: what the command as a whole is doing, and below it one live line per host or account. All are one task of listr2, which takes no new
+ * tasks once it runs. Nothing is drawn before the first event.
+ */
 async function liveProgress(): Promise<Progress> {
   const { Listr } = await import('listr2');
   const rows = new Map<string, Row>();
-  let endAll: () => void = () => undefined;
-  const ended = new Promise<void>((resolve) => {
-    endAll = resolve;
-  });
-  const list = new Listr([], {
-    concurrent: true,
-    exitOnError: false,
-    fallbackRendererCondition: false,
-    rendererOptions: { showErrorMessage: false },
-  });
   let phase = 'talking to hosts';
-  let head: { title: string } | undefined;
+  let shown: { title: string } | undefined;
   let running: Promise<unknown> | undefined;
-  const start = (): void => {
-    const task = (_: unknown, shown: { title: string }): Promise<void> => {
-      head = shown;
-      head.title = phase;
-      return ended;
-    };
-    list.add({ title: phase, task });
-    running = list.run();
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const draw = (): void => {
+    if (shown === undefined) return;
+    const lines = [...rows]
+      .sort(([a], [b]) => a.localeCompare(b))
+      .map(([subject, { text, state }]) => `${marks[state]} ${subject}  ${text}`);
+    shown.title = [phase, ...lines].join('\n');
   };
+  const start = (): Promise<unknown> =>
+    new Listr(
+      [
+        {
+          title: phase,
+          task: (_, task) => {
+            shown = task;
+            draw();
+            return ended;
+          },
+        },
+      ],
+      { fallbackRendererCondition: false, rendererOptions: { formatOutput: 'truncate' } },
+    ).run();
   return {
     report: (event) => {
       const [subject, text] = describe(event);
       if (event.kind === 'phase') phase = text;
-      if (running === undefined) start();
-      if (head !== undefined) head.title = phase;
-      if (subject === '') return;
-      const row = rows.get(subject) ?? addRow(list, subject);
-      rows.set(subject, row);
-      row.update(text);
-      if (event.kind === 'host' && event.status !== 'working') row.end(event.status === 'failed' ? text : null);
-      if (event.kind !== 'account') return;
-      row.failure = event.state === 'online' ? null : text;
-      if (event.state === 'online') row.end(null);
+      if (event.kind === 'host') rows.set(subject, { text, state: event.status });
+      if (event.kind === 'account') rows.set(subject, { text, state: event.state === 'online' ? 'done' : 'working' });
+      running ??= start();
+      draw();
     },
     stop: async () => {
-      for (const row of rows.values()) row.end(row.failure);
-      endAll();
+      for (const row of rows.values()) if (row.state === 'working') row.state = 'failed';
+      draw();
+      end();
       await running;
-    },
-  };
-}
-
-function addRow(
-  list: { add(task: { title: string; task: (_: unknown, task: { title: string }) => Promise<void> }): unknown },
-  subject: string,
-): Row {
-  let shown: { title: string } | undefined;
-  let latest = subject;
-  let finish: (failure: string | null) => void = () => undefined;
-  const finished = new Promise<void>((resolve, reject) => {
-    finish = (failure) => (failure === null ? resolve() : reject(new Error(failure)));
-  });
-  list.add({
-    title: subject,
-    task: (_, task) => {
-      shown = task;
-      task.title = latest;
-      return finished;
-    },
-  });
-  return {
-    failure: null,
-    update(text: string): void {
-      latest = `${subject}  ${text}`;
-      if (shown !== undefined) shown.title = latest;
-    },
-    end(failure: string | null): void {
-      finish(failure);
     },
   };
 }

@@ -53,6 +53,7 @@ async function explain(operator: Operator): Promise<void> {
   await mustRun(operator, 'why-not anna h4');
   say('What does the worker itself say?');
   await mustRun(operator, 'accounts verify anna ben');
+  await mustRun(operator, 'logs anna -n 3');
 }
 
 /** What the data centre saw is the proof: every key on one connection, never on two. */
@@ -84,16 +85,31 @@ if (!able.ok) {
 say('Four bare Debian 12 servers with systemd and sshd, and a Telegram data centre, on this machine');
 const lab = await startLab({ hosts: hostCount, say: console.log });
 let operator: Operator | undefined;
+
+async function tearDown(): Promise<void> {
+  await lab.down();
+  await operator?.remove();
+}
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => {
+    say('Stopping: everything is torn down');
+    void tearDown().finally(() => process.exit(code));
+  });
+}
+
 try {
   const dataCentre = await startLabDataCentre(lab, true);
   operator = await makeOperator({ lab, hosts: [1, 2, 3, 4], isOutside: true });
   await demo(lab, dataCentre, operator);
-  dataCentre.stop();
+  await dataCentre.stop();
+  await tearDown();
   say(`Done in ${((performance.now() - started) / 1000).toFixed(0)} s. Everything is torn down.`);
+  process.exit(0);
 } catch (error) {
   console.error(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-} finally {
-  await lab.down();
-  await operator?.remove();
+  await tearDown();
+  process.exit(1);
 }
