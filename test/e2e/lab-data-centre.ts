@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,8 @@ export interface LabDataCentre extends DataCentreControl {
  * of test/dc/main.ts.
  */
 export async function startLabDataCentre(lab: Lab, isOutside: boolean, more: readonly string[] = []): Promise<LabDataCentre> {
-  const control = join(await mkdtemp(join(tmpdir(), 'fleet-dc-')), 'control.sock');
+  const directory = await mkdtemp(join(tmpdir(), 'fleet-dc-'));
+  const control = join(directory, 'control.sock');
   const program = fileURLToPath(new URL('../dc/main.ts', import.meta.url));
   const listen = ['--listen', '0.0.0.0:80', '--listen', '0.0.0.0:443', '--telegram-addresses'];
   const argv = [process.execPath, program, ...listen, '--control', control, '--end-with-stdin', ...more];
@@ -24,9 +25,10 @@ export async function startLabDataCentre(lab: Lab, isOutside: boolean, more: rea
   const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'inherit'] });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const client = await connectControl(control, 15_000);
-  const stop = (): Promise<void> => {
+  const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
-    return ended;
+    await ended;
+    await rm(directory, { recursive: true, force: true });
   };
   return { ...client, stop };
 }
