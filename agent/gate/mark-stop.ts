@@ -9,6 +9,7 @@ export const markStop = (world: GateWorld, env: NodeJS.ProcessEnv): void => {
   if (start === null || start === 'unreadable') return;
   if (stop !== null && stop !== 'unreadable' && stop.startId === start.startId) return;
   const bootId = readBootVerdict(world.places)?.bootId ?? readBootId() ?? 'unknown';
-  const clean = isCleanEnd(env.EXIT_CODE, env.EXIT_STATUS);
+  // A run of an earlier boot ended with its machine: what exits now is another process, a gate that refused.
+  const clean = start.bootId === bootId && isCleanEnd(env.EXIT_CODE, env.EXIT_STATUS);
   writeStopMark(world.stateDirectory, { startId: start.startId, bootId, bootMs: bootMs(), clean });
 };

@@ -5,7 +5,8 @@ import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 import { readClaim, writeClaim } from '../../agent/claims/claim-file.ts';
 import { decideAfterJump, decideGate, type GateFacts, settleWaitMs } from '../../agent/gate/decide.ts';
-import { isCleanEnd, readStartMark, readStopMark } from '../../agent/gate/marks.ts';
+import { markStop } from '../../agent/gate/mark-stop.ts';
+import { isCleanEnd, readStartMark, readStopMark, writeStartMark } from '../../agent/gate/marks.ts';
 import { readBootId } from '../../agent/machine/boot.ts';
 import { type Places, runLockPath } from '../../agent/machine/places.ts';
 import type { Claim } from '../../agent/protocol/claim.ts';
@@ -35,6 +36,20 @@ test.each<[string, Partial<GateFacts>, RegExp | null]>([
   const refusal = decideGate({ ...base, ...fields });
   if (expected === null) expect(refusal).toBeNull();
   else expect(refusal).toMatch(expected);
+});
+
+test.each([
+  ['this boot', 'boot-1', true],
+  ['an earlier boot, which ended with its machine', 'boot-0', false],
+])('what exits cleanly after a start of %s', (_name, bootId, clean) => {
+  const places = scratchPlaces();
+  const stateDirectory = join(places.accountState, keyId);
+  mkdirSync(stateDirectory, { recursive: true });
+  mkdirSync(join(places.bootVerdict, '..'), { recursive: true });
+  writeFileSync(places.bootVerdict, JSON.stringify(verdict));
+  writeStartMark(stateDirectory, { startId: 's', bootId, bootMs: 1 });
+  markStop({ keyId, places, stateDirectory, runtimeDirectory: stateDirectory }, { EXIT_CODE: 'exited', EXIT_STATUS: '77' });
+  expect(readStopMark(stateDirectory)).toMatchObject({ startId: 's', clean });
 });
 
 describe('settle floor', () => {

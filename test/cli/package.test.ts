@@ -1,0 +1,68 @@
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, it } from 'vitest';
+import { tryCommand } from '../lab/run-command.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), 'fleet-package-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+const inventory = `version: 1
+fleet: packed
+vault: { key: file:vault.key }
+telegram: { api_id: 1, api_hash: env:HASH }
+hosts: { h1: { address: 192.0.2.1 } }
+`;
+
+/** A copy of the checkout, so that building does not disturb the tests beside this one. */
+function copyCheckout(): string {
+  const copy = join(scratch, 'checkout');
+  const parts = [
+    'src',
+    'agent',
+    'bin',
+    'scripts',
+    'templates',
+    'package.json',
+    'package-lock.json',
+    'tsconfig.json',
+    'inventory.example.yaml',
+    'README.md',
+    'CHANGELOG.md',
+    'LICENSE',
+  ];
+  for (const part of parts) cpSync(join(root, part), join(copy, part), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  return copy;
+}
+
+it('what npm pack makes is a working fleet: built, without sources, with everything that hosts need', async () => {
+  const packed = await tryCommand(['npm', 'pack', '--silent', '--pack-destination', scratch], { cwd: copyCheckout(), timeoutMs: 120_000 });
+  expect(packed.code, packed.stderr).toBe(0);
+  const [tarball = ''] = readdirSync(scratch).filter((name) => name.endsWith('.tgz'));
+  await tryCommand(['tar', '-xzf', join(scratch, tarball), '-C', scratch]);
+  const installed = join(scratch, 'package');
+  expect(readdirSync(installed).sort()).toEqual([
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'bin',
+    'dist',
+    'inventory.example.yaml',
+    'package.json',
+    'templates',
+  ]);
+  expect(readdirSync(join(installed, 'dist', 'host')).sort()).toEqual(['agent.cjs', 'gate.cjs', 'hold.cjs', 'host.cjs', 'worker.cjs']);
+  symlinkSync(join(root, 'node_modules'), join(installed, 'node_modules'));
+
+  const folder = join(scratch, 'empty-folder');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'inventory.yaml'), inventory);
+  const fleet = (...args: string[]) => tryCommand([join(installed, 'bin', 'fleet'), ...args], { cwd: folder, env: { HOME: folder } });
+  expect((await fleet('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(await fleet('vault', 'create-key')).toMatchObject({ code: 0 });
+  expect((await fleet('status')).stdout).toContain('packed: 0 of 1 hosts up, 0 accounts');
+  expect((await fleet('init', '--list-steps')).stdout).toContain('firewall');
+}, 180_000);
