@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { openLedger } from '../../src/ledger/ledger.ts';
+import { takeLock } from '../../src/ledger/runs.ts';
 import { tryCommand } from '../lab/run-command.ts';
 import { inventory, makeFolder } from './fleet-command.ts';
 
@@ -205,16 +205,14 @@ test('on a terminal states are coloured, unless NO_COLOR is set', async () => {
 test('a second command at the same time is turned away with code 5, and with --wait it waits', async () => {
   const { fleet, path } = await makeFolder();
   await fleet(['status']);
-  // The vault key comes from a command that takes its time: meanwhile the import holds the lock.
-  await writeFile(join(path, 'inventory.yaml'), inventory.replace('file:vault.key', '"exec:sleep 6"'));
-  const program = new URL('../../bin/fleet', import.meta.url).pathname;
-  await writeFile(join(path, 'anna.txt'), session);
-  const first = spawn(program, ['accounts', 'import', 'anna.txt', '--yes'], { cwd: path, stdio: 'ignore' });
-  const ended = once(first, 'exit');
-  await expect.poll(async () => (await fleet(['allocate', '--all', '--yes'])).code, { timeout: 10_000 }).toBe(5);
-  const { stderr } = await fleet(['allocate', '--all', '--yes']);
-  expect(stderr).toMatch(/^✗ another fleet command is at work: process \d+ on /);
+  const ledger = await openLedger(join(path, 'fleet.db'));
+  const lock = await takeLock(ledger, 0);
+  const { code, stderr } = await fleet(['allocate', '--all', '--yes']);
+  expect(code).toBe(5);
+  expect(stderr).toContain(`✗ another fleet command is at work: process ${process.pid} on `);
   expect((await fleet(['status'])).code).toBe(0);
-  expect((await fleet(['allocate', '--all', '--yes', '--wait', '20'])).code).toBe(0);
-  await ended;
+  const waiting = fleet(['allocate', '--all', '--yes', '--wait', '60']);
+  setTimeout(() => void lock.release(), 1000);
+  expect((await waiting).code).toBe(0);
+  await ledger.close();
 });
