@@ -84,13 +84,16 @@ const needles = JSON.parse(fs.readFileSync(0, 'utf8')).map(({ name, base64 }) =>
 const leaks = []; let files = 0;
 const check = (where, content) => { for (const { name, bytes } of needles) if (content.includes(bytes)) leaks.push(where + ': ' + name); };
 const read = (path) => { try { return fs.readFileSync(path); } catch { return Buffer.alloc(0); } };
+/* A file or folder of a run may be gone between the listing and the look. */
+const listed = (path) => { try { return fs.readdirSync(path, { withFileTypes: true }); } catch { return []; } };
+const sizeOf = (path) => { try { return fs.statSync(path).size; } catch { return 0; } };
 const skipped = /^\\/var\\/lib\\/fleet\\/accounts\\/|^\\/run\\/credentials\\/|^\\/var\\/cache|^\\/var\\/lib\\/(?:apt|dpkg)/;
 const walk = (directory) => {
-  for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
+  for (const entry of listed(directory)) {
     const path = directory + '/' + entry.name;
     if (skipped.test(path)) continue;
     if (entry.isDirectory()) walk(path);
-    else if (entry.isFile() && fs.statSync(path).size < 64e6) { files += 1; check(path, read(path)); }
+    else if (entry.isFile() && sizeOf(path) < 64e6) { files += 1; check(path, read(path)); }
   }
 };
 for (const top of ['/var', '/run', '/tmp', '/etc', '/root', '/home', '/opt/fleet/releases', '/dev/shm']) walk(top);

