@@ -32,13 +32,31 @@ export function needlesOf(name: string, secret: Buffer): Needle[] {
 export const found = (where: string, content: Buffer, needles: readonly Needle[]): string[] =>
   needles.filter(({ bytes }) => content.includes(bytes)).map(({ name }) => `${where}: ${name}`);
 
+/** A file or folder of another test may be gone between the listing and the look. */
+function unlessGone<T>(look: () => T, otherwise: T): T {
+  try {
+    return look();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return otherwise;
+    throw error;
+  }
+}
+
 /** Files below `directory` that hold a needle; `isSkipped` gets whole paths. */
 export function searchFiles(directory: string, needles: readonly Needle[], isSkipped: (path: string) => boolean): string[] {
-  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+  const entries = unlessGone(() => readdirSync(directory, { withFileTypes: true }), []);
+  return entries.flatMap((entry) => {
     const path = join(directory, entry.name);
     if (isSkipped(path)) return [];
     if (entry.isDirectory()) return searchFiles(path, needles, isSkipped);
-    return entry.isFile() && statSync(path).size < 64e6 ? found(path, readFileSync(path), needles) : [];
+    const isSmall = entry.isFile() && unlessGone(() => statSync(path).size, 0) < 64e6;
+    return isSmall
+      ? found(
+          path,
+          unlessGone(() => readFileSync(path), Buffer.alloc(0)),
+          needles,
+        )
+      : [];
   });
 }
 
