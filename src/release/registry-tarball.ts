@@ -1,7 +1,5 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import * as z from 'zod';
@@ -14,11 +12,17 @@ const tarBlock = 512;
 
 const metadataSchema = z.object({ dist: z.object({ tarball: z.url() }) });
 
-/** The registry npm would use: `npm_config_registry`, then `registry=` of ~/.npmrc, then npm's default. Without a slash at the end. */
+/** The registry that npm uses, asked of npm itself. Without a slash at the end. Error `transfer` where there is no npm. */
 export async function configuredRegistry(environment: NodeJS.ProcessEnv = process.env): Promise<string> {
-  const npmrc = await readFile(environment.npm_config_userconfig ?? join(homedir(), '.npmrc'), 'utf8').catch(() => '');
-  const fromFile = /^\s*registry\s*=\s*(\S+)\s*$/m.exec(npmrc)?.[1];
-  return (environment.npm_config_registry ?? fromFile ?? 'https://registry.npmjs.org').replace(/\/+$/, '');
+  try {
+    const asked = await promisify(execFile)('npm', ['config', 'get', 'registry'], { env: environment, timeout: METADATA_TIMEOUT_MS });
+    return asked.stdout.trim().replace(/\/+$/, '');
+  } catch (cause) {
+    throw new FleetError('transfer', 'npm could not be asked for its registry', {
+      hint: 'name one as runtime_mirror in the inventory',
+      cause,
+    });
+  }
 }
 
 /**
@@ -50,7 +54,7 @@ async function request(url: string, what: string, timeoutMs: number): Promise<Re
   }
 }
 
-const registryHint = 'check runtimeMirror in the inventory, npm’s registry setting and the network';
+const registryHint = 'check runtime_mirror in the inventory, npm’s registry setting and the network';
 const unusable = (what: string, why: string): FleetError =>
   new FleetError('transfer', `${what} could not be used: ${why}`, { hint: registryHint });
 

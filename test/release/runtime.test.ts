@@ -99,11 +99,16 @@ describe('the runtime', () => {
   it('comes from the registry that npm uses', async () => {
     const npmrc = join(temporary(), '.npmrc');
     writeFileSync(npmrc, 'color=false\nregistry = https://npm.example.org/mirror/\n');
-    expect(await configuredRegistry({ npm_config_userconfig: npmrc })).toBe('https://npm.example.org/mirror');
-    expect(await configuredRegistry({ npm_config_userconfig: npmrc, npm_config_registry: 'https://other.example.org' })).toBe(
+    const { npm_config_registry: _, ...environment } = process.env;
+    const asked = (more: NodeJS.ProcessEnv) => configuredRegistry({ ...environment, ...more });
+    expect(await asked({ npm_config_userconfig: npmrc })).toBe('https://npm.example.org/mirror');
+    expect(await asked({ npm_config_userconfig: npmrc, npm_config_registry: 'https://other.example.org' })).toBe(
       'https://other.example.org',
     );
-    expect(await configuredRegistry({ npm_config_userconfig: '/nonexistent' })).toBe('https://registry.npmjs.org');
+    await expect(asked({ PATH: '/nonexistent' })).rejects.toMatchObject({
+      code: 'transfer',
+      hint: expect.stringContaining('runtime_mirror'),
+    });
   });
 
   it('is not found in an archive that ends early', () => {
