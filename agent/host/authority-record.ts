@@ -2,9 +2,9 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { decideAuthority, parseAuthority, type StoredAuthority } from '../claims/authority.ts';
 import { bootMs } from '../machine/boot.ts';
-import { readSmallFile, writeDurably } from '../machine/durable-file.ts';
+import { readSmallFile, writeReserved } from '../machine/durable-file.ts';
 import { parseJson } from '../machine/json-shape.ts';
-import { authorityLockPath, type Places } from '../machine/places.ts';
+import { authorityLockPath, contactLockPath, type Places } from '../machine/places.ts';
 import type { ContactRecord } from '../protocol/host.ts';
 import type { ActRefusal, AuthorityStamp } from '../protocol/host-acts.ts';
 import { takeLocks } from './locks.ts';
@@ -15,6 +15,11 @@ export const readAuthority = (places: Places): StoredAuthority => {
   return ('text' in file ? parseAuthority(parseJson(file.text)) : null) ?? 'unreadable';
 };
 
+export interface AuthorityRefusal {
+  readonly code: ActRefusal;
+  readonly message: string;
+}
+
 /** Longest act under an older serial: a stop with SIGKILL and its proof. */
 const raiseWaitMs = 90_000;
 
@@ -22,11 +27,7 @@ const raiseWaitMs = 90_000;
  * Makes the stamp the host's authority, or says why not. Acts hold the authority's lock shared, a raise takes it alone: when it
  * returns, no act of an older run is under way and none will begin, so a survey in the same request has seen their last effect.
  */
-export const takeAuthority = async (
-  places: Places,
-  stamp: AuthorityStamp,
-  bootId: string,
-): Promise<{ readonly code: ActRefusal; readonly message: string } | null> => {
+export const takeAuthority = async (places: Places, stamp: AuthorityStamp, bootId: string): Promise<AuthorityRefusal | null> => {
   mkdirSync(dirname(places.authority), { recursive: true, mode: 0o755 });
   const standing = decideAuthority(readAuthority(places), stamp);
   if (standing.kind === 'refuse') return { code: 'authority', message: standing.message };
@@ -36,13 +37,12 @@ export const takeAuthority = async (
     try {
       const decision = decideAuthority(readAuthority(places), stamp);
       if (decision.kind === 'refuse') return { code: 'authority', message: decision.message };
-      writeDurably(places.authority, `${JSON.stringify(decision.record)}\n`, 0o600);
+      writeReserved(places.authority, `${JSON.stringify(decision.record)}\n`, 0o600);
     } finally {
       await lock.release();
     }
   }
-  recordContact(places, bootId);
-  return null;
+  return recordContact(places, bootId);
 };
 
 /** Whether the stamp is still the one that the host obeys. Ask under the shared lock. */
@@ -53,7 +53,17 @@ export const isAuthority = (places: Places, stamp: AuthorityStamp): boolean => {
   );
 };
 
-const recordContact = (places: Places, bootId: string): void => {
-  const contact: ContactRecord = { format: 1, bootId, wallMs: Date.now(), bootMs: bootMs() };
-  writeDurably(places.contact, `${JSON.stringify(contact)}\n`, 0o644);
+/** A write of one block; longer only on a disk in trouble. */
+const contactWaitMs = 10_000;
+
+const recordContact = async (places: Places, bootId: string): Promise<AuthorityRefusal | null> => {
+  const lock = await takeLocks([{ path: contactLockPath(places), shared: false }], contactWaitMs);
+  if (lock === null) return { code: 'busy', message: 'another helper has been writing the contact for 10 s' };
+  try {
+    const contact: ContactRecord = { format: 1, bootId, wallMs: Date.now(), bootMs: bootMs() };
+    writeReserved(places.contact, `${JSON.stringify(contact)}\n`, 0o644);
+    return null;
+  } finally {
+    await lock.release();
+  }
 };

@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readClaim, writeClaim } from '../claims/claim-file.ts';
 import { completeRelease, decideRelease, decideRevoke } from '../claims/decide.ts';
@@ -22,6 +23,7 @@ export const release = async (world: HostWorld, act: Extract<HostAct, { readonly
   if (decision.kind === 'done') return { ...done({ kind: 'claim', claim: decision.claim }), claim: decision.claim };
   const fault = killFault(unit);
   if (fault !== null) return notStopped(fault, reading.claim);
+  if (decision.kind === 'write' && !hasRoomToStop(world)) return noRoomToStop;
   if (decision.kind === 'write') writeClaim(world.places, reading, decision.next);
   const left = await stopAndProve(world, act.keyId, unit);
   const closed = readClaim(world.places, act.keyId);
@@ -58,6 +60,20 @@ const passSettleFloor = async ({ places, bootId }: HostWorld, keyId: string): Pr
   const floors = readHostConfig(places) ?? floorsWithoutConfig;
   const waitMs = settleWaitMs(readStartMark(state), readStopMark(state), floors, { bootId, bootMs: bootMs() });
   if (waitMs > 0) await sleep(waitMs);
+};
+
+/** What a worker may write at its end, bytes. */
+const lastWordsBytes = 1024 ** 2;
+
+/** A worker that is stopped on a full disk would lose what it writes last. */
+const hasRoomToStop = ({ places }: HostWorld): boolean => {
+  const space = statfsSync(places.claims);
+  return space.bavail * space.bsize >= lastWordsBytes;
+};
+
+const noRoomToStop: ActOutcome = {
+  ...{ ok: false, refusal: 'space' },
+  message: 'less than 1 MiB is free on the host, so the account could not write its last state; it was not stopped',
 };
 
 const notStopped = (message: string, claim: Claim | null): ActOutcome => ({ ok: false, refusal: 'not-stopped', message, claim });

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { actLockPath, authorityLockPath } from '../machine/places.ts';
-import type { ActProgress, ActRefusal, ActReply, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
-import { isAuthority, takeAuthority } from './authority-record.ts';
+import type { ActProgress, ActReply, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
+import { type AuthorityRefusal, isAuthority, takeAuthority } from './authority-record.ts';
 import { awaitAccounts } from './await.ts';
 import { grant, start, stop } from './grant.ts';
 import { takeLocks } from './locks.ts';
@@ -41,11 +41,6 @@ export const runRequest = async (request: HostRequest, world: RequestWorld): Pro
   }
   return reloadAtEnd(world) && areAllOk ? 0 : 3;
 };
-
-interface AuthorityRefusal {
-  readonly code: ActRefusal;
-  readonly message: string;
-}
 
 const noAuthority: AuthorityRefusal = { code: 'authority', message: 'acts that change a host need the stamp of its authority' };
 

@@ -4,6 +4,8 @@ import {
   fchmodSync,
   fstatSync,
   fsyncSync,
+  linkSync,
+  lstatSync,
   openSync,
   readdirSync,
   readSync,
@@ -44,6 +46,52 @@ export const writeDurably = (path: string, content: string | Uint8Array, mode: n
     throw error;
   }
   fsyncDirectory(dirname(path));
+};
+
+/** One disk block. */
+const reservedBytes = 4096;
+
+/**
+ * Like {@link writeDurably}, for a short text that must also be written when the disk is full: the block of the version before stays beside it as
+ * `PATH.spare`, is overwritten in place and changes names with the file. Only the first write needs room. The text is padded with blanks to one
+ * block. For one writer at a time. Throws RangeError when the text is longer, otherwise what the file system throws; the old file then stands.
+ */
+export const writeReserved = (path: string, text: string, mode: number): void => {
+  const block = Buffer.alloc(reservedBytes, ' ');
+  if (block.write(text) < Buffer.byteLength(text)) throw new RangeError(`${path} would be longer than ${reservedBytes} bytes`);
+  const [spare, old] = [`${path}.spare`, `${path}.old`];
+  if (inodeOf(path) === null) writeDurably(path, block, mode);
+  // Left by a writer that died between its steps: a name of the file itself, or the block that was to become the spare one.
+  if (inodeOf(old) !== inodeOf(path)) ifThere(() => renameSync(old, spare));
+  rmSync(old, { force: true });
+  if (!overwrite(spare, block)) writeDurably(spare, block, mode);
+  ifThere(() => linkSync(path, old));
+  renameSync(spare, path);
+  ifThere(() => renameSync(old, spare));
+  fsyncDirectory(dirname(path));
+};
+
+const inodeOf = (path: string): number | null => lstatSync(path, { throwIfNoEntry: false })?.ino ?? null;
+
+const ifThere = (act: () => void): void => {
+  try {
+    act();
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+};
+
+/** In place, durable when this returns; false when there is no such file of that size. */
+const overwrite = (path: string, block: Uint8Array): boolean => {
+  if (lstatSync(path, { throwIfNoEntry: false })?.size !== block.length) return false;
+  const descriptor = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW);
+  try {
+    writeFully(descriptor, block);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  return true;
 };
 
 /** Writes all bytes at `position` (default: the start); a short write is carried on. */

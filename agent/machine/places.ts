@@ -50,5 +50,7 @@ export const runLockPath = (places: Places, keyId: string): string => join(place
 /** Held by the helper during an act. */
 export const actLockPath = (places: Places, keyId: string): string => join(places.locks, `${keyId}.act`);
 export const authorityLockPath = (places: Places): string => join(places.locks, 'authority.act');
+/** Held while the contact is written. */
+export const contactLockPath = (places: Places): string => join(places.locks, 'contact.act');
 export const accountPath = (places: Places, keyId: string): string => join(places.accounts, keyId);
 export const epochPath = (places: Places, keyId: string, epoch: number): string => join(places.accounts, keyId, 'epochs', String(epoch));

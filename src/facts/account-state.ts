@@ -18,6 +18,8 @@ export function accountStateIn(sample: HostSample, keyId: string): ReportedState
   if (account === undefined) return { state: 'offline', reason: `${sample.host.name} knows nothing of it` };
   const isRunning = account.unit.activeState === 'active' || account.unit.activeState === 'activating';
   if (isRunning) return runningState(account);
+  const final = finalStates.get(account.unit.exitStatus ?? Number.NaN);
+  if (final !== undefined) return final;
   if (sample.bootVerdict?.verdict === 'hold') return { state: 'held', reason: sample.bootVerdict.reasons.join('; ') };
   return endedState(account);
 }
@@ -31,17 +33,21 @@ function runningState({ status, statusFault, unit }: AccountSample): ReportedSta
   return { state: status.state, reason: status.reason };
 }
 
+/** Ends of a worker that ran in this boot and says for good how its account stands; whether the boot holds accounts does not matter then. */
 const finalStates = new Map<number, ReportedState>([
-  [workerExit.clean, { state: 'stopped', reason: '' }],
   [workerExit.needsLogin, { state: 'needs-login', reason: 'Telegram no longer knows the session' }],
   [workerExit.duplicated, { state: 'duplicated', reason: 'Telegram saw the session twice and destroyed it' }],
   [workerExit.banned, { state: 'banned', reason: 'the account is banned or deactivated' }],
   [workerExit.misconfigured, { state: 'misconfigured', reason: 'the worker refused its configuration' }],
+]);
+
+const otherEnds = new Map<number, ReportedState>([
+  [workerExit.clean, { state: 'stopped', reason: '' }],
   [workerExit.gateRefused, { state: 'held', reason: 'the gate on the host refused to start it' }],
 ]);
 
 function endedState({ unit }: AccountSample): ReportedState {
-  const known = unit.exitStatus === null ? undefined : finalStates.get(unit.exitStatus);
+  const known = otherEnds.get(unit.exitStatus ?? Number.NaN);
   if (known !== undefined) return known;
   return {
     state: 'offline',

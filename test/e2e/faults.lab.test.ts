@@ -46,13 +46,14 @@ describe('hosts', () => {
     await allOnline();
   });
 
-  test('a full disk is named; with room again all go on', async () => {
+  test('a full disk is named and stops no other host; with room again all go on', async () => {
     const logins = await importNew(world, ['full', 'kept']);
     await world.lab.fill(3);
     const { code, stderr } = await allocateAll();
     await world.lab.unfill(3);
     expect(code).toBe(3);
     expect(stderr).toMatch(/h3.*space/);
+    expect(await account('kept')).toMatchObject({ state: 'online', host: 'h2' });
     await must(world, 'allocate', '--all');
     expect(await account('full')).toMatchObject({ state: 'online', host: 'h3' });
     healthy.push(...logins);

@@ -26,6 +26,8 @@ describe('the state of an account', () => {
     ['stopped cleanly', ended(0), {}, 'stopped'],
     ['crashed', ended(139), {}, 'offline'],
     ['held since the boot', ended(null), hold, 'held'],
+    ['destroyed by Telegram on a host that holds since its boot', ended(66), hold, 'duplicated'],
+    ['refused by the gate since the boot', ended(77), hold, 'held'],
     ['running although the host holds others', {}, hold, 'online'],
   ])('%s', (_, account, host, expected) => {
     const sample = hostReply({ ...host, accounts: [accountReply(account)] });

@@ -6,6 +6,8 @@ import { connectLab, type Lab } from './lab.ts';
 let lab: Lab;
 beforeAll(async () => {
   lab = await connectLab();
+  // Other test files may have had the hosts before.
+  await Promise.all([lab.wipe(1), lab.wipe(2)]);
 });
 
 async function on(index: number, command: string): Promise<string> {
