@@ -1,8 +1,9 @@
 /**
- * What `npm test` runs: the fast tests, then a lab and the lab tests inside its network. Arguments go to vitest: words choose test files by a part of their
- * path. Ends with exactly one line `N passed, N failed`, and with code 1 when anything failed or nothing ran.
+ * What `npm test` runs: the fast tests, then the lab tests, file by file, on two labs side by side. Arguments go to vitest: words choose test files by a part of
+ * their path. Ends with exactly one line `N passed, N failed`, and with code 1 when anything failed or nothing ran.
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { globSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,10 +11,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { labAvailability } from './lab/availability.ts';
-import { labVariable, startLab } from './lab/lab.ts';
+import { type Lab, labVariable, startLab } from './lab/lab.ts';
 
 const projectRoot = fileURLToPath(new URL('..', import.meta.url));
-const labHosts = 5;
+const hostsPerLab = 5;
+/** Lab tests mostly wait for hosts: two at a time keep two cores busy and no more. */
+const labsAtOnce = 2;
+/** By a part of their path: files that take minutes go first, so that both labs end at about the same time. */
+const longFiles = ['e2e/killed', 'e2e/moves-power', 'e2e/moves.', 'workflows/init', 'e2e/first-day', 'e2e/faults', 'workflows/rollback'];
 const inCi = process.env.CI === 'true';
 const vitestArgs = process.argv.slice(2);
 
@@ -49,11 +54,13 @@ function tallyOf(report: unknown, code: number): Tally {
   };
 }
 
-/** Runs one vitest project; `around` may put the command into another network. */
+/** Runs tests of one project; `around` may put the command into another network. Nothing is printed when `say` is given, which gets it all at the end. */
 async function runProject(
   project: string,
+  args: readonly string[],
   around: (argv: readonly string[]) => readonly string[],
   env: Record<string, string>,
+  say?: (output: string) => void,
 ): Promise<Tally> {
   const folder = await mkdtemp(join(tmpdir(), 'fleet-test-'));
   const reportFile = join(folder, 'report.json');
@@ -68,7 +75,7 @@ async function runProject(
     `--outputFile.json=${reportFile}`,
   ];
   try {
-    const code = await runThrough(around([...vitest, ...flags, ...vitestArgs]), env);
+    const code = await runThrough(around([...vitest, ...flags, ...args]), env, say);
     const report: unknown = await readFile(reportFile, 'utf8').then(JSON.parse, () => undefined);
     return report === undefined ? { passed: 0, failed: code === 0 ? 0 : 1, skipped: 0 } : tallyOf(report, code);
   } finally {
@@ -76,47 +83,67 @@ async function runProject(
   }
 }
 
-/** Runs a program on this terminal and returns its exit code. It is ended when this process is asked to end. */
-function runThrough(argv: readonly string[], env: Record<string, string>): Promise<number> {
+/** Runs a program on this terminal, or for `say`, and returns its exit code. It is ended when this process is asked to end. */
+async function runThrough(argv: readonly string[], env: Record<string, string>, say?: (output: string) => void): Promise<number> {
   const [program = '', ...args] = argv;
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: projectRoot, stdio: 'inherit', env: { ...process.env, ...env } });
-    const end = () => child.kill('SIGTERM');
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
-    child.on('error', reject).on('close', (code) => resolve(code ?? 1));
-  });
+  const output = say === undefined ? 'inherit' : 'pipe';
+  const child = spawn(program, args, { cwd: projectRoot, stdio: ['inherit', output, output], env: { ...process.env, ...env } });
+  const end = () => child.kill('SIGTERM');
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
+  const said: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => said.push(chunk));
+  const [code] = (await once(child, 'close')) as [number | null];
+  say?.(Buffer.concat(said).toString());
+  return code ?? 1;
 }
 
-function labTestsAreChosen(): boolean {
+/** The lab tests that the command line chooses, long ones first, and what of the command line is left for vitest. */
+function chooseLabFiles(): { readonly files: readonly string[]; readonly args: readonly string[] } {
   const words = vitestArgs.filter((word) => !word.startsWith('-'));
-  const files = globSync('test/**/*.lab.test.ts', { cwd: projectRoot });
-  return files.some((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  const chosen = globSync('test/**/*.lab.test.ts', { cwd: projectRoot })
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+    .sort();
+  const isLong = (file: string) => longFiles.some((part) => file.includes(part));
+  const files = [...longFiles.flatMap((part) => chosen.filter((file) => file.includes(part))), ...chosen.filter((file) => !isLong(file))];
+  return { files, args: vitestArgs.filter((word) => !chosen.some((file) => file.includes(word))) };
 }
 
-async function runLabProject(): Promise<Tally> {
+async function runLabFiles(): Promise<Tally[]> {
+  const { files, args } = chooseLabFiles();
+  if (files.length === 0) return [];
   const none = { passed: 0, failed: 0, skipped: 0 };
-  if (!labTestsAreChosen()) return none;
   const able = await labAvailability();
   if (!able.ok) {
     console.log(`\nLab tests were ${inCi ? 'NOT RUN, which is a failure in CI' : 'skipped'}: ${able.reason}`);
-    return inCi ? { ...none, failed: 1 } : none;
+    return inCi ? [{ ...none, failed: 1 }] : [];
   }
-  const started = performance.now();
-  const lab = await startLab({ hosts: labHosts, say: console.log });
-  console.log(`\nlab of ${labHosts} hosts up in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  const isAlone = files.length === 1;
+  const waiting = [...files];
+  const tallies: Tally[] = [];
+  const work = async (lab: Lab): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const around = (argv: readonly string[]) => lab.insideArgv(argv);
+      tallies.push(await runProject('lab', [file, ...args], around, { [labVariable]: lab.name }, isAlone ? undefined : console.log));
+    }
+  };
+  const labs: Lab[] = [];
   try {
-    return await runProject('lab', (argv) => lab.insideArgv(argv), { [labVariable]: lab.name });
+    for (let count = 0; count < Math.min(labsAtOnce, files.length); count += 1) {
+      labs.push(await startLab({ hosts: hostsPerLab, say: console.log }));
+    }
+    await Promise.all(labs.map(work));
   } finally {
-    await lab.down();
+    await Promise.all(labs.map((lab) => lab.down()));
   }
+  return tallies;
 }
 
-const tallies = [await runProject('fast', (argv) => argv, {})];
+const tallies = [await runProject('fast', vitestArgs, (argv) => argv, {})];
 tallies.push(
-  await runLabProject().catch((error: Error) => {
+  ...(await runLabFiles().catch((error: Error) => {
     console.log(`\nThe lab failed: ${error.message}`);
-    return { passed: 0, failed: 1, skipped: 0 };
-  }),
+    return [{ passed: 0, failed: 1, skipped: 0 }];
+  })),
 );
 const sum = (key: keyof Tally) => tallies.reduce((total, tally) => total + tally[key], 0);
 const skipped = sum('skipped') === 0 ? '' : `, ${sum('skipped')} skipped`;
