@@ -110,7 +110,7 @@ export const isEmptyPlan = (plan: AllocationPlan): boolean =>
 
 /**
  * Journals the plan, then carries it out together with what an earlier run left open. Interrupted anywhere and called again with a fresh plan, it
- * converges; an account is never started twice. One outcome per account that was planned or resumed.
+ * converges; an account is never started twice. One outcome per account that was planned or resumed, by name.
  */
 export async function executeAllocation(context: FleetContext, run: Run, plan: AllocationPlan): Promise<GrantOutcome[]> {
   const { db } = context.ledger;
@@ -122,7 +122,8 @@ export async function executeAllocation(context: FleetContext, run: Run, plan: A
       await insertMove(transaction, { ...move, id: randomUUID(), from_host: null, epoch, created_at: context.now() });
     }
     const ours = new Set([...plan.resumed.map(({ account }) => account), ...newMoves(plan).map(({ account }) => account)]);
-    return (await listOpenMoves(transaction)).filter(({ account, from_host }) => from_host === null && ours.has(account));
+    const open = (await listOpenMoves(transaction)).filter(({ account, from_host }) => from_host === null && ours.has(account));
+    return open.sort((one, other) => (one.account < other.account ? -1 : 1));
   });
   return grantAccounts(context, run, moves);
 }

@@ -10,6 +10,7 @@ import type { FleetContext } from './context.ts';
 
 export interface FleetStatus {
   readonly fleet: string;
+  /** As in the inventory. */
   readonly hosts: readonly HostRanking[];
   readonly rows: ReadonlyMap<string, HostRow>;
   /** Accounts on those hosts, and those without a host. */
@@ -24,9 +25,10 @@ export async function readFleetStatus(context: FleetContext, limit: readonly str
   const { inventory, ledger } = context;
   const { view, readings, accounts } = await readFleetView(context, { maxAgeMs: isLive ? 0 : null });
   const chosen = new Set<string>(selectHosts(inventory, limit).map(({ name }) => name));
+  const ranks = new Map<string, HostRanking>(rankHosts(view, inventory.placement).map((rank) => [rank.host, rank]));
   return {
     fleet: inventory.fleet,
-    hosts: rankHosts(view, inventory.placement).filter(({ host }) => chosen.has(host)),
+    hosts: [...chosen].flatMap((host) => ranks.get(host) ?? []),
     rows: new Map((await listHosts(ledger.db)).map((row) => [row.name, row])),
     accounts: accounts.filter(({ host }) => host === null || chosen.has(host)),
     moves: await listOpenMoves(ledger.db),
