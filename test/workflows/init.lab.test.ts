@@ -246,6 +246,37 @@ describe('fleet init refuses or waits', () => {
   });
 });
 
+describe('fleet init on what looks like Ubuntu', () => {
+  // Its packages cannot be had here; its name, and ssh as a socket that systemd holds on a port of which sshd_config knows nothing, can.
+  const ubuntu = `cat >/etc/os-release <<'END'
+PRETTY_NAME="Ubuntu 24.04.1 LTS"
+NAME="Ubuntu"
+VERSION_ID="24.04"
+VERSION_CODENAME=noble
+ID=ubuntu
+ID_LIKE=debian
+END
+mkdir -p /etc/systemd/system/ssh.socket.d
+printf '[Socket]\\nListenStream=\\nListenStream=22\\nListenStream=2222\\n' >/etc/systemd/system/ssh.socket.d/port.conf
+systemctl daemon-reload; systemctl disable -q ssh.service; systemctl enable -q ssh.socket
+systemd-run -q --on-active=1 sh -c 'systemctl stop ssh.service; systemctl start ssh.socket'`;
+
+  it('keeps the ports of the socket open, also the one that this connection does not use', async () => {
+    await lab.wipe(1);
+    await lab.ssh(1, ubuntu);
+    await expect.poll(() => onHost('systemctl is-active ssh.socket'), { timeout: 15_000 }).toBe('active');
+    const host = theHost('ubuntu');
+    const { outcome } = await init({}, { ...host, ssh: { ...host.ssh, port: 2222 } });
+    expect(outcome.error).toBeNull();
+    expect(outcome.facts).toMatchObject({ os: 'ubuntu', osVersion: '24.04', sshPort: 2222 });
+    const rules = await onHost('ufw status');
+    expect(rules).toMatch(/Status: active/);
+    expect(rules.match(/^\d+\/tcp +ALLOW/gm)?.sort()).toEqual(['22/tcp                     ALLOW', '2222/tcp                   ALLOW']);
+    expect(await onHost('systemctl is-active fleet-agent fail2ban ufw ssh.socket | sort -u')).toBe('active');
+    expect((await init()).outcome.state).toBe('ready');
+  });
+});
+
 describe('fleet init that is killed', () => {
   it.each([300, 1200, 2500, 6000])('%i ms after its start goes on where it stopped', async (afterMs) => {
     await lab.wipe(1);
