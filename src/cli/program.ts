@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { registerAccounts } from './commands/accounts.ts';
 import { registerAllocate } from './commands/allocate.ts';
+import { registerFailover } from './commands/failover.ts';
 import { registerHosts } from './commands/hosts.ts';
 import { registerInit } from './commands/init.ts';
 import { registerLooks } from './commands/looks.ts';
 import { registerMoveActs } from './commands/moves.ts';
 import { registerRemoteShell } from './commands/remote-shell.ts';
 import { registerStatus } from './commands/status.ts';
+import { registerSweep } from './commands/sweep.ts';
 import { registerUninstall } from './commands/uninstall.ts';
 import { registerVault } from './commands/vault.ts';
 import { exitCode } from './exit-codes.ts';
@@ -41,6 +43,8 @@ function buildProgram(): Command {
     registerAccounts,
     registerAllocate,
     registerMoveActs,
+    registerFailover,
+    registerSweep,
     registerStatus,
     registerLooks,
     registerRemoteShell,

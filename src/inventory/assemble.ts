@@ -8,6 +8,7 @@ import type {
   Location,
   PlacementPolicy,
   SshSettings,
+  SweepPolicy,
   TelegramSettings,
 } from '../model/inventory.ts';
 import type { AccountName, HostName } from '../model/names.ts';
@@ -168,6 +169,11 @@ const holdFrom = (yaml: NonNullable<InventoryYaml['hold']>): HoldPolicy => ({
   settleUncleanMs: yaml.settle_unclean ?? 30_000,
 });
 
+const sweepFrom = (yaml: NonNullable<InventoryYaml['sweep']>): SweepPolicy => ({
+  downAfterMs: yaml.down_after ?? 180_000,
+  keepSamplesMs: yaml.keep_samples ?? 604_800_000,
+});
+
 /**
  * The inventory with all defaults applied. For hosts, `defaults` < groups in the order listed (what a group belongs to before it) < the host;
  * labels and limits are joined key by key, everything else is replaced. Expects that {@link referenceProblems} found nothing.
@@ -187,6 +193,7 @@ export const assembleInventory = (yaml: InventoryYaml, path: string, home: strin
     concurrency: yaml.concurrency ?? 32,
     placement: placementFrom(yaml.placement ?? {}),
     hold: holdFrom(yaml.hold ?? {}),
+    sweep: sweepFrom(yaml.sweep ?? {}),
     hosts: Object.entries(yaml.hosts).map(([name, host]) => hostFrom(name, host ?? {}, yaml, absolute)),
     accounts: Object.entries(yaml.accounts ?? {}).map(([name, own]) => ({ name: name as AccountName, ...accountFrom(own ?? {}, yaml) })),
     accountDefaults: accountFrom({}, yaml),

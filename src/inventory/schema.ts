@@ -190,6 +190,10 @@ export const inventorySchema = mapping({
     settle: duration('1s', '10m').optional(),
     settle_unclean: duration('5s', '1h').optional(),
   }).optional(),
+  sweep: mapping({
+    down_after: duration('0s', '1d').optional(),
+    keep_samples: duration('1h', '365d').optional(),
+  }).optional(),
   defaults: mapping(hostShape).optional(),
   groups: z
     .record(named(groupPattern, groupForm), emptyable({ groups: memberOf(), ...hostShape, ssh: mapping(sshShape).optional() }), {

@@ -33,6 +33,11 @@ export async function recordContactIntent(db: LedgerDb, names: readonly string[]
     .execute();
 }
 
+/** No connection came about, so nothing that was intended reached the host: the contact before it is the last one. */
+export async function withdrawContactIntent(db: LedgerDb, name: string, beforeMs: number | null): Promise<void> {
+  await db.updateTable('hosts').set({ contact_intent_at: beforeMs }).where('name', '=', name).execute();
+}
+
 /** The host answered: failures start again at zero. */
 export async function recordSeen(db: LedgerDb, name: string, nowMs: number, facts: HostFacts = {}): Promise<void> {
   await db
@@ -41,6 +46,8 @@ export async function recordSeen(db: LedgerDb, name: string, nowMs: number, fact
       last_seen_at: nowMs,
       failures: 0,
       failure_reason: null,
+      unreachable_since: null,
+      off_at: null,
       ...(facts.instanceId === undefined ? {} : { instance_id: facts.instanceId }),
       ...(facts.arch === undefined ? {} : { arch: facts.arch }),
       ...(facts.os === undefined ? {} : { os: facts.os }),
@@ -50,12 +57,17 @@ export async function recordSeen(db: LedgerDb, name: string, nowMs: number, fact
     .execute();
 }
 
-/** `init` left the host ready, running `release`. */
-export async function recordBootstrapped(db: LedgerDb, name: string, nowMs: number, facts: HostFacts): Promise<void> {
+/** `init` left the host ready, running `release` and holding accounts by `holdAfterMs`. */
+export async function recordBootstrapped(
+  db: LedgerDb,
+  name: string,
+  nowMs: number,
+  facts: HostFacts & { readonly holdAfterMs: number },
+): Promise<void> {
   await recordSeen(db, name, nowMs, facts);
   await db
     .updateTable('hosts')
-    .set({ bootstrapped_at: nowMs, release: facts.release ?? null })
+    .set({ bootstrapped_at: nowMs, release: facts.release ?? null, hold_after_ms: facts.holdAfterMs })
     .where('name', '=', name)
     .execute();
 }
@@ -69,12 +81,28 @@ export async function recordFailure(db: LedgerDb, name: string, reason: string):
     .execute();
 }
 
+/** A fresh connection to the host failed. The first failure since it last answered stands. */
+export async function recordUnreachable(db: LedgerDb, name: string, nowMs: number): Promise<void> {
+  await db.updateTable('hosts').set({ unreachable_since: nowMs }).where('name', '=', name).where('unreachable_since', 'is', null).execute();
+}
+
+/** Returns whether it is another than the last one announced. */
+export async function setHealth(db: LedgerDb, name: string, health: string): Promise<boolean> {
+  const changed = await db.updateTable('hosts').set({ health }).where('name', '=', name).where('health', '!=', health).executeTakeFirst();
+  return changed.numUpdatedRows > 0n;
+}
+
 export async function setCordon(db: LedgerDb, name: string, reason: string | null): Promise<void> {
   await db
     .updateTable('hosts')
     .set({ cordoned: reason === null ? 0 : 1, cordon_reason: reason })
     .where('name', '=', name)
     .execute();
+}
+
+/** It is switched off: said by the operator at or after the earliest safe moment, or verified. Stands until the host answers. */
+export async function recordOff(db: LedgerDb, name: string, nowMs: number): Promise<void> {
+  await db.updateTable('hosts').set({ off_at: nowMs }).where('name', '=', name).execute();
 }
 
 /** The operator states that this machine will never boot again: it no longer counts as a possible owner. */

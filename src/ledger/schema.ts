@@ -36,6 +36,14 @@ interface HostsTable {
   failure_reason: string | null;
   latency_ms: number | null;
   destroyed_at: number | null;
+  /** First failed connection since the last that came through; null: it answers. */
+  unreachable_since: number | null;
+  /** As the last sweep announced it: healthy, suspect or down. */
+  health: string;
+  /** The operator, or a fence that was verified, says that it is switched off since; cleared as soon as it answers. */
+  off_at: number | null;
+  /** As `init` last wrote it there: how long after a contact it starts its accounts at a boot, ms. */
+  hold_after_ms: number | null;
 }
 
 interface AccountsTable {

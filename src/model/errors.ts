@@ -76,3 +76,8 @@ export class FleetError extends Error {
     this.problems = details.problems ?? [];
   }
 }
+
+const unreachableCodes: readonly FleetErrorCode[] = ['ssh-resolve', 'ssh-connect', 'ssh-timeout', 'ssh-lost', 'command-timeout'];
+
+/** No connection came through, or it fell silent. A host that refuses a login or a command is there. */
+export const isUnreachable = ({ code }: FleetError): boolean => unreachableCodes.includes(code);

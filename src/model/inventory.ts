@@ -134,6 +134,13 @@ export interface HoldPolicy {
   readonly settleUncleanMs: number;
 }
 
+export interface SweepPolicy {
+  /** A host that has not answered for so long is down; before that it is suspect. ms. */
+  readonly downAfterMs: number;
+  /** Measurements older than this are forgotten, ms. */
+  readonly keepSamplesMs: number;
+}
+
 /** Where the operator's own files are. Absolute paths. */
 export interface OperatorPaths {
   readonly ledger: string;
@@ -153,6 +160,7 @@ export interface Inventory {
   readonly concurrency: number;
   readonly placement: PlacementPolicy;
   readonly hold: HoldPolicy;
+  readonly sweep: SweepPolicy;
   readonly hosts: readonly HostSpec[];
   readonly accounts: readonly AccountSpec[];
   /** For accounts that are in the vault but not named in the inventory. */

@@ -6,6 +6,8 @@ export interface HostEvidence {
   readonly survey: HostSurvey | null;
   /** It answered, but did not take this run's stamp (another ledger's host, a full disk): it may be given the account right after it was asked. */
   readonly isUnfenced?: boolean;
+  /** It did not answer, and is switched off: stated by the operator after the earliest safe moment, or verified by a fence. It runs nothing. */
+  readonly isOff?: boolean;
 }
 
 export interface GrantIntent {
@@ -64,7 +66,9 @@ export function judgeEvidence(intent: GrantIntent, evidence: readonly HostEviden
     }
   }
   if (granted) return { kind: 'granted' };
-  const silent = evidence.filter(({ survey, isUnfenced }) => survey === null || isUnfenced === true).map(({ host }) => host);
+  const silent = evidence
+    .filter(({ survey, isUnfenced, isOff }) => (survey === null && isOff !== true) || isUnfenced === true)
+    .map(({ host }) => host);
   if (silent.length > 0) return { kind: 'incomplete', hosts: silent };
   return seen >= intent.epoch ? { kind: 'raise', epoch: seen + 1 } : { kind: 'clear' };
 }

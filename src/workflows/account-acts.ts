@@ -1,19 +1,17 @@
 import type { ActReply, HostAct } from '../../agent/protocol/host-acts.ts';
 import { awaitedState } from '../facts/account-state.ts';
-import { askHost } from '../facts/ask-host.ts';
 import { findAccount, type PlacedAccount, setAccountState, setWanted } from '../ledger/accounts.ts';
-import { recordContactIntent } from '../ledger/hosts.ts';
 import { listOpenMoves } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import { detached } from '../moves/phases.ts';
+import { askAsAuthority, helperTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 import { onlineTimeoutMs } from './grant-accounts.ts';
 import { readSamples } from './read-samples.ts';
 import { recordStates } from './record-states.ts';
-import { helperTimeoutMs, stampOf } from './survey-hosts.ts';
 
 /** An account that some host owns, with that host. Errors: `usage` for an unknown or unplaced account, `inventory` for a host that is gone. */
 export async function findOwned(context: FleetContext, name: string): Promise<{ account: PlacedAccount; host: HostSpec }> {
@@ -44,15 +42,7 @@ export async function actOnOwner(
   account: string,
   acts: readonly HostAct[],
 ): Promise<readonly ActReply[]> {
-  await recordContactIntent(context.ledger.db, [host.name], context.now());
-  const timeoutMs = helperTimeoutMs + onlineTimeoutMs;
-  const replies = await askHost(context.remoteFor(host), { format: 1, authority: stampOf(run, timeoutMs - 5000), acts }, { timeoutMs });
-  if (replies === null) {
-    throw new FleetError('host-not-ready', `${host.name}: fleet is not installed there`, {
-      host: host.name,
-      hint: `run: fleet init --limit ${host.name}`,
-    });
-  }
+  const replies = await askAsAuthority(context, run, host, acts, { timeoutMs: helperTimeoutMs + onlineTimeoutMs });
   const refused = replies.find(({ ok }) => !ok);
   if (refused === undefined) return replies;
   throw new FleetError(

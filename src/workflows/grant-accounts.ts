@@ -1,6 +1,6 @@
 import type { ActReply, AwaitedAccount, HostAct } from '../../agent/protocol/host-acts.ts';
 import { awaitedState } from '../facts/account-state.ts';
-import { askHost } from '../facts/ask-host.ts';
+import type { AskOptions } from '../facts/ask-host.ts';
 import { setAccountState } from '../ledger/accounts.ts';
 import { advanceMove, setMoveEpoch, setMoveProblem } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
@@ -12,10 +12,12 @@ import type { HostSpec } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
 import { judgeEvidence, maxEpochJump } from '../moves/evidence.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
+import { askAsAuthority, helperTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 import { evidenceError, hostGone, offlineError, refusalError } from './grant-errors.ts';
+import { lastKnownState, passLostHostFloor } from './lost-host.ts';
 import { recordGrant } from './record-grant.ts';
-import { helperTimeoutMs, stampOf, surveyHosts } from './survey-hosts.ts';
+import { surveyHosts } from './survey-hosts.ts';
 import { wipeOrphans } from './wipe-orphans.ts';
 import { readWorkerMaterial } from './worker-material.ts';
 
@@ -45,6 +47,8 @@ export async function grantAccounts(context: FleetContext, run: Run, moves: read
   const granted = moves.filter(({ phase }) => phase === 'granted');
   for (let round = 0; waiting.length > 0; round += 1) {
     const staged = await journey.stage(waiting, outcomes);
+    // Before the survey, so that a silent host is tried once more as late as possible.
+    await passLostHostFloor(context, staged);
     const judged = await journey.judge(staged, outcomes, round + 1 < maxRounds);
     granted.push(...(await journey.grant(judged.clear, outcomes)));
     waiting = judged.again;
@@ -170,12 +174,21 @@ class Journey {
 
   async #grantOnHost(host: HostSpec, moves: readonly MoveRow[]): Promise<(FleetError | null)[]> {
     const acts: HostAct[] = [];
+    const grantAt: number[] = [];
     for (const move of moves) {
-      const { vaultHash } = await this.#context.vault.get(move.account as AccountName);
-      acts.push({ act: 'grant', keyId: move.key_id, account: move.account, epoch: move.epoch, moveId: move.id, vaultHash });
+      const { session, vaultHash } = await this.#context.vault.get(move.account as AccountName);
+      session.authKey.fill(0);
+      const about = { keyId: move.key_id, epoch: move.epoch, moveId: move.id } as const;
+      const state = await lastKnownState(this.#context, move);
+      if (state !== null) acts.push({ act: 'put-state', ...about, archive: Buffer.from(state.archive).toString('base64') });
+      grantAt.push(acts.length);
+      acts.push({ act: 'grant', ...about, account: move.account, vaultHash, ...(state === null ? {} : { stateHash: state.stateHash }) });
     }
     const replies = await this.#ask(host, acts);
-    return moves.map((move, index) => (replies[index]?.ok === true ? null : refusalError(move, 'run', replies[index])));
+    return moves.map((move, index) => {
+      const reply = replies[grantAt[index] ?? 0];
+      return reply?.ok === true ? null : refusalError(move, 'run', reply);
+    });
   }
 
   /** Waits on each host until its accounts are settled, then closes their moves: whatever the state, the host owns them. */
@@ -225,24 +238,10 @@ class Journey {
     );
   }
 
-  async #ask(
-    host: HostSpec,
-    acts: readonly HostAct[],
-    onProgress?: Parameters<typeof askHost>[2]['onProgress'],
-  ): Promise<readonly ActReply[]> {
+  async #ask(host: HostSpec, acts: readonly HostAct[], onProgress?: AskOptions['onProgress']): Promise<readonly ActReply[]> {
     if (acts.length === 0) return [];
     const timeoutMs = helperTimeoutMs + onlineTimeoutMs;
-    const request = { format: 1, authority: stampOf(this.#run, timeoutMs - 5000), acts } as const;
-    const replies = await askHost(
-      this.#context.remoteFor(host),
-      request,
-      onProgress === undefined ? { timeoutMs } : { timeoutMs, onProgress },
-    );
-    if (replies !== null) return replies;
-    throw new FleetError('host-not-ready', `${host.name}: fleet is not installed there`, {
-      host: host.name,
-      hint: `run: fleet init --limit ${host.name}`,
-    });
+    return askAsAuthority(this.#context, this.#run, host, acts, { timeoutMs, ...(onProgress ? { onProgress } : {}) });
   }
 
   async #advance(move: MoveRow, phase: 'staged'): Promise<MoveRow> {

@@ -1,13 +1,11 @@
 import type { ActReply, ActResult, HostAct } from '../../agent/protocol/host-acts.ts';
-import { askHost } from '../facts/ask-host.ts';
-import { recordContactIntent } from '../ledger/hosts.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
 import { FleetError, type FleetErrorCode } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
+import { askAsAuthority, helperTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 import { onlineTimeoutMs } from './grant-accounts.ts';
-import { helperTimeoutMs, stampOf } from './survey-hosts.ts';
 
 /** The two ends of a move, spoken to with the authority of this run. Every act is safe to repeat. */
 export class MoveHosts {
@@ -27,16 +25,9 @@ export class MoveHosts {
     onState?: (state: string, reason: string) => void,
   ): Promise<readonly ActReply[]> {
     const host = this.#spec(move, name);
-    await recordContactIntent(this.#context.ledger.db, [name], this.#context.now());
     const timeoutMs = helperTimeoutMs + onlineTimeoutMs;
-    const request = { format: 1, authority: stampOf(this.#run, timeoutMs - 5000), acts } as const;
     const onProgress = onState && (({ state, reason }: { state: string; reason: string }) => onState(state, reason));
-    const replies = await askHost(this.#context.remoteFor(host), request, { timeoutMs, ...(onProgress ? { onProgress } : {}) });
-    if (replies !== null) return replies;
-    throw new FleetError('host-not-ready', `${name}: fleet is not installed there`, {
-      host: name,
-      hint: `run: fleet init --limit ${name}`,
-    });
+    return askAsAuthority(this.#context, this.#run, host, acts, { timeoutMs, ...(onProgress ? { onProgress } : {}) });
   }
 
   #spec(move: MoveRow, name: string): HostSpec {

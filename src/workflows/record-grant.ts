@@ -8,7 +8,13 @@ import type { FleetContext } from './context.ts';
 export function recordGrant(context: FleetContext, move: MoveRow): Promise<MoveRow> {
   const nowMs = context.now();
   const decision: unknown = JSON.parse(move.decision_json);
-  const { score, strategy, reason } = decision as { score: number | null; strategy: string | null; reason: string };
+  const { score, strategy, reason, from } = decision as {
+    score: number | null;
+    strategy: string | null;
+    reason: string;
+    /** A failover has no old owner that takes part, but one that is known. */
+    from?: string | null;
+  };
   return context.ledger.db.transaction().execute(async (transaction) => {
     await raiseEpoch(transaction, move.key_id, move.epoch);
     await setPlacement(transaction, { account: move.account, host: move.to_host, epoch: move.epoch, move_id: move.id, since: nowMs });
@@ -17,7 +23,7 @@ export function recordGrant(context: FleetContext, move: MoveRow): Promise<MoveR
       at: nowMs,
       account: move.account,
       host: move.to_host,
-      from_host: move.from_host,
+      from_host: move.from_host ?? from ?? null,
       type: move.kind,
       score,
       strategy,

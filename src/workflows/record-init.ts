@@ -20,7 +20,10 @@ export async function recordInit(context: FleetContext, outcomes: readonly HostI
       continue;
     }
     const release = wanted ?? facts?.release ?? '';
-    await recordBootstrapped(db, host, context.now(), { release, ...(facts === null ? {} : { arch: facts.arch, os: facts.osName }) });
+    await recordBootstrapped(db, host, context.now(), {
+      ...{ release, holdAfterMs: context.inventory.hold.holdAfterMs },
+      ...(facts === null ? {} : { arch: facts.arch, os: facts.osName }),
+    });
     if (state === 'changed')
       await recordEvent(db, { at: context.now(), kind: 'host-initialised', host, account: null, text: `release ${release}` });
   }

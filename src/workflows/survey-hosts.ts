@@ -1,23 +1,13 @@
-import type { ActReply, AuthorityStamp, HostSurvey } from '../../agent/protocol/host-acts.ts';
+import type { ActReply, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import { askHost, bareSurvey } from '../facts/ask-host.ts';
-import { listHosts, recordContactIntent, recordFailure, recordSeen } from '../ledger/hosts.ts';
+import { listHosts, recordContactIntent, recordFailure, recordSeen, withdrawContactIntent } from '../ledger/hosts.ts';
 import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import type { HostEvidence } from '../moves/evidence.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
+import { helperTimeoutMs, stampOf } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
-
-/** How long one request to a host's helper may take; its own deadline is a little shorter so that it always ends first. */
-export const helperTimeoutMs = 60_000;
-
-/** How this run introduces itself to hosts. */
-export const stampOf = (run: Run, deadlineMs: number = helperTimeoutMs - 5000): AuthorityStamp => ({
-  id: run.authorityId,
-  serial: run.serial,
-  nonce: run.nonce,
-  deadlineMs,
-});
 
 export interface SurveyResult {
   /** One entry for every known host, in order of names; those that are declared destroyed are left out. */
@@ -35,12 +25,30 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
   const { inventory, ledger } = context;
   const rows = (await listHosts(ledger.db)).filter(({ destroyed_at }) => destroyed_at === null);
   const askable = inventory.hosts.filter(({ name }) => rows.some((row) => row.name === name));
+  const off = new Set(rows.filter(({ off_at }) => off_at !== null).map(({ name }) => name));
   await recordContactIntent(
     ledger.db,
-    askable.map(({ name }) => name),
+    askable.filter(({ name }) => !off.has(name)).map(({ name }) => name),
     context.now(),
   );
-  const outcomes = await forEachHost(askable, inventory.concurrency, (host) => surveyHost(context, run, host), context.signal);
+  const intendedBefore = new Map(rows.map(({ name, contact_intent_at }) => [name, contact_intent_at]));
+  const ask = async (host: HostSpec) => {
+    await context
+      .remoteFor(host)
+      .connect()
+      .catch(async (error: unknown) => {
+        await withdrawContactIntent(ledger.db, host.name, intendedBefore.get(host.name) ?? null);
+        throw error;
+      });
+    if (off.has(host.name)) {
+      // Only looked at first: a contact whose reply is lost would let a host that counts as off start its accounts when it boots.
+      await askHost(context.remoteFor(host), { format: 1, acts: [{ act: 'survey' }] }, { timeoutMs: helperTimeoutMs });
+      off.delete(host.name);
+      await recordContactIntent(ledger.db, [host.name], context.now());
+    }
+    return surveyHost(context, run, host);
+  };
+  const outcomes = await forEachHost(askable, inventory.concurrency, ask, context.signal);
   const problems = new Map<string, FleetError>();
   const surveys = new Map<string, HostSurvey>();
   const unfenced = new Set<string>();
@@ -63,7 +71,12 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
   for (const { name } of rows) {
     if (!surveys.has(name) && !problems.has(name)) problems.set(name, notInInventory(name));
   }
-  const evidence = rows.map(({ name }) => ({ host: name, survey: surveys.get(name) ?? null, isUnfenced: unfenced.has(name) }));
+  const evidence = rows.map(({ name }) => ({
+    host: name,
+    survey: surveys.get(name) ?? null,
+    isUnfenced: unfenced.has(name),
+    isOff: off.has(name),
+  }));
   return { evidence, problems };
 }
 

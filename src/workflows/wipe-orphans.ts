@@ -1,4 +1,3 @@
-import { askHost } from '../facts/ask-host.ts';
 import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
 import { listMovedKeys, listOpenMoves } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
@@ -8,8 +7,8 @@ import type { HostEvidence } from '../moves/evidence.ts';
 import { movesIdle } from '../moves/old-owner.ts';
 import { orphanFiles, type StagedFiles } from '../moves/orphans.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
+import { askAsAuthority } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
-import { helperTimeoutMs, stampOf } from './survey-hosts.ts';
 
 /**
  * Removes session files that runs which were killed left where nobody owns them. The host refuses when its claim needs them, and a host that fails now
@@ -31,7 +30,7 @@ export async function wipeOrphans(context: FleetContext, run: Run, evidence: rea
   const hosts = context.inventory.hosts.filter(({ name }) => byHost.has(name));
   const wipe = async (host: HostSpec): Promise<void> => {
     const acts = (byHost.get(host.name) ?? []).map(({ keyId, epoch }: StagedFiles) => ({ act: 'wipe', keyId, epoch }) as const);
-    await askHost(context.remoteFor(host), { format: 1, authority: stampOf(run), acts }, { timeoutMs: helperTimeoutMs });
+    await askAsAuthority(context, run, host, acts);
   };
   await forEachHost(hosts, context.inventory.concurrency, wipe, context.signal);
 }

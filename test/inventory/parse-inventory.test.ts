@@ -84,6 +84,7 @@ test('the least inventory has the documented defaults', () => {
       cooldownMs: 21_600_000,
     },
     hold: { holdAfterMs: 600_000, requireClockSync: true, settleMs: 5_000, settleUncleanMs: 30_000 },
+    sweep: { downAfterMs: 180_000, keepSamplesMs: 604_800_000 },
     hosts: [web1, { ...web1, name: 'web-2', ssh: { ...web1.ssh, address: null } }],
     accounts: [],
     accountDefaults,

@@ -53,6 +53,12 @@ describe('evidence before a grant', () => {
       { kind: 'clear' },
     ],
     ['files alone are no claim', [host('h2', [account({ stagedEpochs: [1, 2] })])], { kind: 'clear' }],
+    ['a host that is switched off runs nothing', [host('h1'), { ...silent('h2'), isOff: true }], { kind: 'clear' }],
+    [
+      'a host that is said to be off, and answers, counts like any other',
+      [host('h1'), { ...host('h2', [account({ claim: claim() })]), isOff: true }],
+      { kind: 'owned', host: 'h2', what: 'it holds a claim (active, epoch 1)' },
+    ],
     ['a host that does not answer might be the owner', [host('h1'), silent('h2')], { kind: 'incomplete', hosts: ['h2'] }],
     [
       'the reply to this very grant was lost',

@@ -301,7 +301,13 @@ async function ledgerTemplate(): Promise<string> {
   const path = join(base, 'template.db');
   const ledger = await openLedger(path);
   await ensureHosts(ledger.db, hostNames);
-  for (const name of hostNames) await recordBootstrapped(ledger.db, name, Date.now(), { release: 'r1', arch: 'x64', os: 'model' });
+  for (const name of hostNames)
+    await recordBootstrapped(ledger.db, name, Date.now(), {
+      holdAfterMs: inventory.hold.holdAfterMs,
+      release: 'r1',
+      arch: 'x64',
+      os: 'model',
+    });
   const world = {
     simulation: new Simulation(0),
     inventory,

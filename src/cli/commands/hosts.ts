@@ -103,6 +103,7 @@ function registerStates(hosts: Command): void {
       const { recordDestroyed } = await import('../../ledger/hosts.ts');
       const { recordEvent } = await import('../../ledger/records.ts');
       await requireHosts(context, args);
+      await refuseOwners(context, args);
       await confirm(`Will ${args.join(', ')} really never run again? An account that runs twice is lost for good`, options);
       for (const name of args) {
         await recordDestroyed(context.ledger.db, name, context.now());
@@ -117,6 +118,17 @@ function registerStates(hosts: Command): void {
       return { data: { destroyed: args }, text: `${args.join(', ')} counted as destroyed; take them out of the inventory` };
     }),
   );
+}
+
+/** Accounts of a host that is gone go to others, in one act with the statement. */
+async function refuseOwners(context: OpenContext, names: readonly string[]): Promise<void> {
+  const { listAccounts } = await import('../../ledger/accounts.ts');
+  const owner = (await listAccounts(context.ledger.db)).find(({ host }) => host !== null && names.includes(host))?.host;
+  if (owner === undefined) return;
+  throw new FleetError('usage', `${owner} still owns accounts`, {
+    host: owner ?? '',
+    hint: `give them to other hosts with the same statement: fleet failover ${owner} --destroyed`,
+  });
 }
 
 function registerTakeOver(hosts: Command): void {

@@ -1,0 +1,77 @@
+import type { Command } from 'commander';
+import { FleetError } from '../../model/errors.ts';
+import type { HostStatement } from '../../workflows/failover.ts';
+import { confirm } from '../confirm.ts';
+import { type OpenContext, withLock } from '../open-context.ts';
+import type { CommandResult } from '../output.ts';
+import { setAction } from '../run-command.ts';
+
+interface FailoverOptions {
+  readonly poweredOff?: boolean;
+  readonly destroyed?: boolean;
+  readonly waitUntilSafe?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** `fleet failover`: the accounts of a host that is gone come online elsewhere. */
+export function registerFailover(program: Command): void {
+  const command = program
+    .command('failover <host>')
+    .description('give the accounts of a host that does not answer to others; you state what happened to it')
+    .option('--powered-off', 'you have switched it off; believed only once a boot would find its accounts held')
+    .option('--destroyed', 'this machine will never boot again')
+    .option('--wait-until-safe', 'wait for the moment at which --powered-off can be believed')
+    .option('-n, --dry-run', 'show the plan and change nothing');
+  setAction<FailoverOptions>(command, async ({ options, args, signal }) => {
+    const name = args[0] ?? '';
+    const statement = statementOf(options);
+    const { executeFailover, planFailover } = await import('../../workflows/failover.ts');
+    const render = await import('../render/failover.ts');
+    return withLock('failover', options, signal, async (context, begin): Promise<CommandResult> => {
+      await passSafeMoment(context, name, statement, options.waitUntilSafe === true);
+      const plan = await planFailover(context, name, statement);
+      const data = { dryRun: options.dryRun === true, plan: render.failoverData(plan) };
+      const left = render.leftErrors(plan);
+      if (options.dryRun) {
+        await context.progress.stop();
+        return { data: { ...data, accounts: [] }, text: render.formatFailover(plan, context.now()), errors: left };
+      }
+      if (!options.json) console.error(render.formatFailover(plan, context.now()));
+      await confirm(render.question(plan), options);
+      const outcomes = await executeFailover(context, await begin(), plan);
+      await context.progress.stop();
+      const { formatOutcomes } = await import('../render/allocation.ts');
+      const errors = [...left, ...outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]))];
+      const accounts = outcomes.map(({ account, host, state }) => ({ account, host, state }));
+      return { data: { ...data, accounts }, text: formatOutcomes(outcomes), errors };
+    });
+  });
+}
+
+function statementOf({ poweredOff, destroyed }: FailoverOptions): HostStatement {
+  if (poweredOff === destroyed) {
+    throw new FleetError('usage', 'say what happened to the host: --powered-off or --destroyed', {
+      hint: '--powered-off when you switched it off and it may boot again, --destroyed when this machine never will',
+    });
+  }
+  return poweredOff ? 'powered-off' : 'destroyed';
+}
+
+/** Counts down where it was asked to; otherwise names the moment. */
+async function passSafeMoment(context: OpenContext, name: string, statement: HostStatement, isPatient: boolean): Promise<void> {
+  const { earliestFailover } = await import('../../workflows/failover.ts');
+  const { formatAge, formatTime } = await import('../render/table.ts');
+  const safeMs = await earliestFailover(context, name, statement);
+  for (let leftMs = safeMs - context.now(); leftMs > 0; leftMs = safeMs - context.now()) {
+    if (!isPatient) {
+      throw new FleetError('claim-refused', `${name} cannot count as switched off before ${formatTime(safeMs)} (in ${formatAge(leftMs)})`, {
+        host: name,
+        hint: `if it booted before then it would start its accounts; keep it off and run this again then, or with --wait-until-safe. Never boots again: --destroyed`,
+      });
+    }
+    if (context.signal.aborted)
+      throw new FleetError('interrupted', 'interrupted while waiting', { hint: 'nothing was changed; run it again' });
+    context.report({ kind: 'phase', text: `${name} counts as switched off in ${formatAge(leftMs)}: keep it off` });
+    await context.pause(Math.min(leftMs, 1000));
+  }
+}

@@ -1,0 +1,58 @@
+import chalk from 'chalk';
+import { FleetError } from '../../model/errors.ts';
+import type { FailoverPlan } from '../../workflows/failover.ts';
+import { formatAge, formatPoints, formatTable } from './table.ts';
+
+/** The plan for people: where every account goes, why, and how old the state is that it continues from. */
+export function formatFailover({ host, placement, statesTakenAtMs, resumed }: FailoverPlan, nowMs: number): string {
+  const age = (account: string): string => {
+    const takenAtMs = statesTakenAtMs.get(account) ?? null;
+    return takenAtMs === null ? 'none kept' : `${formatAge(nowMs - takenAtMs)} old`;
+  };
+  const rows = [
+    ...resumed.map(({ account, to_host, phase }) => [account, to_host, '', age(account), `carried on from an earlier run (${phase})`]),
+    ...placement.placements.map(({ account, host: to, scoreBefore, scoreAfter, reason }) => [
+      account,
+      to,
+      `${formatPoints(scoreBefore.total)} → ${formatPoints(scoreAfter.total)}`,
+      age(account),
+      reason,
+    ]),
+  ];
+  const spread = `Spread of load scores: ${formatPoints(placement.spreadBefore)} → ${formatPoints(placement.spreadAfter)} points.`;
+  return `${formatTable(['ACCOUNT', 'TO', 'SCORE', 'STATE', 'WHY'], rows, `${host} owns no account.`)}\n${chalk.dim(spread)}`;
+}
+
+export const question = ({ host, statement }: FailoverPlan): string =>
+  statement === 'destroyed'
+    ? `Will ${host} really never run again? An account that runs twice is lost for good`
+    : `Is ${host} really switched off? An account that runs twice is lost for good`;
+
+/** One error per account that cannot follow: no host takes it, or its own move has gone too far. */
+export const leftErrors = ({ host, placement, underWay }: FailoverPlan): FleetError[] => [
+  ...placement.unplaced.map(
+    ({ account, reason, refusals }) =>
+      new FleetError('placement', reason, {
+        account,
+        hint: `add a host, raise max_accounts, or uncordon one; then run fleet failover ${host} again`,
+        problems: refusals.map((refusal) => `${refusal.host}: ${refusal.message}`),
+      }),
+  ),
+  ...underWay.map(
+    ({ account, phase, to_host }) =>
+      new FleetError('in-doubt', `${account} is on its way to ${to_host} (${phase}) and stays with its move`, {
+        account,
+        hint: 'fleet resume carries it on; fleet moves shows where it stands',
+      }),
+  ),
+];
+
+/** The plan for programs. */
+export const failoverData = ({ host, statement, placement, statesTakenAtMs, resumed, dropped }: FailoverPlan): Record<string, unknown> => ({
+  host,
+  statement,
+  ...placement,
+  states: Object.fromEntries([...statesTakenAtMs].map(([account, ms]) => [account, ms === null ? null : new Date(ms).toISOString()])),
+  resumed: resumed.map(({ account, to_host, phase, epoch }) => ({ account, host: to_host, phase, epoch })),
+  dropped: dropped.map(({ account, to_host, phase }) => ({ account, host: to_host, phase })),
+});

@@ -1,0 +1,42 @@
+import chalk from 'chalk';
+import type { FleetError } from '../../model/errors.ts';
+import type { SweepResult, SweptHost } from '../../workflows/sweep.ts';
+import { formatOutcomes } from './allocation.ts';
+import { formatMoveOutcomes, outcomeData } from './moves.ts';
+import { formatState } from './states.ts';
+import { formatAge, formatTable } from './table.ts';
+
+/** One line per host, then what was carried on. */
+export function formatSweep({ hosts, moves, grants, isObserver }: SweepResult, nowMs: number): string {
+  const rows = hosts.map((host) => [host.host, formatState(host.health), `${host.online}/${host.accounts}`, noteOf(host, nowMs)]);
+  const sections = [formatTable(['HOST', 'HEALTH', 'ONLINE', 'FINDINGS'], rows, 'No host is ready: fleet init comes first.')];
+  if (moves.length > 0) sections.push(`Moves carried on\n${formatMoveOutcomes(moves)}`);
+  if (grants.length > 0) sections.push(`Accounts given back or started\n${formatOutcomes(grants)}`);
+  if (isObserver) sections.push(chalk.dim('This ledger owns no account: the sweep has only looked.'));
+  return sections.join('\n\n');
+}
+
+function noteOf({ unreachableSinceMs, findings, problem }: SweptHost, nowMs: number): string {
+  if (unreachableSinceMs !== null) return `no connection for ${formatAge(nowMs - unreachableSinceMs)}`;
+  const texts = findings.map(({ level, text }) => (level === 'critical' ? chalk.red(text) : chalk.yellow(text)));
+  return [...(problem === null ? [] : [chalk.red(problem.message)]), ...texts].join('; ');
+}
+
+export const sweepErrors = ({ hosts, problems, moves, grants }: SweepResult): FleetError[] => [
+  ...hosts.flatMap(({ problem }) => (problem === null ? [] : [problem])),
+  ...problems,
+  ...[...moves, ...grants].flatMap(({ problem }) => (problem === null ? [] : [problem])),
+];
+
+/** The result for programs. */
+export const sweepData = ({ isObserver, hosts, moves, grants, prunedSamples }: SweepResult): Record<string, unknown> => ({
+  isObserver,
+  hosts: hosts.map(({ problem, unreachableSinceMs, ...host }) => ({
+    ...host,
+    unreachableSince: unreachableSinceMs === null ? null : new Date(unreachableSinceMs).toISOString(),
+    code: problem?.code ?? null,
+  })),
+  moves: moves.map(outcomeData),
+  accounts: grants.map(({ account, host, state, problem }) => ({ account, host, state, code: problem?.code ?? null })),
+  prunedSamples,
+});

@@ -1,0 +1,55 @@
+import type { HostSample } from '../../agent/protocol/sample.ts';
+
+/** Something about a host that an operator should know; `critical` wants action now. */
+export interface HostFinding {
+  readonly level: 'warning' | 'critical';
+  readonly text: string;
+}
+
+/** Shares of a host from which a sweep speaks up (requirement D3). */
+const levels = {
+  cpu: { warning: 0.7, critical: 0.85 },
+  memory: { warning: 0.8, critical: 0.9 },
+  disk: { warning: 0.8, critical: 0.9 },
+} as const;
+
+/** More restarts than this are looked into (requirement D2). */
+const restartLimit = 3;
+/** Telegram refuses messages whose clock is more than about 30 s off; this leaves time to act. Milliseconds. */
+const clockLimitMs = 2_000;
+
+/** What a sample shows that is not as it should be (requirement D2). `release`: the one that `init` left there. Pure. */
+export function findingsIn(sample: HostSample, release: string | null, requireClockSync: boolean): HostFinding[] {
+  const { cpu, memory, disk, clock, bootVerdict, agent, accounts } = sample;
+  const busy = cpu.busyRatio.m15 ?? cpu.busyRatio.m5 ?? cpu.busyRatio.m1 ?? 0;
+  const found = [
+    share('CPU', busy, levels.cpu),
+    share('memory', 1 - memory.availableBytes / memory.totalBytes, levels.memory),
+    share('disk', 1 - disk.freeBytes / disk.totalBytes, levels.disk),
+    clock.offsetMs !== null && Math.abs(clock.offsetMs) > clockLimitMs
+      ? critical(`its clock is off by ${(clock.offsetMs / 1000).toFixed(1)} s`)
+      : null,
+    requireClockSync && clock.synchronized === false ? warning('its clock is not synchronised') : null,
+    bootVerdict?.verdict === 'hold' ? warning(`it holds accounts since its boot: ${bootVerdict.reasons.join('; ')}`) : null,
+    release !== null && agent.release !== release
+      ? warning(`its agent is of release ${agent.release}, not ${release}; run fleet init`)
+      : null,
+    ...accounts.map(({ account, unit }) =>
+      unit.restarts > restartLimit ? warning(`${account} was restarted ${unit.restarts} times; see fleet logs ${account}`) : null,
+    ),
+  ];
+  return found.filter((finding): finding is HostFinding => finding !== null);
+}
+
+const warning = (text: string): HostFinding => ({ level: 'warning', text });
+const critical = (text: string): HostFinding => ({ level: 'critical', text });
+
+function share(
+  what: string,
+  ratio: number,
+  { warning: low, critical: high }: (typeof levels)['cpu' | 'memory' | 'disk'],
+): HostFinding | null {
+  if (ratio < low) return null;
+  const text = `${what} at ${Math.round(ratio * 100)} %`;
+  return ratio < high ? warning(text) : critical(text);
+}

@@ -1,0 +1,11 @@
+/** How a host stands, judged by fresh SSH connections alone: a dead agent is a finding, never a reason to move accounts (DESIGN section 6). */
+export type HostHealth = 'healthy' | 'suspect' | 'down';
+
+/**
+ * `unreachableSinceMs`: the first connection that failed since the last one that came through; null: the last one came through. Time counts, not the
+ * number of looks, so that a sweep every minute and one every hour say the same about the same moment.
+ */
+export const judgeHealth = (unreachableSinceMs: number | null, nowMs: number, downAfterMs: number): HostHealth => {
+  if (unreachableSinceMs === null) return 'healthy';
+  return nowMs - unreachableSinceMs >= downAfterMs ? 'down' : 'suspect';
+};

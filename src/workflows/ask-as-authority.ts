@@ -1,0 +1,42 @@
+import type { ActReply, AuthorityStamp, HostAct } from '../../agent/protocol/host-acts.ts';
+import { type AskOptions, askHost } from '../facts/ask-host.ts';
+import { recordContactIntent } from '../ledger/hosts.ts';
+import type { Run } from '../ledger/runs.ts';
+import { FleetError } from '../model/errors.ts';
+import type { HostSpec } from '../model/inventory.ts';
+import type { FleetContext } from './context.ts';
+
+/** How long one request to a host's helper may take; its own deadline is a little shorter so that it always ends first. */
+export const helperTimeoutMs = 60_000;
+const deadlineLeadMs = 5_000;
+
+/** How this run introduces itself to hosts. */
+export const stampOf = (run: Run, timeoutMs: number = helperTimeoutMs): AuthorityStamp => ({
+  id: run.authorityId,
+  serial: run.serial,
+  nonce: run.nonce,
+  deadlineMs: timeoutMs - deadlineLeadMs,
+});
+
+/**
+ * Acts with this run's authority: one request, one reply per act, in order. The intent is on disk before anything is sent, because every such request
+ * counts as a contact there, and a host that boots soon after a contact starts its accounts. Errors: those of the Remote, `host-not-ready`, `agent-reply`.
+ */
+export async function askAsAuthority(
+  context: FleetContext,
+  run: Run,
+  host: HostSpec,
+  acts: readonly HostAct[],
+  options: Partial<AskOptions> & { readonly takeOver?: boolean } = {},
+): Promise<readonly ActReply[]> {
+  const { timeoutMs = helperTimeoutMs, onProgress, takeOver = false } = options;
+  await recordContactIntent(context.ledger.db, [host.name], context.now());
+  const authority: AuthorityStamp = { ...stampOf(run, timeoutMs), ...(takeOver ? { takeOver } : {}) };
+  const request = { format: 1, authority, acts } as const;
+  const replies = await askHost(context.remoteFor(host), request, { timeoutMs, ...(onProgress ? { onProgress } : {}) });
+  if (replies !== null) return replies;
+  throw new FleetError('host-not-ready', `${host.name}: fleet is not installed there`, {
+    host: host.name,
+    hint: `run: fleet init --limit ${host.name}`,
+  });
+}

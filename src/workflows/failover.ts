@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import { highestEpoch, type PlacedAccount } from '../ledger/accounts.ts';
+import { ensureHosts, listHosts, recordDestroyed, recordOff } from '../ledger/hosts.ts';
+import { advanceMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
+import { recordEvent } from '../ledger/records.ts';
+import type { Run } from '../ledger/runs.ts';
+import type { HostRow, MoveRow } from '../ledger/schema.ts';
+import { FleetError, isUnreachable } from '../model/errors.ts';
+import type { AccountName } from '../model/names.ts';
+import { safeMoment } from '../moves/safe-moment.ts';
+import { type PlacementPlan, planPlacement } from '../planning/placement.ts';
+import { readFleetView } from './allocate.ts';
+import type { FleetContext } from './context.ts';
+import { type GrantOutcome, grantAccounts } from './grant-accounts.ts';
+
+/** What the operator says of a host that does not answer (DESIGN section 6). */
+export type HostStatement = 'powered-off' | 'destroyed';
+
+/** What `fleet failover` will do. The object that is shown is the object that is executed. */
+export interface FailoverPlan {
+  readonly host: string;
+  readonly statement: HostStatement;
+  readonly placement: PlacementPlan;
+  /** When the state that an account will continue from was taken, ms since the epoch; null: none is kept, it starts with an empty one. */
+  readonly statesTakenAtMs: ReadonlyMap<string, number | null>;
+  /** Failovers of that host that an earlier run left open. */
+  readonly resumed: readonly MoveRow[];
+  /** Moves to that host or from it that have stopped nothing which still runs: they are dropped. */
+  readonly dropped: readonly MoveRow[];
+  /** Accounts whose move has gone too far to be dropped; they wait for `fleet resume`. */
+  readonly underWay: readonly MoveRow[];
+  readonly keyIds: ReadonlyMap<string, string>;
+}
+
+/** Until when the operator has to wait before the statement can be believed, ms since the epoch; 0: now. Errors: `usage` for an unknown host. */
+export async function earliestFailover(context: FleetContext, name: string, statement: HostStatement): Promise<number> {
+  const row = await findHost(context, name);
+  // A statement that was accepted stands until the host answers again; so a run that was killed goes on at once.
+  if (statement === 'destroyed' || row.off_at !== null) return 0;
+  return safeMoment(row.contact_intent_at, Math.max(row.hold_after_ms ?? 0, context.inventory.hold.holdAfterMs));
+}
+
+async function findHost({ inventory, ledger }: FleetContext, name: string): Promise<HostRow> {
+  await ensureHosts(
+    ledger.db,
+    inventory.hosts.map((host) => host.name),
+  );
+  const row = (await listHosts(ledger.db)).find((host) => host.name === name);
+  if (row === undefined) throw new FleetError('usage', `no such host: ${name}`, { hint: 'fleet hosts list shows the known ones' });
+  return row;
+}
+
+/** Chooses hosts for everything that the silent host owns. Errors: `usage`, and `claim-refused` when the host answers. */
+export async function planFailover(context: FleetContext, name: string, statement: HostStatement): Promise<FailoverPlan> {
+  await findHost(context, name);
+  await refuseIfAnswering(context, name);
+  const { view, accounts } = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
+  const open = await listOpenMoves(context.ledger.db);
+  const touching = open.filter(
+    ({ account, to_host }) => to_host === name || accounts.some((each) => each.name === account && each.host === name),
+  );
+  const resumed = touching.filter(({ kind, phase, to_host }) => kind === 'failover' && phase === 'staged' && to_host !== name);
+  const isDropped = (move: MoveRow): boolean =>
+    // Of a host that answers, a staged move may have closed the gate; of the silent one, that no longer matters.
+    move.phase === 'planned' || (move.phase === 'staged' && move.from_host === name);
+  const dropped = touching.filter((move) => isDropped(move) && !resumed.includes(move));
+  const underWay = touching.filter((move) => !resumed.includes(move) && !dropped.includes(move));
+  const goesOn = new Set([...resumed, ...underWay].map(({ account }) => account));
+  const leaving = accounts.filter((account) => account.host === name && !goesOn.has(account.name));
+  const names = leaving.map((account) => account.name as AccountName);
+  const lost = { state: 'dead', stateReason: statement } as const;
+  const withoutHost = {
+    ...view,
+    hosts: view.hosts.map((host) => (host.name === name ? { ...host, ...lost } : host)),
+    // A move that is dropped counts where the account is, not where it was going.
+    accounts: view.accounts.map((account) => (names.includes(account.name) ? { ...account, host: name as typeof account.host } : account)),
+  };
+  return {
+    host: name,
+    statement,
+    placement: planPlacement(withoutHost, names, context.inventory.placement),
+    statesTakenAtMs: new Map(await Promise.all(accounts.filter(({ host }) => host === name).map((account) => stateAge(context, account)))),
+    resumed,
+    dropped,
+    underWay,
+    keyIds: new Map(accounts.map((account) => [account.name, account.key_id])),
+  };
+}
+
+async function stateAge(context: FleetContext, { name, key_id }: PlacedAccount): Promise<[string, number | null]> {
+  const state = await context.states.get(name as AccountName);
+  return [name, state?.keyId === key_id ? state.takenAtMs : null];
+}
+
+/** A host that answers is not off: what runs there is moved like anything else (EXCLUSIVITY row 11). */
+async function refuseIfAnswering(context: FleetContext, name: string): Promise<void> {
+  const host = context.inventory.hosts.find((each) => each.name === name);
+  if (host === undefined) return;
+  const refusal = await context
+    .remoteFor(host)
+    .connect()
+    .then(
+      () => 'it answers',
+      (error: unknown) => {
+        if (!(error instanceof FleetError)) throw error;
+        return isUnreachable(error) ? null : error.message;
+      },
+    );
+  if (refusal === null) return;
+  throw new FleetError('claim-refused', `${name} is not switched off: ${refusal}`, {
+    host: name,
+    hint: `move its accounts in order, while it runs: fleet drain ${name}`,
+  });
+}
+
+/**
+ * Carries the plan out: the statement and the moves go into the journal together, then every other known host is asked, the silent one is tried once more,
+ * and each account is granted at a higher epoch, with the last state that is known of it. Interrupted anywhere, the same command goes on. The host
+ * itself is told by the next sweep that meets it. Outcomes in the order of the plan.
+ */
+export async function executeFailover(context: FleetContext, run: Run, plan: FailoverPlan): Promise<GrantOutcome[]> {
+  const { db } = context.ledger;
+  const statedMs = context.now();
+  const moves = await db.transaction().execute(async (transaction) => {
+    await recordOff(transaction, plan.host, statedMs);
+    await recordEvent(transaction, {
+      at: statedMs,
+      kind: `host-${plan.statement}`,
+      host: plan.host,
+      account: null,
+      text: 'stated by the operator; its accounts are given to others',
+    });
+    for (const move of plan.dropped) await advanceMove(transaction, move, 'aborted', statedMs, `${plan.host} is ${plan.statement}`);
+    const ids: string[] = [];
+    for (const decision of plan.placement.placements) {
+      const key_id = plan.keyIds.get(decision.account) ?? '';
+      const reason = `${plan.host} is ${plan.statement}; ${decision.reason}`;
+      const decision_json = JSON.stringify({ ...decision, reason, score: decision.scoreBefore.total, statement: plan.statement });
+      const highest = Math.max(
+        await highestEpoch(transaction, key_id),
+        ...plan.dropped.map((move) => (move.key_id === key_id ? move.epoch : 0)),
+      );
+      const id = randomUUID();
+      ids.push(id);
+      await insertMove(transaction, {
+        ...{ id, account: decision.account, key_id, kind: 'failover', from_host: null, to_host: decision.host },
+        ...{ epoch: highest + 1, decision_json, created_at: statedMs },
+      });
+    }
+    const open = await listOpenMoves(transaction);
+    return [...plan.resumed, ...ids.flatMap((id) => open.find((move) => move.id === id) ?? [])];
+  });
+  const outcomes = await grantAccounts(context, run, moves);
+  if (plan.statement === 'destroyed') await recordDestroyed(db, plan.host, context.now());
+  return outcomes;
+}

@@ -1,0 +1,138 @@
+import { findingsIn, type HostFinding } from '../facts/host-findings.ts';
+import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
+import { ensureHosts, listHosts, recordUnreachable, setHealth } from '../ledger/hosts.ts';
+import { listOpenMoves } from '../ledger/moves.ts';
+import { pruneSamples, recordEvent } from '../ledger/records.ts';
+import type { Run } from '../ledger/runs.ts';
+import type { HostRow } from '../ledger/schema.ts';
+import { FleetError, isUnreachable } from '../model/errors.ts';
+import type { HostEvidence } from '../moves/evidence.ts';
+import { type HostHealth, judgeHealth } from '../planning/host-health.ts';
+import { executeAllocation, isEmptyPlan, planAllocation } from './allocate.ts';
+import type { MoveOutcome } from './carry-move.ts';
+import type { FleetContext } from './context.ts';
+import type { GrantOutcome } from './grant-accounts.ts';
+import { carryMoves, movesToResume } from './move-accounts.ts';
+import { type HostReading, readSamples } from './read-samples.ts';
+import { recordStates } from './record-states.ts';
+import { retireClaims } from './retire-claims.ts';
+import { type SurveyResult, surveyHosts } from './survey-hosts.ts';
+import { wipeOrphans } from './wipe-orphans.ts';
+
+/** One host as a sweep found it. */
+export interface SweptHost {
+  readonly host: string;
+  readonly health: HostHealth;
+  /** Since when no connection comes through, ms since the epoch; null: it answers. */
+  readonly unreachableSinceMs: number | null;
+  readonly online: number;
+  readonly accounts: number;
+  readonly findings: readonly HostFinding[];
+  /** Why it, its agent or its helper did not answer; null: all did. */
+  readonly problem: FleetError | null;
+}
+
+export interface SweepResult {
+  /** This ledger owns no account, so it has looked and changed nothing on hosts. */
+  readonly isObserver: boolean;
+  readonly hosts: readonly SweptHost[];
+  /** Changes of owner that were carried on. */
+  readonly moves: readonly MoveOutcome[];
+  /** First placements that were carried on, and accounts that their hosts had held since a boot. */
+  readonly grants: readonly GrantOutcome[];
+  /** What could not be carried on. */
+  readonly problems: readonly FleetError[];
+  readonly prunedSamples: number;
+}
+
+/**
+ * One pass over all hosts (requirement D2): looks at each over a fresh connection, keeps samples, states and health, carries on what earlier runs left
+ * open, tells hosts that came back what has moved on, and gives back what hosts held since a boot. The same as often as it is called. `begin` takes the
+ * run's serial; a ledger that owns nothing is an observer and never takes it.
+ */
+export async function sweepFleet(context: FleetContext, begin: () => Promise<Run>): Promise<SweepResult> {
+  const { inventory, ledger } = context;
+  await ensureHosts(
+    ledger.db,
+    inventory.hosts.map(({ name }) => name),
+  );
+  const rows = new Map((await listHosts(ledger.db)).map((row) => [row.name, row]));
+  const ready = inventory.hosts.filter(({ name }) => isReady(rows.get(name)));
+  const isObserver = (await listAccounts(ledger.db)).length === 0;
+  const run = isObserver ? null : await begin();
+  const [readings, survey] = await Promise.all([readSamples(context, ready, 0), run === null ? null : surveyHosts(context, run)]);
+  await recordStates(context, readings);
+  const problems: FleetError[] = [];
+  let [moves, grants]: [MoveOutcome[], GrantOutcome[]] = [[], []];
+  if (run !== null && survey !== null) {
+    problems.push(...(await retireClaims(context, run, survey.evidence)));
+    await wipeOrphans(context, run, survey.evidence);
+    moves = await carryMoves(context, run, await movesToResume(context));
+    grants = await giveBack(context, run, survey.evidence, problems);
+  }
+  const hosts: SweptHost[] = [];
+  const accounts = await listAccounts(ledger.db);
+  for (const reading of readings) hosts.push(await judge(context, reading, survey, rows.get(reading.host.name), accounts));
+  const prunedSamples = await pruneSamples(ledger.db, context.now() - inventory.sweep.keepSamplesMs);
+  return { isObserver, hosts, moves, grants, problems, prunedSamples };
+}
+
+const isReady = (row: HostRow | undefined): boolean => row !== undefined && row.release !== null && row.destroyed_at === null;
+
+/** A host is reached when its agent or its helper answered: both speak over one connection. */
+async function judge(
+  context: FleetContext,
+  { host, sample, problem }: HostReading,
+  survey: SurveyResult | null,
+  row: HostRow | undefined,
+  accounts: readonly PlacedAccount[],
+): Promise<SweptHost> {
+  const { db } = context.ledger;
+  const ofHelper = survey?.problems.get(host.name) ?? null;
+  const isSilent = problem !== null && isUnreachable(problem) && (survey === null || (ofHelper !== null && isUnreachable(ofHelper)));
+  const nowMs = context.now();
+  if (isSilent) await recordUnreachable(db, host.name, nowMs);
+  const unreachableSinceMs = isSilent ? (row?.unreachable_since ?? nowMs) : null;
+  const health = judgeHealth(unreachableSinceMs, nowMs, context.inventory.sweep.downAfterMs);
+  if (await setHealth(db, host.name, health)) {
+    const text = health === 'healthy' ? 'it answers again' : (problem?.message ?? '');
+    await recordEvent(db, { at: nowMs, kind: `host-${health}`, host: host.name, account: null, text });
+  }
+  const here = accounts.filter((account) => account.host === host.name);
+  return {
+    host: host.name,
+    health,
+    unreachableSinceMs,
+    online: here.filter(({ state }) => state === 'online').length,
+    accounts: here.length,
+    findings: problem === null && sample !== null ? findingsIn(sample, row?.release ?? null, context.inventory.hold.requireClockSync) : [],
+    problem: problem ?? ofHelper,
+  };
+}
+
+/** First placements that are under way, and accounts held since a boot: both need every known host to answer, so nothing is tried while one is silent. */
+async function giveBack(
+  context: FleetContext,
+  run: Run,
+  evidence: readonly HostEvidence[],
+  problems: FleetError[],
+): Promise<GrantOutcome[]> {
+  const { db } = context.ledger;
+  const open = await listOpenMoves(db);
+  const begun = open.filter(({ from_host, phase }) => from_host === null && phase !== 'planned').map(({ account }) => account);
+  const held = (await listAccounts(db)).filter(({ state, wanted, host }) => state === 'held' && wanted === 1 && host !== null);
+  const names = [...new Set([...begun, ...held.map(({ name }) => name)])];
+  if (names.length === 0) return [];
+  const silent = evidence.filter(({ survey, isUnfenced, isOff }) => (survey === null && isOff !== true) || isUnfenced === true);
+  if (silent.length > 0) {
+    const hosts = silent.map(({ host }) => host).join(', ');
+    problems.push(
+      new FleetError('survey-incomplete', `${names.join(', ')} cannot be started: ${hosts} did not answer and might be running them`, {
+        hint: `bring ${hosts} back; the next sweep goes on. If it will never boot again: fleet failover ${silent[0]?.host} --destroyed`,
+      }),
+    );
+    return [];
+  }
+  const plan = await planAllocation(context, names, null);
+  return isEmptyPlan(plan) ? [] : executeAllocation(context, run, plan);
+}

@@ -1,0 +1,141 @@
+/** Hosts that go away and come back: sweeps, failover, and the host that hears of it last. The data centre counts connections. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type LabDataCentre, startLabDataCentre } from './lab-data-centre.ts';
+import type { Login } from './operator.ts';
+import {
+  eventually,
+  expectExclusive,
+  importNew,
+  labOfThisFile,
+  listAccounts,
+  liveStates,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from './world.ts';
+
+const names = ['anna', 'ben', 'carla', 'dimitri', 'elif'];
+const accounts = `accounts:\n${names.map((name) => `  ${name}: {}`).join('\n')}\n`;
+
+let dc: LabDataCentre;
+let world: World;
+let logins: Login[];
+beforeAll(async () => {
+  // A dead host's connection is given up sooner than an account that ended uncleanly may start again: what the settle floor is for.
+  dc = await startLabDataCentre(await labOfThisFile(), false, ['--idle-timeout-ms', '15000']);
+  world = await makeWorld({ hosts: [1, 2, 3], state: 'forgotten', accounts, dc });
+  await rewrite('settle_unclean: 5s', 'settle_unclean: 20s, after: 1m');
+  await prepareFleet(world);
+  logins = await importNew(world, names);
+  await must(world, 'hosts', 'cordon', 'h2', 'h3');
+  await must(world, 'allocate', '--all');
+  await must(world, 'hosts', 'uncordon', 'h2', 'h3');
+});
+afterAll(async () => {
+  await world?.end();
+  await dc?.stop();
+});
+
+async function rewrite(before: string, after: string): Promise<void> {
+  const path = join(world.operator.directory, 'inventory.yaml');
+  const text = await readFile(path, 'utf8');
+  expect(text).toContain(before);
+  await writeFile(path, text.replace(before, after));
+}
+
+interface Swept {
+  readonly ok: boolean;
+  readonly hosts: readonly { readonly host: string; readonly health: string; readonly online: number; readonly accounts: number }[];
+  readonly accounts: readonly { readonly account: string; readonly state: string }[];
+}
+
+const sweep = () => world.operator.json<Swept>(['sweep']);
+const hostsOf = async () => (await listAccounts(world)).map(({ host }) => host);
+
+/** No key was used twice, and whoever is connected is connected once. */
+async function expectNoKills(): Promise<void> {
+  const { kills, violations, accounts: keys } = await dc.report();
+  expect([kills, violations]).toEqual([[], []]);
+  expect(keys.flatMap(({ overlaps }) => overlaps.filter(({ olderSpokeAfter }) => olderSpokeAfter))).toEqual([]);
+}
+
+test('a sweep of a fleet that is well changes nothing, as often as it runs; another one waits its turn', async () => {
+  for (let times = 0; times < 2; times += 1) {
+    const { ok, hosts, accounts: started } = await sweep();
+    expect([ok, started]).toEqual([true, []]);
+    expect(hosts.map(({ host, health, online }) => [host, health, online])).toEqual([
+      ['h1', 'healthy', 5],
+      ['h2', 'healthy', 0],
+      ['h3', 'healthy', 0],
+    ]);
+  }
+  const both = await Promise.all([world.operator.fleet(['sweep']), world.operator.fleet(['sweep'])]);
+  expect(both.map(({ code }) => code).sort()).toEqual([0, 5]);
+  await expectExclusive(world, logins);
+});
+
+test('a sweep gives back what a host held since its boot', async () => {
+  await world.lab.ssh(1, `sed -i 's/"holdAfterMs": *[0-9]*/"holdAfterMs":1/' /etc/fleet/host.json`);
+  await world.lab.reboot(1);
+  await eventually(30_000, async () => expect(Object.values(await liveStates(world))).toEqual(names.map(() => 'held')));
+  const swept = await sweep();
+  expect(swept.accounts.map(({ account, state }) => [account, state])).toEqual(names.map((name) => [name, 'online']));
+  await must(world, 'init', '--limit', 'h1');
+  await expectExclusive(world, logins);
+});
+
+test('a host without power: suspect, then down; "switched off" is believed only when a boot would hold, "destroyed" moves all at once', async () => {
+  expect((await world.operator.fleet(['failover', 'h1'])).code).toBe(2);
+  const answering = await world.operator.fleet(['failover', 'h1', '--destroyed', '--yes']);
+  expect([answering.code, answering.stderr]).toEqual([3, expect.stringContaining('h1 is not switched off: it answers')]);
+  await rewrite('fleet: rehearsal', 'fleet: rehearsal\nsweep: { down_after: 5s }');
+  await sweep();
+  await world.lab.kill(1);
+  const healthOf = async () => (await sweep()).hosts.find(({ host }) => host === 'h1')?.health;
+  expect(await healthOf()).toBe('suspect');
+  await eventually(30_000, async () => expect(await healthOf()).toBe('down'));
+  expect(await must(world, 'events')).toContain('host-down');
+  const early = await world.operator.fleet(['failover', 'h1', '--powered-off', '--yes']);
+  expect([early.code, early.stderr]).toEqual([3, expect.stringMatching(/h1 cannot count as switched off before .*\(in 4m/)]);
+  expect(await hostsOf()).toEqual(names.map(() => 'h1'));
+
+  const started = performance.now();
+  await must(world, 'failover', 'h1', '--destroyed');
+  console.log(`failover of 5 accounts: ${((performance.now() - started) / 1000).toFixed(1)} s, of which 20 s are the settle floor`);
+  const placed = await listAccounts(world);
+  expect(placed.map(({ host, state }) => [host !== 'h1', state])).toEqual(names.map(() => [true, 'online']));
+  expect(await must(world, 'history', '--account', 'anna')).toMatch(/failover/);
+  await expectNoKills();
+});
+
+/** As if `minutes` had passed since the last contact; the host is told to hold after any time at all. */
+async function letTimePass(host: number, minutes: number): Promise<void> {
+  await world.lab.ssh(host, `sed -i 's/"holdAfterMs": *[0-9]*/"holdAfterMs":1/' /etc/fleet/host.json`);
+  await world.lab.kill(host);
+  const database = new Database(join(world.operator.directory, 'fleet.db'));
+  database.prepare('update hosts set contact_intent_at = contact_intent_at - ? where name = ?').run(minutes * 60_000, `h${host}`);
+  database.close();
+}
+
+test('a host that was switched off comes back: it starts nothing, and the next sweep tells it what has moved on', async () => {
+  const before = await listAccounts(world);
+  await letTimePass(2, 10);
+  await must(world, 'failover', 'h2', '--powered-off');
+  expect((await listAccounts(world)).map(({ host, state }) => [host, state])).toEqual(names.map(() => ['h3', 'online']));
+  await world.lab.start(2);
+  expect((await world.lab.ssh(2, "systemctl is-system-running --wait; systemctl is-active 'fleet-account@*'")).stdout).not.toMatch(
+    /^active$/m,
+  );
+  await must(world, 'sweep');
+  const retired = await must(world, 'events');
+  for (const { name } of before.filter(({ host }) => host === 'h2')) expect(retired).toMatch(new RegExp(`claim-retired.*${name}`));
+  expect((await world.lab.ssh(2, 'ls -d /var/lib/fleet/accounts/*/epochs/* 2>/dev/null | wc -l')).stdout.trim()).toBe('0');
+  await expectNoKills();
+  await must(world, 'move', 'anna', 'h2');
+  expect((await listAccounts(world)).find(({ name }) => name === 'anna')).toMatchObject({ host: 'h2', state: 'online' });
+  await expectNoKills();
+});

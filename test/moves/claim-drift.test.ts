@@ -1,0 +1,58 @@
+import { expect, it } from 'vitest';
+import type { Claim } from '../../agent/protocol/claim.ts';
+import type { SurveyedAccount } from '../../agent/protocol/host-acts.ts';
+import { findDrift, type KnownOwner } from '../../src/moves/claim-drift.ts';
+import type { HostEvidence } from '../../src/moves/evidence.ts';
+
+const keyId = 'a'.repeat(32);
+const owner: KnownOwner = { account: 'alice', keyId, host: 'h1', epoch: 5 };
+
+const claimed = (state: Claim['state'], epoch: number, claimFault: SurveyedAccount['claimFault'] = null): SurveyedAccount => ({
+  ...{ keyId, claimFault, unit: 'inactive', processes: 0, stagedEpochs: [] },
+  claim: {
+    ...{ format: 1, keyId, account: 'alice', epoch, state, moveId: 'm', successor: null, stateHash: null, instanceId: 'i' },
+    ...{ bootId: 'b', authorityId: 'l', serial: 1, vaultHash: 'v', writtenAt: '2026-01-01T00:00:00Z' },
+  },
+});
+
+const host = (name: string, ...accounts: SurveyedAccount[]): HostEvidence => ({
+  host: name,
+  survey: { instanceId: 'i', bootId: 'b', release: 'r', bootVerdict: null, authority: null, accounts, freeBytes: 1 },
+});
+
+const sound = host('h1', claimed('active', 5));
+
+it.each<[string, HostEvidence[], unknown[]]>([
+  ['the owner as the ledger has it', [sound, host('h2')], []],
+  ['tombstones elsewhere', [sound, host('h2', claimed('released', 4)), host('h3', claimed('revoked', 6))], []],
+  ['a silent owner says nothing', [{ host: 'h1', survey: null }], []],
+  [
+    'a host that came back with what has moved on',
+    [sound, host('h2', claimed('active', 4))],
+    [{ kind: 'outdated', host: 'h2', account: 'alice', keyId, ownerEpoch: 5 }],
+  ],
+  [
+    'a gate that was being closed when the host went away',
+    [sound, host('h2', claimed('releasing', 4))],
+    [{ kind: 'outdated', host: 'h2', account: 'alice', keyId, ownerEpoch: 5 }],
+  ],
+  [
+    'a claim that this ledger did not give',
+    [sound, host('h2', claimed('active', 6))],
+    [{ kind: 'ahead', host: 'h2', account: 'alice', epoch: 6 }],
+  ],
+  ['an owner that knows nothing', [host('h1')], [{ kind: 'lost', host: 'h1', account: 'alice', found: 'no claim' }]],
+  [
+    'an owner whose disk was rolled back',
+    [host('h1', claimed('released', 3))],
+    [{ kind: 'lost', host: 'h1', account: 'alice', found: 'a claim that is released at epoch 3' }],
+  ],
+  ['a torn claim', [host('h1', claimed('active', 5, 'torn'))], [{ kind: 'lost', host: 'h1', account: 'alice', found: 'torn' }]],
+])('%s', (_, evidence, expected) => {
+  expect(findDrift(evidence, [owner], new Set())).toEqual(expected);
+});
+
+it('leaves accounts alone that a move is carrying, and keys that the ledger does not know', () => {
+  expect(findDrift([host('h1'), host('h2', claimed('active', 4))], [owner], new Set(['alice']))).toEqual([]);
+  expect(findDrift([host('h2', claimed('active', 9))], [], new Set())).toEqual([]);
+});

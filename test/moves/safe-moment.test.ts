@@ -1,0 +1,27 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { decideBoot } from '../../agent/hold/decide.ts';
+import { safeMoment } from '../../src/moves/safe-moment.ts';
+
+const config = { format: 1, fleet: 'f', host: 'h', requireClockSync: false, settleMs: 0, settleUncleanMs: 0 } as const;
+
+it('a host that was never in contact is believed at once', () => {
+  expect(safeMoment(null, 600_000)).toBe(0);
+});
+
+it('whatever boots at or after the safe moment holds its accounts, however late the last request got through', () => {
+  const longestRequestMs = 105_000;
+  const ms = fc.integer({ min: 0, max: 86_400_000 });
+  fc.assert(
+    fc.property(ms, ms, fc.integer({ min: 0, max: longestRequestMs }), ms, (intentMs, holdAfterMs, lateMs, bootMs) => {
+      const contact = { format: 1, bootId: 'b1', wallMs: intentMs + lateMs, bootMs: 0 } as const;
+      const { verdict } = decideBoot({
+        ...{ bootId: 'b2', instanceId: 'i', contact, clockSynchronized: true },
+        config: { ...config, holdAfterMs },
+        claims: [{ keyId: 'a'.repeat(32), instanceId: 'i' }],
+        wallMs: safeMoment(intentMs, holdAfterMs) + bootMs,
+      });
+      expect(verdict).toBe('hold');
+    }),
+  );
+});
