@@ -11,7 +11,14 @@ export interface KnownOwner {
 /** Where a host's claims and the ledger differ. */
 export type ClaimDrift =
   /** It still claims an account that has moved on: it was away when its accounts were given to others. */
-  | { readonly kind: 'outdated'; readonly host: string; readonly account: string; readonly keyId: string; readonly ownerEpoch: number }
+  | {
+      readonly kind: 'outdated';
+      readonly host: string;
+      readonly account: string;
+      readonly keyId: string;
+      readonly ownerEpoch: number;
+      readonly stagedEpochs: readonly number[];
+    }
   /** The ledger places the account there, and the host has no right to run it. `found`: what it has. */
   | { readonly kind: 'lost'; readonly host: string; readonly account: string; readonly found: string }
   /** It claims an account at an epoch that this ledger does not know of. */
@@ -37,7 +44,9 @@ export function findDrift(evidence: readonly HostEvidence[], owners: readonly Kn
         const words = found?.claimFault ?? (claim === null ? 'no claim' : `a claim that is ${claim.state} at epoch ${claim.epoch}`);
         return [{ kind: 'lost', ...about, found: words }];
       }
-      return isOpen ? [{ kind: 'outdated', ...about, keyId: owner.keyId, ownerEpoch: owner.epoch }] : [];
+      return isOpen
+        ? [{ kind: 'outdated', ...about, keyId: owner.keyId, ownerEpoch: owner.epoch, stagedEpochs: found?.stagedEpochs ?? [] }]
+        : [];
     });
   });
 }

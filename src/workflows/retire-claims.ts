@@ -12,7 +12,8 @@ import { askAsAuthority } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 
 /**
- * A host that was away while its accounts were given to others is told so: its claims are revoked for good, whatever it would start is stopped. Gives
+ * A host that was away while its accounts were given to others is told so: its claims are revoked for good, whatever it would start is stopped, and the
+ * files go. Gives
  * what the operator has to look at: a host that lost an account, or knows more than this ledger. Those are listed, never guessed.
  */
 export async function retireClaims(context: FleetContext, run: Run, evidence: readonly HostEvidence[]): Promise<FleetError[]> {
@@ -26,10 +27,11 @@ export async function retireClaims(context: FleetContext, run: Run, evidence: re
   const hosts = context.inventory.hosts.filter(({ name }) => outdated.some(({ host }) => host === name));
   const revoke = async (host: HostSpec): Promise<void> => {
     const here = outdated.filter((each) => each.host === host.name);
-    const acts = here.map(
+    const revokes = here.map(
       ({ keyId, account, ownerEpoch }): HostAct => ({ act: 'revoke', keyId, account, epoch: ownerEpoch, moveId: `retire-${run.serial}` }),
     );
-    const replies = await askAsAuthority(context, run, host, acts);
+    const wipes = here.flatMap(({ keyId, stagedEpochs }) => stagedEpochs.map((epoch): HostAct => ({ act: 'wipe', keyId, epoch })));
+    const replies = await askAsAuthority(context, run, host, [...revokes, ...wipes]);
     for (const [index, { account }] of here.entries()) {
       if (replies[index]?.ok !== true) throw notRevoked(host.name, account, replies[index]?.message);
       const text = 'it came back with a claim that had moved on, and was told';

@@ -8,7 +8,7 @@ const keyId = 'a'.repeat(32);
 const owner: KnownOwner = { account: 'alice', keyId, host: 'h1', epoch: 5 };
 
 const claimed = (state: Claim['state'], epoch: number, claimFault: SurveyedAccount['claimFault'] = null): SurveyedAccount => ({
-  ...{ keyId, claimFault, unit: 'inactive', processes: 0, stagedEpochs: [] },
+  ...{ keyId, claimFault, unit: 'inactive', processes: 0, stagedEpochs: [4] },
   claim: {
     ...{ format: 1, keyId, account: 'alice', epoch, state, moveId: 'm', successor: null, stateHash: null, instanceId: 'i' },
     ...{ bootId: 'b', authorityId: 'l', serial: 1, vaultHash: 'v', writtenAt: '2026-01-01T00:00:00Z' },
@@ -29,12 +29,12 @@ it.each<[string, HostEvidence[], unknown[]]>([
   [
     'a host that came back with what has moved on',
     [sound, host('h2', claimed('active', 4))],
-    [{ kind: 'outdated', host: 'h2', account: 'alice', keyId, ownerEpoch: 5 }],
+    [{ kind: 'outdated', host: 'h2', account: 'alice', keyId, ownerEpoch: 5, stagedEpochs: [4] }],
   ],
   [
     'a gate that was being closed when the host went away',
     [sound, host('h2', claimed('releasing', 4))],
-    [{ kind: 'outdated', host: 'h2', account: 'alice', keyId, ownerEpoch: 5 }],
+    [{ kind: 'outdated', host: 'h2', account: 'alice', keyId, ownerEpoch: 5, stagedEpochs: [4] }],
   ],
   [
     'a claim that this ledger did not give',
