@@ -44,7 +44,7 @@ const remedies: Partial<Record<AccountState, string>> = {
   duplicated: 'Telegram destroyed the session because something else used it: find that, log in again, import the new session',
   banned: 'the account is banned or deactivated; fleet accounts remove NAME retires it',
   misconfigured: 'check telegram.api_id and telegram.api_hash in the inventory, then run this again',
-  held: 'the host holds it after a boot: fleet allocate gives it back after asking all hosts',
+  held: 'the host holds it after a boot: fleet sweep gives it back after asking all hosts',
 };
 
 export function evidenceError(move: MoveRow, verdict: EvidenceVerdict, problems: ReadonlyMap<string, FleetError>): FleetError {
@@ -72,7 +72,7 @@ export function evidenceError(move: MoveRow, verdict: EvidenceVerdict, problems:
         `${move.account} is not started: ${verdict.hosts.join(', ')} did not answer this ledger and might be running it`,
         {
           ...about,
-          hint: `bring the host back and run this again; if it will never boot again: fleet hosts destroyed ${verdict.hosts[0]}`,
+          hint: `bring the host back and run this again; if it will never boot again: fleet failover ${verdict.hosts[0]} --destroyed`,
           problems: verdict.hosts.map((host) => `${host}: ${problems.get(host)?.message ?? 'no answer'}`),
         },
       );

@@ -83,7 +83,7 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
 const notInInventory = (name: string): FleetError =>
   new FleetError('survey-incomplete', `${name}: known to the ledger, but not in the inventory`, {
     host: name,
-    hint: `put it back into the inventory, or say that it will never boot again: fleet hosts destroyed ${name}`,
+    hint: `put it back into the inventory, or say that it will never boot again: fleet failover ${name} --destroyed`,
   });
 
 /** `problem`: why the host did not take this run's stamp; null: no older run and no other ledger can act there any more. */

@@ -95,40 +95,6 @@ function registerStates(hosts: Command): void {
       return { data: { uncordoned: args, cordonedInInventory: still }, text: `${args.join(', ')} uncordoned${note}` };
     }),
   );
-  const destroyed = hosts
-    .command('destroyed <hosts...>')
-    .description('state that these machines will never boot again; only then may others run what they ran');
-  setAction(destroyed, async ({ options, args, signal }) =>
-    withLock('hosts destroyed', options, signal, async (context) => {
-      const { recordDestroyed } = await import('../../ledger/hosts.ts');
-      const { recordEvent } = await import('../../ledger/records.ts');
-      await requireHosts(context, args);
-      await refuseOwners(context, args);
-      await confirm(`Will ${args.join(', ')} really never run again? An account that runs twice is lost for good`, options);
-      for (const name of args) {
-        await recordDestroyed(context.ledger.db, name, context.now());
-        await recordEvent(context.ledger.db, {
-          at: context.now(),
-          kind: 'host-destroyed',
-          host: name,
-          account: null,
-          text: 'stated by the operator',
-        });
-      }
-      return { data: { destroyed: args }, text: `${args.join(', ')} counted as destroyed; take them out of the inventory` };
-    }),
-  );
-}
-
-/** Accounts of a host that is gone go to others, in one act with the statement. */
-async function refuseOwners(context: OpenContext, names: readonly string[]): Promise<void> {
-  const { listAccounts } = await import('../../ledger/accounts.ts');
-  const owner = (await listAccounts(context.ledger.db)).find(({ host }) => host !== null && names.includes(host))?.host;
-  if (owner === undefined) return;
-  throw new FleetError('usage', `${owner} still owns accounts`, {
-    host: owner ?? '',
-    hint: `give them to other hosts with the same statement: fleet failover ${owner} --destroyed`,
-  });
 }
 
 function registerTakeOver(hosts: Command): void {
