@@ -1,3 +1,4 @@
+import type { SurveyedAccount } from '../../agent/protocol/host-acts.ts';
 import type { HostEvidence } from './evidence.ts';
 
 /** What the ledger has: who owns an account, at which epoch. */
@@ -24,29 +25,42 @@ export type ClaimDrift =
   /** It claims an account at an epoch that this ledger does not know of. */
   | { readonly kind: 'ahead'; readonly host: string; readonly account: string; readonly epoch: number };
 
-/**
- * Compares what hosts claim with the ledger. Accounts with an open move, in `moving`, are left out: their move tells. Keys that the ledger does not
- * know are none of its business.
- */
-export function findDrift(evidence: readonly HostEvidence[], owners: readonly KnownOwner[], moving: ReadonlySet<string>): ClaimDrift[] {
-  const settled = owners.filter(({ account }) => !moving.has(account));
+/** An open move: what it touches is told by the move. */
+export interface OpenMove {
+  readonly account: string;
+  readonly to: string;
+}
+
+/** Compares what hosts claim with the ledger. Keys that the ledger does not know are none of its business. */
+export function findDrift(evidence: readonly HostEvidence[], owners: readonly KnownOwner[], moving: readonly OpenMove[]): ClaimDrift[] {
   return evidence.flatMap(({ host, survey }) => {
     if (survey === null) return [];
     const claims = new Map(survey.accounts.map((account) => [account.keyId, account]));
-    return settled.flatMap((owner): ClaimDrift[] => {
-      const found = claims.get(owner.keyId);
-      const claim = found?.claim ?? null;
-      const isOpen = claim !== null && (claim.state === 'active' || claim.state === 'releasing');
-      const about = { host, account: owner.account };
-      if (isOpen && claim.epoch > owner.epoch) return [{ kind: 'ahead', ...about, epoch: claim.epoch }];
-      if (owner.host === host) {
-        if (claim?.state === 'active' && claim.epoch === owner.epoch && found?.claimFault === null) return [];
-        const words = found?.claimFault ?? (claim === null ? 'no claim' : `a claim that is ${claim.state} at epoch ${claim.epoch}`);
-        return [{ kind: 'lost', ...about, found: words }];
-      }
-      return isOpen
-        ? [{ kind: 'outdated', ...about, keyId: owner.keyId, ownerEpoch: owner.epoch, stagedEpochs: found?.stagedEpochs ?? [] }]
-        : [];
-    });
+    return owners.flatMap((owner) =>
+      driftAt(
+        host,
+        claims.get(owner.keyId),
+        owner,
+        moving.filter(({ account }) => account === owner.account),
+      ),
+    );
   });
+}
+
+function driftAt(host: string, found: SurveyedAccount | undefined, owner: KnownOwner, moves: readonly OpenMove[]): ClaimDrift[] {
+  const claim = found?.claim ?? null;
+  const isOpen = claim !== null && (claim.state === 'active' || claim.state === 'releasing');
+  const about = { host, account: owner.account };
+  if (isOpen && owner.host !== host && claim.epoch < owner.epoch) {
+    const isTarget = moves.some(({ to }) => to === host);
+    return isTarget
+      ? []
+      : [{ kind: 'outdated', ...about, keyId: owner.keyId, ownerEpoch: owner.epoch, stagedEpochs: found?.stagedEpochs ?? [] }];
+  }
+  if (moves.length > 0) return [];
+  if (isOpen && claim.epoch > owner.epoch) return [{ kind: 'ahead', ...about, epoch: claim.epoch }];
+  if (owner.host !== host) return [];
+  if (claim?.state === 'active' && claim.epoch === owner.epoch && found?.claimFault === null) return [];
+  const words = found?.claimFault ?? (claim === null ? 'no claim' : `a claim that is ${claim.state} at epoch ${claim.epoch}`);
+  return [{ kind: 'lost', ...about, found: words }];
 }

@@ -7,9 +7,8 @@ import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import { detached } from '../moves/phases.ts';
-import { askAsAuthority, helperTimeoutMs } from './ask-as-authority.ts';
+import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
-import { onlineTimeoutMs } from './grant-accounts.ts';
 import { readSamples } from './read-samples.ts';
 import { recordStates } from './record-states.ts';
 
@@ -82,12 +81,13 @@ export async function stopAccount(context: FleetContext, run: Run, name: string)
 export async function startAccount(context: FleetContext, run: Run, name: string): Promise<void> {
   const { account, host } = await findOwned(context, name);
   await refuseLeaving(context, name);
+  // The wish stands even if its host may not start it now: the next sweep gives it back.
+  await setWanted(context.ledger.db, name, true);
   const keyIds = [account.key_id];
   const replies = await actOnOwner(context, run, host, name, [
     { act: 'start', keyId: account.key_id },
     { act: 'await', keyIds, timeoutMs: onlineTimeoutMs },
   ]);
-  await setWanted(context.ledger.db, name, true);
   const result = replies[1]?.result;
   const awaited = result?.kind === 'awaited' ? result.accounts[0] : undefined;
   const state = awaited === undefined ? 'offline' : awaitedState(awaited);

@@ -8,6 +8,8 @@ import type { FleetContext } from './context.ts';
 
 /** How long one request to a host's helper may take; its own deadline is a little shorter so that it always ends first. */
 export const helperTimeoutMs = 60_000;
+/** How long an account may take from its grant until it says online. */
+export const onlineTimeoutMs = 45_000;
 const deadlineLeadMs = 5_000;
 
 /** How this run introduces itself to hosts. */

@@ -1,5 +1,5 @@
 import type { HostAct } from '../../agent/protocol/host-acts.ts';
-import { raiseEpoch, setAccountState } from '../ledger/accounts.ts';
+import { setAccountState } from '../ledger/accounts.ts';
 import { advanceMove, setMoveEpoch, setMoveProblem, turnMove } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
@@ -14,7 +14,7 @@ import { checkRoom, keptState, ReleaseRefused, takeState } from './carry-state.t
 import type { FleetContext } from './context.ts';
 import { finishMove } from './finish-move.ts';
 import { formatDecisionJson, readDecision } from './move-decision.ts';
-import { inDoubt, isLostReply, isPassing, MoveHosts, refusedBy, resultOf } from './move-hosts.ts';
+import { inDoubt, isLostReply, isPassing, MoveHosts, refusedBy, resultOf, revokeAtTarget } from './move-hosts.ts';
 import { recordGrant } from './record-grant.ts';
 import { readWorkerMaterial } from './worker-material.ts';
 
@@ -176,22 +176,9 @@ class Carrier {
     const problem = refusedBy(this.#move, from, 'release', reply);
     const isOver = ['epoch', 'state', 'move', 'instance'].includes(reply?.refusal ?? '') && !isReleasing(reply?.claim, this.#move.id);
     if (!isOver) throw problem;
-    await this.#revoke(this.#move.to_host);
+    await revokeAtTarget(this.#context, this.#hosts, this.#move);
     this.#turned = problem;
     await this.#advance('aborted', problem.message);
-  }
-
-  /** The host durably refuses a grant of this move that may still be on its way (EXCLUSIVITY row 7), and loses the files. */
-  async #revoke(host: string): Promise<void> {
-    const { key_id, account, epoch, id } = this.#move;
-    const about = { keyId: key_id, epoch } as const;
-    const acts: HostAct[] = [
-      { act: 'revoke', ...about, account, moveId: id },
-      { act: 'wipe', ...about },
-    ];
-    const [revoked] = await this.#hosts.ask(this.#move, host, acts);
-    resultOf(this.#move, host, 'give up', revoked, 'claim');
-    await raiseEpoch(this.#context.ledger.db, key_id, epoch);
   }
 
   async #grant(): Promise<void> {
@@ -269,7 +256,7 @@ class Carrier {
     const decision = readDecision(this.#move);
     const { to_host, from_host, epoch } = this.#move;
     if (decision.isBack || from_host === null) throw refused;
-    await this.#revoke(to_host);
+    await revokeAtTarget(this.#context, this.#hosts, this.#move);
     const reason = `came back: ${refused.message}`;
     const decisionJson = formatDecisionJson({ ...decision, host: from_host, reason, isBack: true, releasedTo: to_host });
     const back = { host: from_host, epoch: epoch + 1, decisionJson };

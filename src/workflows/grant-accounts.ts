@@ -12,17 +12,14 @@ import type { HostSpec } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
 import { judgeEvidence, maxEpochJump } from '../moves/evidence.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
-import { askAsAuthority, helperTimeoutMs } from './ask-as-authority.ts';
+import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 import { evidenceError, hostGone, offlineError, refusalError } from './grant-errors.ts';
-import { lastKnownState, passLostHostFloor } from './lost-host.ts';
+import { lastKnownState, lostHostOf, passLostHostFloor, yieldToOwner } from './lost-host.ts';
 import { recordGrant } from './record-grant.ts';
 import { surveyHosts } from './survey-hosts.ts';
 import { wipeOrphans } from './wipe-orphans.ts';
 import { readWorkerMaterial } from './worker-material.ts';
-
-/** How long an account may take from its grant until it says online. */
-export const onlineTimeoutMs = 45_000;
 
 /** Rounds of stage and survey while hosts keep showing higher epochs. More is two ledgers at work. */
 const maxRounds = 3;
@@ -151,6 +148,8 @@ class Journey {
       if (verdict.kind === 'clear' || verdict.kind === 'granted') clear.push(move);
       else if (verdict.kind === 'raise' && mayRaise) {
         again.push(await this.#raise(move, verdict.epoch));
+      } else if (verdict.kind === 'owned' && verdict.host === lostHostOf(move)) {
+        outcomes.set(move.id, failed(move, await yieldToOwner(this.#context, this.#run, move, verdict.host), 'held'));
       } else await this.#refuse(move, evidenceError(move, verdict, problems), outcomes);
     }
     return { clear, again };

@@ -1,11 +1,11 @@
 import type { ActReply, ActResult, HostAct } from '../../agent/protocol/host-acts.ts';
+import { raiseEpoch } from '../ledger/accounts.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
 import { FleetError, type FleetErrorCode } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
-import { askAsAuthority, helperTimeoutMs } from './ask-as-authority.ts';
+import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
-import { onlineTimeoutMs } from './grant-accounts.ts';
 
 /** The two ends of a move, spoken to with the authority of this run. Every act is safe to repeat. */
 export class MoveHosts {
@@ -95,3 +95,16 @@ export function inDoubt(move: MoveRow, host: string, act: string, cause: FleetEr
 /** Errors after which a host may or may not have done what it was asked to. */
 export const isLostReply = ({ code }: FleetError): boolean =>
   code === 'ssh-lost' || code === 'command-timeout' || code === 'agent-reply' || code === 'ssh-timeout';
+
+/** The target durably refuses a grant of this move that may still be on its way (EXCLUSIVITY row 7), and loses the files. */
+export async function revokeAtTarget(context: FleetContext, hosts: MoveHosts, move: MoveRow): Promise<void> {
+  const { key_id, account, epoch, id, to_host } = move;
+  const about = { keyId: key_id, epoch } as const;
+  const acts: HostAct[] = [
+    { act: 'revoke', ...about, account, moveId: id },
+    { act: 'wipe', ...about },
+  ];
+  const [revoked] = await hosts.ask(move, to_host, acts);
+  resultOf(move, to_host, 'give up', revoked, 'claim');
+  await raiseEpoch(context.ledger.db, key_id, epoch);
+}

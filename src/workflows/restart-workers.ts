@@ -6,8 +6,8 @@ import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import { actOnOwner } from './account-acts.ts';
+import { onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
-import { onlineTimeoutMs } from './grant-accounts.ts';
 import type { HostInitOutcome } from './init.ts';
 
 /** An account that runs, or was stopped while it ran, a worker of an earlier release. */

@@ -21,7 +21,7 @@ export async function retireClaims(context: FleetContext, run: Run, evidence: re
   const owners = (await listAccounts(db)).flatMap(({ name, key_id, host, epoch }) =>
     host === null || epoch === null ? [] : [{ account: name, keyId: key_id, host, epoch }],
   );
-  const moving = new Set((await listOpenMoves(db)).map(({ account }) => account));
+  const moving = (await listOpenMoves(db)).map(({ account, to_host }) => ({ account, to: to_host }));
   const drift = findDrift(evidence, owners, moving);
   const outdated = drift.filter((each) => each.kind === 'outdated');
   const hosts = context.inventory.hosts.filter(({ name }) => outdated.some(({ host }) => host === name));

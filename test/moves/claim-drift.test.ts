@@ -49,10 +49,12 @@ it.each<[string, HostEvidence[], unknown[]]>([
   ],
   ['a torn claim', [host('h1', claimed('active', 5, 'torn'))], [{ kind: 'lost', host: 'h1', account: 'alice', found: 'torn' }]],
 ])('%s', (_, evidence, expected) => {
-  expect(findDrift(evidence, [owner], new Set())).toEqual(expected);
+  expect(findDrift(evidence, [owner], [])).toEqual(expected);
 });
 
-it('leaves accounts alone that a move is carrying, and keys that the ledger does not know', () => {
-  expect(findDrift([host('h1'), host('h2', claimed('active', 4))], [owner], new Set(['alice']))).toEqual([]);
-  expect(findDrift([host('h2', claimed('active', 9))], [], new Set())).toEqual([]);
+it('leaves to a move what it touches, and keys alone that the ledger does not know', () => {
+  const moving = [{ account: 'alice', to: 'h2' }];
+  expect(findDrift([host('h1'), host('h2', claimed('active', 4))], [owner], moving)).toEqual([]);
+  expect(findDrift([host('h1'), host('h3', claimed('active', 4))], [owner], moving)).toMatchObject([{ kind: 'outdated', host: 'h3' }]);
+  expect(findDrift([host('h2', claimed('active', 9))], [], [])).toEqual([]);
 });

@@ -202,6 +202,13 @@ vi.mock('../../src/moves/evidence.ts', async (original) => {
   return { ...real, judgeEvidence };
 });
 
+vi.mock('../../src/moves/safe-moment.ts', async (original) => {
+  const real = await original<typeof import('../../src/moves/safe-moment.ts')>();
+  const { isOff } = await import('./mutants.ts');
+  const safeMoment: typeof real.safeMoment = (...args) => (isOff('safe-moment') ? 0 : real.safeMoment(...args));
+  return { ...real, safeMoment };
+});
+
 const realNow = Date.now;
 const realPerformanceNow = performance.now.bind(performance);
 const { running, stage } = await import('./model-process.ts');

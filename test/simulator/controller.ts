@@ -8,11 +8,11 @@ import { startAccount, stopAccount } from '../../src/workflows/account-acts.ts';
 import { executeAllocation, isEmptyPlan, planAllocation, readFleetView } from '../../src/workflows/allocate.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
 import { exportAccount, removeAccount } from '../../src/workflows/detach-account.ts';
+import { earliestFailover, executeFailover, planFailover } from '../../src/workflows/failover.ts';
 import { importAccounts } from '../../src/workflows/import-accounts.ts';
 import { carryMoves, executeMoves, movesToResume } from '../../src/workflows/move-accounts.ts';
 import { planDrain, planMove } from '../../src/workflows/plan-moves.ts';
-import { surveyHosts } from '../../src/workflows/survey-hosts.ts';
-import { wipeOrphans } from '../../src/workflows/wipe-orphans.ts';
+import { sweepFleet } from '../../src/workflows/sweep.ts';
 import { memoryStatesOf } from './memory-states.ts';
 import { type CallFate, ModelRemote, type RemoteCall } from './model-remote.ts';
 import type { World } from './world.ts';
@@ -21,7 +21,7 @@ import type { World } from './world.ts';
 export type Verb =
   | { readonly verb: 'allocate' | 'status' | 'sweep' | 'resume' }
   | { readonly verb: 'move'; readonly account: string; readonly host: string }
-  | { readonly verb: 'drain'; readonly host: string }
+  | { readonly verb: 'drain' | 'failover'; readonly host: string }
   | { readonly verb: 'stop' | 'start' | 'remove' | 'export'; readonly account: string }
   /** `as`: under another name than the session file's. */
   | { readonly verb: 'import'; readonly account: string; readonly as?: string };
@@ -155,10 +155,14 @@ export class Controller {
         await readFleetView(context, { maxAgeMs: 0 });
         return [];
       case 'sweep': {
-        const run = await begin();
-        const { evidence } = await surveyHosts(context, run);
-        await wipeOrphans(context, run, evidence);
-        return [];
+        const { problems, moves, grants } = await sweepFleet(context, begin);
+        return [...problems, ...problemsOf(moves), ...problemsOf(grants)];
+      }
+      case 'failover': {
+        const safeMs = await earliestFailover(context, verb.host, 'powered-off');
+        if (context.now() < safeMs) return [new FleetError('claim-refused', `${verb.host}: too early`, { hint: 'wait' })];
+        const plan = await planFailover(context, verb.host, 'powered-off');
+        return problemsOf(await executeFailover(context, await begin(), plan));
       }
       case 'resume':
         return problemsOf(await carryMoves(context, await begin(), await movesToResume(context)));

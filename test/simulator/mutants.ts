@@ -10,7 +10,8 @@ export type Mutant =
   | 'hold-from-own-stamp'
   | 'instance'
   | 'settle'
-  | 'unfenced-survey';
+  | 'unfenced-survey'
+  | 'safe-moment';
 
 /** The one that is switched off now; null: the product as it is shipped. */
 export const mutation: { current: Mutant | null } = { current: null };
