@@ -23,19 +23,37 @@ export async function ensureHosts(db: LedgerDb, names: readonly string[]): Promi
 /** By name. Includes hosts that are no longer in the inventory: they may still own accounts. */
 export const listHosts = (db: LedgerDb): Promise<HostRow[]> => db.selectFrom('hosts').selectAll().orderBy('name').execute();
 
-/** Written, durably, BEFORE a connection with authority is made. */
-export async function recordContactIntent(db: LedgerDb, names: readonly string[], nowMs: number): Promise<void> {
-  if (names.length === 0) return;
-  await db
-    .updateTable('hosts')
-    .set({ contact_intent_at: nowMs })
-    .where('name', 'in', [...names])
-    .execute();
+/** A contact that is about to be made, and the one before it. */
+export interface ContactIntent {
+  readonly atMs: number;
+  readonly beforeMs: number | null;
 }
 
-/** No connection came about, so nothing that was intended reached the host: the contact before it is the last one. */
-export async function withdrawContactIntent(db: LedgerDb, name: string, beforeMs: number | null): Promise<void> {
-  await db.updateTable('hosts').set({ contact_intent_at: beforeMs }).where('name', '=', name).execute();
+/** Written, durably, BEFORE a connection with authority is made. No two intents of a host have the same time. */
+export async function recordContactIntent(db: LedgerDb, name: string, nowMs: number): Promise<ContactIntent> {
+  for (;;) {
+    const row = await db.selectFrom('hosts').select('contact_intent_at').where('name', '=', name).executeTakeFirst();
+    const beforeMs = row?.contact_intent_at ?? null;
+    const atMs = Math.max(nowMs, (beforeMs ?? 0) + 1);
+    // Compare and swap: another request to the same host may have been begun meanwhile.
+    const { numUpdatedRows } = await db
+      .updateTable('hosts')
+      .set({ contact_intent_at: atMs })
+      .where('name', '=', name)
+      .where('contact_intent_at', 'is', beforeMs)
+      .executeTakeFirst();
+    if (numUpdatedRows > 0n || row === undefined) return { atMs, beforeMs };
+  }
+}
+
+/** No connection came about, so nothing that was intended reached the host: the contact before it is the last one, unless a later one was begun. */
+export async function withdrawContactIntent(db: LedgerDb, name: string, { atMs, beforeMs }: ContactIntent): Promise<void> {
+  await db
+    .updateTable('hosts')
+    .set({ contact_intent_at: beforeMs })
+    .where('name', '=', name)
+    .where('contact_intent_at', '=', atMs)
+    .execute();
 }
 
 /** The host answered: failures start again at zero. */
@@ -105,9 +123,12 @@ export async function recordOff(db: LedgerDb, name: string, nowMs: number): Prom
   await db.updateTable('hosts').set({ off_at: nowMs }).where('name', '=', name).execute();
 }
 
-/** The operator states that this machine will never boot again: it no longer counts as a possible owner. */
+/**
+ * The operator states that this machine will never boot again: it no longer counts as a possible owner. Only while it counts as off: one that has answered
+ * since then is there.
+ */
 export async function recordDestroyed(db: LedgerDb, name: string, nowMs: number): Promise<void> {
-  await db.updateTable('hosts').set({ destroyed_at: nowMs }).where('name', '=', name).execute();
+  await db.updateTable('hosts').set({ destroyed_at: nowMs }).where('name', '=', name).where('off_at', 'is not', null).execute();
 }
 
 /** fleet was removed from the host, which owns nothing. Refused by a foreign key while the ledger places an account there. */

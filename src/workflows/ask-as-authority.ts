@@ -1,6 +1,6 @@
 import type { ActReply, AuthorityStamp, HostAct } from '../../agent/protocol/host-acts.ts';
 import { type AskOptions, askHost } from '../facts/ask-host.ts';
-import { recordContactIntent } from '../ledger/hosts.ts';
+import { recordContactIntent, withdrawContactIntent } from '../ledger/hosts.ts';
 import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
@@ -21,9 +21,20 @@ export const stampOf = (run: Run, timeoutMs: number = helperTimeoutMs): Authorit
 });
 
 /**
- * Acts with this run's authority: one request, one reply per act, in order. The intent is on disk before anything is sent, because every such request
- * counts as a contact there, and a host that boots soon after a contact starts its accounts. Errors: those of the Remote, `host-not-ready`, `agent-reply`.
+ * A connection over which something with authority may be sent. The intent is on disk before, because a host that boots soon after a contact starts its
+ * accounts; without a connection it is taken back, or a host that is down would seem to have been in contact just now. Errors: those of the Remote.
  */
+export async function connectWithIntent({ ledger, remoteFor, now }: FleetContext, host: HostSpec): Promise<void> {
+  const intent = await recordContactIntent(ledger.db, host.name, now());
+  try {
+    await remoteFor(host).connect();
+  } catch (error) {
+    await withdrawContactIntent(ledger.db, host.name, intent);
+    throw error;
+  }
+}
+
+/** Acts with this run's authority: one request, one reply per act, in order. Errors: those of the Remote, `host-not-ready`, `agent-reply`. */
 export async function askAsAuthority(
   context: FleetContext,
   run: Run,
@@ -32,7 +43,7 @@ export async function askAsAuthority(
   options: Partial<AskOptions> & { readonly takeOver?: boolean } = {},
 ): Promise<readonly ActReply[]> {
   const { timeoutMs = helperTimeoutMs, onProgress, takeOver = false } = options;
-  await recordContactIntent(context.ledger.db, [host.name], context.now());
+  await connectWithIntent(context, host);
   const authority: AuthorityStamp = { ...stampOf(run, timeoutMs), ...(takeOver ? { takeOver } : {}) };
   const request = { format: 1, authority, acts } as const;
   const replies = await askHost(context.remoteFor(host), request, { timeoutMs, ...(onProgress ? { onProgress } : {}) });

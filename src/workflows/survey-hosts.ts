@@ -1,12 +1,12 @@
 import type { ActReply, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import { askHost, bareSurvey } from '../facts/ask-host.ts';
-import { listHosts, recordContactIntent, recordFailure, recordSeen, withdrawContactIntent } from '../ledger/hosts.ts';
+import { listHosts, recordFailure, recordSeen } from '../ledger/hosts.ts';
 import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import type { HostEvidence } from '../moves/evidence.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
-import { helperTimeoutMs, stampOf } from './ask-as-authority.ts';
+import { connectWithIntent, helperTimeoutMs, stampOf } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 
 export interface SurveyResult {
@@ -26,26 +26,13 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
   const rows = (await listHosts(ledger.db)).filter(({ destroyed_at }) => destroyed_at === null);
   const askable = inventory.hosts.filter(({ name }) => rows.some((row) => row.name === name));
   const off = new Set(rows.filter(({ off_at }) => off_at !== null).map(({ name }) => name));
-  await recordContactIntent(
-    ledger.db,
-    askable.filter(({ name }) => !off.has(name)).map(({ name }) => name),
-    context.now(),
-  );
-  const intendedBefore = new Map(rows.map(({ name, contact_intent_at }) => [name, contact_intent_at]));
   const ask = async (host: HostSpec) => {
-    await context
-      .remoteFor(host)
-      .connect()
-      .catch(async (error: unknown) => {
-        await withdrawContactIntent(ledger.db, host.name, intendedBefore.get(host.name) ?? null);
-        throw error;
-      });
     if (off.has(host.name)) {
       // Only looked at first: a contact whose reply is lost would let a host that counts as off start its accounts when it boots.
       await askHost(context.remoteFor(host), { format: 1, acts: [{ act: 'survey' }] }, { timeoutMs: helperTimeoutMs });
       off.delete(host.name);
-      await recordContactIntent(ledger.db, [host.name], context.now());
     }
+    await connectWithIntent(context, host);
     return surveyHost(context, run, host);
   };
   const outcomes = await forEachHost(askable, inventory.concurrency, ask, context.signal);

@@ -14,7 +14,18 @@ import {
   setAccountState,
   setPlacement,
 } from '../../src/ledger/accounts.ts';
-import { ensureHosts, listHosts, recordFailure, recordSeen, setCordon } from '../../src/ledger/hosts.ts';
+import {
+  ensureHosts,
+  listHosts,
+  recordContactIntent,
+  recordDestroyed,
+  recordFailure,
+  recordOff,
+  recordSeen,
+  recordUnreachable,
+  setCordon,
+  withdrawContactIntent,
+} from '../../src/ledger/hosts.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { migrations } from '../../src/ledger/migrations/all.ts';
 import { advanceMove, findMove, insertMove, listOpenMoves } from '../../src/ledger/moves.ts';
@@ -236,6 +247,37 @@ describe('records', () => {
       expect((await listHosts(db))[0]).toMatchObject({ failures: 2, cordoned: 1, cordon_reason: 'maintenance' });
       await recordSeen(db, 'h1', 4);
       expect((await listHosts(db))[0]).toMatchObject({ failures: 0, failure_reason: null });
+    }));
+
+  it('an intended contact is taken back only by itself, never when another was begun after it', () =>
+    withLedger(async ({ db }) => {
+      await ensureHosts(db, ['h1']);
+      const contactOf = async () => (await listHosts(db))[0]?.contact_intent_at;
+      const made = await recordContactIntent(db, 'h1', 100);
+      expect(made).toEqual({ atMs: 100, beforeMs: null });
+      const lost = await recordContactIntent(db, 'h1', 200);
+      await withdrawContactIntent(db, 'h1', lost);
+      expect(await contactOf()).toBe(100);
+      // Two at once, by one clock: each has its own time.
+      const [early, late] = [await recordContactIntent(db, 'h1', 300), await recordContactIntent(db, 'h1', 300)];
+      expect(late.atMs).toBe(301);
+      await withdrawContactIntent(db, 'h1', early);
+      expect(await contactOf()).toBe(301);
+    }));
+
+  it('a host that has answered since it was said to be off is neither off, nor unreachable, nor destroyed', () =>
+    withLedger(async ({ db }) => {
+      await ensureHosts(db, ['h1']);
+      await recordUnreachable(db, 'h1', 10);
+      await recordUnreachable(db, 'h1', 20);
+      await recordOff(db, 'h1', 30);
+      expect((await listHosts(db))[0]).toMatchObject({ unreachable_since: 10, off_at: 30 });
+      await recordSeen(db, 'h1', 40);
+      await recordDestroyed(db, 'h1', 50);
+      expect((await listHosts(db))[0]).toMatchObject({ unreachable_since: null, off_at: null, destroyed_at: null });
+      await recordOff(db, 'h1', 60);
+      await recordDestroyed(db, 'h1', 70);
+      expect((await listHosts(db))[0]).toMatchObject({ destroyed_at: 70 });
     }));
 
   it('has an index for every query that filters or sorts', () =>

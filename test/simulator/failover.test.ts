@@ -6,7 +6,7 @@ import { commandAt, luckOf, mishapAt } from './schedule.ts';
 import { settle } from './settle.ts';
 import { accountNames, World } from './world.ts';
 
-const count = Number(process.env.FLEET_SIM_SCHEDULES ?? (process.env.CI === 'true' ? 1_000 : 60));
+const count = Number(process.env.FLEET_SIM_SCHEDULES ?? (process.env.CI === 'true' ? 300 : 60));
 const only = process.env.FLEET_SIM_SEED;
 const first = Number(process.env.FLEET_SIM_FIRST ?? 1);
 

@@ -42,6 +42,8 @@ export class ModelRemote implements Remote {
   readonly host: HostName;
   readonly #target: ModelHost;
   readonly #controller: Controller;
+  /** As far as this end knows: until something on it fails. */
+  #isConnected = false;
 
   constructor(target: ModelHost, controller: Controller) {
     this.host = target.name as HostName;
@@ -49,9 +51,11 @@ export class ModelRemote implements Remote {
     this.#controller = controller;
   }
 
-  connect(): ReturnType<Remote['connect']> {
+  async connect(): ReturnType<Remote['connect']> {
     const address = { latencyMs: 20, address: '192.0.2.1', port: 22, user: 'root' };
-    return this.#call('connect', connectTimeoutMs, (_, reply) => reply(address));
+    if (!this.#isConnected) await this.#call('connect', connectTimeoutMs, (_, reply) => reply(address));
+    this.#isConnected = true;
+    return address;
   }
 
   async run(command: RemoteCommand): Promise<CommandResult> {
@@ -99,6 +103,7 @@ export class ModelRemote implements Remote {
       };
       const fail = (code: 'ssh-lost' | 'ssh-timeout' | 'command-timeout') => (): void => {
         finish(() => {
+          this.#isConnected = false;
           simulation.note(`${label}: ${code}`);
           reject(new FleetError(code, `${target.name}: ${code}`, { host: target.name, hint: 'this is a simulated host' }));
         });
@@ -116,7 +121,8 @@ export class ModelRemote implements Remote {
         if (what.includes('+') || (what !== 'connect' && what !== 'sample')) simulation.note(`${label}${isOver ? ' (late)' : ''}`);
         act(fate, reply, isHeard);
       };
-      if (fate.kill === 'before') return controller.kill(`before ${label}`);
+      // As an event of its own: in the middle of another chain's transaction, its connection to the ledger would stay taken for ever.
+      if (fate.kill === 'before') return simulation.at(0, () => controller.kill(`before ${label}`));
       simulation.at(what === 'connect' ? connectTimeoutMs : timeoutMs, () =>
         controller.whenAwake(fail(what === 'connect' ? 'ssh-timeout' : 'command-timeout')),
       );

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import './borders.ts';
 import { runSchedule, themeOf } from './schedule.ts';
 
-const count = Number(process.env.FLEET_SIM_SCHEDULES ?? (process.env.CI === 'true' ? 2_000 : 160));
+const count = Number(process.env.FLEET_SIM_SCHEDULES ?? (process.env.CI === 'true' ? 600 : 160));
 const only = process.env.FLEET_SIM_SEED;
 /** Where the seeds of a run begin. */
 const first = Number(process.env.FLEET_SIM_FIRST ?? 1);
