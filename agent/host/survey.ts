@@ -1,7 +1,7 @@
 import { readlinkSync, statfsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { claimedKeyIds, readClaim } from '../claims/claim-file.ts';
-import { readBootVerdict } from '../machine/boot.ts';
+import { readBootVerdict, readHostConfig } from '../machine/boot.ts';
 import { namesIn } from '../machine/durable-file.ts';
 import { keyIdPattern } from '../machine/json-shape.ts';
 import type { Places } from '../machine/places.ts';
@@ -20,6 +20,7 @@ export const survey = (world: HostWorld): HostSurvey => {
     ...units.keys(),
   ]);
   const authority = readAuthority(places);
+  const config = readHostConfig(places);
   const space = statfsSync(places.claims);
   return {
     instanceId: world.instanceId,
@@ -29,6 +30,7 @@ export const survey = (world: HostWorld): HostSurvey => {
     authority: authority === null || authority === 'unreadable' ? null : { id: authority.id, serial: authority.serial },
     accounts: [...keyIds].sort().map((keyId) => surveyAccount(places, keyId, units.get(keyId) ?? unknownUnit)),
     freeBytes: space.bavail * space.bsize,
+    ...(config === null ? {} : { config: { fleet: config.fleet, host: config.host, holdAfterMs: config.holdAfterMs } }),
   };
 };
 

@@ -104,6 +104,8 @@ export interface HostSurvey {
   readonly authority: { readonly id: string; readonly serial: number } | null;
   readonly accounts: readonly SurveyedAccount[];
   readonly freeBytes: number;
+  /** What `init` told the host; absent: an older helper, or no readable configuration. */
+  readonly config?: { readonly fleet: string; readonly host: string; readonly holdAfterMs: number };
 }
 
 export interface SurveyedAccount {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { registerAccounts } from './commands/accounts.ts';
+import { registerAdopt } from './commands/adopt.ts';
 import { registerAllocate } from './commands/allocate.ts';
+import { registerBackup } from './commands/backup.ts';
 import { registerFailover } from './commands/failover.ts';
 import { registerHosts } from './commands/hosts.ts';
 import { registerInit } from './commands/init.ts';
@@ -45,6 +47,8 @@ function buildProgram(): Command {
     registerMoveActs,
     registerFailover,
     registerSweep,
+    registerAdopt,
+    registerBackup,
     registerStatus,
     registerLooks,
     registerRemoteShell,

@@ -11,9 +11,9 @@ export interface ReportedState {
 
 /**
  * What an agent's sample says about an account that its host owns. A running worker speaks for itself; after its end the exit status does (worker
- * contract). Pure.
+ * contract), as long as systemd remembers it: of one that the operator stopped (not `isWanted`) it may have forgotten everything. Pure.
  */
-export function accountStateIn(sample: HostSample, keyId: string): ReportedState {
+export function accountStateIn(sample: HostSample, keyId: string, isWanted: boolean): ReportedState {
   const account = sample.accounts.find((candidate) => candidate.keyId === keyId);
   if (account === undefined) return { state: 'offline', reason: `${sample.host.name} knows nothing of it` };
   const isRunning = account.unit.activeState === 'active' || account.unit.activeState === 'activating';
@@ -21,7 +21,7 @@ export function accountStateIn(sample: HostSample, keyId: string): ReportedState
   const final = finalStates.get(account.unit.exitStatus ?? Number.NaN);
   if (final !== undefined) return final;
   if (sample.bootVerdict?.verdict === 'hold') return { state: 'held', reason: sample.bootVerdict.reasons.join('; ') };
-  return endedState(account);
+  return endedState(account, isWanted);
 }
 
 function runningState({ status, statusFault, unit }: AccountSample): ReportedState {
@@ -46,7 +46,8 @@ const otherEnds = new Map<number, ReportedState>([
   [workerExit.gateRefused, { state: 'held', reason: 'the gate on the host refused to start it' }],
 ]);
 
-function endedState({ unit }: AccountSample): ReportedState {
+function endedState({ unit }: AccountSample, isWanted: boolean): ReportedState {
+  if (!isWanted && unit.activeState === 'inactive') return { state: 'stopped', reason: '' };
   const known = otherEnds.get(unit.exitStatus ?? Number.NaN);
   if (known !== undefined) return known;
   return {

@@ -49,6 +49,7 @@ const surveySchema = z.object({
     )
     .max(100_000),
   freeBytes: z.number().nonnegative(),
+  config: z.object({ fleet: text, host: text, holdAfterMs: z.number().nonnegative() }).optional(),
 });
 
 const resultSchema = z.discriminatedUnion('kind', [

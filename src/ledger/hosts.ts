@@ -136,3 +136,11 @@ export async function forgetHost(db: LedgerDb, name: string): Promise<void> {
   await db.deleteFrom('samples').where('host', '=', name).execute();
   await db.deleteFrom('hosts').where('name', '=', name).execute();
 }
+
+/**
+ * What an old copy of a ledger believes about hosts that are gone, and about the last contact, may be out of date: nobody is off or destroyed until that is
+ * said again, and the last contact counts as just now.
+ */
+export async function forgetStatements(db: LedgerDb, nowMs: number): Promise<void> {
+  await db.updateTable('hosts').set({ off_at: null, destroyed_at: null, contact_intent_at: nowMs }).execute();
+}

@@ -77,3 +77,8 @@ export async function turnMove(
   await db.updateTable('moves').set(changes).where('id', '=', move.id).where('phase', '=', 'released').execute();
   return { ...move, ...changes };
 }
+
+/** Puts a move where the hosts show that it stands, from whatever phase this ledger had it in. */
+export async function correctMove(db: LedgerDb, id: string, phase: MovePhase, problem: string | null, nowMs: number): Promise<void> {
+  await db.updateTable('moves').set({ phase, problem, updated_at: nowMs }).where('id', '=', id).execute();
+}

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { FleetError } from '../model/errors.ts';
 import type { Ledger, LedgerDb } from './ledger.ts';
+import { lastSerial, markStale, readStaleness, staleError } from './staleness.ts';
 
 /** One mutating run of the CLI as hosts see it: who speaks (`authorityId`), how late (`serial`), which of several (`nonce`). */
 export interface Run {
@@ -10,15 +11,34 @@ export interface Run {
   readonly nonce: string;
 }
 
-/** Takes the next serial; on disk when it returns, so that no later run can ever speak with the same one (EXCLUSIVITY F3). */
+/**
+ * Takes the next serial; on disk when it returns, so that no later run can ever speak with the same one (EXCLUSIVITY F3). Errors: `ledger-stale` for a
+ * ledger that is known to be an old copy.
+ */
 export async function beginRun(ledger: Ledger, command: string, nowMs: number): Promise<Run> {
+  const reason = await readStaleness(ledger.db);
+  if (reason !== null) throw staleError(reason);
+  return takeSerial(ledger, command, nowMs, 0);
+}
+
+/**
+ * A run that rebuilds an old copy: it speaks later than every run of this ledger that a host has heard, `heardSerial` being the last (0: none). Until that
+ * is done the ledger counts as stale, because its next run would be heard although it knows nothing yet.
+ */
+export async function beginAdoption(ledger: Ledger, nowMs: number, { isOld, heardSerial }: AdoptionStart): Promise<Run> {
+  if (isOld) await markStale(ledger.db, 'its adoption was begun and has not ended');
+  return takeSerial(ledger, 'adopt', nowMs, heardSerial);
+}
+
+export interface AdoptionStart {
+  readonly isOld: boolean;
+  readonly heardSerial: number;
+}
+
+async function takeSerial(ledger: Ledger, command: string, nowMs: number, above: number): Promise<Run> {
   const nonce = randomUUID();
   const serial = await ledger.db.transaction().execute(async (transaction) => {
-    const last = await transaction
-      .selectFrom('runs')
-      .select((e) => e.fn.max('serial').as('serial'))
-      .executeTakeFirst();
-    const next = Number(last?.serial ?? 0) + 1;
+    const next = Math.max(await lastSerial(transaction), above) + 1;
     await transaction.insertInto('runs').values({ serial: next, nonce, command, started_at: nowMs }).execute();
     return next;
   });

@@ -5,6 +5,7 @@ import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import type { FleetContext } from './context.ts';
+import { refuseOldCopy } from './refuse-old-copy.ts';
 
 /** How long one request to a host's helper may take; its own deadline is a little shorter so that it always ends first. */
 export const helperTimeoutMs = 60_000;
@@ -34,7 +35,7 @@ export async function connectWithIntent({ ledger, remoteFor, now }: FleetContext
   }
 }
 
-/** Acts with this run's authority: one request, one reply per act, in order. Errors: those of the Remote, `host-not-ready`, `agent-reply`. */
+/** Acts with this run's authority: one request, one reply per act, in order. Errors: those of the Remote, `host-not-ready`, `agent-reply`, `ledger-stale`. */
 export async function askAsAuthority(
   context: FleetContext,
   run: Run,
@@ -47,6 +48,10 @@ export async function askAsAuthority(
   const authority: AuthorityStamp = { ...stampOf(run, timeoutMs), ...(takeOver ? { takeOver } : {}) };
   const request = { format: 1, authority, acts } as const;
   const replies = await askHost(context.remoteFor(host), request, { timeoutMs, ...(onProgress ? { onProgress } : {}) });
+  if (replies?.some(({ refusal }) => refusal === 'authority')) {
+    const [look] = (await askHost(context.remoteFor(host), { format: 1, acts: [{ act: 'survey' }] }, { timeoutMs })) ?? [];
+    await refuseOldCopy(context, run, host.name, look?.result?.kind === 'survey' ? look.result.survey.authority : null);
+  }
   if (replies !== null) return replies;
   throw new FleetError('host-not-ready', `${host.name}: fleet is not installed there`, {
     host: host.name,

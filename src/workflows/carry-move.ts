@@ -141,7 +141,8 @@ class Carrier {
       const failed = replies.find(({ ok }) => !ok);
       if (failed === undefined) return [];
       const seen = failed.claim?.epoch ?? 0;
-      const mayRaise = failed.refusal === 'epoch' && failed.claim?.moveId !== move.id && seen <= move.epoch + maxEpochJump;
+      const isOver = failed.claim?.state === 'released' || failed.claim?.state === 'revoked';
+      const mayRaise = failed.refusal === 'epoch' && isOver && failed.claim?.moveId !== move.id && seen <= move.epoch + maxEpochJump;
       if (isPassing(failed)) throw refusedBy(move, move.to_host, 'take the files of', failed);
       if (!mayRaise || raises === maxRaises) return [refusedBy(move, move.to_host, 'take the files of', failed)];
       await setMoveEpoch(this.#context.ledger.db, move.id, seen + 1, this.#context.now());

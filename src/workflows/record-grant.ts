@@ -1,36 +1,32 @@
 import { raiseEpoch, setAccountState, setPlacement } from '../ledger/accounts.ts';
 import { advanceMove } from '../ledger/moves.ts';
 import { recordHistory } from '../ledger/records.ts';
-import type { MoveRow } from '../ledger/schema.ts';
+import type { MoveRow, NewHistory } from '../ledger/schema.ts';
 import type { FleetContext } from './context.ts';
 
-/** A host holds the grant: journal, placement, epoch and history in one transaction. Safe to repeat. */
-export function recordGrant(context: FleetContext, move: MoveRow): Promise<MoveRow> {
-  const nowMs = context.now();
-  const decision: unknown = JSON.parse(move.decision_json);
-  const { score, strategy, reason, from } = decision as {
+/** A change of owner that took place at `atMs`, as history keeps it. */
+export function historyOf(move: MoveRow, atMs: number): NewHistory {
+  const { score, strategy, reason, from } = JSON.parse(move.decision_json) as {
     score: number | null;
     strategy: string | null;
     reason: string;
     /** A failover has no old owner that takes part, but one that is known. */
     from?: string | null;
   };
+  return {
+    ...{ at: atMs, account: move.account, host: move.to_host, from_host: move.from_host ?? from ?? null, type: move.kind },
+    ...{ score, strategy, reason, move_id: move.id, decision_json: move.decision_json },
+  };
+}
+
+/** A host holds the grant: journal, placement, epoch and history in one transaction. Safe to repeat. */
+export function recordGrant(context: FleetContext, move: MoveRow): Promise<MoveRow> {
+  const nowMs = context.now();
   return context.ledger.db.transaction().execute(async (transaction) => {
     await raiseEpoch(transaction, move.key_id, move.epoch);
     await setPlacement(transaction, { account: move.account, host: move.to_host, epoch: move.epoch, move_id: move.id, since: nowMs });
     await setAccountState(transaction, move.account, 'placed', 'starting', nowMs);
-    await recordHistory(transaction, {
-      at: nowMs,
-      account: move.account,
-      host: move.to_host,
-      from_host: move.from_host ?? from ?? null,
-      type: move.kind,
-      score,
-      strategy,
-      reason,
-      move_id: move.id,
-      decision_json: move.decision_json,
-    });
+    await recordHistory(transaction, historyOf(move, nowMs));
     return advanceMove(transaction, move, 'granted', nowMs);
   });
 }

@@ -21,7 +21,7 @@ async function recordState(context: FleetContext, account: PlacedAccount, { samp
   // A sample from before the grant knows nothing of it.
   if (sample === null || (takenAtMs ?? 0) < (account.placed_since ?? 0)) return;
   const { db } = context.ledger;
-  const { state, reason } = accountStateIn(sample, account.key_id);
+  const { state, reason } = accountStateIn(sample, account.key_id, account.wanted === 1);
   if (await setAccountState(db, account.name, state, reason, context.now())) {
     await recordEvent(db, { at: context.now(), kind: `account-${state}`, host: account.host, account: account.name, text: reason });
   }

@@ -8,6 +8,7 @@ import type { HostEvidence } from '../moves/evidence.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import { connectWithIntent, helperTimeoutMs, stampOf } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
+import { refuseOldCopy } from './refuse-old-copy.ts';
 
 export interface SurveyResult {
   /** One entry for every known host, in order of names; those that are declared destroyed are left out. */
@@ -54,7 +55,7 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
       await recordFailure(ledger.db, name, outcome.error.message);
     }
   }
-  refuseStaleLedger(run, surveys);
+  for (const name of unfenced) await refuseOldCopy(context, run, name, surveys.get(name)?.authority ?? null);
   for (const { name } of rows) {
     if (!surveys.has(name) && !problems.has(name)) problems.set(name, notInInventory(name));
   }
@@ -100,18 +101,3 @@ const notFenced = (host: string, reply: ActReply | undefined): FleetError =>
         ? `use the ledger that ${host} obeys; if that one is gone for good: fleet hosts take-over ${host}`
         : `run this again once the cause on ${host} is gone`,
   });
-
-/** A host that has heard a later serial of this very ledger proves that the ledger is an old copy (EXCLUSIVITY row 9). */
-function refuseStaleLedger(run: Run, surveys: ReadonlyMap<string, HostSurvey>): void {
-  for (const [host, { authority }] of surveys) {
-    if (authority?.id !== run.authorityId || authority.serial <= run.serial) continue;
-    throw new FleetError(
-      'ledger-stale',
-      `${host} has heard run ${authority.serial} of this ledger, which itself only knows ${run.serial}: it is an old copy`,
-      {
-        host,
-        hint: 'use the newest copy of the ledger; nothing was changed',
-      },
-    );
-  }
-}

@@ -31,11 +31,17 @@ describe('the state of an account', () => {
     ['running although the host holds others', {}, hold, 'online'],
   ])('%s', (_, account, host, expected) => {
     const sample = hostReply({ ...host, accounts: [accountReply(account)] });
-    expect(accountStateIn(sample, keyId).state).toBe(expected);
+    expect(accountStateIn(sample, keyId, true).state).toBe(expected);
+  });
+
+  it('stays stopped by the operator when systemd has forgotten how it ended', () => {
+    const unit = { activeState: 'inactive', subState: 'dead', restarts: 0, exitStatus: null } as const;
+    const sample = hostReply({ accounts: [accountReply({ status: null, unit })] });
+    expect([accountStateIn(sample, keyId, false).state, accountStateIn(sample, keyId, true).state]).toEqual(['stopped', 'offline']);
   });
 
   it('is offline when its host does not know it', () => {
-    expect(accountStateIn(hostReply({ accounts: [] }), keyId)).toEqual({ state: 'offline', reason: 'h1 knows nothing of it' });
+    expect(accountStateIn(hostReply({ accounts: [] }), keyId, true)).toEqual({ state: 'offline', reason: 'h1 knows nothing of it' });
   });
 
   it.each([

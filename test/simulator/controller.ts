@@ -1,10 +1,11 @@
 import type { KyselyPlugin } from 'kysely';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
-import { beginRun } from '../../src/ledger/runs.ts';
+import { beginAdoption, beginRun } from '../../src/ledger/runs.ts';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostSpec } from '../../src/model/inventory.ts';
 import type { Vault } from '../../src/vault/vault.ts';
 import { startAccount, stopAccount } from '../../src/workflows/account-acts.ts';
+import { executeAdoption, prepareAdoption } from '../../src/workflows/adopt.ts';
 import { executeAllocation, isEmptyPlan, planAllocation, readFleetView } from '../../src/workflows/allocate.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
 import { exportAccount, removeAccount } from '../../src/workflows/detach-account.ts';
@@ -19,7 +20,7 @@ import type { World } from './world.ts';
 
 /** A command of the operator. */
 export type Verb =
-  | { readonly verb: 'allocate' | 'status' | 'sweep' | 'resume' }
+  | { readonly verb: 'allocate' | 'status' | 'sweep' | 'resume' | 'adopt' }
   | { readonly verb: 'move'; readonly account: string; readonly host: string }
   | { readonly verb: 'drain' | 'failover'; readonly host: string }
   | { readonly verb: 'stop' | 'start' | 'remove' | 'export'; readonly account: string }
@@ -163,6 +164,11 @@ export class Controller {
         if (context.now() < safeMs) return [new FleetError('claim-refused', `${verb.host}: too early`, { hint: 'wait' })];
         const plan = await planFailover(context, verb.host, 'powered-off');
         return problemsOf(await executeFailover(context, await begin(), plan));
+      }
+      case 'adopt': {
+        const adoption = await prepareAdoption(context);
+        await executeAdoption(context, await beginAdoption(context.ledger, context.now(), adoption), adoption);
+        return [];
       }
       case 'resume':
         return problemsOf(await carryMoves(context, await begin(), await movesToResume(context)));

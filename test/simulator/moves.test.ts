@@ -1,55 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import './borders.ts';
-import { stateDirectory } from '../../agent/host/processes.ts';
-import { setCordon } from '../../src/ledger/hosts.ts';
-import { openLedger } from '../../src/ledger/ledger.ts';
-import type { Verb } from './controller.ts';
+import { checkMemory, remember, someMove, uncordonAll } from './moving.ts';
 import { commandAt, luckOf, mishapAt } from './schedule.ts';
 import { settle } from './settle.ts';
-import { accountNames, keyIds, World } from './world.ts';
+import { World } from './world.ts';
 
 const count = Number(process.env.FLEET_SIM_SCHEDULES ?? 60);
 const only = process.env.FLEET_SIM_SEED;
 const first = Number(process.env.FLEET_SIM_FIRST ?? 1);
-
-/** What each account remembers, in its state directory, from before the first move. */
-async function remember(world: World): Promise<void> {
-  for (const { name, host } of (await world.read()).accounts) {
-    if (host === null) continue;
-    const { places } = world.host(host);
-    const directory = stateDirectory(places, keyIds[name] ?? '') ?? join(places.accountState, keyIds[name] ?? '');
-    mkdirSync(join(directory, 'deep'), { recursive: true });
-    writeFileSync(join(directory, 'deep', 'notes'), `of ${name}`);
-  }
-}
-
-/** No account has forgotten anything on its way. */
-async function checkMemory(world: World): Promise<void> {
-  for (const { name, host } of (await world.read()).accounts) {
-    const directory = host === null ? null : stateDirectory(world.host(host).places, keyIds[name] ?? '');
-    const notes = directory === null ? '' : join(directory, 'deep', 'notes');
-    if (notes === '' || !existsSync(notes) || readFileSync(notes, 'utf8') !== `of ${name}`)
-      world.simulation.violate(`${name} has lost its state on ${host}`);
-  }
-}
-
-async function uncordonAll(world: World): Promise<void> {
-  const ledger = await openLedger(world.ledgerPath);
-  for (const { name } of world.hosts) await setCordon(ledger.db, name, null);
-  await ledger.close();
-}
-
-function someMove(world: World): Verb {
-  const { simulation } = world;
-  const host = simulation.pick(world.hosts).name;
-  const verb = simulation.pick(['move', 'move', 'move', 'drain', 'resume', 'allocate', 'stop', 'start'] as const);
-  if (verb === 'drain') return { verb, host };
-  if (verb === 'resume' || verb === 'allocate') return { verb };
-  const account = simulation.pick(accountNames);
-  return verb === 'move' ? { verb, account, host } : { verb, account };
-}
 
 async function runSchedule(seed: number): Promise<{ violations: readonly string[]; trace: readonly string[] }> {
   const world = await World.create(seed);

@@ -66,6 +66,8 @@ export class World implements HostWatch {
   /** Of each key and epoch, where it was let through a gate, and to which moves receipts were given. */
   readonly #grantedAt = new Map<string, string>();
   readonly #receipts = new Map<string, string>();
+  /** The one that the operator uses. */
+  ledgerPath: string;
   /** False where two ledgers count epochs on their own. */
   areEpochsUnique = true;
 
@@ -75,6 +77,7 @@ export class World implements HostWatch {
     this.dataCentre = new ModelDataCentre(this.simulation);
     this.#directory = join(base, String(worlds));
     mkdirSync(this.#directory);
+    this.ledgerPath = join(this.#directory, 'ledger.db');
     this.hosts = hostNames.map((name) => new ModelHost(name, join(this.#directory, name), this.simulation, this.dataCentre, this));
     this.machines = [...this.hosts];
   }
@@ -96,10 +99,6 @@ export class World implements HostWatch {
     }
     await world.simulation.pass(5_000);
     return world;
-  }
-
-  get ledgerPath(): string {
-    return join(this.#directory, 'ledger.db');
   }
 
   /** Connections are shared between the controllers of a ledger: opening one costs as much as a command. */

@@ -1,0 +1,83 @@
+import { dirname, join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Ledger } from '../../ledger/ledger.ts';
+import { FleetError } from '../../model/errors.ts';
+import { confirm } from '../confirm.ts';
+import type { GlobalOptions } from '../global-options.ts';
+import { loadInventoryOf, secretReader, withContext } from '../open-context.ts';
+import type { CommandResult } from '../output.ts';
+import { setAction } from '../run-command.ts';
+
+/** `fleet backup` and `fleet restore`. */
+export function registerBackup(program: Command): void {
+  const backup = program
+    .command('backup')
+    .description('one encrypted file with ledger and vault, checked by restoring it to a scratch folder; for cron')
+    .option('--to <folder>', 'where it goes (default: backups/ beside the ledger)')
+    .option('--keep <count>', 'remove all but the newest of this fleet there');
+  setAction<{ readonly to?: string; readonly keep?: string }>(backup, async ({ options, signal }) => {
+    const keep = keepCount(options.keep);
+    const { makeBackup } = await import('../../workflows/backup.ts');
+    const { formatBackup, backupErrors } = await import('../render/backup.ts');
+    return withContext(options, signal, async (context): Promise<CommandResult> => {
+      const directory = options.to === undefined ? join(dirname(context.inventory.paths.ledger), 'backups') : resolve(options.to);
+      const made = await makeBackup(context, directory, keep);
+      return { data: { ...made, lastRunMs: undefined }, text: formatBackup(made), errors: backupErrors(made) };
+    });
+  });
+  const restore = program
+    .command('restore <file>')
+    .description('put a backup back; the ledger may only look until fleet adopt')
+    .option('-n, --dry-run', 'check the backup, show what would change, and change nothing');
+  setAction<{ readonly dryRun?: boolean }>(restore, async ({ options, args }) => restoreBackup(resolve(args[0] ?? ''), options));
+}
+
+function keepCount(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count >= 1) return count;
+  throw new FleetError('usage', `--keep ${text}: a whole number of backups, 1 or more`, { hint: 'for example --keep 14' });
+}
+
+async function restoreBackup(source: string, options: GlobalOptions & { readonly dryRun?: boolean }): Promise<CommandResult> {
+  const inventory = await loadInventoryOf(options);
+  const { endRestore, executeRestore, planRestore } = await import('../../workflows/restore.ts');
+  const { formatRestore, restoreData } = await import('../render/backup.ts');
+  const { takeLock } = await import('../../ledger/runs.ts');
+  const current = await openCurrent(inventory.paths.ledger);
+  const lock = current === null || current === 'unreadable' ? null : await takeLock(current, Number(options.wait) * 1000);
+  const letGo = async (): Promise<void> => {
+    await lock?.release();
+    if (current !== null && current !== 'unreadable') await current.close();
+  };
+  try {
+    const identity = await secretReader(inventory)(inventory.vaultKey);
+    const plan = await planRestore(inventory, source, identity, current, Date.now());
+    try {
+      const data = { dryRun: options.dryRun === true, ...restoreData(plan) };
+      if (options.dryRun) return { data, text: formatRestore(plan) };
+      if (!options.json) console.error(formatRestore(plan));
+      await confirm('Put it in the place of the ledger that is in use?', options);
+      await letGo();
+      await executeRestore(inventory, plan);
+      return { data, text: 'Restored. It may only look until the hosts have said what happened since: fleet adopt' };
+    } finally {
+      await endRestore(plan);
+    }
+  } finally {
+    await letGo().catch(() => undefined);
+  }
+}
+
+/** null: there is none. One that is damaged is what restores are for. */
+async function openCurrent(path: string): Promise<Ledger | 'unreadable' | null> {
+  const { existsSync } = await import('node:fs');
+  if (!existsSync(path)) return null;
+  const { openLedger } = await import('../../ledger/ledger.ts');
+  try {
+    return await openLedger(path);
+  } catch (error) {
+    if (error instanceof FleetError && error.code === 'ledger-corrupt') return 'unreadable';
+    throw error;
+  }
+}

@@ -1,0 +1,56 @@
+import chalk from 'chalk';
+import { FleetError } from '../../model/errors.ts';
+import type { Adoption } from '../../workflows/adopt.ts';
+import { formatTable } from './table.ts';
+
+/** What the hosts know and the ledger does not. */
+export function formatAdoption({ plan, hosts, takenOver, forgotten, isOld }: Adoption): string {
+  const changed = plan.accounts.filter(({ isChanged }) => isChanged);
+  const rows = changed.map(({ account, before, after, epoch, reason }) => [account, before ?? '–', after ?? '–', String(epoch), reason]);
+  const answered = hosts.filter(({ problem }) => problem === null).length;
+  const same = plan.accounts.length - changed.length;
+  const notes = [
+    `${answered} of ${hosts.length} hosts answered; ${same} of ${plan.accounts.length} accounts are as the ledger has them.`,
+    ...(takenOver.length === 0
+      ? []
+      : [`${takenOver.join(', ')} obey another ledger and will obey this one; any copy of that one is refused from then on.`]),
+    ...plan.endedMoves.map(({ account, end }) => `The open move of ${account} is ${end === 'done' ? 'done' : 'overtaken by a later one'}.`),
+    ...plan.foundMoves.map(({ account, from, to }) => `${account} was on its way from ${from} to ${to}: fleet resume carries it on.`),
+    ...(forgotten.length === 0 ? [] : [`${forgotten.join(', ')} no longer count as lost: say it again (fleet failover HOST) if they are.`]),
+    ...(isOld ? ['This ledger is new or an old copy: after this it is the one that the hosts obey.'] : []),
+  ];
+  const table = formatTable(['ACCOUNT', 'LEDGER', 'HOSTS SAY', 'EPOCH', 'WHY'], rows, 'The ledger says what the hosts say.');
+  return `${table}\n${chalk.dim(notes.join('\n'))}`;
+}
+
+/** Nothing would be written. */
+export const isAdopted = ({ plan, isOld }: Adoption): boolean =>
+  !isOld && plan.endedMoves.length === 0 && plan.foundMoves.length === 0 && plan.accounts.every(({ isChanged }) => !isChanged);
+
+/** Hosts that were not heard, and what cannot be decided. */
+export const adoptionErrors = ({ plan, hosts }: Adoption): FleetError[] => [
+  ...hosts.flatMap(({ problem }) => (problem === null ? [] : [problem])),
+  ...plan.problems.map(({ account, host, text, hint }) => {
+    const about = { ...(account === null ? {} : { account }), ...(host === null ? {} : { host }) };
+    return new FleetError('claim-refused', account === null ? text : `${account}: ${text}`, { ...about, hint });
+  }),
+];
+
+/** The plan for programs. */
+export const adoptionData = ({ plan, hosts, takenOver, forgotten, isOld }: Adoption): Record<string, unknown> => ({
+  isOld,
+  hosts: hosts.map(({ host, problem }) => ({ host: host.name, answered: problem === null, code: problem?.code ?? null })),
+  takenOver,
+  forgotten,
+  accounts: plan.accounts.map(({ account, before, after, epoch, isChanged, isNew, reason }) => ({
+    account,
+    before,
+    after,
+    epoch,
+    isChanged,
+    isNew,
+    reason,
+  })),
+  endedMoves: plan.endedMoves,
+  foundMoves: plan.foundMoves.map(({ id, account, from, to }) => ({ id, account, from, to })),
+});

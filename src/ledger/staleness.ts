@@ -1,0 +1,38 @@
+import { FleetError } from '../model/errors.ts';
+import type { LedgerDb } from './ledger.ts';
+
+const staleKey = 'stale-since';
+
+/** Why the ledger is known to be an old copy; null: it is not. */
+export async function readStaleness(db: LedgerDb): Promise<string | null> {
+  const row = await db.selectFrom('meta').select('value').where('key', '=', staleKey).executeTakeFirst();
+  return row?.value ?? null;
+}
+
+/** From here on the ledger may only look, until it has been rebuilt from the hosts. Durable; the first reason stands. */
+export async function markStale(db: LedgerDb, reason: string): Promise<void> {
+  await db
+    .insertInto('meta')
+    .values({ key: staleKey, value: reason })
+    .onConflict((c) => c.doNothing())
+    .execute();
+}
+
+export async function clearStaleness(db: LedgerDb): Promise<void> {
+  await db.deleteFrom('meta').where('key', '=', staleKey).execute();
+}
+
+/** What an old copy is told that wants to act (EXCLUSIVITY row 9). */
+export const staleError = (reason: string): FleetError =>
+  new FleetError('ledger-stale', `this ledger is an old copy and may only look: ${reason}`, {
+    hint: 'use the newest copy where there is one; otherwise rebuild this one from what the hosts know: fleet adopt',
+  });
+
+/** The highest serial that a run of this ledger has taken; 0: none. */
+export async function lastSerial(db: LedgerDb): Promise<number> {
+  const row = await db
+    .selectFrom('runs')
+    .select((e) => e.fn.max('serial').as('serial'))
+    .executeTakeFirst();
+  return Number(row?.serial ?? 0);
+}

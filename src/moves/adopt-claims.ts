@@ -1,0 +1,69 @@
+import type { Claim } from '../../agent/protocol/claim.ts';
+import type { HostSurvey } from '../../agent/protocol/host-acts.ts';
+import type { HostEvidence } from './evidence.ts';
+import { detached } from './phases.ts';
+
+/** What the claims of all hosts that answered say together about one key. */
+export type ClaimTruth =
+  /** Exactly one host has the right to run it. `isStill`: it is not running there although it may, so somebody stopped it. */
+  | { readonly kind: 'owned'; readonly host: string; readonly claim: Claim; readonly isStill: boolean }
+  /** Its owner lets go, or has let go, in favour of `successor`, which has not got it as far as is known. */
+  | { readonly kind: 'leaving'; readonly host: string; readonly claim: Claim; readonly successor: string }
+  /** It was given up for use outside the fleet. */
+  | { readonly kind: 'detached'; readonly epoch: number }
+  /** Nobody has it. */
+  | { readonly kind: 'free'; readonly epoch: number }
+  /** The claims contradict each other or cannot be read: nothing is guessed. */
+  | { readonly kind: 'conflict'; readonly epoch: number; readonly what: string };
+
+interface Found {
+  readonly host: string;
+  readonly survey: HostSurvey;
+  readonly account: HostSurvey['accounts'][number];
+}
+
+/**
+ * Rebuilds from claims who owns what, by key: the highest epoch counts, because it never falls and every change of owner raises it. Hosts that do not
+ * answer are not heard; what only they know shows as `free`, `leaving`, or not at all, and is for the caller to mistrust.
+ */
+export function readClaims(evidence: readonly HostEvidence[]): Map<string, ClaimTruth> {
+  const found = evidence.flatMap(({ host, survey }) =>
+    (survey?.accounts ?? []).map((account): Found => ({ host, survey: survey as HostSurvey, account })),
+  );
+  return new Map(
+    [...Map.groupBy(found, ({ account }) => account.keyId)].flatMap(([keyId, here]): [string, ClaimTruth][] => {
+      const truth = judge(here);
+      return truth === null ? [] : [[keyId, truth]];
+    }),
+  );
+}
+
+const isOpen = ({ state }: Claim): boolean => state === 'active' || state === 'releasing';
+
+/** null: files or a unit, but never a claim. */
+function judge(found: readonly Found[]): ClaimTruth | null {
+  const claims = found.flatMap(({ host, survey, account }) =>
+    account.claim === null ? [] : [{ host, survey, account, claim: account.claim }],
+  );
+  const epoch = Math.max(0, ...claims.map(({ claim }) => claim.epoch));
+  const conflict = (what: string): ClaimTruth => ({ kind: 'conflict', epoch, what });
+  const unreadable = found.find(({ account }) => account.claimFault !== null);
+  if (unreadable !== undefined) return conflict(`the claim on ${unreadable.host} cannot be read (${unreadable.account.claimFault})`);
+  if (claims.length === 0) return null;
+  // A revoked claim closes its own host and says nothing about the others: an aborted move leaves one above the epoch of the owner.
+  const standing = claims.filter(({ claim }) => claim.state !== 'revoked');
+  const highest = standing.filter(({ claim }) => claim.epoch === Math.max(...standing.map((each) => each.claim.epoch)));
+  const rivals = highest.filter(({ claim }) => isOpen(claim));
+  const top = rivals[0] ?? highest[0];
+  if (top === undefined) return { kind: 'free', epoch };
+  if (rivals.length > 1) return conflict(`${rivals.map(({ host }) => host).join(' and ')} both claim it at epoch ${top.claim.epoch}`);
+  const { host, claim, survey, account } = top;
+  if (isOpen(claim) && claim.instanceId !== survey.instanceId) return conflict(`the claim on ${host} was made for another machine`);
+  if (claim.state === 'active') {
+    const isStill = account.processes === 0 && account.unit === 'inactive' && claim.bootId === survey.bootId;
+    return { kind: 'owned', host, claim, isStill };
+  }
+  if (claim.successor === null) return conflict(`the claim on ${host} is ${claim.state} in favour of nobody`);
+  if (claim.successor === detached && claim.state === 'released') return { kind: 'detached', epoch };
+  return { kind: 'leaving', host, claim, successor: claim.successor };
+}

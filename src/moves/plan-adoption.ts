@@ -1,0 +1,199 @@
+import type { ClaimTruth } from './adopt-claims.ts';
+import { detached } from './phases.ts';
+
+/** An account as the ledger or the vault has it. */
+export interface KnownAccount {
+  readonly account: string;
+  readonly keyId: string;
+  /** Null: in the vault only. `host` null: the ledger places it nowhere. */
+  readonly ledger: { readonly host: string | null; readonly epoch: number | null } | null;
+  readonly isInVault: boolean;
+}
+
+export interface JournaledMove {
+  readonly id: string;
+  readonly account: string;
+  readonly keyId: string;
+  readonly epoch: number;
+  readonly to: string;
+}
+
+export interface AdoptionFacts {
+  readonly truths: ReadonlyMap<string, ClaimTruth>;
+  readonly accounts: readonly KnownAccount[];
+  readonly openMoves: readonly JournaledMove[];
+  readonly answering: ReadonlySet<string>;
+  /** Hosts that will never boot again. */
+  readonly destroyed: ReadonlySet<string>;
+}
+
+/** What happens to one account in the ledger. `before` and `after`: hosts, null for none. */
+export interface AdoptedAccount {
+  readonly account: string;
+  readonly keyId: string;
+  readonly isNew: boolean;
+  readonly before: string | null;
+  readonly after: string | null;
+  /** Epoch that is known from now on; 0: it never ran. */
+  readonly epoch: number;
+  /** The move that gave it to `after`; null without a change of the placement. */
+  readonly moveId: string | null;
+  readonly isChanged: boolean;
+  readonly isDetached: boolean;
+  readonly isStill: boolean;
+  readonly reason: string;
+}
+
+/** A change of owner that only the hosts know of; it is put back into the journal and goes on like any other. */
+export interface FoundMove {
+  readonly id: string;
+  readonly account: string;
+  readonly keyId: string;
+  readonly from: string;
+  readonly to: string;
+  /** Epoch at which `from` holds it. */
+  readonly fromEpoch: number;
+}
+
+export interface AdoptionProblem {
+  readonly account: string | null;
+  readonly host: string | null;
+  readonly text: string;
+  readonly hint: string;
+}
+
+export interface AdoptionPlan {
+  readonly accounts: readonly AdoptedAccount[];
+  /** Open moves of the ledger that are over on the hosts. */
+  readonly endedMoves: readonly { readonly id: string; readonly account: string; readonly end: 'done' | 'overtaken' }[];
+  readonly foundMoves: readonly FoundMove[];
+  /** What cannot be decided from here. Nothing is guessed about it. */
+  readonly problems: readonly AdoptionProblem[];
+}
+
+/** Brings a ledger in line with what the hosts know. Pure: the same facts give the same plan; without differences nothing in it is changed. */
+export function planAdoption(facts: AdoptionFacts): AdoptionPlan {
+  const judged = facts.accounts.map((account) => judgeAccount(account, facts));
+  const known = new Set(facts.accounts.map(({ keyId }) => keyId));
+  return {
+    accounts: judged.map(({ adopted }) => adopted),
+    endedMoves: facts.openMoves.flatMap((move) => endOf(move, facts.truths.get(move.keyId))),
+    foundMoves: judged.flatMap(({ found }) => found),
+    problems: [
+      ...judged.flatMap(({ problems }) => problems),
+      ...[...facts.truths].filter(([keyId]) => !known.has(keyId)).flatMap(strangeKey),
+    ],
+  };
+}
+
+interface Judged {
+  readonly adopted: AdoptedAccount;
+  readonly found: readonly FoundMove[];
+  readonly problems: readonly AdoptionProblem[];
+}
+
+function judgeAccount(known: KnownAccount, facts: AdoptionFacts): Judged {
+  const truth = facts.truths.get(known.keyId);
+  const judged = truth === undefined ? unclaimed(known, facts) : claimed(known, truth, facts);
+  if (known.isInVault) return judged;
+  const problem = {
+    ...{ account: known.account, host: null, text: 'the ledger knows it, but the vault has no session of it' },
+    hint: `put the vault back (fleet restore), or import the session again, or: fleet accounts remove ${known.account}`,
+  };
+  return { ...judged, problems: [...judged.problems, problem] };
+}
+
+const same = ({ account, keyId, ledger }: KnownAccount, reason: string, epoch = ledger?.epoch ?? 0): AdoptedAccount => ({
+  ...{ account, keyId, isNew: ledger === null, before: ledger?.host ?? null, after: ledger?.host ?? null, epoch, moveId: null },
+  ...{ isChanged: ledger === null, isDetached: false, isStill: false, reason },
+});
+
+const nowAt = (known: KnownAccount, host: string | null, epoch: number, reason: string): AdoptedAccount => {
+  const before = known.ledger?.host ?? null;
+  const isSame = known.ledger !== null && before === host && (host === null || known.ledger.epoch === epoch);
+  return { ...same(known, isSame ? '' : reason, epoch), after: host, isChanged: !isSame };
+};
+
+function unclaimed(known: KnownAccount, { answering }: AdoptionFacts): Judged {
+  const host = known.ledger?.host ?? null;
+  if (host === null || !answering.has(host))
+    return { adopted: same(known, known.ledger === null ? 'in the vault, on no host' : ''), found: [], problems: [] };
+  const adopted = nowAt(known, null, known.ledger?.epoch ?? 0, `${host} has no claim on it`);
+  return { adopted, found: [], problems: [] };
+}
+
+function claimed(known: KnownAccount, truth: ClaimTruth, facts: AdoptionFacts): Judged {
+  const { account, ledger } = known;
+  const epoch = truth.kind === 'owned' || truth.kind === 'leaving' ? truth.claim.epoch : truth.epoch;
+  if (truth.kind === 'conflict') {
+    const hint = 'find out which of the hosts runs it, stop it on the other one, and wipe fleet from that one; then: fleet adopt';
+    return { adopted: same(known, ''), found: [], problems: [{ account, host: null, text: truth.what, hint }] };
+  }
+  if (ledger?.host && (ledger.epoch ?? 0) > epoch) return newerInLedger(known, ledger.host, epoch, facts);
+  switch (truth.kind) {
+    case 'owned': {
+      const adopted = nowAt(known, truth.host, epoch, `${truth.host} owns it at epoch ${epoch}`);
+      const isHere = adopted.isChanged && { moveId: truth.claim.moveId, isStill: truth.isStill };
+      return { adopted: { ...adopted, ...isHere }, found: [], problems: [] };
+    }
+    case 'free':
+      return { adopted: nowAt(known, null, epoch, 'no host owns it any more'), found: [], problems: [] };
+    case 'detached':
+      return { adopted: { ...nowAt(known, null, epoch, 'it was exported or removed'), isDetached: true }, found: [], problems: [] };
+    case 'leaving':
+      return leaving(known, truth, facts);
+  }
+}
+
+/** The ledger has used a higher epoch than any host that answers shows. */
+function newerInLedger(known: KnownAccount, host: string, epoch: number, { answering }: AdoptionFacts): Judged {
+  if (!answering.has(host)) return { adopted: same(known, ''), found: [], problems: [] };
+  const text = `${host} should own it at epoch ${known.ledger?.epoch}, but no host knows of more than epoch ${epoch}`;
+  const hint = `was the disk of ${host} rolled back? If nothing runs the account: fleet failover ${host} --destroyed, then fleet init`;
+  return { adopted: same(known, ''), found: [], problems: [{ account: known.account, host, text, hint }] };
+}
+
+function leaving(
+  known: KnownAccount,
+  truth: Extract<ClaimTruth, { kind: 'leaving' }>,
+  { openMoves, answering, destroyed }: AdoptionFacts,
+): Judged {
+  const { host, claim, successor } = truth;
+  const { account, keyId } = known;
+  const adopted = { ...nowAt(known, host, claim.epoch, `${host} gives it up for ${successor}`), moveId: claim.moveId };
+  if (openMoves.some(({ id }) => id === claim.moveId)) return { adopted, found: [], problems: [] };
+  if (successor === detached || answering.has(successor)) {
+    return { adopted, found: [{ id: claim.moveId, account, keyId, from: host, to: successor, fromEpoch: claim.epoch }], problems: [] };
+  }
+  if (destroyed.has(successor))
+    return { adopted: nowAt(known, null, claim.epoch, `${host} gave it up for ${successor}, which is destroyed`), found: [], problems: [] };
+  const text = `${host} gave it up for ${successor}, which does not answer and may own it`;
+  return {
+    adopted,
+    found: [],
+    problems: [
+      {
+        account,
+        host: successor,
+        text,
+        hint: `when ${successor} answers: fleet adopt. If it never will: fleet failover ${successor} --destroyed, then fleet adopt`,
+      },
+    ],
+  };
+}
+
+/** What the claims say about an open move; nothing: it goes on. */
+function endOf({ id, account, epoch, to }: JournaledMove, truth: ClaimTruth | undefined): AdoptionPlan['endedMoves'] {
+  if (truth === undefined || truth.kind === 'conflict' || to === detached) return [];
+  if (truth.kind === 'owned' && truth.claim.moveId === id && truth.host === to) return [{ id, account, end: 'done' }];
+  const seen = truth.kind === 'owned' || truth.kind === 'leaving' ? truth.claim.epoch : truth.epoch;
+  const isOther = truth.kind !== 'owned' || truth.claim.moveId !== id;
+  return seen >= epoch && isOther ? [{ id, account, end: 'overtaken' }] : [];
+}
+
+/** A host has the right to run something that the operator has no session of. */
+function strangeKey([, truth]: readonly [string, ClaimTruth]): AdoptionProblem[] {
+  if (truth.kind !== 'owned' && truth.kind !== 'leaving') return [];
+  const text = `${truth.host} has a claim on an account "${truth.claim.account}" whose session is not in this vault`;
+  return [{ account: null, host: truth.host, text, hint: 'put the vault back (fleet restore) or import that session, then: fleet adopt' }];
+}

@@ -1,0 +1,162 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { HostSurvey } from '../../agent/protocol/host-acts.ts';
+import { askHost } from '../facts/ask-host.ts';
+import { listAccounts } from '../ledger/accounts.ts';
+import { ensureHosts, listHosts } from '../ledger/hosts.ts';
+import { listOpenMoves } from '../ledger/moves.ts';
+import type { Run } from '../ledger/runs.ts';
+import { lastSerial, readStaleness } from '../ledger/staleness.ts';
+import { FleetError } from '../model/errors.ts';
+import type { HostSpec } from '../model/inventory.ts';
+import { readClaims } from '../moves/adopt-claims.ts';
+import { type AdoptionPlan, type KnownAccount, planAdoption } from '../moves/plan-adoption.ts';
+import { forEachHost } from '../remote/for-each-host.ts';
+import type { VaultReceipt } from '../vault/vault.ts';
+import type { VaultRecord } from '../vault/vault-record.ts';
+import { askAsAuthority, helperTimeoutMs } from './ask-as-authority.ts';
+import type { FleetContext } from './context.ts';
+import { recordAdoption } from './record-adoption.ts';
+
+/** A session in the vault, without its key. */
+export type StoredSession = Omit<VaultRecord, 'session'> & VaultReceipt & { readonly session: Omit<VaultRecord['session'], 'authKey'> };
+
+/** What a host said of itself; `survey` null: it did not answer, or is none of this fleet's. */
+export interface AskedHost {
+  readonly host: HostSpec;
+  readonly survey: HostSurvey | null;
+  readonly problem: FleetError | null;
+}
+
+/** What `fleet adopt` will do. The object that is shown is the object that is executed. */
+export interface Adoption {
+  readonly plan: AdoptionPlan;
+  readonly hosts: readonly AskedHost[];
+  /** They obey another ledger, and will obey this one. */
+  readonly takenOver: readonly string[];
+  /** The ledger is an old copy, a new one, or not the one that the hosts obey: what it believes about lost hosts does not count any more. */
+  readonly isOld: boolean;
+  /** Lost hosts about which the operator has to say so again. */
+  readonly forgotten: readonly string[];
+  readonly heardSerial: number;
+  readonly vault: readonly StoredSession[];
+}
+
+/** Looks at every host and at the vault. Changes nothing anywhere. Errors: `vault`, `vault-key`. */
+export async function prepareAdoption(context: FleetContext): Promise<Adoption> {
+  const { inventory, ledger } = context;
+  const look = async (host: HostSpec): Promise<HostSurvey | null> => {
+    const replies = await askHost(context.remoteFor(host), { format: 1, acts: [{ act: 'survey' }] }, { timeoutMs: helperTimeoutMs });
+    return replies === null ? null : surveyIn(host, replies[0]?.result);
+  };
+  const outcomes = await forEachHost(inventory.hosts, inventory.concurrency, look, context.signal);
+  const hosts = outcomes.map((outcome): AskedHost => {
+    if (!outcome.ok) return { host: outcome.host, survey: null, problem: outcome.error };
+    const fleet = outcome.value?.config?.fleet ?? inventory.fleet;
+    const problem = fleet === inventory.fleet ? null : foreign(outcome.host.name, fleet, inventory.fleet);
+    return { host: outcome.host, survey: problem === null ? outcome.value : null, problem };
+  });
+  const vault = await readVault(context);
+  const heard = hosts.flatMap(({ survey }) => (survey?.authority?.id === ledger.authorityId ? [survey.authority.serial] : []));
+  const heardSerial = Math.max(0, ...heard);
+  const takenOver = hosts.flatMap(({ host, survey }) =>
+    survey?.authority && survey.authority.id !== ledger.authorityId ? [host.name as string] : [],
+  );
+  const isEmpty = (await listAccounts(ledger.db)).length === 0;
+  const isBehind = heardSerial > (await lastSerial(ledger.db));
+  const isOld = isEmpty || isBehind || takenOver.length > 0 || (await readStaleness(ledger.db)) !== null;
+  const lost = (await listHosts(ledger.db)).filter(({ off_at, destroyed_at }) => off_at !== null || destroyed_at !== null);
+  const forgotten = isOld ? lost.map(({ name }) => name) : [];
+  return { plan: await planFrom(context, hosts, vault), hosts, takenOver, isOld, forgotten, heardSerial, vault };
+}
+
+const foreign = (name: string, theirs: string, ours: string): FleetError =>
+  new FleetError('host-foreign', `${name} belongs to the fleet "${theirs}", this inventory is "${ours}"`, {
+    host: name,
+    hint: 'take it out of this inventory, or use the inventory of that fleet',
+  });
+
+function surveyIn(host: HostSpec, result: { readonly kind: string; readonly survey?: HostSurvey } | undefined): HostSurvey {
+  if (result?.survey !== undefined) return result.survey;
+  throw new FleetError('agent-reply', `${host.name}: the survey failed`, { host: host.name, hint: `run: fleet init --limit ${host.name}` });
+}
+
+async function readVault({ vault }: FleetContext): Promise<StoredSession[]> {
+  const sessions: StoredSession[] = [];
+  for (const account of await vault.list()) {
+    const { session, ...record } = await vault.get(account);
+    session.authKey.fill(0);
+    const { authKey: _, ...rest } = session;
+    sessions.push({ ...record, session: rest });
+  }
+  return sessions;
+}
+
+async function planFrom({ ledger }: FleetContext, hosts: readonly AskedHost[], vault: readonly StoredSession[]): Promise<AdoptionPlan> {
+  const rows = await listAccounts(ledger.db);
+  const inVault = new Set(vault.map(({ keyId }) => keyId as string));
+  const inLedger = new Set(rows.map(({ key_id }) => key_id));
+  const accounts: KnownAccount[] = [
+    ...rows.map(({ name, key_id, host, epoch }) => ({
+      account: name,
+      keyId: key_id,
+      ledger: { host, epoch },
+      isInVault: inVault.has(key_id),
+    })),
+    ...vault
+      .filter(({ keyId, account }) => !inLedger.has(keyId) && !rows.some(({ name }) => name === account))
+      .map(({ account, keyId }) => ({ account, keyId, ledger: null, isInVault: true })),
+  ];
+  const openMoves = (await listOpenMoves(ledger.db)).map(({ id, account, key_id, epoch, to_host }) => ({
+    id,
+    account,
+    keyId: key_id,
+    epoch,
+    to: to_host,
+  }));
+  const answering = hosts.filter(({ problem }) => problem === null);
+  return planAdoption({
+    truths: readClaims(answering.map(({ host, survey }) => ({ host: host.name, survey }))),
+    accounts: accounts.toSorted((a, b) => (a.account < b.account ? -1 : 1)),
+    openMoves,
+    destroyed: new Set((await listHosts(ledger.db)).filter(({ destroyed_at }) => destroyed_at !== null).map(({ name }) => name)),
+    answering: new Set(answering.map(({ host }) => host.name)),
+  });
+}
+
+/**
+ * Carries the plan out: every host that answered hears a serial above all that it has heard, so that no other copy of the ledger can act there any more; is
+ * asked once more; and then the ledger is changed in one transaction. Killed anywhere, the same command does it again. Errors: `plan-stale` when a host
+ * says something else by now, `authority-refused`, and those of the Remote.
+ */
+export async function executeAdoption(context: FleetContext, run: Run, shown: Adoption): Promise<void> {
+  const { inventory, ledger } = context;
+  await ensureHosts(
+    ledger.db,
+    inventory.hosts.map(({ name }) => name),
+  );
+  const stamp = async ({ host, survey, problem }: AskedHost): Promise<AskedHost> => {
+    if (survey === null) return { host, survey, problem };
+    const takeOver = shown.takenOver.includes(host.name);
+    const [contact, look] = await askAsAuthority(context, run, host, [{ act: 'contact' }, { act: 'survey' }], { takeOver });
+    if (contact?.ok === true) return { host, survey: surveyIn(host, look?.result), problem: null };
+    throw new FleetError('authority-refused', `${host.name} did not accept this ledger: ${contact?.message ?? 'no reason given'}`, {
+      host: host.name,
+      hint: 'another fleet command may be at work there: run fleet adopt again',
+    });
+  };
+  const byName = new Map(shown.hosts.map((asked) => [asked.host.name, asked]));
+  const outcomes = await forEachHost(
+    shown.hosts.map(({ host }) => host),
+    inventory.concurrency,
+    (host) => stamp(byName.get(host.name) ?? { host, survey: null, problem: null }),
+    context.signal,
+  );
+  const hosts = outcomes.map((outcome) => {
+    if (outcome.ok) return outcome.value;
+    throw outcome.error;
+  });
+  if (!isDeepStrictEqual(await planFrom(context, hosts, shown.vault), shown.plan)) {
+    throw new FleetError('plan-stale', 'the hosts say something else by now than when they were asked', { hint: 'run fleet adopt again' });
+  }
+  await recordAdoption(context, { ...shown, hosts });
+}

@@ -1,0 +1,137 @@
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { listAccounts } from '../ledger/accounts.ts';
+import { type CarriedFile, carriedFiles, carryFiles, copyLedger, unloadCopy } from '../ledger/copy-ledger.ts';
+import { openLedger } from '../ledger/ledger.ts';
+import { lastSerial } from '../ledger/staleness.ts';
+import { FleetError } from '../model/errors.ts';
+import type { AccountName } from '../model/names.ts';
+import { sealFile, unsealFile } from '../vault/backup-file.ts';
+import { createDurableFile, syncDirectory } from '../vault/durable-file.ts';
+import { openVault } from '../vault/vault.ts';
+import type { FleetContext } from './context.ts';
+
+/** What a backup holds, read from the backup itself. */
+export interface BackupContent {
+  readonly accounts: number;
+  /** Accounts of its ledger without a session in its vault: they were incomplete when it was made. */
+  readonly withoutSession: readonly string[];
+  readonly sessions: number;
+  /** Its last run; 0: none. */
+  readonly serial: number;
+  /** When its last run began, ms since the epoch; null: it never ran. */
+  readonly lastRunMs: number | null;
+}
+
+/** A backup unpacked into a folder of its own: `ledger.db` and `vault/`. */
+export interface UnpackedBackup extends BackupContent {
+  readonly directory: string;
+  readonly ledgerPath: string;
+  readonly vaultPath: string;
+  /** Files of the vault, relative to it. */
+  readonly files: readonly string[];
+}
+
+export interface MadeBackup extends BackupContent {
+  readonly path: string;
+  readonly bytes: number;
+  /** Older ones that were removed. */
+  readonly removed: readonly string[];
+}
+
+/** `fleet-NAME-20261123T083000Z.age`: sorts by time. */
+const nameOf = (fleet: string, nowMs: number): string =>
+  `fleet-${fleet}-${new Date(nowMs)
+    .toISOString()
+    .replace(/[-:]/g, '')
+    .replace(/\.\d+Z$/, 'Z')}.age`;
+
+/**
+ * One encrypted file with the ledger and everything in the vault. It gets its name only after it was restored to a scratch folder and every session in it was
+ * read. Others may work meanwhile. Then all but the newest `keep` backups of this fleet in that folder are removed (null: none). Errors: `vault`,
+ * `vault-key`, `ledger-*`.
+ */
+export async function makeBackup(context: FleetContext, directory: string, keep: number | null): Promise<MadeBackup> {
+  const { inventory, ledger } = context;
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const scratch = await mkdtemp(join(directory, '.backup-'));
+  try {
+    const identity = await context.readSecret(inventory.vaultKey);
+    const copy = join(scratch, 'copy.db');
+    // The ledger first: a session is in the vault before the ledger knows of it.
+    await copyLedger(ledger, copy);
+    await carryFiles(copy, vaultFiles(inventory.paths.vault));
+    const sealed = join(scratch, 'sealed');
+    await sealFile(copy, sealed, identity);
+    const {
+      directory: _,
+      ledgerPath: __,
+      vaultPath: ___,
+      files: ____,
+      ...content
+    } = await unpackBackup(sealed, join(scratch, 'check'), identity);
+    const path = join(directory, nameOf(inventory.fleet, context.now()));
+    await rename(sealed, path);
+    await syncDirectory(directory);
+    const removed = keep === null ? [] : await removeOlder(directory, inventory.fleet, keep);
+    return { ...content, path, bytes: (await stat(path)).size, removed };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Sessions, states and what was removed or replaced, as they lie there: encrypted. */
+async function* vaultFiles(vault: string): AsyncGenerator<CarriedFile> {
+  for (const folder of ['', 'states', 'removed']) {
+    const names = await readdir(join(vault, folder)).catch(() => []);
+    for (const name of names.filter((each) => each.endsWith('.age') && !each.startsWith('.')).sort()) {
+      yield { path: folder === '' ? name : `${folder}/${name}`, content: await readFile(join(vault, folder, name)) };
+    }
+  }
+}
+
+async function removeOlder(directory: string, fleet: string, keep: number): Promise<string[]> {
+  const pattern = /^\d{8}T\d{6}Z\.age$/;
+  const prefix = `fleet-${fleet}-`;
+  const names = (await readdir(directory)).filter((name) => name.startsWith(prefix) && pattern.test(name.slice(prefix.length))).sort();
+  const old = names.slice(0, Math.max(0, names.length - keep));
+  for (const name of old) await rm(join(directory, name));
+  return old;
+}
+
+/** Decrypts a backup into the new folder `directory` and reads all of it. Errors: `vault`, `vault-key`, `ledger-corrupt`, `ledger-newer`. */
+export async function unpackBackup(path: string, directory: string, identity: string): Promise<UnpackedBackup> {
+  await mkdir(directory, { mode: 0o700 });
+  const [ledgerPath, vaultPath] = [join(directory, 'ledger.db'), join(directory, 'vault')];
+  await unsealFile(path, ledgerPath, identity);
+  const files = carriedFiles(ledgerPath);
+  for (const { path: name, content } of files) await writeCarried(vaultPath, name, content);
+  unloadCopy(ledgerPath);
+  const vault = await openVault({ directory: vaultPath, readIdentity: async () => identity });
+  const sessions = new Set(await vault.list());
+  for (const account of sessions) (await vault.get(account)).session.authKey.fill(0);
+  const ledger = await openLedger(ledgerPath);
+  try {
+    const accounts = await listAccounts(ledger.db);
+    const lastRun = await ledger.db.selectFrom('runs').select('started_at').orderBy('serial', 'desc').limit(1).executeTakeFirst();
+    return {
+      ...{ directory, ledgerPath, vaultPath, files: files.map(({ path: name }) => name) },
+      accounts: accounts.length,
+      withoutSession: accounts.filter(({ name }) => !sessions.has(name as AccountName)).map(({ name }) => name),
+      sessions: sessions.size,
+      serial: await lastSerial(ledger.db),
+      lastRunMs: lastRun?.started_at ?? null,
+    };
+  } finally {
+    await ledger.close();
+  }
+}
+
+async function writeCarried(vault: string, name: string, content: Uint8Array): Promise<void> {
+  const folder = dirname(name);
+  if (!['.', 'states', 'removed'].includes(folder) || basename(name) !== name.split('/').at(-1) || !name.endsWith('.age')) {
+    throw new FleetError('vault', `The backup holds a file that fleet would not have put there: ${name}`, { hint: 'Use another backup.' });
+  }
+  await mkdir(join(vault, folder), { recursive: true, mode: 0o700 });
+  await createDurableFile(join(vault, name), content);
+}

@@ -1,0 +1,73 @@
+import { deletePlacement, insertAccount, raiseEpoch, setAccountState, setPlacement, setWanted } from '../ledger/accounts.ts';
+import { forgetStatements, recordBootstrapped } from '../ledger/hosts.ts';
+import type { LedgerDb } from '../ledger/ledger.ts';
+import { correctMove, findMove, insertMove } from '../ledger/moves.ts';
+import { recordEvent, recordHistory } from '../ledger/records.ts';
+import { clearStaleness } from '../ledger/staleness.ts';
+import { detached } from '../moves/phases.ts';
+import type { AdoptedAccount, FoundMove } from '../moves/plan-adoption.ts';
+import type { Adoption, AskedHost, StoredSession } from './adopt.ts';
+import type { FleetContext } from './context.ts';
+import { formatDecisionJson } from './move-decision.ts';
+import { historyOf } from './record-grant.ts';
+
+/** Writes what was adopted, all of it or nothing. From then on the ledger may act again. */
+export async function recordAdoption(context: FleetContext, adoption: Adoption): Promise<void> {
+  const nowMs = context.now();
+  await context.ledger.db.transaction().execute(async (transaction) => {
+    if (adoption.isOld) await forgetStatements(transaction, nowMs);
+    for (const asked of adoption.hosts) await noteHost(context, transaction, asked, nowMs);
+    for (const account of adoption.plan.accounts.filter(({ isChanged }) => isChanged)) {
+      await noteAccount(transaction, account, adoption.vault, nowMs);
+    }
+    for (const { keyId, epoch } of adoption.plan.accounts) if (epoch > 0) await raiseEpoch(transaction, keyId, epoch);
+    for (const { id, end } of adoption.plan.endedMoves) await endMove(transaction, id, end, nowMs);
+    for (const move of adoption.plan.foundMoves) await noteMove(transaction, move, nowMs);
+    await clearStaleness(transaction);
+  });
+}
+
+async function noteHost({ inventory }: FleetContext, db: LedgerDb, { host, survey }: AskedHost, nowMs: number): Promise<void> {
+  if (survey === null || survey.release === '') return;
+  const holdAfterMs = survey.config?.holdAfterMs ?? inventory.hold.holdAfterMs;
+  await recordBootstrapped(db, host.name, nowMs, { release: survey.release, instanceId: survey.instanceId, holdAfterMs });
+}
+
+async function noteAccount(db: LedgerDb, adopted: AdoptedAccount, vault: readonly StoredSession[], nowMs: number): Promise<void> {
+  const { account, keyId, after, epoch, moveId, isDetached, isStill, reason } = adopted;
+  const stored = vault.find((candidate) => candidate.keyId === keyId);
+  if (adopted.isNew && stored !== undefined) {
+    await insertAccount(db, {
+      ...{ name: account, key_id: keyId, user_id: stored.session.userId?.toString() ?? null, data_centre: stored.session.dataCentre },
+      ...{ is_bot: stored.session.isBot ? 1 : 0, source_format: stored.sourceFormat, vault_hash: stored.vaultHash },
+      imported_at: Date.parse(stored.importedAt),
+    });
+  }
+  if (after === null) await deletePlacement(db, account);
+  else await setPlacement(db, { account, host: after, epoch, move_id: moveId ?? '', since: nowMs });
+  if (isStill) await setWanted(db, account, false);
+  await setAccountState(db, account, isDetached ? 'detached' : after === null ? 'stored' : isStill ? 'stopped' : 'placed', '', nowMs);
+  await recordEvent(db, { at: nowMs, kind: 'account-adopted', host: after, account, text: reason });
+}
+
+async function endMove(db: LedgerDb, id: string, end: 'done' | 'overtaken', nowMs: number): Promise<void> {
+  if (end === 'overtaken') return correctMove(db, id, 'aborted', 'overtaken: found by fleet adopt', nowMs);
+  await correctMove(db, id, 'done', null, nowMs);
+  const move = await findMove(db, id);
+  if (move !== undefined) await recordHistory(db, historyOf(move, nowMs));
+}
+
+/** As its first act would find it: staging and releasing are safe to repeat, and the host knows the move by its id. */
+async function noteMove(db: LedgerDb, { id, account, keyId, from, to, fromEpoch }: FoundMove, nowMs: number): Promise<void> {
+  if ((await findMove(db, id)) !== undefined) return correctMove(db, id, 'planned', 'found by fleet adopt', nowMs);
+  const isDetach = to === detached;
+  const decision_json = formatDecisionJson({
+    ...{ account, host: to, from, score: null, strategy: null, reason: `found on ${from} by fleet adopt`, fromEpoch },
+    ...{ idle: false, stateBefore: 'placed', reasonBefore: '', isBack: false, releasedTo: null },
+  });
+  await insertMove(db, {
+    ...{ id, account, key_id: keyId, kind: 'manual', from_host: from, to_host: to },
+    ...{ epoch: isDetach ? fromEpoch : fromEpoch + 1, decision_json, created_at: nowMs },
+  });
+  if (isDetach) await setAccountState(db, account, 'removing', `waiting for ${from} to give it up`, nowMs);
+}

@@ -1,0 +1,73 @@
+/** The ledger is lost or restored while accounts run: the hosts know. The data centre counts connections. */
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { elsewhere, hostOf } from './move-looks.ts';
+import type { Login } from './operator.ts';
+import { expectExclusive, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
+
+let world: World;
+let logins: Login[];
+beforeAll(async () => {
+  world = await makeWorld({ hosts: [1, 2, 3], state: 'forgotten' });
+  await prepareFleet(world);
+  logins = await importNew(world, ['anna', 'ben', 'carla']);
+  await must(world, 'allocate', '--all');
+});
+afterAll(() => world?.end());
+
+const placements = async () => (await listAccounts(world)).map(({ name, host, epoch }) => ({ name, host, epoch }));
+const online = { anna: 'online', ben: 'online', carla: 'online' };
+
+async function loseLedger(): Promise<void> {
+  for (const suffix of ['', '-wal', '-shm']) await rm(join(world.operator.directory, `fleet.db${suffix}`), { force: true });
+}
+
+test('a restored ledger may only look until it has learned from the hosts; the one that was in use is refused from then on', async () => {
+  await must(world, 'backup');
+  await must(world, 'move', 'anna', elsewhere(await hostOf(world, 'anna')));
+  const truth = await placements();
+  const [name = ''] = await readdir(join(world.operator.directory, 'backups'));
+  await must(world, 'restore', join('backups', name));
+  expect(await placements()).not.toEqual(truth);
+  const refused = await world.operator.fleet(['accounts', 'stop', 'anna', '--yes']);
+  expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('this ledger is an old copy and may only look')]);
+  expect(await must(world, 'adopt', '--dry-run')).toMatch(/anna +h\d +h\d +2 +h\d owns it at epoch 2/);
+  await must(world, 'adopt');
+  expect([await placements(), await liveStates(world)]).toEqual([truth, online]);
+  expect(await must(world, 'adopt')).toContain('The ledger says what the hosts say.');
+  await must(world, 'move', 'anna', elsewhere(await hostOf(world, 'anna')));
+  await expectExclusive(world, logins);
+});
+
+test('without any ledger, hosts and vault are enough; a stopped account stays stopped, and nothing is started twice', async () => {
+  await must(world, 'accounts', 'stop', 'ben');
+  const truth = await placements();
+  await loseLedger();
+  const observer = await world.operator.fleet(['adopt', '--dry-run', '--json']);
+  expect(observer.code).toBe(0);
+  expect(await placements()).toEqual([]);
+  await must(world, 'adopt');
+  expect([await placements(), await liveStates(world)]).toEqual([truth, { ...online, ben: 'stopped' }]);
+  await must(world, 'sweep');
+  expect(await liveStates(world)).toEqual({ ...online, ben: 'stopped' });
+  await must(world, 'accounts', 'start', 'ben');
+  await expectExclusive(world, logins);
+});
+
+test('a host that does not answer is left as it is, and is adopted when it does', async () => {
+  const truth = await placements();
+  const away = (await hostOf(world, 'carla')) ?? '';
+  await world.lab.cut(Number(away.slice(1)));
+  await loseLedger();
+  const partly = await world.operator.fleet(['adopt', '--yes']);
+  expect([partly.code, partly.stderr]).toEqual([3, expect.stringContaining(`✗ ${away}`)]);
+  const known = truth.map((each) => (each.host === away ? { ...each, host: null, epoch: null } : each));
+  expect(await placements()).toEqual(known);
+  const guarded = await world.operator.fleet(['allocate', '--all', '--yes']);
+  expect([guarded.code, guarded.stderr]).toEqual([3, expect.stringContaining('might be running it')]);
+  await world.lab.heal(Number(away.slice(1)));
+  await must(world, 'adopt');
+  expect([await placements(), await liveStates(world)]).toEqual([truth, online]);
+  await expectExclusive(world, logins);
+});

@@ -1,0 +1,161 @@
+import { describe, expect, test } from 'vitest';
+import type { Claim } from '../../agent/protocol/claim.ts';
+import type { HostSurvey, SurveyedAccount } from '../../agent/protocol/host-acts.ts';
+import { readClaims } from '../../src/moves/adopt-claims.ts';
+import type { HostEvidence } from '../../src/moves/evidence.ts';
+import { type AdoptionPlan, type KnownAccount, planAdoption } from '../../src/moves/plan-adoption.ts';
+
+const keyId = 'a'.repeat(32);
+
+const claimOn = (host: string, epoch: number, changes: Partial<Claim> = {}): Claim => ({
+  ...{ format: 1, keyId, account: 'anna', epoch, state: 'active', moveId: `m${epoch}`, successor: null, stateHash: null },
+  ...{ instanceId: `machine-${host}`, bootId: 'b1', authorityId: 'l1', serial: 1, vaultHash: '', writtenAt: '' },
+  ...changes,
+});
+
+function asked(host: string, claim: Claim | null, account: Partial<SurveyedAccount> = {}): HostEvidence {
+  const found: SurveyedAccount = { keyId, claim, claimFault: null, unit: 'active', processes: 1, stagedEpochs: [], ...account };
+  const survey: HostSurvey = {
+    ...{ instanceId: `machine-${host}`, bootId: 'b1', release: 'r1', bootVerdict: null, authority: null, freeBytes: 0 },
+    accounts: claim === null && account.claimFault === undefined ? [] : [found],
+  };
+  return { host, survey };
+}
+
+const silent = (host: string): HostEvidence => ({ host, survey: null });
+const known = (host: string | null, epoch: number | null): KnownAccount => ({
+  account: 'anna',
+  keyId,
+  ledger: { host, epoch },
+  isInVault: true,
+});
+const stored: KnownAccount = { account: 'anna', keyId, ledger: null, isInVault: true };
+
+function adopt(
+  evidence: readonly HostEvidence[],
+  account: KnownAccount | null,
+  openMoves: Parameters<typeof planAdoption>[0]['openMoves'] = [],
+): AdoptionPlan {
+  const answering = new Set(evidence.filter(({ survey }) => survey !== null).map(({ host }) => host));
+  return planAdoption({
+    truths: readClaims(evidence),
+    accounts: account === null ? [] : [account],
+    openMoves,
+    answering,
+    destroyed: new Set(['gone']),
+  });
+}
+
+/** Before, after, epoch, whether it changes. */
+const outcome = ({ accounts }: AdoptionPlan) => accounts.map(({ before, after, epoch, isChanged }) => [before, after, epoch, isChanged]);
+const texts = ({ problems }: AdoptionPlan) => problems.map(({ text }) => text);
+
+describe('one owner', () => {
+  test('an empty ledger learns who owns the account', () => {
+    const plan = adopt([asked('h1', claimOn('h1', 3)), asked('h2', null)], stored);
+    expect(outcome(plan)).toEqual([[null, 'h1', 3, true]]);
+    expect(plan.accounts[0]).toMatchObject({ isNew: true, moveId: 'm3', isStill: false });
+  });
+
+  test('a ledger that is right changes nothing', () => {
+    expect(outcome(adopt([asked('h1', claimOn('h1', 3))], known('h1', 3)))).toEqual([['h1', 'h1', 3, false]]);
+  });
+
+  test('the highest epoch counts: a host that was away claims an older one', () => {
+    expect(outcome(adopt([asked('h1', claimOn('h1', 3)), asked('h2', claimOn('h2', 4))], known('h1', 3)))).toEqual([['h1', 'h2', 4, true]]);
+  });
+
+  test('an account that somebody stopped stays stopped', () => {
+    const { accounts } = adopt([asked('h1', claimOn('h1', 3), { unit: 'inactive', processes: 0 })], stored);
+    expect(accounts[0]).toMatchObject({ after: 'h1', isStill: true });
+  });
+
+  test('one that its host holds since a boot was not stopped by anybody', () => {
+    const { accounts } = adopt([asked('h1', claimOn('h1', 3, { bootId: 'b0' }), { unit: 'inactive', processes: 0 })], stored);
+    expect(accounts[0]).toMatchObject({ after: 'h1', isStill: false });
+  });
+});
+
+describe('no owner', () => {
+  test('a tombstone ends the placement and keeps the epoch', () => {
+    expect(outcome(adopt([asked('h1', claimOn('h1', 5, { state: 'revoked' }))], known('h1', 3)))).toEqual([['h1', null, 5, true]]);
+  });
+
+  test('the host that the ledger names has no claim', () => {
+    expect(outcome(adopt([asked('h1', null)], known('h1', 3)))).toEqual([['h1', null, 3, true]]);
+  });
+
+  test('the host that the ledger names is silent: it stays', () => {
+    expect(outcome(adopt([silent('h1'), asked('h2', null)], known('h1', 3)))).toEqual([['h1', 'h1', 3, false]]);
+    expect(outcome(adopt([silent('h1'), asked('h2', claimOn('h2', 2))], known('h1', 3)))).toEqual([['h1', 'h1', 3, false]]);
+  });
+
+  test('an exported account is not startable', () => {
+    const { accounts } = adopt([asked('h1', claimOn('h1', 2, { state: 'released', successor: 'detached' }))], stored);
+    expect(accounts[0]).toMatchObject({ after: null, isDetached: true, epoch: 2 });
+  });
+});
+
+describe('under way', () => {
+  const leaving = claimOn('h1', 3, { state: 'released', successor: 'h2', moveId: 'm9' });
+
+  test('a release that only the hosts know of goes on as the move that it is', () => {
+    const plan = adopt([asked('h1', leaving), asked('h2', null)], known('h1', 3));
+    expect([outcome(plan), plan.foundMoves]).toEqual([
+      [['h1', 'h1', 3, false]],
+      [{ id: 'm9', account: 'anna', keyId, from: 'h1', to: 'h2', fromEpoch: 3 }],
+    ]);
+  });
+
+  test('a move of the journal goes on, is done, or was overtaken', () => {
+    const move = { id: 'm9', account: 'anna', keyId, epoch: 4, to: 'h2' };
+    expect(adopt([asked('h1', leaving), asked('h2', null)], known('h1', 3), [move])).toMatchObject({ foundMoves: [], endedMoves: [] });
+    const arrived = asked('h2', claimOn('h2', 4, { moveId: 'm9' }));
+    expect(adopt([asked('h1', leaving), arrived], known('h1', 3), [move]).endedMoves).toEqual([{ id: 'm9', account: 'anna', end: 'done' }]);
+    const later = asked('h3', claimOn('h3', 6));
+    expect(adopt([asked('h1', leaving), later], known('h1', 3), [move]).endedMoves).toEqual([
+      { id: 'm9', account: 'anna', end: 'overtaken' },
+    ]);
+  });
+
+  test('an aborted attempt to move it elsewhere hides nothing', () => {
+    const tombstone = asked('h3', claimOn('h3', 5, { state: 'revoked' }));
+    expect(adopt([asked('h1', leaving), asked('h2', null), tombstone], known('h1', 3)).foundMoves).toHaveLength(1);
+  });
+
+  test('the successor will never boot again: nobody has it', () => {
+    expect(outcome(adopt([asked('h1', { ...leaving, successor: 'gone' })], known('h1', 3)))).toEqual([['h1', null, 3, true]]);
+  });
+
+  test('the successor does not answer: nothing is guessed', () => {
+    const plan = adopt([asked('h1', leaving), silent('h2')], known('h1', 3));
+    expect([outcome(plan), plan.foundMoves]).toEqual([[['h1', 'h1', 3, false]], []]);
+    expect(texts(plan)).toEqual(['h1 gave it up for h2, which does not answer and may own it']);
+  });
+});
+
+describe('conflicts are listed and nothing is changed', () => {
+  test.each([
+    ['two hosts at one epoch', [asked('h1', claimOn('h1', 3)), asked('h2', claimOn('h2', 3))], 'h1 and h2 both claim it at epoch 3'],
+    ['a torn claim', [asked('h1', null, { claimFault: 'torn' })], 'the claim on h1 cannot be read (torn)'],
+    ['a clone', [asked('h1', claimOn('h2', 3))], 'the claim on h1 was made for another machine'],
+  ])('%s', (_, evidence, text) => {
+    const plan = adopt(evidence, known('h2', 1));
+    expect([outcome(plan)[0]?.[3], texts(plan)]).toEqual([false, [text]]);
+  });
+
+  test('a disk that was rolled back', () => {
+    expect(texts(adopt([asked('h1', claimOn('h1', 2))], known('h1', 5)))).toEqual([
+      'h1 should own it at epoch 5, but no host knows of more than epoch 2',
+    ]);
+  });
+
+  test('a session that the vault does not have', () => {
+    expect(texts(adopt([asked('h1', claimOn('h1', 2))], null))).toEqual([
+      'h1 has a claim on an account "anna" whose session is not in this vault',
+    ]);
+    expect(texts(adopt([asked('h1', claimOn('h1', 2))], { ...known('h1', 2), isInVault: false }))).toEqual([
+      'the ledger knows it, but the vault has no session of it',
+    ]);
+  });
+});
