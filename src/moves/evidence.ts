@@ -15,6 +15,8 @@ export interface GrantIntent {
   readonly moveId: string;
   readonly epoch: number;
   readonly toHost: string;
+  /** Epoch at which the ledger has the account on `toHost` already; null: it is not placed there. */
+  readonly ownedEpoch: number | null;
 }
 
 /**
@@ -34,6 +36,8 @@ export type EvidenceVerdict =
   | { readonly kind: 'clear' }
   /** This very move was granted already; the reply was lost. */
   | { readonly kind: 'granted' }
+  /** Its host owns it as the ledger has it, and this boot does not hold it: there is nothing to give back. No older run can act there any more. */
+  | { readonly kind: 'kept' }
   /** Some host has seen `epoch - 1`: stage again at `epoch`. */
   | { readonly kind: 'raise'; readonly epoch: number }
   | { readonly kind: 'owned'; readonly host: string; readonly what: string }
@@ -47,7 +51,8 @@ export type EvidenceVerdict =
 export function judgeEvidence(intent: GrantIntent, evidence: readonly HostEvidence[]): EvidenceVerdict {
   let seen = 0;
   let granted = false;
-  for (const { host, survey } of evidence) {
+  let kept = false;
+  for (const { host, survey, isUnfenced } of evidence) {
     const account = survey?.accounts.find((candidate) => candidate.keyId === intent.keyId);
     if (account === undefined) continue;
     const { claim } = account;
@@ -55,6 +60,7 @@ export function judgeEvidence(intent: GrantIntent, evidence: readonly HostEviden
     const isThisMove = claim !== null && claim.state === 'active' && host === intent.toHost && claim.moveId === intent.moveId;
     if (isThisMove) granted = true;
     else if (host === intent.toHost && isHeld(survey, account)) seen = Math.max(seen, claim?.epoch ?? 0);
+    else if (host === intent.toHost && isUnfenced !== true && claim?.state === 'active' && claim.epoch === intent.ownedEpoch) kept = true;
     else if (claim !== null && (claim.state === 'active' || claim.state === 'releasing')) {
       return { kind: 'owned', host, what: `it holds a claim (${claim.state}, epoch ${claim.epoch})` };
     } else if (account.processes > 0 || account.unit === 'active' || account.unit === 'activating' || account.unit === 'deactivating') {
@@ -66,6 +72,7 @@ export function judgeEvidence(intent: GrantIntent, evidence: readonly HostEviden
     }
   }
   if (granted) return { kind: 'granted' };
+  if (kept) return { kind: 'kept' };
   const silent = evidence
     .filter(({ survey, isUnfenced, isOff }) => (survey === null && isOff !== true) || isUnfenced === true)
     .map(({ host }) => host);

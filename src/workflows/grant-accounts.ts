@@ -1,7 +1,7 @@
 import type { ActReply, AwaitedAccount, HostAct } from '../../agent/protocol/host-acts.ts';
 import { awaitedState } from '../facts/account-state.ts';
 import type { AskOptions } from '../facts/ask-host.ts';
-import { findAccount, setAccountState } from '../ledger/accounts.ts';
+import { setAccountState } from '../ledger/accounts.ts';
 import { advanceMove, setMoveEpoch, setMoveProblem } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
@@ -10,10 +10,11 @@ import type { AccountState } from '../model/account-state.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
-import { type HostEvidence, judgeEvidence, maxEpochJump } from '../moves/evidence.ts';
+import { judgeEvidence, maxEpochJump } from '../moves/evidence.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
+import { grantIntent, leaveWithOwner } from './give-back.ts';
 import { evidenceError, hostGone, offlineError, refusalError } from './grant-errors.ts';
 import { lastKnownState, lostHostOf, passLostHostFloor, yieldToOwner } from './lost-host.ts';
 import { recordGrant } from './record-grant.ts';
@@ -144,31 +145,16 @@ class Journey {
     const { evidence, problems } = await surveyHosts(this.#context, this.#run);
     await wipeOrphans(this.#context, this.#run, evidence);
     for (const move of moves) {
-      const verdict = judgeEvidence({ keyId: move.key_id, moveId: move.id, epoch: move.epoch, toHost: move.to_host }, evidence);
+      const verdict = judgeEvidence(await grantIntent(this.#context, move), evidence);
       if (verdict.kind === 'clear' || verdict.kind === 'granted') clear.push(move);
+      else if (verdict.kind === 'kept') outcomes.set(move.id, await leaveWithOwner(this.#context, this.#run, move));
       else if (verdict.kind === 'raise' && mayRaise) {
         again.push(await this.#raise(move, verdict.epoch));
       } else if (verdict.kind === 'owned' && verdict.host === lostHostOf(move)) {
         outcomes.set(move.id, failed(move, await yieldToOwner(this.#context, this.#run, move, verdict.host), 'held'));
-      } else if (verdict.kind === 'owned' && verdict.host === move.to_host && (await this.#stands(move, evidence))) {
-        outcomes.set(move.id, await this.#standDown(move));
       } else await this.#refuse(move, evidenceError(move, verdict, problems), outcomes);
     }
     return { clear, again };
-  }
-
-  /** An account was to be given back to its host, which has meanwhile started it by the claim that the ledger knows of. */
-  async #stands({ account, key_id, to_host }: MoveRow, evidence: readonly HostEvidence[]): Promise<boolean> {
-    const here = evidence.find(({ host }) => host === to_host);
-    const claim = here?.survey?.accounts.find(({ keyId }) => keyId === key_id)?.claim ?? null;
-    const owner = await findAccount(this.#context.ledger.db, account);
-    return here?.isUnfenced !== true && claim?.state === 'active' && owner?.host === to_host && owner.epoch === claim.epoch;
-  }
-
-  /** The host has taken this run's stamp, so no earlier grant of the move can arrive; its files are wiped like any that nobody expects. */
-  async #standDown(move: MoveRow): Promise<GrantOutcome> {
-    await advanceMove(this.#context.ledger.db, move, 'aborted', this.#context.now(), `${move.to_host} has started it by itself`);
-    return { account: move.account, host: move.to_host, state: 'placed', problem: null };
   }
 
   async #refuse(move: MoveRow, problem: FleetError, outcomes: Outcomes): Promise<void> {

@@ -42,7 +42,9 @@ const host = (name: string, accounts: SurveyedAccount[] = [], over: Partial<Host
 const silent = (name: string): HostEvidence => ({ host: name, survey: null });
 const hold = { bootId: 'b2', bootVerdict: { format: 1, bootId: 'b2', verdict: 'hold', reasons: ['x'], decidedAt: '' } } as const;
 
-const intent = { keyId: key, moveId: 'm1', epoch: 2, toHost: 'h1' };
+const intent = { keyId: key, moveId: 'm1', epoch: 2, toHost: 'h1', ownedEpoch: null };
+const giveBack = { ...intent, epoch: 4, ownedEpoch: 3 };
+const started = account({ claim: claim({ moveId: 'other', epoch: 3 }), unit: 'active', processes: 1 });
 
 describe('evidence before a grant', () => {
   it.each<[string, HostEvidence[], unknown]>([
@@ -106,6 +108,25 @@ describe('evidence before a grant', () => {
     ],
   ])('%s', (_, evidence, expected) => {
     expect(judgeEvidence(intent, evidence)).toMatchObject(expected as object);
+  });
+});
+
+describe('evidence before a host gives back what it held', () => {
+  it.each<[string, HostEvidence[], unknown]>([
+    ['it started by itself meanwhile', [host('h1', [started]), host('h2')], { kind: 'kept' }],
+    ['it owns it, without a boot that holds', [host('h1', [{ ...started, unit: 'failed', processes: 0 }])], { kind: 'kept' }],
+    ['another host is silent: nothing is granted anyway', [host('h1', [started]), silent('h2')], { kind: 'kept' }],
+    ['an older run may still act there', [{ ...host('h1', [started]), isUnfenced: true }], { kind: 'owned', host: 'h1' }],
+    ['another host owns it too', [host('h1', [started]), host('h2', [account({ claim: claim() })])], { kind: 'owned', host: 'h2' }],
+    [
+      'its claim is none that the ledger knows',
+      [host('h1', [{ ...started, claim: claim({ moveId: 'other', epoch: 2 }) }])],
+      { kind: 'owned', host: 'h1' },
+    ],
+    ['its claim is being released', [host('h1', [{ ...started, claim: claim({ epoch: 3, state: 'releasing' }) }])], { kind: 'owned' }],
+    ['this very give-back was granted', [host('h1', [account({ claim: claim({ epoch: 4 }), unit: 'active' })])], { kind: 'granted' }],
+  ])('%s', (_, evidence, expected) => {
+    expect(judgeEvidence(giveBack, evidence)).toMatchObject(expected as object);
   });
 });
 
