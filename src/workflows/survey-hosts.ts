@@ -40,11 +40,14 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
   const problems = new Map<string, FleetError>();
   const surveys = new Map<string, HostSurvey>();
   const unfenced = new Set<string>();
+  // Not those whose disk fails: what they heard may be this very run.
+  const refused = new Set<string>();
   for (const outcome of outcomes) {
     const { name } = outcome.host;
     if (outcome.ok) {
-      const { survey, problem } = outcome.value;
+      const { survey, problem, isRefused } = outcome.value;
       surveys.set(name, survey);
+      if (isRefused) refused.add(name);
       if (problem !== null) {
         unfenced.add(name);
         problems.set(name, problem);
@@ -55,7 +58,7 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
       await recordFailure(ledger.db, name, outcome.error.message);
     }
   }
-  for (const name of unfenced) await refuseOldCopy(context, run, name, surveys.get(name)?.authority ?? null);
+  for (const name of refused) await refuseOldCopy(context, run, name, surveys.get(name)?.authority ?? null);
   for (const { name } of rows) {
     if (!surveys.has(name) && !problems.has(name)) problems.set(name, notInInventory(name));
   }
@@ -74,15 +77,18 @@ const notInInventory = (name: string): FleetError =>
     hint: `put it back into the inventory, or say that it will never boot again: fleet failover ${name} --destroyed`,
   });
 
-/** `problem`: why the host did not take this run's stamp; null: no older run and no other ledger can act there any more. */
+/**
+ * `problem`: why the host did not take this run's stamp; null: no older run and no other ledger can act there any more. `isRefused`: it obeys another
+ * ledger or another run.
+ */
 async function surveyHost(
   context: FleetContext,
   run: Run,
   host: HostSpec,
-): Promise<{ readonly survey: HostSurvey; readonly problem: FleetError | null }> {
+): Promise<{ readonly survey: HostSurvey; readonly problem: FleetError | null; readonly isRefused: boolean }> {
   const request = { format: 1, authority: stampOf(run), acts: [{ act: 'contact' }, { act: 'survey' }] } as const;
   const replies = await askHost(context.remoteFor(host), request, { timeoutMs: helperTimeoutMs });
-  if (replies === null) return { survey: bareSurvey, problem: null };
+  if (replies === null) return { survey: bareSurvey, problem: null, isRefused: false };
   const [contact, reply] = replies;
   if (reply?.result?.kind !== 'survey') {
     throw new FleetError('agent-reply', `${host.name}: the survey failed: ${reply?.message ?? 'no answer'}`, {
@@ -90,7 +96,8 @@ async function surveyHost(
       hint: `run: fleet init --limit ${host.name}`,
     });
   }
-  return { survey: reply.result.survey, problem: contact?.ok === true ? null : notFenced(host.name, contact) };
+  const problem = contact?.ok === true ? null : notFenced(host.name, contact);
+  return { survey: reply.result.survey, problem, isRefused: contact?.refusal === 'authority' };
 }
 
 const notFenced = (host: string, reply: ActReply | undefined): FleetError =>
