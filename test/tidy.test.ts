@@ -9,7 +9,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/sessions': ['src/model'],
   'src/inventory': ['src/model', 'yaml', 'zod', 'picomatch'],
   'src/remote': ['src/model', 'ssh2', 'ssh-config', 'p-limit'],
-  'src/ledger': ['src/model', 'src/moves', 'kysely', 'better-sqlite3'],
+  'src/ledger': ['src/model', 'src/planning', 'src/moves', 'kysely', 'better-sqlite3'],
   'src/vault': ['src/model', 'src/sessions', 'age-encryption', 'better-sqlite3', 'zod'],
   'src/facts': ['src/model', 'src/remote', 'agent/protocol', 'zod'],
   'src/steps': ['src/model', 'src/remote', 'agent/protocol', 'yaml', 'zod'],

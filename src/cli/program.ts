@@ -10,6 +10,7 @@ import { registerInit } from './commands/init.ts';
 import { registerLooks } from './commands/looks.ts';
 import { registerMoveActs } from './commands/moves.ts';
 import { registerRemoteShell } from './commands/remote-shell.ts';
+import { registerSimulate } from './commands/simulate.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerSweep } from './commands/sweep.ts';
 import { registerUninstall } from './commands/uninstall.ts';
@@ -51,6 +52,7 @@ function buildProgram(): Command {
     registerBackup,
     registerStatus,
     registerLooks,
+    registerSimulate,
     registerRemoteShell,
     registerUninstall,
   ]) {

@@ -7,6 +7,7 @@ import type {
   Inventory,
   Location,
   PlacementPolicy,
+  RebalancePolicy,
   SshSettings,
   SweepPolicy,
   TelegramSettings,
@@ -162,6 +163,15 @@ const placementFrom = (yaml: NonNullable<InventoryYaml['placement']>): Placement
   cooldownMs: yaml.cooldown ?? 21_600_000,
 });
 
+const rebalanceFrom = (yaml: NonNullable<InventoryYaml['rebalance']>): RebalancePolicy => ({
+  patience: yaml.patience ?? 3,
+  restMs: yaml.rest ?? 1_800_000,
+  halfLifeMs: yaml.half_life ?? 1_800_000,
+  measuredForMs: yaml.measured_for ?? 300_000,
+  addressChangesPerWeek: yaml.address_changes_per_week ?? 3,
+  crossCountry: yaml.cross_country ?? false,
+});
+
 const holdFrom = (yaml: NonNullable<InventoryYaml['hold']>): HoldPolicy => ({
   holdAfterMs: yaml.after ?? 600_000,
   requireClockSync: yaml.require_clock_sync ?? true,
@@ -192,6 +202,7 @@ export const assembleInventory = (yaml: InventoryYaml, path: string, home: strin
     vaultKey: yaml.vault.key,
     concurrency: yaml.concurrency ?? 32,
     placement: placementFrom(yaml.placement ?? {}),
+    rebalance: rebalanceFrom(yaml.rebalance ?? {}),
     hold: holdFrom(yaml.hold ?? {}),
     sweep: sweepFrom(yaml.sweep ?? {}),
     hosts: Object.entries(yaml.hosts).map(([name, host]) => hostFrom(name, host ?? {}, yaml, absolute)),

@@ -184,6 +184,14 @@ export const inventorySchema = mapping({
   ssh: mapping({ ...sshShape, known_hosts: path().optional() }).optional(),
   telegram: mapping({ api_id: apiId(), api_hash: secret(), ...telegramShape }),
   placement: placement().optional(),
+  rebalance: mapping({
+    patience: whole(1, 100).optional(),
+    rest: duration('0s', '7d').optional(),
+    half_life: duration('1s', '1d').optional(),
+    measured_for: duration('0s', '15m').optional(),
+    address_changes_per_week: whole(0, 1000).optional(),
+    cross_country: flag().optional(),
+  }).optional(),
   hold: mapping({
     after: duration('1m', '7d').optional(),
     require_clock_sync: flag().optional(),

@@ -31,7 +31,7 @@ export const accountsOfUser = (db: LedgerDb, userId: string): Promise<PlacedAcco
 /** A new account in state `stored`. The key is unique over all names: a second import of it violates a constraint. */
 export async function insertAccount(
   db: LedgerDb,
-  account: Omit<AccountRow, 'state' | 'state_reason' | 'state_since' | 'wanted'>,
+  account: Omit<AccountRow, 'state' | 'state_reason' | 'state_since' | 'wanted' | 'pinned_to'>,
 ): Promise<void> {
   await db
     .insertInto('accounts')
@@ -57,6 +57,11 @@ export async function setWanted(db: LedgerDb, name: string, wanted: boolean): Pr
     .set({ wanted: wanted ? 1 : 0 })
     .where('name', '=', name)
     .execute();
+}
+
+/** null: no longer. */
+export async function setPin(db: LedgerDb, name: string, host: string | null): Promise<void> {
+  await db.updateTable('accounts').set({ pinned_to: host }).where('name', '=', name).execute();
 }
 
 /** What Telegram told about the account, once a worker has been online. */

@@ -14,6 +14,7 @@ export interface HistoryFilter {
   readonly account?: string;
   readonly host?: string;
   readonly sinceMs?: number;
+  readonly untilMs?: number;
   readonly limit: number;
 }
 
@@ -23,7 +24,20 @@ export async function readHistory(db: LedgerDb, filter: HistoryFilter): Promise<
   if (filter.account !== undefined) query = query.where('account', '=', filter.account);
   if (filter.host !== undefined) query = query.where('host', '=', filter.host);
   if (filter.sinceMs !== undefined) query = query.where('at', '>=', filter.sinceMs);
+  if (filter.untilMs !== undefined) query = query.where('at', '<=', filter.untilMs);
   return query.execute();
+}
+
+/** How often each account has changed its host since `sinceMs`, by name. */
+export async function countAddressChanges(db: LedgerDb, sinceMs: number): Promise<Map<string, number>> {
+  const rows = await db
+    .selectFrom('history')
+    .select((e) => ['account', e.fn.countAll<number>().as('changes')])
+    .where('at', '>=', sinceMs)
+    .whereRef('from_host', '!=', 'host')
+    .groupBy('account')
+    .execute();
+  return new Map(rows.map(({ account, changes }) => [account, Number(changes)]));
 }
 
 export async function recordEvent(db: LedgerDb, event: Omit<EventRow, 'id'>): Promise<void> {

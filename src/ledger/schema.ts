@@ -12,6 +12,7 @@ export interface LedgerSchema {
   moves: MovesTable;
   history: HistoryTable;
   samples: SamplesTable;
+  decision_inputs: { hash: string; at: number; content: Buffer };
   events: EventsTable;
   runs: RunsTable;
   lock: LockTable;
@@ -60,6 +61,8 @@ interface AccountsTable {
   state_since: number;
   /** Operator's wish: 1 run, 0 stopped. */
   wanted: number;
+  /** The only host where it may be, by the operator's word; null: wherever the planner puts it. The inventory's pin counts more. */
+  pinned_to: string | null;
 }
 
 interface PlacementsTable {

@@ -1,13 +1,11 @@
 import { FleetError } from '../model/errors.ts';
 import type { LedgerDb } from './ledger.ts';
+import { readMeta } from './meta.ts';
 
 const staleKey = 'stale-since';
 
 /** Why the ledger is known to be an old copy; null: it is not. */
-export async function readStaleness(db: LedgerDb): Promise<string | null> {
-  const row = await db.selectFrom('meta').select('value').where('key', '=', staleKey).executeTakeFirst();
-  return row?.value ?? null;
-}
+export const readStaleness = (db: LedgerDb): Promise<string | null> => readMeta(db, staleKey);
 
 /** From here on the ledger may only look, until it has been rebuilt from the hosts. Durable; the first reason stands. */
 export async function markStale(db: LedgerDb, reason: string): Promise<void> {

@@ -141,6 +141,22 @@ export interface SweepPolicy {
   readonly keepSamplesMs: number;
 }
 
+/** How slowly the fleet follows what it measures, and what it never does by itself. */
+export interface RebalancePolicy {
+  /** Evaluations in a row over the threshold before a steady rebalance moves anything. */
+  readonly patience: number;
+  /** Nothing voluntary moves for this long after a steady rebalance, ms. */
+  readonly restMs: number;
+  /** A reading counts half after this time, ms. */
+  readonly halfLifeMs: number;
+  /** Every host has been measured for at least so long before anything is decided from it, ms. */
+  readonly measuredForMs: number;
+  /** An account changes its address voluntarily only while it has done so less often within seven days. */
+  readonly addressChangesPerWeek: number;
+  /** Whether an account without zones of its own may be moved to another country. */
+  readonly crossCountry: boolean;
+}
+
 /** Where the operator's own files are. Absolute paths. */
 export interface OperatorPaths {
   readonly ledger: string;
@@ -159,6 +175,7 @@ export interface Inventory {
   /** Hosts worked on at the same time. */
   readonly concurrency: number;
   readonly placement: PlacementPolicy;
+  readonly rebalance: RebalancePolicy;
   readonly hold: HoldPolicy;
   readonly sweep: SweepPolicy;
   readonly hosts: readonly HostSpec[];

@@ -1,17 +1,10 @@
-import type { PlacementPolicy } from '../model/inventory.ts';
+import type { PlacementPolicy, RebalancePolicy } from '../model/inventory.ts';
 import { FlatFleet } from './flat-fleet.ts';
 import type { FleetView } from './fleet-view.ts';
 import { points } from './preference-words.ts';
 
 /** How slowly the fleet reacts to what it measures. */
-export interface Damping {
-  /** A reading counts half after this time, ms. */
-  readonly halfLifeMs: number;
-  /** Evaluations in a row over the threshold before anything moves. */
-  readonly patience: number;
-  /** Nothing voluntary moves for this long after a rebalance, ms. */
-  readonly restMs: number;
-}
+type Damping = Pick<RebalancePolicy, 'halfLifeMs' | 'patience' | 'restMs'>;
 
 /**
  * Chosen by simulating a week of noisy readings every five minutes: no needless move in calm and spiky fleets, a real shift of load

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { highestEpoch, listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
+import { saveDecisionInput } from '../ledger/decision-inputs.ts';
 import { ensureHosts, listHosts } from '../ledger/hosts.ts';
 import { advanceMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
@@ -7,8 +8,9 @@ import type { MoveRow } from '../ledger/schema.ts';
 import { FleetError } from '../model/errors.ts';
 import type { Strategy } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
+import { type DecisionInput, decide } from '../planning/decision-input.ts';
 import type { FleetView } from '../planning/fleet-view.ts';
-import { type PlacementPlan, planPlacement } from '../planning/placement.ts';
+import type { PlacementPlan } from '../planning/placement.ts';
 import { buildFleetView } from './build-fleet-view.ts';
 import type { FleetContext } from './context.ts';
 import { type GrantOutcome, grantAccounts } from './grant-accounts.ts';
@@ -18,6 +20,8 @@ import { recordStates } from './record-states.ts';
 /** What `fleet allocate` will do. The object that is shown is the object that is executed. */
 export interface AllocationPlan {
   readonly placement: PlacementPlan;
+  /** What `placement` was made from. */
+  readonly input: DecisionInput;
   /** Moves that an earlier run left open; they are carried on first, where they were going. */
   readonly resumed: readonly MoveRow[];
   /** Accounts that their own host holds since its boot, and gives back after everybody was asked. */
@@ -75,18 +79,20 @@ export async function planAllocation(
   const resumed = open.filter(({ phase }) => phase !== 'planned');
   const inFlight = new Set(resumed.map(({ account }) => account));
   const homeless = chosen.filter(({ name, host, state }) => host === null && state === 'stored' && !inFlight.has(name));
-  const placement = planPlacement(
+  const input = {
+    planner: 'placement',
     // A move that never got beyond its plan is planned again, from today's figures.
-    {
+    view: {
       ...view,
       accounts: view.accounts.map((account) => (homeless.some(({ name }) => name === account.name) ? { ...account, host: null } : account)),
     },
-    homeless.map(({ name }) => name as AccountName),
-    context.inventory.placement,
-    strategy === null ? {} : { strategy },
-  );
+    names: homeless.map(({ name }) => name as AccountName),
+    policy: context.inventory.placement,
+    options: strategy === null ? {} : { strategy },
+  } as const satisfies DecisionInput;
   return {
-    placement,
+    placement: decide(input),
+    input,
     resumed,
     heldHere: chosen
       .filter((account) => !inFlight.has(account.name) && !changing.has(account.name) && isHeld(account))
@@ -117,11 +123,12 @@ export async function executeAllocation(context: FleetContext, run: Run, plan: A
   const moves = await db.transaction().execute(async (transaction) => {
     const stale = (await listOpenMoves(transaction)).filter(({ phase, from_host }) => phase === 'planned' && from_host === null);
     for (const move of stale) await advanceMove(transaction, move, 'aborted', context.now(), 'planned again');
-    for (const move of newMoves(plan)) {
+    const inputHash = plan.placement.placements.length === 0 ? null : await saveDecisionInput(transaction, plan.input, context.now());
+    for (const move of newMoves(plan, inputHash)) {
       const epoch = (await highestEpoch(transaction, move.key_id)) + 1;
       await insertMove(transaction, { ...move, id: randomUUID(), from_host: null, epoch, created_at: context.now() });
     }
-    const ours = new Set([...plan.resumed.map(({ account }) => account), ...newMoves(plan).map(({ account }) => account)]);
+    const ours = new Set([...plan.resumed.map(({ account }) => account), ...newMoves(plan, inputHash).map(({ account }) => account)]);
     const open = (await listOpenMoves(transaction)).filter(({ account, from_host }) => from_host === null && ours.has(account));
     return open.sort((one, other) => (one.account < other.account ? -1 : 1));
   });
@@ -130,9 +137,9 @@ export async function executeAllocation(context: FleetContext, run: Run, plan: A
 
 type NewMove = Pick<MoveRow, 'account' | 'key_id' | 'kind' | 'to_host' | 'decision_json'>;
 
-function newMoves(plan: AllocationPlan): NewMove[] {
+function newMoves(plan: AllocationPlan, inputHash: string | null): NewMove[] {
   const placed = plan.placement.placements.map((decision): NewMove => {
-    const recorded = { ...decision, score: decision.scoreBefore.total };
+    const recorded = { ...decision, score: decision.scoreBefore.total, inputHash };
     const key_id = plan.keyIds.get(decision.account) ?? '';
     return { account: decision.account, key_id, kind: 'initial', to_host: decision.host, decision_json: JSON.stringify(recorded) };
   });

@@ -106,7 +106,7 @@ function accountView(
     group: spec.group,
     script: spec.script,
     owner: spec.owner,
-    pinnedTo: spec.pinnedTo,
+    pinnedTo: spec.pinnedTo ?? (account.pinned_to as HostName | null),
     allowedZones: spec.allowedZones,
     location: spec.location,
     labels: spec.labels,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { highestEpoch, type PlacedAccount } from '../ledger/accounts.ts';
+import { saveDecisionInput } from '../ledger/decision-inputs.ts';
 import { ensureHosts, listHosts, recordDestroyed, recordOff } from '../ledger/hosts.ts';
 import { advanceMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
@@ -8,7 +9,8 @@ import type { HostRow, MoveRow } from '../ledger/schema.ts';
 import { FleetError, isUnreachable } from '../model/errors.ts';
 import type { AccountName } from '../model/names.ts';
 import { safeMoment } from '../moves/safe-moment.ts';
-import { type PlacementPlan, planPlacement } from '../planning/placement.ts';
+import { type DecisionInput, decide } from '../planning/decision-input.ts';
+import type { PlacementPlan } from '../planning/placement.ts';
 import { readFleetView } from './allocate.ts';
 import type { FleetContext } from './context.ts';
 import { type GrantOutcome, grantAccounts } from './grant-accounts.ts';
@@ -21,6 +23,8 @@ export interface FailoverPlan {
   readonly host: string;
   readonly statement: HostStatement;
   readonly placement: PlacementPlan;
+  /** What `placement` was made from. */
+  readonly input: DecisionInput;
   /** When the state that an account will continue from was taken, ms since the epoch; null: none is kept, it starts with an empty one. */
   readonly statesTakenAtMs: ReadonlyMap<string, number | null>;
   /** Failovers of that host that an earlier run left open. */
@@ -75,10 +79,18 @@ export async function planFailover(context: FleetContext, name: string, statemen
     // A move that is dropped counts where the account is, not where it was going.
     accounts: view.accounts.map((account) => (names.includes(account.name) ? { ...account, host: name as typeof account.host } : account)),
   };
+  const input = {
+    planner: 'placement',
+    view: withoutHost,
+    names,
+    policy: context.inventory.placement,
+    options: {},
+  } as const satisfies DecisionInput;
   return {
     host: name,
     statement,
-    placement: planPlacement(withoutHost, names, context.inventory.placement),
+    placement: decide(input),
+    input,
     statesTakenAtMs: new Map(await Promise.all(accounts.filter(({ host }) => host === name).map((account) => stateAge(context, account)))),
     resumed,
     dropped,
@@ -132,10 +144,17 @@ export async function executeFailover(context: FleetContext, run: Run, plan: Fai
     });
     for (const move of plan.dropped) await advanceMove(transaction, move, 'aborted', statedMs, `${plan.host} is ${plan.statement}`);
     const ids: string[] = [];
+    const inputHash = plan.placement.placements.length === 0 ? null : await saveDecisionInput(transaction, plan.input, statedMs);
     for (const decision of plan.placement.placements) {
       const key_id = plan.keyIds.get(decision.account) ?? '';
       const reason = `${plan.host} is ${plan.statement}; ${decision.reason}`;
-      const decision_json = JSON.stringify({ ...decision, reason, score: decision.scoreBefore.total, statement: plan.statement });
+      const decision_json = JSON.stringify({
+        ...decision,
+        reason,
+        score: decision.scoreBefore.total,
+        statement: plan.statement,
+        inputHash,
+      });
       const highest = Math.max(
         await highestEpoch(transaction, key_id),
         ...plan.dropped.map((move) => (move.key_id === key_id ? move.epoch : 0)),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { findAccount, highestEpoch } from '../ledger/accounts.ts';
+import { saveDecisionInput } from '../ledger/decision-inputs.ts';
 import { setCordon } from '../ledger/hosts.ts';
 import type { LedgerDb } from '../ledger/ledger.ts';
 import { advanceMove, findMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
@@ -43,25 +44,31 @@ export async function requireFresh(context: FleetContext, plan: MovePlan, db: Le
 
 /**
  * Journals the plan as it is, then carries it out, moves of earlier runs first, within the limits of hosts and fleet. One outcome per move, in that
- * order. After {@link errorBudget} failures, or Ctrl-C, nothing new is stopped: new moves that have not begun are taken out of the journal again,
+ * order. After {@link errorBudget} failures, after `deadlineMs`, or after Ctrl-C, nothing new is stopped: new moves that have not begun are taken out of the journal again,
  * those that have released their account are carried on to their end. Errors: `plan-stale`.
  */
-export async function executeMoves(context: FleetContext, run: Run, { plan, resumed }: PreparedMoves): Promise<MoveOutcome[]> {
+export async function executeMoves(
+  context: FleetContext,
+  run: Run,
+  { plan, resumed }: PreparedMoves,
+  deadlineMs: number = Number.POSITIVE_INFINITY,
+): Promise<MoveOutcome[]> {
   const added = await context.ledger.db.transaction().execute(async (transaction) => {
     await requireFresh(context, plan, transaction);
     if (plan.cordon !== null) await setCordon(transaction, plan.cordon, 'drained');
     const rows: MoveRow[] = [];
-    for (const move of plan.moves) rows.push(await journal(context, transaction, move));
+    const inputHash = plan.input === null ? null : await saveDecisionInput(transaction, plan.input, context.now());
+    for (const move of plan.moves) rows.push(await journal(context, transaction, move, inputHash));
     return rows;
   });
-  return carryMoves(context, run, [...resumed, ...added]);
+  return carryMoves(context, run, [...resumed, ...added], deadlineMs);
 }
 
-async function journal(context: FleetContext, db: LedgerDb, move: PlannedMove): Promise<MoveRow> {
+async function journal(context: FleetContext, db: LedgerDb, move: PlannedMove, inputHash: string | null): Promise<MoveRow> {
   const { account, keyId, from, to, kind, reason, fromEpoch, idle, stateBefore, reasonBefore, details } = move;
   const score = typeof details.score === 'number' ? details.score : null;
   const strategy = typeof details.strategy === 'string' ? details.strategy : null;
-  const own = { account, host: to, from, score, strategy, reason, fromEpoch, idle, stateBefore, reasonBefore };
+  const own = { inputHash, account, host: to, from, score, strategy, reason, fromEpoch, idle, stateBefore, reasonBefore };
   const decision_json = formatDecisionJson({ ...details, ...own, isBack: false, releasedTo: null });
   const id = randomUUID();
   const epoch = Math.max(await highestEpoch(db, keyId), fromEpoch) + 1;
@@ -71,8 +78,13 @@ async function journal(context: FleetContext, db: LedgerDb, move: PlannedMove): 
   return row;
 }
 
-/** Carries moves on from wherever each stands. Outcomes in the order of `moves`. */
-export async function carryMoves(context: FleetContext, run: Run, moves: readonly MoveRow[]): Promise<MoveOutcome[]> {
+/** Carries moves on from wherever each stands; none is begun after `deadlineMs` (ms since the epoch). Outcomes in the order of `moves`. */
+export async function carryMoves(
+  context: FleetContext,
+  run: Run,
+  moves: readonly MoveRow[],
+  deadlineMs: number = Number.POSITIVE_INFINITY,
+): Promise<MoveOutcome[]> {
   const outcomes = new Map<string, MoveOutcome>();
   const underWay = new Map<string, { readonly row: MoveRow; readonly done: Promise<void> }>();
   let waiting = [...moves];
@@ -87,7 +99,7 @@ export async function carryMoves(context: FleetContext, run: Run, moves: readonl
     underWay.set(row.id, { row, done });
   };
   for (;;) {
-    if (!context.signal.aborted && failures < errorBudget) {
+    if (!context.signal.aborted && failures < errorBudget && context.now() < deadlineMs) {
       const running = [...underWay.values()].map(({ row }) => ends(row));
       const chosen = new Set(startable(waiting.map(ends), running, limits).map(({ id }) => id));
       for (const row of waiting.filter(({ id }) => chosen.has(id))) start(row);
@@ -96,17 +108,18 @@ export async function carryMoves(context: FleetContext, run: Run, moves: readonl
     if (underWay.size === 0) break;
     await Promise.race([...underWay.values()].map(({ done }) => done));
   }
-  for (const row of waiting) outcomes.set(row.id, await leave(context, row, failures));
+  const why =
+    failures >= errorBudget ? `${failures} moves failed before it` : context.signal.aborted ? 'interrupted' : 'the deadline has passed';
+  for (const row of waiting) outcomes.set(row.id, await leave(context, row, why));
   return moves.flatMap(({ id }) => outcomes.get(id) ?? []);
 }
 
 const ends = ({ id, from_host, to_host }: MoveRow) => ({ id, from: from_host ?? '', to: to_host });
 
 /** A move that was not begun: nothing was sent for it, so one that is only planned can be forgotten. */
-async function leave(context: FleetContext, row: MoveRow, failures: number): Promise<MoveOutcome> {
-  const why = failures >= errorBudget ? `${failures} moves failed before it` : 'interrupted';
+async function leave(context: FleetContext, row: MoveRow, why: string): Promise<MoveOutcome> {
   const left = row.phase === 'planned' ? await advanceMove(context.ledger.db, row, 'aborted', context.now(), `not begun: ${why}`) : row;
-  const hint = failures >= errorBudget ? 'look at the first failures, then make a new plan' : 'run it again when you are ready';
+  const hint = why.includes('failed') ? 'look at the first failures, then make a new plan' : 'run it again when you are ready';
   const problem = new FleetError('interrupted', `${row.account} was not moved to ${row.to_host}: ${why}`, { account: row.account, hint });
   const { account, to_host: to, phase } = left;
   const from = row.from_host ?? '';

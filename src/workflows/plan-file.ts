@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { FleetError } from '../model/errors.ts';
+import type { DecisionInput } from '../planning/decision-input.ts';
 import { movableStates } from './move-decision.ts';
 
 const plannedMoveSchema = z.object({
@@ -42,6 +43,8 @@ const planSchema = z.object({
   staying: z.array(z.object({ account: z.string(), reason: z.string(), problems: z.array(z.string()) })),
   /** A host that takes no more accounts from the moment the plan is carried out. */
   cordon: z.string().nullable(),
+  /** What it was made from, for `fleet why --at`; null: nothing was to be decided. */
+  input: z.custom<DecisionInput | null>((value) => value === null || typeof value === 'object').default(null),
 });
 
 export type PlannedMove = z.infer<typeof plannedMoveSchema>;

@@ -9,9 +9,9 @@ import type { Inventory, PlacementPolicy } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
 import { movesIdle } from '../moves/old-owner.ts';
 import { detached } from '../moves/phases.ts';
+import { type DecisionInput, decide } from '../planning/decision-input.ts';
 import type { FleetView } from '../planning/fleet-view.ts';
-import { type PlacementPlan, planPlacement } from '../planning/placement.ts';
-import { planRebalance } from '../planning/rebalance.ts';
+import type { PlacementPlan } from '../planning/placement.ts';
 import { requireAccount } from './account-acts.ts';
 import { readFleetView } from './allocate.ts';
 import type { FleetContext } from './context.ts';
@@ -25,7 +25,7 @@ export interface PreparedMoves {
   readonly resumed: readonly MoveRow[];
 }
 
-interface Gathered {
+export interface Gathered {
   readonly view: FleetView;
   readonly readings: readonly HostReading[];
   readonly accounts: ReadonlyMap<string, PlacedAccount>;
@@ -33,7 +33,7 @@ interface Gathered {
   readonly open: readonly MoveRow[];
 }
 
-async function gather(context: FleetContext): Promise<Gathered> {
+export async function gather(context: FleetContext): Promise<Gathered> {
   const { view, readings } = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
   // Read again: the samples have just brought the states up to date.
   const accounts = await listAccounts(context.ledger.db);
@@ -49,7 +49,14 @@ export const isChange = ({ from_host, to_host }: MoveRow): boolean => from_host 
  * Equal marks: the plan still means what it said.
  */
 export async function fleetMark(db: LedgerDb, inventory: Inventory): Promise<string> {
-  const accounts = (await listAccounts(db)).map(({ name, key_id, host, epoch, wanted }) => [name, key_id, host, epoch, wanted]);
+  const accounts = (await listAccounts(db)).map(({ name, key_id, host, epoch, wanted, pinned_to }) => [
+    name,
+    key_id,
+    host,
+    epoch,
+    wanted,
+    pinned_to,
+  ]);
   const moves = (await listOpenMoves(db)).map(({ id, phase, to_host, epoch }) => [id, phase, to_host, epoch]);
   const hosts = (await listHosts(db)).map((row) => [row.name, row.instance_id, row.release === null, row.cordoned, row.destroyed_at]);
   const rules = [inventory.fleet, inventory.placement, inventory.hosts, inventory.accounts, inventory.accountDefaults];
@@ -58,7 +65,7 @@ export async function fleetMark(db: LedgerDb, inventory: Inventory): Promise<str
     .digest('hex');
 }
 
-async function prepare(
+export async function prepare(
   context: FleetContext,
   { open }: Gathered,
   plan: Omit<MovePlan, 'format' | 'fleet' | 'authorityId' | 'mark' | 'madeAt'>,
@@ -77,7 +84,13 @@ async function prepare(
 }
 
 /** The fields of a move that the ledger knows; throws for an account that cannot change its host now. */
-function moveOf(account: PlacedAccount | undefined, kind: PlannedMove['kind'], to: string, reason: string, details: object): PlannedMove {
+export function moveOf(
+  account: PlacedAccount | undefined,
+  kind: PlannedMove['kind'],
+  to: string,
+  reason: string,
+  details: object,
+): PlannedMove {
   const state = movableStates.find((movable) => movable === account?.state);
   if (account?.host == null || account.epoch === null || state === undefined) {
     throw new FleetError('bug', `${account?.name ?? 'an account'} cannot be moved (${account?.state ?? 'unknown'})`, {
@@ -104,7 +117,7 @@ export async function planMove(context: FleetContext, name: string, host: string
   const gathered = await gather(context);
   const own = (move: MoveRow): boolean => move.account === name;
   const open = (await listOpenMoves(context.ledger.db)).find(own);
-  const rest = { verb: 'move' as const, spreadBefore: null, spreadAfter: null, staying: [], cordon: null };
+  const rest = { verb: 'move' as const, input: null, spreadBefore: null, spreadAfter: null, staying: [], cordon: null };
   const empty = { ...rest, lowerBound: 0, moves: [] };
   if (open !== undefined && (open.to_host !== host || !isChange(open))) {
     throw new FleetError('in-doubt', `${name} is on its way to ${open.to_host} (${open.phase})`, {
@@ -114,23 +127,31 @@ export async function planMove(context: FleetContext, name: string, host: string
   }
   if (open !== undefined) return prepare(context, gathered, { ...empty, summary: `${name} is on its way to ${host} already` }, own);
   if (account.host === host) return prepare(context, gathered, { ...empty, summary: `${name} is on ${host} already` }, own);
-  const decision = placeOn(gathered.view, name as AccountName, host, context.inventory.placement);
+  const { decision, input } = placeOn(gathered.view, name as AccountName, host, context.inventory.placement);
   const move = moveOf(gathered.accounts.get(name), 'manual', host, `the operator moved it from ${account.host}`, decision);
   const summary = `1 move, by the operator; it changes the IP address of ${name}`;
-  return prepare(context, gathered, { ...empty, summary, lowerBound: 1, moves: [move] }, own);
+  return prepare(context, gathered, { ...empty, summary, lowerBound: 1, moves: [move], input }, own);
 }
 
 /** The account on that one host, judged by every hard rule. */
-function placeOn(view: FleetView, name: AccountName, host: string, policy: PlacementPolicy): object {
+function placeOn(view: FleetView, name: AccountName, host: string, policy: PlacementPolicy): { decision: object; input: DecisionInput } {
   const hosts = view.hosts.map((other) =>
     other.name === host || other.state !== 'up'
       ? other
       : { ...other, state: 'cordoned' as const, stateReason: 'not the one that was asked for' },
   );
   const accounts = view.accounts.map((account) => (account.name === name ? { ...account, host: null } : account));
-  const { placements, unplaced } = planPlacement({ ...view, hosts, accounts }, [name], policy, { detail: 'each-host' });
+  const options = { detail: 'each-host' } as const;
+  const input = {
+    planner: 'placement',
+    view: { ...view, hosts, accounts },
+    names: [name],
+    policy,
+    options,
+  } as const satisfies DecisionInput;
+  const { placements, unplaced } = decide(input);
   const [decision] = placements;
-  if (decision !== undefined) return { ...decision, score: decision.scoreBefore.total, runnersUp: [], refusals: [] };
+  if (decision !== undefined) return { decision: { ...decision, score: decision.scoreBefore.total, runnersUp: [], refusals: [] }, input };
   const refusal = unplaced[0]?.refusals.find((candidate) => candidate.host === host);
   throw new FleetError('placement', `${host} cannot take ${name}: ${refusal?.message ?? unplaced[0]?.reason ?? 'unknown'}`, {
     account: name,
@@ -157,7 +178,8 @@ export async function planDrain(context: FleetContext, host: string): Promise<Pr
     (account) => account.host === host && !busy.has(account.name) && isMovable(account),
   );
   const names = leaving.map(({ name }) => name as AccountName);
-  const placement = planPlacement(view, names, context.inventory.placement);
+  const input = { planner: 'placement', view, names, policy: context.inventory.placement, options: {} } as const satisfies DecisionInput;
+  const placement = decide(input);
   const moves = placement.placements.map((decision) =>
     moveOf(gathered.accounts.get(decision.account), 'drain', decision.host, decision.reason, {
       ...decision,
@@ -165,10 +187,10 @@ export async function planDrain(context: FleetContext, host: string): Promise<Pr
     }),
   );
   const fromHere = ({ from_host }: MoveRow): boolean => from_host === host;
-  return prepare(context, gathered, { verb: 'drain', cordon: host, moves, ...drainWords(host, placement) }, fromHere);
+  return prepare(context, gathered, { verb: 'drain', cordon: host, moves, input, ...drainWords(host, placement) }, fromHere);
 }
 
-const isMovable = ({ state }: PlacedAccount): boolean => movableStates.some((movable) => movable === state);
+export const isMovable = ({ state }: PlacedAccount): boolean => movableStates.some((movable) => movable === state);
 
 function drainWords(host: string, { placements, unplaced, spreadBefore, spreadAfter }: PlacementPlan) {
   const all = placements.length + unplaced.length;
@@ -183,40 +205,4 @@ function drainWords(host: string, { placements, unplaced, spreadBefore, spreadAf
       ? `nothing to do: ${host} owns no accounts that could leave`
       : `${placements.length === 1 ? '1 move' : `${placements.length} moves`} empty ${host}; no plan can do it in fewer than ${all}${left}`;
   return { summary, lowerBound: all, spreadBefore, spreadAfter, staying };
-}
-
-export interface RebalanceWishes {
-  /** Points; null: the inventory's. */
-  readonly threshold: number | null;
-  readonly maxMigrations: number | null;
-}
-
-/** The fewest moves that bring the load scores together again (requirement B6). */
-export async function planRebalanceMoves(context: FleetContext, { threshold, maxMigrations }: RebalanceWishes): Promise<PreparedMoves> {
-  const gathered = await gather(context);
-  const policy = context.inventory.placement;
-  const busy = new Set((await listOpenMoves(context.ledger.db)).map(({ account }) => account));
-  // Who is on the way, or may not leave, counts where it is and stays there.
-  const fixed = gathered.view.accounts.map((account) => {
-    const row = gathered.accounts.get(account.name);
-    const stays =
-      busy.has(account.name) || (row !== undefined && row.host !== null && (!isMovable(row) || movesIdle(row.state, row.wanted === 1)));
-    return stays ? { ...account, pinnedTo: account.host } : account;
-  });
-  const wishes = { ...policy, threshold: threshold ?? policy.threshold, maxMigrations: maxMigrations ?? policy.maxMigrations };
-  const found = planRebalance({ ...gathered.view, accounts: fixed }, wishes);
-  const moves = found.moves.map((move) =>
-    moveOf(gathered.accounts.get(move.account), 'rebalance', move.to, move.reason, { ...move, score: move.toScoreBefore }),
-  );
-  const { summary, lowerBound, spreadBefore, spreadAfter } = found;
-  return prepare(context, gathered, {
-    verb: 'rebalance',
-    cordon: null,
-    moves,
-    staying: [],
-    summary,
-    lowerBound,
-    spreadBefore,
-    spreadAfter,
-  });
 }

@@ -169,6 +169,35 @@ describe('a drain', () => {
     await must(world, 'hosts', 'uncordon', 'h3');
   });
 
+  test('begins nothing after its deadline, leaves a pinned account, and says which', async () => {
+    for (const name of ['anna', 'ben', 'carla']) if ((await hostOf(world, name)) !== 'h3') await must(world, 'move', name, 'h3');
+    expect(await must(world, 'accounts', 'pin', 'carla')).toContain('carla is pinned to h3');
+    const refused = await world.operator.fleet(['move', 'carla', 'h1', '--yes']);
+    expect([refused.code, refused.stderr]).toEqual([3, expect.stringMatching(/h1 cannot take carla: .*pinned/)]);
+    const { code, stdout, stderr } = await world.operator.fleet(['drain', 'h3', '--deadline', '1s', '--yes']);
+    expect([code, stdout]).toEqual([3, expect.stringContaining('1 of 2 moved')]);
+    expect(stderr).toMatch(/ben was not moved to h\d: the deadline has passed/);
+    expect(stderr).toMatch(/carla/);
+    expect((await listAccounts(world)).filter(({ host }) => host === 'h3').map(({ name }) => name)).toEqual(['ben', 'carla']);
+    await must(world, 'accounts', 'unpin', 'carla');
+    await must(world, 'hosts', 'uncordon', 'h3');
+    await expectExclusive(world, logins);
+  });
+
+  test('every decision can be made again from what was known then', async () => {
+    for (const [name, type] of [
+      ['anna', 'drain'],
+      ['carla', 'manual'],
+    ] as const) {
+      const said = await must(world, 'why', name, '--at', '1s');
+      expect([said, said]).toEqual([expect.stringContaining(`(${type}`), expect.stringContaining('the same decision, figure for figure')]);
+    }
+    expect((await world.operator.fleet(['why', 'anna', '--at', '1d'])).code).toBe(2);
+    expect(await must(world, 'simulate', '--lose', 'h3', '--add-accounts', '2', '--rebalance')).toMatch(
+      /4 accounts get a host, 0 find none/,
+    );
+  });
+
   test('a plan is saved and refused once the fleet has changed', async () => {
     const file = join(world.operator.directory, 'plan.json');
     await must(world, 'rebalance', '--threshold', '0', '--save', file);

@@ -56,6 +56,8 @@ ssh: { user: ubuntu, identity_files: [${lab.keyFile}], connect_timeout: 5s }
 telegram: { api_id: 4711, api_hash: env:TELEGRAM_API_HASH }
 # The lab's machine need not have a synchronised clock.
 hold: { require_clock_sync: false, settle: 1s, settle_unclean: 5s }
+# Hosts of a test have not been measured for minutes, and stand in three countries.
+rebalance: { measured_for: 0s, cross_country: true }
 defaults: { max_accounts: 20 }
 hosts:
 ${entries.join('\n')}

@@ -55,6 +55,7 @@ const account = (over: Partial<PlacedAccount> = {}): PlacedAccount => ({
   state_reason: '',
   state_since: 1,
   wanted: 1,
+  pinned_to: null,
   host: 'h1',
   epoch: 1,
   placed_since: 5,

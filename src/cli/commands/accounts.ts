@@ -6,6 +6,7 @@ import { confirm } from '../confirm.ts';
 import { withContext, withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
+import { registerPins } from './pins.ts';
 
 const formats: SessionFormat[] = ['telethon', 'telethon-string', 'pyrogram', 'pyrogram-string', 'gramjs-string', 'mtcute-string'];
 
@@ -16,6 +17,7 @@ export function registerAccounts(program: Command): void {
   registerLooks(accounts);
   registerActs(accounts);
   registerExport(accounts);
+  registerPins(accounts);
 }
 
 function registerImport(accounts: Command): void {

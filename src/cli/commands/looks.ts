@@ -37,29 +37,35 @@ function registerRankings(program: Command): void {
 }
 
 function registerWhy(program: Command): void {
-  setAction(
-    program.command('why <account>').description('why the account is where it is: the decision as it was made'),
-    async ({ options, args, signal }) => {
-      const { readHistory } = await import('../../ledger/records.ts');
-      const { requireAccount } = await import('../../workflows/account-acts.ts');
-      const { formatDecision } = await import('../render/decision.ts');
-      return withContext(options, signal, async (context) => {
-        const account = await requireAccount(context, args[0] ?? '');
-        const [entry] = await readHistory(context.ledger.db, { account: account.name, limit: 1 });
-        if (entry === undefined || account.host === null) {
-          throw new FleetError('usage', `${account.name} is on no host, so there is no decision to explain`, {
-            account: account.name,
-            hint: `fleet allocate ${account.name} --dry-run shows what would be decided`,
-          });
-        }
-        const decision: unknown = JSON.parse(entry.decision_json);
-        return {
-          data: { account: account.name, at: new Date(entry.at).toISOString(), type: entry.type, decision },
-          text: formatDecision(entry, decision),
-        };
-      });
-    },
-  );
+  const command = program
+    .command('why <account>')
+    .description('why the account is where it is, or was at some time: the decision as it was made')
+    .option('--at <time>', 'the decision that held then (2026-11-23T10:00Z, or 2h for two hours ago), made once more from what was known');
+  setAction<{ readonly at?: string }>(command, async ({ options, args, signal }) => {
+    const [{ explainNow, explainThen }, { formatDecision, formatReplay }] = await Promise.all([
+      import('../../workflows/explain-decision.ts'),
+      import('../render/decision.ts'),
+    ]);
+    return withContext(options, signal, async (context) => {
+      const name = args[0] ?? '';
+      const { entry, decision, replayed } =
+        options.at === undefined
+          ? await explainNow(context, name)
+          : await explainThen(context, name, await timeOf(options.at, context.now()));
+      const about = { account: entry.account, at: new Date(entry.at).toISOString(), type: entry.type, decision };
+      const text = formatDecision(entry, decision);
+      return replayed === null ? { data: about, text } : { data: { ...about, replayed }, text: `${text}\n\n${formatReplay(replayed)}` };
+    });
+  });
+}
+
+/** A moment as people write it: ISO 8601, or how long ago. */
+async function timeOf(text: string, nowMs: number): Promise<number> {
+  const { parseDuration } = await import('../../inventory/units.ts');
+  const agoMs = parseDuration(text);
+  const atMs = agoMs === null ? Date.parse(text) : nowMs - agoMs;
+  if (Number.isFinite(atMs)) return atMs;
+  throw new FleetError('usage', `--at ${text} is no time`, { hint: 'for example --at 2026-11-23T10:00Z, or --at 2h' });
 }
 
 function registerWhyNot(program: Command): void {

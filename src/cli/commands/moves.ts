@@ -54,11 +54,13 @@ function registerDrain(program: Command): void {
   const command = program
     .command('drain <host>')
     .description('move every account away from that host and cordon it')
+    .option('--deadline <duration>', 'begin no move later than that from now (30s, 10m, 2h); what is left is named')
     .option(...dryRunFlag);
-  setAction<PlanOptions>(command, async ({ options, args, signal }) => {
+  setAction<PlanOptions & { readonly deadline?: string }>(command, async ({ options, args, signal }) => {
+    const lengthMs = options.deadline === undefined ? Number.POSITIVE_INFINITY : await durationOf('--deadline', options.deadline);
     const { planDrain } = await import('../../workflows/plan-moves.ts');
     return withOpenLinks('drain', options, signal, async (context, begin) =>
-      carryOut(context, begin, await planDrain(context, args[0] ?? ''), options),
+      carryOut(context, begin, await planDrain(context, args[0] ?? ''), options, context.now() + lengthMs),
     );
   });
 }
@@ -67,6 +69,7 @@ interface RebalanceOptions extends PlanOptions {
   readonly threshold?: string;
   readonly maxMigrations?: string;
   readonly save?: string;
+  readonly steady?: boolean;
 }
 
 function registerRebalance(program: Command): void {
@@ -75,17 +78,23 @@ function registerRebalance(program: Command): void {
     .description('bring the load scores together again with the fewest moves')
     .option('--threshold <points>', 'spread of load scores from which to act; default: the inventory')
     .option('--max-migrations <count>', 'at most so many moves; default: the inventory')
+    .option('--steady', 'for cron: act only after several evaluations in a row, on smoothed figures, and then rest')
     .option(...dryRunFlag)
     .option('--save <file>', 'write the plan to a new file for fleet apply, and change nothing');
   setAction<RebalanceOptions>(command, async ({ options, signal }) => {
     const wishes = {
       threshold: numberOf('--threshold', options.threshold, (value) => value >= 0 && value <= 100),
       maxMigrations: numberOf('--max-migrations', options.maxMigrations, (value) => Number.isInteger(value) && value >= 0),
+      isSteady: options.steady === true,
     };
-    const { planRebalanceMoves } = await import('../../workflows/plan-moves.ts');
+    const { planRebalanceMoves, rememberDamper } = await import('../../workflows/rebalance.ts');
     return withOpenLinks('rebalance', options, signal, async (context, begin) => {
       const prepared = await planRebalanceMoves(context, wishes);
-      if (options.save === undefined) return carryOut(context, begin, prepared, options);
+      if (options.save === undefined) {
+        const result = await carryOut(context, begin, prepared, options);
+        if (prepared.damper !== null && !options.dryRun) await rememberDamper(context, prepared.damper);
+        return result;
+      }
       const { savePlan } = await import('../../workflows/plan-file.ts');
       await savePlan(options.save, prepared.plan);
       const shown = await carryOut(context, begin, prepared, { ...options, dryRun: true });
@@ -96,6 +105,13 @@ function registerRebalance(program: Command): void {
       };
     });
   });
+}
+
+async function durationOf(option: string, text: string): Promise<number> {
+  const { parseDuration } = await import('../../inventory/units.ts');
+  const ms = parseDuration(text);
+  if (ms !== null && ms > 0) return ms;
+  throw new FleetError('usage', `${option} ${text} is not a length of time`, { hint: `for example ${option} 30m` });
 }
 
 function numberOf(option: string, text: string | undefined, isValid: (value: number) => boolean): number | null {
@@ -129,6 +145,7 @@ async function carryOut(
   begin: () => Promise<Run>,
   prepared: PreparedMoves,
   options: GlobalOptions & PlanOptions,
+  deadlineMs?: number,
 ): Promise<CommandResult> {
   const [render, { executeMoves }] = await Promise.all([import('../render/moves.ts'), import('../../workflows/move-accounts.ts')]);
   const staying = render.stayingErrors(prepared.plan);
@@ -140,7 +157,7 @@ async function carryOut(
   }
   if (!options.json) console.error(render.formatMovePlan(prepared));
   await confirm('Carry this out?', options);
-  const outcomes = await executeMoves(context, await begin(), prepared);
+  const outcomes = await executeMoves(context, await begin(), prepared, deadlineMs);
   return {
     ...(await resultOf(context, outcomes)),
     data: { ...data, moves: outcomes.map(render.outcomeData) },

@@ -21,6 +21,7 @@ export const accountData = (row: PlacedAccount): Record<string, unknown> => ({
   keyId: row.key_id,
   format: row.source_format,
   wanted: row.wanted === 1,
+  pinnedTo: row.pinned_to,
 });
 
 export const formatAccounts = (rows: readonly PlacedAccount[], nowMs: number): string =>
@@ -48,6 +49,7 @@ export function formatAccount(row: PlacedAccount, history: readonly HistoryRow[]
     ['session', `${row.source_format}, data centre ${row.data_centre}, key ${row.key_id}`],
     ['imported', formatTime(row.imported_at)],
     ['wanted', row.wanted === 1 ? 'running' : 'stopped'],
+    ...(row.pinned_to === null ? [] : ([['pinned', `to ${row.pinned_to}: it is placed nowhere else`]] as [string, string][])),
   ];
   const head = facts.map(([name, value]) => `${chalk.dim(name.padEnd(9))} ${value}`).join('\n');
   return history.length === 0 ? `${chalk.bold(row.name)}\n${head}` : `${chalk.bold(row.name)}\n${head}\n\n${formatHistory(history)}`;

@@ -2,6 +2,7 @@ import chalk from 'chalk';
 import * as z from 'zod';
 import type { EventRow, HistoryRow, MoveRow } from '../../ledger/schema.ts';
 import { detached } from '../../moves/phases.ts';
+import type { Replayed } from '../../workflows/explain-decision.ts';
 import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
 
 const parts = z.object({ cpu: z.number(), memory: z.number(), slots: z.number(), disk: z.number() });
@@ -55,6 +56,15 @@ export function formatDecision(entry: HistoryRow, decision: unknown): string {
     );
   }
   return lines.join('\n');
+}
+
+/** Whether the decision, made again, is the same. */
+export function formatReplay({ inputHash, isSame, hosts, accounts, verdict }: Replayed): string {
+  if (inputHash === null) return chalk.dim('What it was decided from was not kept: it cannot be made again.');
+  const from = `from ${hosts} hosts and ${accounts} accounts as they were known then (${inputHash.slice(0, 12)})`;
+  if (isSame === true) return chalk.dim(`Made again ${from}: the same decision, figure for figure.`);
+  const other = verdict === null ? 'it would stay' : `it would go to ${verdict.host} (${verdict.scores.map(formatPoints).join(', ')})`;
+  return chalk.yellow(`Made again ${from} by this release of fleet: ${other}.`);
 }
 
 /** The command that carries a move on. */

@@ -39,7 +39,7 @@ export const stayingErrors = ({ staying }: MovePlan): FleetError[] =>
   );
 
 /** The plan for programs. */
-export const movePlanData = ({ plan, resumed }: PreparedMoves): Record<string, unknown> => ({
+export const movePlanData = ({ plan: { input: _, ...plan }, resumed }: PreparedMoves): Record<string, unknown> => ({
   ...plan,
   resumed: resumed.map(({ account, from_host, to_host, phase, epoch }) => ({ account, from: from_host, to: to_host, phase, epoch })),
 });
