@@ -83,7 +83,7 @@ export interface HostSpec {
   readonly zone: string | null;
   readonly location: Location | null;
   readonly ssh: SshSettings;
-  /** Name of a file in templates/profiles without `.yaml`. */
+  /** Name of a file in `profiles/` beside the inventory or in templates/profiles, without `.yaml`. */
   readonly profile: string;
   readonly maxAccounts: number;
   /** Operator's wish in the inventory; `fleet hosts cordon` sets the same in the ledger. */

@@ -2,7 +2,7 @@ import type { Step } from './step.ts';
 
 /**
  * ufw on, with the ports on which sshd really listens let in. An active ufw, firewalld or nftables is the operator's and stays as it is.
- * Switching on arms a timer that switches off again after 60 s unless a fresh connection confirms (event `confirm`).
+ * Switching on arms a timer that switches off again after 45 s unless a fresh connection confirms (event `confirm`).
  */
 export function firewallStep(): Step {
   return {

@@ -1,6 +1,7 @@
 import { hostPaths } from '../../agent/protocol/paths.ts';
 import type { HostRelease, HostRuntime } from '../model/release.ts';
 import { firewallStep } from './firewall.ts';
+import { type FileGroup, guardedFilesStep, isGuarded } from './guard.ts';
 import { limitsStep, sysctlStep } from './kernel.ts';
 import { packagesStep, upgradeStep } from './packages.ts';
 import { foreignStep, hostSupportStep, spaceStep } from './preflight.ts';
@@ -45,11 +46,13 @@ const ownDirectories = [
 export function hostSteps(desired: DesiredHost): readonly Step[] {
   const { profile, release } = desired;
   const entries = (value: object): number => Object.keys(value).length;
+  const groups = fileGroups(profile, desired.sources);
+  const guarded = groups.filter(isGuarded);
   return [
     hostSupportStep(desired.allowUnsupportedOs),
     spaceStep(),
     foreignStep(),
-    ...profileFileSteps(profile, desired.sources),
+    ...groups.filter((group) => !isGuarded(group)).map(plainFilesStep),
     ...(profile.packages.length > 0 ? [packagesStep(profile.packages)] : []),
     ...(entries(profile.limits) > 0 ? [limitsStep(profile.limits)] : []),
     ...(entries(profile.sysctl) > 0 ? [sysctlStep(profile.sysctl)] : []),
@@ -61,24 +64,35 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
     unitsStep(desired.units),
     agentStep(release),
     ...(desired.upgrade ? [upgradeStep()] : []),
-    ...(profile.timeZone ? [timeZoneStep(desired.timeZone)] : []),
-    ...(profile.services.length > 0 ? [servicesStep(profile.services)] : []),
-    ...(profile.firewall ? [firewallStep()] : []),
+    ...(profile.timeZone !== false ? [timeZoneStep(desired.timeZone)] : []),
+    ...guarded.map((group) => guardedFilesStep(group, profile.services)),
+    ...servicesSteps(profile),
+    ...(profile.firewall === true ? [firewallStep()] : []),
   ];
 }
 
-function profileFileSteps(profile: Profile, sources: Readonly<Record<string, string>>): readonly Step[] {
-  return Object.entries(profile.files).map(([id, { title, restart, files }]) =>
-    filesStep(
-      id,
-      title,
-      files.map(({ path, source, mode, owner }) => ({
-        path,
-        text: sources[source] ?? '',
-        mode,
-        owner,
-        ...(restart === undefined ? {} : { owes: `restart.${restart}` }),
-      })),
-    ),
-  );
+/** Units that have to run, and those that only have to read files again. */
+function servicesSteps(profile: Profile): readonly Step[] {
+  const readers = Object.values(profile.files).flatMap(({ restart }) => (restart === undefined ? [] : [restart]));
+  const onlyReaders = [...new Set(readers)].filter((unit) => !profile.services.includes(unit));
+  return profile.services.length + onlyReaders.length > 0 ? [servicesStep(profile.services, onlyReaders)] : [];
 }
+
+const fileGroups = (profile: Profile, sources: Readonly<Record<string, string>>): readonly FileGroup[] =>
+  Object.entries(profile.files).map(([id, { title, restart = null, files }]) => ({
+    id,
+    title,
+    restart,
+    files: files.map(({ path, source, mode, owner }) => ({
+      path,
+      text: sources[source] ?? '',
+      mode: mode ?? usualMode(path),
+      owner,
+      ...(restart === null ? {} : { owes: `restart.${restart}` }),
+    })),
+  }));
+
+/** sudo wants its own mode. */
+const usualMode = (path: string): string => (path.startsWith('/etc/sudoers') ? '440' : '644');
+
+const plainFilesStep = ({ id, title, files }: FileGroup): Step => filesStep(id, title, files);

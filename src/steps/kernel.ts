@@ -5,7 +5,10 @@ const SYSCTL_FILE = '/etc/sysctl.d/90-fleet.conf';
 const LIMITS_FILE = '/etc/security/limits.d/90-fleet.conf';
 const limitLetters: Readonly<Record<string, string>> = { nofile: 'n', nproc: 'u' };
 
-/** Kernel settings, in a file for the next boot and at once. Keys that are absent, read-only or refused become warnings that name them. */
+/**
+ * Kernel settings, in a file for the next boot and at once. Keys that are absent, read-only or refused become warnings that name them. Those of the
+ * network are taken back by the host unless a fresh connection confirms (event `confirm`).
+ */
 export function sysctlStep(settings: Readonly<Record<string, string>>): Step {
   const entries = Object.entries(settings).map(([key, value]) => [key, value.trim().split(/\s+/).join(' ')] as const);
   const text = `# Written by fleet init.\n${entries.map(([key, value]) => `${key} = ${value}\n`).join('')}`;
@@ -18,7 +21,7 @@ export function sysctlStep(settings: Readonly<Record<string, string>>): Step {
       ...entries.map(([key, value]) => `SYSCTL[${quoteShell(key)}]=${quoteShell(value)}`),
     ].join('\n'),
     check: `want_file ${SYSCTL_FILE}; want_sysctls`,
-    apply: `put_file ${SYSCTL_FILE}; [[ $FAIL_CODE ]] || put_sysctls`,
+    apply: `put_settings ${SYSCTL_FILE}`,
   };
 }
 

@@ -3,7 +3,11 @@ import * as z from 'zod';
 import { FleetError } from '../model/errors.ts';
 
 const stepId = z.string().regex(/^[a-z][a-z0-9-]*$/);
-const absolutePath = z.string().regex(/^\/[^\s|]+$/, 'must be an absolute path without blanks');
+const absolutePath = z
+  .string()
+  .regex(/^\/[^\s|]+$/, 'must be an absolute path without blanks')
+  .refine((path) => !/\/\.{0,2}(\/|$)/.test(path), 'must be a path without //, /./ and /../')
+  .refine((path) => !/^\/etc\/sudoers\.d\/.*[.~]/.test(path), 'sudo ignores files in sudoers.d that have a dot or ~ in their name');
 const unit = z.string().regex(/^[A-Za-z0-9@._-]+\.(service|timer|socket)$/, 'must be a unit, for example fail2ban.service');
 const mode = z.string().regex(/^[0-7]{3,4}$/, 'must be octal digits in quotes');
 const owner = z.string().regex(/^[a-z_][a-z0-9_-]*:[a-z_][a-z0-9_-]*$/, 'must be user:group');
@@ -11,6 +15,11 @@ const owner = z.string().regex(/^[a-z_][a-z0-9_-]*:[a-z_][a-z0-9_-]*$/, 'must be
 const profileSchema = z.strictObject({
   /** One line for `fleet init --list-profiles`. */
   description: z.string(),
+  /** A profile to build on: lists are added to its own, entries of the same name take the place of its own. */
+  extends: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+    .optional(),
   /** Debian packages that have to be installed; recommended ones are not pulled in. */
   packages: z.array(z.string().regex(/^[a-z0-9][a-z0-9+.-]*$/)).default([]),
   /** PAM limits for every user and root: the name as in limits.conf, soft and hard alike. */
@@ -20,7 +29,7 @@ const profileSchema = z.strictObject({
     .default({}),
   /** Kernel settings; those that the kernel refuses are named as warnings. */
   sysctl: z.record(z.string().regex(/^[a-z0-9_.-]+$/), z.union([z.string(), z.number()]).transform(String)).default({}),
-  /** Steps of their own, each a few files. `source` is a file in templates/; `restart` the unit that reads it. */
+  /** Steps of their own, each a few files. `source` is a file beside the inventory or in templates/; `restart` the unit that reads it. */
   files: z
     .record(
       stepId,
@@ -31,7 +40,8 @@ const profileSchema = z.strictObject({
           z.strictObject({
             path: absolutePath,
             source: z.string().regex(/^[a-zA-Z0-9_-][a-zA-Z0-9._-]*(\/[a-zA-Z0-9_-][a-zA-Z0-9._-]*)*$/),
-            mode: mode.default('644'),
+            /** Octal digits. Default: 644; 440 for sudoers. */
+            mode: mode.optional(),
             owner: owner.default('root:root'),
           }),
         ),
@@ -41,14 +51,32 @@ const profileSchema = z.strictObject({
   directories: z.array(z.strictObject({ path: absolutePath, mode: mode.default('755'), owner: owner.default('root:root') })).default([]),
   /** Units that have to be enabled and active. */
   services: z.array(unit).default([]),
-  /** ufw that lets in nothing but SSH. */
-  firewall: z.boolean().default(false),
-  /** Set the host's time zone to that of the inventory. */
-  timeZone: z.boolean().default(true),
+  /** ufw that lets in nothing but SSH. Default: false. */
+  firewall: z.boolean().optional(),
+  /** Set the host's time zone to that of the inventory. Default: true. */
+  timeZone: z.boolean().optional(),
 });
 
 /** What a kind of host gets, as data (templates/profiles). */
 export type Profile = z.infer<typeof profileSchema>;
+
+/** `own` on top of `base`: lists are joined, entries of the same name and plain settings are those of `own`. Pure. */
+export function extendProfile(base: Profile, own: Profile): Profile {
+  const merged = { ...base, ...own };
+  for (const [key, below] of Object.entries(base)) {
+    const above = own[key as keyof Profile];
+    if (Array.isArray(below)) Object.assign(merged, { [key]: uniqueBy([...below, ...((above ?? []) as unknown[])]) });
+    else if (typeof below === 'object') Object.assign(merged, { [key]: { ...below, ...(above as object | undefined) } });
+  }
+  return merged;
+}
+
+const uniqueBy = (items: readonly unknown[]): unknown[] => [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
+
+/** Files that a profile names, each once. */
+export const sourcesOf = (profile: Profile): readonly string[] => [
+  ...new Set(Object.values(profile.files).flatMap(({ files }) => files.map(({ source }) => source))),
+];
 
 /** Reads a profile's YAML. Throws FleetError `inventory` that names every mistake; `name` is only used in it. */
 export function parseProfile(name: string, text: string): Profile {
@@ -56,12 +84,12 @@ export function parseProfile(name: string, text: string): Profile {
   try {
     raw = parse(text);
   } catch (cause) {
-    throw new FleetError('inventory', `profile ${name} is not YAML`, { hint: `correct templates/profiles/${name}.yaml`, cause });
+    throw new FleetError('inventory', `profile ${name} is not YAML`, { hint: `correct profiles/${name}.yaml`, cause });
   }
   const result = profileSchema.safeParse(raw);
   if (result.success) return result.data;
   throw new FleetError('inventory', `profile ${name} has mistakes`, {
-    hint: `correct templates/profiles/${name}.yaml`,
+    hint: `correct profiles/${name}.yaml`,
     problems: result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
   });
 }

@@ -21,7 +21,7 @@ export function compileProgram(steps: readonly Step[], options: ProgramOptions):
     `UNITS=(${all('units')})`,
     `PACKAGES=(${all('packages')})`,
     ...steps.map(defineStep),
-    'gather; facts',
+    'settle_guard; gather; facts',
     ...steps.map((step) => `step ${[step.id, step.background === true ? 'background' : "''", ...afterOf(step, steps)].join(' ')}`),
     ...(options.reportStale === true ? ['[[ $STOP ]] || stale_accounts'] : []),
     'finish',

@@ -28,7 +28,8 @@ export type HostLine =
   | { readonly t: 'need'; readonly sha256: string }
   /** Accounts that run a worker of an earlier release, which `current` no longer has. */
   | { readonly t: 'stale'; readonly accounts: readonly StaleAccount[] }
-  | { readonly t: 'confirm'; readonly id: string; readonly timer: string; readonly seconds: number }
+  /** A change that may cut the way in; the host takes it back after `seconds` unless a fresh connection confirms it. */
+  | { readonly t: 'confirm'; readonly id: string; readonly seconds: number }
   | {
       readonly t: 'end';
       readonly failed: boolean;
@@ -70,7 +71,7 @@ const lineSchema = z.discriminatedUnion('t', [
     accounts: z.array(z.object({ keyId: z.string().regex(/^[0-9a-f]{32}$/), release: text })),
   }),
   z.object({ t: z.literal('need'), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
-  z.object({ t: z.literal('confirm'), id: text, timer: z.string().regex(/^fleet-[a-z-]+\.timer$/), seconds: count }),
+  z.object({ t: z.literal('confirm'), id: text, seconds: count }),
   z.object({ t: z.literal('end'), failed: z.boolean(), changed: count, pending: count, ms: count, cpuMs: count }),
 ]);
 

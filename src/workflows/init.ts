@@ -8,13 +8,14 @@ import type { BlobStream } from '../model/release.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import type { Remote } from '../remote/remote.ts';
 import { quoteShell } from '../remote/shell-command.ts';
+import { confirmCommand } from '../steps/guard.ts';
 import { type AnswerFeed, createAnswerFeed } from './answer-feed.ts';
 import { type HostLine, parseHostLine, type StaleAccount } from './init-events.ts';
 import type { HostInitPlan } from './init-plan.ts';
 
 /** Upper bound of one host's whole run; packages on a slow host and a runtime over a slow link fit into it. */
 const PROGRAM_TIMEOUT_MS = 45 * 60_000;
-const CONFIRM_TIMEOUT_MS = 40_000;
+const CONFIRM_TIMEOUT_MS = 35_000;
 const STDERR_BYTES = 64 * 1024;
 
 export type InitEvent = { readonly host: HostName } & (HostLine | { readonly t: 'sent'; readonly sha256: string; readonly bytes: number });
@@ -80,7 +81,10 @@ export async function runInit(plans: readonly HostInitPlan[], world: InitWorld):
   return outcomes.map((outcome) => (outcome.ok ? outcome.value : notRun(outcome.host.name, outcome.error)));
 }
 
-const notRun = (host: HostName, error: FleetError): HostInitOutcome => ({ ...emptyRecord(), host, state: 'failed', ms: 0, error });
+function notRun(host: HostName, error: FleetError): HostInitOutcome {
+  const { unconfirmed: _, ...outcome } = emptyRecord();
+  return { ...outcome, host, state: 'failed', ms: 0, error };
+}
 
 interface HostRecord {
   facts: HostFacts | null;
@@ -91,6 +95,8 @@ interface HostRecord {
   stale: readonly StaleAccount[];
   cpuMs: number | null;
   error: FleetError | null;
+  /** Step whose change waits for a fresh connection. */
+  unconfirmed: string | null;
 }
 
 const emptyRecord = (): HostRecord => ({
@@ -102,6 +108,7 @@ const emptyRecord = (): HostRecord => ({
   stale: [],
   cpuMs: null,
   error: null,
+  unconfirmed: null,
 });
 
 async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): Promise<HostInitOutcome> {
@@ -131,12 +138,13 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
   } catch (cause) {
     record.error ??=
       cause instanceof FleetError
-        ? cause
+        ? whileUnconfirmed(cause, record.unconfirmed, name)
         : new FleetError('bug', `${name}: an unexpected error`, { hint: 'please report this', host: name, cause });
   } finally {
     feed.close();
   }
-  return { ...record, host: name, state: stateOf(record), ms: Math.round(performance.now() - began) };
+  const { unconfirmed: _, ...outcome } = record;
+  return { ...outcome, host: name, state: stateOf(record), ms: Math.round(performance.now() - began) };
 }
 
 async function* only(content: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -150,11 +158,13 @@ function stateOf({ error, steps }: HostRecord): HostInitOutcome['state'] {
 
 function take(record: HostRecord, line: HostLine, host: HostName): void {
   if (line.t === 'facts') record.facts = line.facts;
+  else if (line.t === 'confirm') record.unconfirmed = line.id;
   else if (line.t === 'end') record.cpuMs = line.cpuMs;
   else if (line.t === 'stale') record.stale = line.accounts;
   else if (line.t === 'warning') record.warnings.push(`${line.id}: ${line.text}`);
   else if (line.t === 'diff') record.diffs.push({ path: line.path, text: line.text });
   else if (line.t === 'step' && line.state !== 'started') {
+    record.unconfirmed = null;
     record.steps.push({ id: line.id, state: line.state, ms: line.ms, what: line.what });
     if (line.failure === null) return;
     const { code, message, hint } = line.failure;
@@ -165,7 +175,7 @@ function take(record: HostRecord, line: HostLine, host: HostName): void {
 /** The program waits for its answers in the order of its questions. */
 function answer(host: HostSpec, line: HostLine, feed: AnswerFeed, record: HostRecord, world: InitWorld): void {
   if (line.t === 'need') feed.add(() => sendBlob(host.name, line.sha256, record, world));
-  if (line.t === 'confirm') feed.add(async () => only(Buffer.from(`${await confirm(host, line.timer, world)}\n`)));
+  if (line.t === 'confirm') feed.add(async () => only(Buffer.from(`${await confirm(host, world)}\n`)));
 }
 
 async function* sendBlob(host: HostName, sha256: string, record: HostRecord, world: InitWorld): AsyncGenerator<Uint8Array> {
@@ -184,17 +194,27 @@ async function* sendBlob(host: HostName, sha256: string, record: HostRecord, wor
   world.onEvent({ host, t: 'sent', sha256, bytes: blob.bytes });
 }
 
-/** Disarms the host's timer over a new connection. The answer is `confirmed` or why it was not possible. */
-async function confirm(host: HostSpec, timer: string, world: InitWorld): Promise<string> {
+/** Says over a new connection, with root rights gained anew, that the host still lets people in. The answer is `confirmed` or why not. */
+async function confirm(host: HostSpec, world: InitWorld): Promise<string> {
   const remote = world.freshRemote(host);
   try {
-    const { exitCode } = await remote.run({ command: `systemctl stop ${timer}`, asRoot: true, timeoutMs: CONFIRM_TIMEOUT_MS });
-    return exitCode === 0 ? 'confirmed' : `systemctl stop ${timer} ended with ${exitCode ?? 'a signal'}`;
+    const { exitCode } = await remote.run({ command: confirmCommand, asRoot: true, timeoutMs: CONFIRM_TIMEOUT_MS });
+    return exitCode === 0 ? 'confirmed' : 'it came too late: the host had taken the change back';
   } catch (cause) {
     return cause instanceof FleetError ? cause.message.replaceAll('\n', ' ') : 'unexpected error';
   } finally {
     await remote.close();
   }
+}
+
+/** A link that broke while the host waits for its confirmation was cut by the change itself, as far as anybody can tell. */
+function whileUnconfirmed(error: FleetError, step: string | null, host: HostName): FleetError {
+  if (step === null) return error;
+  return new FleetError(error.code, `${host}: ${step}: the connection broke with the change in place: ${error.message}`, {
+    hint: 'the host takes the change back by itself within a minute; correct it in the profile, then run fleet init again',
+    host,
+    cause: error,
+  });
 }
 
 function diedEarly(host: HostName, exitCode: number | null, stderr: string): FleetError {

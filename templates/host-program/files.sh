@@ -42,9 +42,17 @@ put_file() { # path: whole or not at all; a unit named by F_RESTART owes a resta
     [[ ${U[${due#restart.}.LoadState]-} = not-found ]] && { remember started "${due#restart.}"; remember enabled "${due#restart.}"; }
   fi
   [[ -d ${path%/*} ]] || remember directory "${path%/*}"
-  mkdir -p -- "${path%/*}" && printf %s "${F_TEXT[$path]}" >"$new" && chmod "${F_MODE[$path]}" "$new" && chown "${F_OWNER[$path]}" "$new" && mv -fT -- "$new" "$path" && return
-  last_lines 1; rm -f -- "$new"
+  mkdir -p -- "${path%/*}" && printf %s "${F_TEXT[$path]}" >"$new" && chmod "${F_MODE[$path]}" "$new" && chown "${F_OWNER[$path]}" "$new" && sound_text "$new" "$path" && mv -fT -- "$new" "$path" && return
+  last_lines 1; rm -f -- "$new"; [[ $FAIL_CODE ]] && return
   fail host-step "cannot write $path${LAST:+: $LAST}" 'is the file system full, mounted read-only, or the directory immutable (lsattr -d)?'
+}
+
+# A broken file of these locks people out by being there: its reader looks at it before.
+sound_text() { # new path
+  case $2 in
+    /etc/sudoers | /etc/sudoers.d/*) visudo -cf "$1" || { last_lines 3; fail host-step "visudo refuses $2, nothing was changed: ${LAST//.fleet-new/}" 'correct the file in the profile, then run fleet init again'; };;
+    /etc/nftables.conf) ! command -v nft >/dev/null || nft -c -f "$1" || { last_lines 3; fail host-step "nft refuses $2, nothing was changed: ${LAST//.fleet-new/}" 'correct the file in the profile, then run fleet init again'; };;
+  esac
 }
 
 want_link() { look "$1" && [[ $TARGET = "$2" ]] || todo "point $1 to $2"; } # path target

@@ -31,19 +31,13 @@ want_firewall() {
   todo "enable ufw, let in only SSH (port $SSH_PORT)"
 }
 put_firewall() {
-  local port unit=fleet-revert-firewall answer=
+  local port
   sshd_ports
-  systemctl stop "$unit.timer" "$unit.service" 2>/dev/null; systemctl reset-failed "$unit.service" "$unit.timer" 2>/dev/null
   for port in "${PORTS[@]}"; do admits "$port" || { remember ufw-rule "$port/tcp"; ufw allow "$port/tcp"; } || { last_lines 2; fail host-step "ufw refuses port $port: $LAST" 'run ufw status on the host'; return; }; done
-  # Armed before the switch: when nobody confirms over a fresh connection, the host opens itself again.
-  systemd-run -q --unit="$unit" --on-active=60 --timer-property=AccuracySec=1s ufw --force disable || { last_lines 1; fail host-step "cannot arm the timer that would revert the firewall: $LAST" 'nothing was changed; see systemctl status on the host'; return; }
+  guard_open || return
+  undo ufw --force disable; guard_arm || return
   remember firewall ufw
-  if ! ufw --force enable; then last_lines 2; revert_firewall "$unit"; fail host-step "cannot enable ufw: $LAST" 'see ufw status and journalctl -u ufw on the host'; return; fi
+  if ! ufw --force enable; then last_lines 2; guard_revert; fail host-step "cannot enable ufw: $LAST" "$REVERTED; see ufw status and journalctl -u ufw on the host"; return; fi
   systemctl enable -q ufw.service; systemctl start ufw.service
-  flush; printf '{"t":"confirm","id":"firewall","timer":"%s.timer","seconds":60}\n' "$unit" >&3 2>/dev/null || LOST=1
-  IFS= read -r -t 55 answer <&4
-  if [[ $answer = confirmed ]] && ! systemctl is-active -q "$unit.timer" && ! [[ $(systemctl show -p ActiveState --value "$unit.service") = active ]]; then return 0; fi
-  revert_firewall "$unit"
-  fail host-step "with ufw on, no fresh SSH connection came through on port(s) ${PORTS[*]}${answer:+: $answer}" 'the firewall was switched off again; see ufw status verbose and sshd -T on the host'
+  guard_confirm "ufw on and port(s) ${PORTS[*]} let in" 'see ufw status verbose and sshd -T on the host'
 }
-revert_firewall() { ufw --force disable; systemctl stop "$1.timer" 2>/dev/null; return 0; }

@@ -22,6 +22,20 @@ want_sysctls() {
   [[ $refused ]] && warn "refused by the kernel, did not take:$refused"
   return 0
 }
+# Settings of the network may cut the way in.
+put_settings() { # file
+  local key net=
+  for key in "${!SYSCTL[@]}"; do [[ $key = net.* ]] && read_setting "$key" && [[ $VALUE != "${SYSCTL[$key]}" && -w /proc/sys/${key//.//} ]] && net+=" $key"; done
+  if [[ $net ]]; then
+    guard_open && undo_file "$1" || return
+    for key in $net; do undo_setting "$key"; done
+    guard_arm || return
+  fi
+  put_file "$1"; [[ $FAIL_CODE ]] || put_sysctls
+  [[ $net ]] || return 0
+  if [[ $FAIL_CODE ]]; then guard_revert; return 1; fi
+  guard_confirm "the kernel settings$net" 'correct sysctl in the profile, then run fleet init again'
+}
 put_sysctls() {
   local key
   for key in "${!SYSCTL[@]}"; do

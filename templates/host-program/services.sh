@@ -12,12 +12,19 @@ unit_reason() {
   local -a lines; mapfile -t lines < <(journalctl -u "$1" -n 4 -o cat --no-pager 2>/dev/null)
   joined ${lines[@]+"${lines[@]}"}; LAST=${J:0:600}
 }
+remember_unit() {
+  [[ ${U[$1.UnitFileState]-} = disabled ]] && remember enabled "$1"
+  [[ ${U[$1.ActiveState]-} = active ]] || remember started "$1"
+}
+# A unit that only reads a file of ours: restarted where it runs.
+want_restarted() { owed "restart.$1" && todo "restart $1 with its changed settings"; return 0; }
+put_restarted() {
+  systemctl try-restart "$1" || { unit_reason "$1"; fail host-step "$1 does not run with its changed settings: ${LAST:-no journal}" "see journalctl -u $1 on the host"; return; }
+  settle "restart.$1"
+}
 put_running() { # unit: enabled, started or restarted when owed, and still active a moment later
   local unit=$1 i
-  if [[ ! $RELEASE_NOW ]]; then # the first run finds the host as uninstall has to leave it
-    [[ ${U[$unit.UnitFileState]-} = disabled ]] && remember enabled "$unit"
-    [[ ${U[$unit.ActiveState]-} = active ]] || remember started "$unit"
-  fi
+  [[ $RELEASE_NOW ]] || remember_unit "$unit" # the first run finds the host as uninstall has to leave it
   [[ ${U[$unit.UnitFileState]-} = static ]] || systemctl enable -q "$unit"
   if owed "restart.$unit"; then systemctl restart "$unit"; else systemctl start "$unit"; fi
   for i in 1 2 3 4 5 6 7 8 9 10; do

@@ -40,7 +40,7 @@ put_unclaimed() {
   : >"$STATE/uninstalling"; rm -f /opt/fleet/current; exec 8>&-
 }
 
-fleet_units() { set +f; OWN=(/etc/systemd/system/fleet-{agent,hold}.service /etc/systemd/system/fleet-account@*.service* /etc/systemd/system/*.wants/fleet-*); set -f; }
+fleet_units() { set +f; OWN=(/etc/systemd/system/fleet-{agent,hold}.service /etc/systemd/system/fleet-revert.* /etc/systemd/system/fleet-account@*.service* /etc/systemd/system/*.wants/fleet-*); set -f; }
 want_no_units() {
   local path count=0; local -a OWN; fleet_units
   for path in "${OWN[@]}"; do [[ -e $path || -L $path ]] && (( count++ )); done

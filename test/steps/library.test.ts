@@ -16,7 +16,7 @@ const steps = (lines: readonly HostLine[]): string[] =>
   lines.flatMap((line) => (line.t === 'step' && line.state !== 'started' ? [`${line.id} ${line.state}`] : []));
 /** The part of a compiled program that follows the library. */
 const body = (list: readonly Step[], mode: 'apply' | 'check' = 'apply', diff = false): string =>
-  compileProgram(list, { mode, diff, library: '' }).replace('gather; facts', 'gather');
+  compileProgram(list, { mode, diff, library: '' }).replace('settle_guard; gather; facts', 'gather');
 const plain = (step: Partial<Step> & { id: string }): Step => ({ title: '', looksAt: {}, check: '', apply: '', ...step });
 
 describe('json in shell', () => {

@@ -43,7 +43,7 @@ describe('plan of fleet init', () => {
 
   it.each(ids({ upgrade: true }))('step %s brings everything that its check uses', (id) => {
     const [one] = plan({ only: [id], upgrade: true, check: true });
-    const alone = `${one?.program.replace(/^(gather; facts|step .*|finish)$/gm, '')}\nARCH=x64 SSH_PORT=22 RELEASE_NOW=; declare -A OS=(); check_${id}`;
+    const alone = `${one?.program.replace(/^(settle_guard; gather; facts|step .*|finish)$/gm, '')}\nARCH=x64 SSH_PORT=22 RELEASE_NOW=; declare -A OS=(); check_${id}`;
     const { stderr, stdout } = spawnSync('bash', ['-c', `${alone}\necho through >&3`], { encoding: 'utf8' });
     expect(stderr).not.toMatch(/unbound|not found|syntax/);
     expect(stdout).toContain('through');
@@ -60,7 +60,7 @@ describe('plan of fleet init', () => {
     const [evil] = plan({}, [hostSpec('h1', { timeZone: `Etc/'; touch /tmp/pwned; '` })]);
     const shown = execFileSync(
       'bash',
-      ['-c', `${evil?.program.replace(/^gather; facts$[\s\S]*/m, '')}\nprintf %s "\${F_TEXT[/etc/timezone]}" >&3`],
+      ['-c', `${evil?.program.replace(/^settle_guard; gather; facts$[\s\S]*/m, '')}\nprintf %s "\${F_TEXT[/etc/timezone]}" >&3`],
       { encoding: 'utf8' },
     );
     expect(shown).toBe(`Etc/'; touch /tmp/pwned; '\n`);

@@ -71,17 +71,17 @@ describe('running a host’s program', () => {
   });
 
   it('confirms over a connection of its own, which it closes', async () => {
-    const program = `printf '{"t":"confirm","id":"firewall","timer":"fleet-revert-firewall.timer","seconds":60}\\n'; read -r said; [ "$said" = confirmed ] || exit 9; ${end}`;
+    const program = `printf '{"t":"confirm","id":"firewall","seconds":45}\\n'; read -r said; [ "$said" = confirmed ] || exit 9; ${end}`;
     const { outcome, fresh } = await run(program);
     expect(outcome.state).toBe('ready');
     expect(fresh.map(({ calls }) => calls)).toEqual([
-      [{ kind: 'run', command: 'systemctl stop fleet-revert-firewall.timer', stdin: '', asRoot: true }],
+      [{ kind: 'run', command: 'mv -T /var/lib/fleet/init/guard/armed /var/lib/fleet/init/guard/confirmed', stdin: '', asRoot: true }],
     ]);
     await expect(fresh[0]?.connect()).rejects.toMatchObject({ code: 'ssh-lost' });
   });
 
   it('says so when the fresh connection does not come through', async () => {
-    const program = `printf '{"t":"confirm","id":"firewall","timer":"fleet-revert-firewall.timer","seconds":60}\\n'; read -r said
+    const program = `printf '{"t":"confirm","id":"firewall","seconds":45}\\n'; read -r said
       printf '{"t":"step","id":"firewall","state":"failed","ms":1,"code":"host-step","message":"%s","hint":"h"}\\n' "$said"; ${end}`;
     const error = new FleetError('ssh-timeout', 'h1: no answer', { hint: 'x' });
     const refused = new FakeRemote({ host: hostSpec('h1').name, faults: [{ call: 1, kind: 'fail', error }] });

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { FleetError } from '../../model/errors.ts';
 import type { HostInitOutcome, InitEvent } from '../../workflows/init.ts';
@@ -58,7 +59,12 @@ async function prepareInit({ inventory }: OpenContext, options: InitFlags & Glob
   ]);
   const hosts = selectHosts(inventory, options.limit);
   const profiles = hosts.map(({ profile }) => profile);
-  const materials = await loadInitMaterials({ root: packageRoot(), profiles, runtimeMirror: inventory.runtimeMirror });
+  const materials = await loadInitMaterials({
+    root: packageRoot(),
+    ownDirectory: dirname(inventory.path),
+    profiles,
+    runtimeMirror: inventory.runtimeMirror,
+  });
   const flags = { check: options.check === true, diff: options.diff === true, upgrade: options.upgrade === true };
   return {
     plans: planInit({ ...inventory, hosts }, materials, { ...flags, only: options.only, skip: options.skip }),

@@ -1,0 +1,56 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FleetError } from '../model/errors.ts';
+import { extendProfile, type Profile, parseProfile, sourcesOf } from '../steps/profile.ts';
+
+/** A profile with everything that it builds on, and the text of every file that it names. */
+export interface ReadProfile {
+  readonly profile: Profile;
+  readonly sources: Readonly<Record<string, string>>;
+}
+
+/**
+ * The profile `name`: `profiles/NAME.yaml` of the first of `places` that has one; the sources that it names are looked for in the same order.
+ * Error `inventory`: there is none, it has mistakes, it builds on itself, or a source cannot be read.
+ */
+export async function readProfile(places: readonly string[], name: string): Promise<ReadProfile> {
+  const profile = await readChain(places, name, []);
+  const sources = await Promise.all(sourcesOf(profile).map(async (source) => [source, await readSource(places, name, source)] as const));
+  return { profile, sources: Object.fromEntries(sources) };
+}
+
+async function readChain(places: readonly string[], name: string, above: readonly string[]): Promise<Profile> {
+  if (above.includes(name)) {
+    throw new FleetError('inventory', `profile ${name} builds on itself (${[...above, name].join(' on ')})`, { hint: 'correct extends' });
+  }
+  const own = parseProfile(name, await readText(places, name, above.at(-1)));
+  return own.extends === undefined ? own : extendProfile(await readChain(places, own.extends, [...above, name]), own);
+}
+
+async function readText(places: readonly string[], name: string, above: string | undefined): Promise<string> {
+  for (const place of places) {
+    const text = await readFile(join(place, 'profiles', `${name}.yaml`), 'utf8').catch(() => null);
+    if (text !== null) return text;
+  }
+  const listed = await Promise.all(places.map((place) => readdir(join(place, 'profiles')).catch(() => [])));
+  const known = listed.flat().filter((file) => file.endsWith('.yaml'));
+  const names = [...new Set(known.map((file) => file.replace(/\.yaml$/, '')))].sort();
+  throw new FleetError('inventory', `there is no profile ${name}${above === undefined ? '' : `, on which profile ${above} builds`}`, {
+    hint: `profiles are: ${names.join(', ')}; your own stand beside the inventory as profiles/NAME.yaml`,
+  });
+}
+
+async function readSource(places: readonly string[], profile: string, source: string): Promise<string> {
+  let last: unknown;
+  for (const place of places) {
+    try {
+      return await readFile(join(place, source), 'utf8');
+    } catch (cause) {
+      last = cause;
+    }
+  }
+  throw new FleetError('inventory', `profile ${profile} names the file ${source}, which cannot be read`, {
+    hint: `correct the profile or add the file; it was looked for in ${places.join(' and ')}`,
+    cause: last,
+  });
+}
