@@ -36,7 +36,7 @@ last_lines() {
   local -a lines=(); LAST=
   [[ -r $LOG && -f $LOG ]] && mapfile -t lines <"$LOG"
   local i from=$(( ${#lines[@]} - $1 )); (( from < 0 )) && from=0
-  for (( i = from; i < ${#lines[@]}; i++ )); do [[ ${lines[i]} ]] && LAST+="${LAST:+; }${lines[i]}"; done
+  for (( i = from; i < ${#lines[@]}; i++ )); do [[ ${lines[i]} ]] && LAST+="${LAST:+; }${lines[i]%$'\r'}"; done
   LAST=${LAST:0:600}
 }
 

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FleetError } from '../../src/model/errors.ts';
-import { parseProfile } from '../../src/steps/profile.ts';
+import { isGuarded, isGuardedUnit } from '../../src/steps/guard.ts';
+import { extendProfile, parseProfile } from '../../src/steps/profile.ts';
 
 const templates = join(import.meta.dirname, '..', '..', 'templates');
 
@@ -40,6 +41,9 @@ describe('profiles', () => {
     ['description: x\nfiles: {a: {title: t, files: [{path: etc/x, source: y}]}}\n', 'files.a.files.0.path'],
     ['description: x\nfiles: {a: {title: t, files: [{path: /etc/x, source: ../../y}]}}\n', 'files.a.files.0.source'],
     ['description: x\nsysctl: {"a;b": 1}\n', 'sysctl.a;b'],
+    ['description: x\nfiles: {a: {title: t, files: [{path: /etc/../etc/x, source: y}]}}\n', 'files.a.files.0.path'],
+    ['description: x\nfiles: {a: {title: t, files: [{path: /etc/sudoers.d/a.conf, source: y}]}}\n', 'sudo ignores'],
+    ['description: x\nextends: ../x\n', 'extends'],
   ])('%j is refused at %s', (text, place) => {
     expect(() => parseProfile('mine', text)).toThrow(FleetError);
     try {
@@ -53,4 +57,46 @@ describe('profiles', () => {
   it('text that is no YAML is refused with the name of the profile', () => {
     expect(() => parseProfile('mine', 'a: [')).toThrow(/profile mine/);
   });
+
+  it('build on others: lists are joined, entries of the same name and settings are the own ones', () => {
+    const base = parseProfile(
+      'base',
+      'description: b\npackages: [curl, vim]\nsysctl: { a.b: 1, c.d: 2 }\nfirewall: true\ntimeZone: false\n',
+    );
+    const own = parseProfile('own', 'description: o\nextends: base\npackages: [vim, nginx]\nsysctl: { c.d: 3 }\ntimeZone: true\n');
+    expect(extendProfile(base, own)).toMatchObject({
+      description: 'o',
+      packages: ['curl', 'vim', 'nginx'],
+      sysctl: { 'a.b': '1', 'c.d': '3' },
+      firewall: true,
+      timeZone: true,
+    });
+  });
+});
+
+describe('what can cut the way in', () => {
+  const group = (path: string, restart: string | null = null) => ({
+    id: 'x',
+    title: 'x',
+    restart,
+    files: [{ path, text: '', mode: '644', owner: 'root:root' }],
+  });
+  it.each([
+    ['/etc/ssh/sshd_config.d/10-mine.conf', null, true],
+    ['/etc/sudoers.d/mine', null, true],
+    ['/etc/ufw/user.rules', 'ufw.service', true],
+    ['/etc/netplan/50-mine.yaml', null, true],
+    ['/etc/sysctl.d/50-mine.conf', null, true],
+    ['/home/deploy/.ssh/authorized_keys', null, true],
+    ['/etc/mine/rules', 'nftables.service', true],
+    ['/etc/logrotate.d/mine', null, false],
+    ['/etc/nginx/nginx.conf', 'nginx.service', false],
+  ])('%s read by %s: %s', (path, restart, expected) => expect(isGuarded(group(path, restart))).toBe(expected));
+  it('units that start a firewall or the network', () =>
+    expect(['nftables.service', 'ssh.socket', 'systemd-networkd.service', 'fail2ban.service'].map(isGuardedUnit)).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]));
 });

@@ -6,8 +6,14 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createSshContext } from '../../src/remote/ssh-context.ts';
+import { createSshRemote } from '../../src/remote/ssh-remote.ts';
+import { runInit } from '../../src/workflows/init.ts';
+import { loadInitMaterials } from '../../src/workflows/init-materials.ts';
+import { planInit } from '../../src/workflows/init-plan.ts';
 import { makeOperator, type Operator } from '../e2e/operator.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
+import { hold, hostSpec, packageDirectory } from './init-fixture.ts';
 import { useProfile } from './own-profile.ts';
 
 const index = 2;
@@ -70,14 +76,14 @@ describe('the host takes back what locks its operator out', () => {
       'ssh-port',
       `files: { ssh-port: { title: sshd, restart: ssh.service, files: [{ path: /etc/ssh/sshd_config.d/10-mine.conf, source: files/sshd.conf }] } }`,
       { 'files/sshd.conf': 'Port 2222\n' },
-      /no fresh SSH connection came through.*refused[^]*taken back/,
+      /no fresh SSH connection came through.*refused[\s\S]*taken back/,
     ],
     [
       'a setting that sshd does not know',
       'ssh-port',
       `files: { ssh-port: { title: sshd, restart: ssh.service, files: [{ path: /etc/ssh/sshd_config.d/10-mine.conf, source: files/sshd.conf }] } }`,
       { 'files/sshd.conf': 'Prot 2222\n' },
-      /sshd refuses .*10-mine.conf[^]*Prot[^]*taken back/,
+      /sshd refuses .*10-mine.conf[\s\S]*Prot[\s\S]*taken back/,
     ],
     [
       'sudoers with a mistake',
@@ -91,7 +97,7 @@ describe('the host takes back what locks its operator out', () => {
       'rights',
       `files: { rights: { title: sudo, files: [{ path: /etc/sudoers.d/zz-mine, source: files/sudoers }] } }`,
       { 'files/sudoers': 'ubuntu ALL=(ALL:ALL) PASSWD: ALL\n' },
-      /no fresh SSH connection came through.*sudo[^]*taken back/,
+      /no fresh SSH connection came through.*sudo[\s\S]*taken back/,
     ],
     [
       'a firewall that drops everything',
@@ -99,8 +105,11 @@ describe('the host takes back what locks its operator out', () => {
       `packages: [nftables]
 services: [nftables.service]
 files: { firewall-rules: { title: rules, restart: nftables.service, files: [{ path: /etc/nftables.conf, source: files/nftables.conf }] } }`,
-      { 'files/nftables.conf': 'flush ruleset\ntable inet mine { chain in { type filter hook input priority 0; policy drop; } }\n' },
-      /connection broke with the change in place[^]*takes the change back by itself/,
+      {
+        'files/nftables.conf':
+          'flush ruleset\ntable inet mine {\n  chain in {\n    type filter hook input priority 0; policy drop;\n  }\n}\n',
+      },
+      /connection broke with the change in place[\s\S]*takes the change back by itself/,
     ],
   ])('%s', async (_what, step, data, files, message) => {
     if (step === 'firewall-rules') await lab.ssh(index, 'apt-get install -qq nftables', { timeoutMs: 120_000 });
@@ -111,5 +120,51 @@ files: { firewall-rules: { title: rules, restart: nftables.service, files: [{ pa
     expect(result.longestMs).toBeLessThan(within);
     await expect.poll(traces, { timeout: within, interval: 1000 }).toBe(before);
     expect(await onHost('ls -d /var/lib/fleet/init/guard /etc/systemd/system/fleet-revert* 2>/dev/null')).toBe('');
+  });
+
+  it('also when it loses power before the change is confirmed', async () => {
+    const setting = 'cat /proc/sys/net/ipv4/tcp_fin_timeout; ls /etc/sysctl.d/90-fleet.conf 2>/dev/null';
+    const before = await onHost(setting);
+    await useProfile(operator, 'description: mine\nextends: minimal\nsysctl: { net.ipv4.tcp_fin_timeout: 31 }\n');
+    const at = lab.hosts[index - 1];
+    const host = hostSpec('h2', {
+      profile: 'mine',
+      ssh: { address: at?.address ?? '', identityFiles: [lab.keyFile], hostKeys: [at?.fingerprint ?? ''] },
+    });
+    const none = { homeDirectory: '/nonexistent', localUser: 'test', agentSocket: null, configFiles: [], readSecret: async () => '' };
+    const context = createSshContext({ ...none, knownHosts: lab.knownHostsFile });
+    const own = { ownDirectory: operator.directory, profiles: ['mine'], runtimeMirror: null };
+    const materials = await loadInitMaterials({ root: packageDirectory, ...own });
+    const options = { check: false, diff: false, upgrade: false, only: ['sysctl'], skip: [] };
+    const remote = createSshRemote(host, context);
+    const [outcome] = await runInit(planInit({ fleet: 'test', hold, hosts: [host] }, materials, options), {
+      remoteFor: () => remote,
+      freshRemote: () => {
+        const fresh = createSshRemote({ ...host, ssh: { ...host.ssh, connectTimeoutMs: 1000 } }, context);
+        const run = fresh.run.bind(fresh);
+        fresh.run = async (command) => {
+          await lab.kill(index);
+          return run(command);
+        };
+        return fresh;
+      },
+      openBlob: materials.openBlob,
+      onEvent: () => {},
+      concurrency: 1,
+    });
+    await remote.close();
+    expect(outcome?.error?.message).toContain('sysctl: the connection broke with the change in place');
+    await lab.start(index);
+    expect(await onHost('systemctl is-active fleet-revert.timer; ls /etc/sysctl.d/90-fleet.conf')).toBe(
+      'active\n/etc/sysctl.d/90-fleet.conf',
+    );
+    // What the timer will do in less than a minute, now.
+    await onHost('systemctl start fleet-revert.service');
+    expect(await onHost(setting)).toBe(before);
+    const again = await operator.fleet(['init', '--yes', '--only', 'sysctl']);
+    expect(again.code).toBe(0);
+    expect(await onHost('cat /proc/sys/net/ipv4/tcp_fin_timeout; ls -d /var/lib/fleet/init/guard /etc/systemd/system/fleet-revert*')).toBe(
+      '31',
+    );
   });
 });
