@@ -18,7 +18,16 @@ const hostsPerLab = 5;
 /** Lab tests mostly wait for hosts: two at a time keep two cores busy and no more. */
 const labsAtOnce = 2;
 /** By a part of their path: files that take minutes go first, so that both labs end at about the same time. */
-const longFiles = ['e2e/killed', 'e2e/moves-power', 'e2e/moves.', 'workflows/init', 'e2e/first-day', 'e2e/faults', 'workflows/rollback'];
+const longFiles = [
+  'e2e/killed',
+  'e2e/moves-power',
+  'e2e/moves.',
+  'workflows/init',
+  'e2e/first-day',
+  'e2e/faults',
+  'e2e/failover',
+  'workflows/rollback',
+];
 const inCi = process.env.CI === 'true';
 const vitestArgs = process.argv.slice(2);
 

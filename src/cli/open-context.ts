@@ -7,6 +7,7 @@ import type { SshContext } from '../remote/ssh-context.ts';
 import type { StateStore } from '../vault/state-store.ts';
 import type { Vault, VaultOptions } from '../vault/vault.ts';
 import type { FleetContext } from '../workflows/context.ts';
+import type { Fence } from '../workflows/fence.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { lazyRemotes } from './lazy-remotes.ts';
 import { type Progress, startProgress } from './progress.ts';
@@ -44,6 +45,11 @@ function lazyStates(options: VaultOptions): StateStore {
   };
 }
 
+function lazyFence(inventory: Inventory, signal: AbortSignal): Fence {
+  const open = async (): Promise<Fence> => (await import('../workflows/fence.ts')).openFence(inventory, signal);
+  return { switchOff: async (host) => (await open()).switchOff(host), isOff: async (host) => (await open()).isOff(host) };
+}
+
 export interface OpenContext extends FleetContext {
   readonly progress: Progress;
   readonly freshRemoteFor: (host: HostSpec) => Remote;
@@ -77,6 +83,7 @@ async function openContext(options: GlobalOptions, signal: AbortSignal): Promise
     remoteFor: remotes.remoteFor,
     freshRemoteFor: remotes.freshRemoteFor,
     ssh: remotes.ssh,
+    fence: lazyFence(inventory, signal),
     readSecret: secretReader(inventory),
     now: () => Date.now(),
     pause: (ms) => sleep(ms),

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import type {
   AccountLimits,
   AccountSpec,
+  FencePolicy,
   HoldPolicy,
   HostSpec,
   Inventory,
@@ -100,6 +101,9 @@ const appliedGroups = (names: readonly string[], groups: Groups, applied: Set<st
   return applied;
 };
 
+const fenceFrom = (yaml: HostLayer['fence']): FencePolicy | null =>
+  yaml === undefined ? null : { off: yaml.off, verify: yaml.verify, timeoutMs: yaml.timeout ?? 60_000 };
+
 const hostFrom = (name: string, host: HostYaml, yaml: InventoryYaml, absolute: (path: string) => string): HostSpec => {
   const groups = [...appliedGroups(host.groups ?? [], yaml.groups ?? {})];
   const members = groups.map((group): HostLayer => yaml.groups?.[group] ?? {});
@@ -112,6 +116,7 @@ const hostFrom = (name: string, host: HostYaml, yaml: InventoryYaml, absolute: (
     zone: last(layers, (layer) => layer.zone) ?? null,
     location: locationFrom(last(layers, (layer) => layer.location)),
     ssh: sshFrom(host, ssh, absolute),
+    fence: fenceFrom(last(layers, (layer) => layer.fence)),
     profile: last(layers, (layer) => layer.profile) ?? 'account-host',
     maxAccounts: last(layers, (layer) => layer.max_accounts) ?? 5,
     cordoned: last(layers, (layer) => layer.cordoned) ?? false,
@@ -202,6 +207,7 @@ export const assembleInventory = (yaml: InventoryYaml, path: string, home: strin
     vaultKey: yaml.vault.key,
     concurrency: yaml.concurrency ?? 32,
     placement: placementFrom(yaml.placement ?? {}),
+    failover: { maxHosts: yaml.failover?.max_hosts ?? 1, settleMs: yaml.failover?.settle ?? 15_000 },
     rebalance: rebalanceFrom(yaml.rebalance ?? {}),
     hold: holdFrom(yaml.hold ?? {}),
     sweep: sweepFrom(yaml.sweep ?? {}),

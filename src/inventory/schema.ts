@@ -109,7 +109,17 @@ const limits = () =>
     tasks_max: whole(16, 32_768).optional(),
   });
 
+const command = () => listOf(matching(/^[^\0]{1,1000}$/, 'a program or one of its arguments; {host} and {address} are replaced'));
+
+const fence = () =>
+  mapping({
+    off: command(),
+    verify: command(),
+    timeout: duration('1s', '10m').optional(),
+  });
+
 const hostShape = {
+  fence: fence().optional(),
   labels: labels().optional(),
   zone: word('a zone').optional(),
   location: location().optional(),
@@ -184,6 +194,7 @@ export const inventorySchema = mapping({
   ssh: mapping({ ...sshShape, known_hosts: path().optional() }).optional(),
   telegram: mapping({ api_id: apiId(), api_hash: secret(), ...telegramShape }),
   placement: placement().optional(),
+  failover: mapping({ max_hosts: whole(1, 10_000).optional(), settle: duration('5s', '1h').optional() }).optional(),
   rebalance: mapping({
     patience: whole(1, 100).optional(),
     rest: duration('0s', '7d').optional(),

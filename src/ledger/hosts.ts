@@ -123,6 +123,11 @@ export async function recordOff(db: LedgerDb, name: string, nowMs: number): Prom
   await db.updateTable('hosts').set({ off_at: nowMs }).where('name', '=', name).execute();
 }
 
+/** It is not known to be off any more: from now on it counts as a possible owner again. */
+export async function withdrawOff(db: LedgerDb, name: string): Promise<void> {
+  await db.updateTable('hosts').set({ off_at: null }).where('name', '=', name).execute();
+}
+
 /**
  * The operator states that this machine will never boot again: it no longer counts as a possible owner. Only while it counts as off: one that has answered
  * since then is there.

@@ -38,6 +38,7 @@ export type FleetErrorCode =
   | 'claim-refused'
   | 'authority-refused'
   | 'survey-incomplete'
+  | 'fence'
   | 'placement'
   | 'plan-stale'
   | 'account-offline'

@@ -76,6 +76,15 @@ export interface SshSettings {
   readonly commandTimeoutMs: number;
 }
 
+/** Commands on the operator's machine that switch a host off and tell whether it is off. Arguments, never a shell, in the operator's environment; `{host}` and `{address}` are replaced. */
+export interface FencePolicy {
+  readonly off: readonly string[];
+  /** Exit code 0: the host has no power. Anything else: not yet. */
+  readonly verify: readonly string[];
+  /** How long `verify` may take to confirm, ms; also the limit of `off`. */
+  readonly timeoutMs: number;
+}
+
 export interface HostSpec {
   readonly name: HostName;
   readonly groups: readonly string[];
@@ -91,6 +100,8 @@ export interface HostSpec {
   readonly limits: AccountLimits;
   /** IANA time zone that init sets, for example `Etc/UTC`. */
   readonly timeZone: string;
+  /** null: nobody but the operator can say that it is off. */
+  readonly fence: FencePolicy | null;
   /** Accept an operating system that is not supported (A2). */
   readonly allowUnsupportedOs: boolean;
 }
@@ -141,6 +152,13 @@ export interface SweepPolicy {
   readonly keepSamplesMs: number;
 }
 
+export interface FailoverPolicy {
+  /** Hosts that may be down at once before automatic failover brakes itself. */
+  readonly maxHosts: number;
+  /** Least time between the end of a machine and the start of its accounts elsewhere, ms: nothing can send again what a machine without power has sent. */
+  readonly settleMs: number;
+}
+
 /** How slowly the fleet follows what it measures, and what it never does by itself. */
 export interface RebalancePolicy {
   /** Evaluations in a row over the threshold before a steady rebalance moves anything. */
@@ -176,6 +194,7 @@ export interface Inventory {
   readonly concurrency: number;
   readonly placement: PlacementPolicy;
   readonly rebalance: RebalancePolicy;
+  readonly failover: FailoverPolicy;
   readonly hold: HoldPolicy;
   readonly sweep: SweepPolicy;
   readonly hosts: readonly HostSpec[];

@@ -3,6 +3,7 @@ import type { HostSpec, Inventory, SecretReference } from '../model/inventory.ts
 import type { Remote } from '../remote/remote.ts';
 import type { StateStore } from '../vault/state-store.ts';
 import type { Vault } from '../vault/vault.ts';
+import type { Fence } from './fence.ts';
 
 /** Progress that a person may want to see; never needed to understand the result. */
 export type FleetEvent =
@@ -19,6 +20,7 @@ export interface FleetContext {
   readonly states: StateStore;
   /** The one connection to this host; connected by its first use, closed when the command ends. */
   readonly remoteFor: (host: HostSpec) => Remote;
+  readonly fence: Fence;
   readonly readSecret: (reference: SecretReference) => Promise<string>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

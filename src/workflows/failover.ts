@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { highestEpoch, type PlacedAccount } from '../ledger/accounts.ts';
 import { saveDecisionInput } from '../ledger/decision-inputs.ts';
-import { ensureHosts, listHosts, recordDestroyed, recordOff } from '../ledger/hosts.ts';
+import { ensureHosts, listHosts, recordDestroyed, recordOff, withdrawOff } from '../ledger/hosts.ts';
 import { advanceMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { HostRow, MoveRow } from '../ledger/schema.ts';
 import { FleetError, isUnreachable } from '../model/errors.ts';
+import type { HostSpec } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
 import { safeMoment } from '../moves/safe-moment.ts';
 import { type DecisionInput, decide } from '../planning/decision-input.ts';
@@ -16,7 +17,7 @@ import type { FleetContext } from './context.ts';
 import { type GrantOutcome, grantAccounts } from './grant-accounts.ts';
 
 /** What the operator says of a host that does not answer (DESIGN section 6). */
-export type HostStatement = 'powered-off' | 'destroyed';
+export type HostStatement = 'powered-off' | 'destroyed' | 'fenced';
 
 /** What `fleet failover` will do. The object that is shown is the object that is executed. */
 export interface FailoverPlan {
@@ -40,8 +41,7 @@ export interface FailoverPlan {
 export async function earliestFailover(context: FleetContext, name: string, statement: HostStatement): Promise<number> {
   const row = await findHost(context, name);
   // A statement that was accepted stands until the host answers again; so a run that was killed goes on at once.
-  if (statement === 'destroyed' || row.off_at !== null) return 0;
-  return safeMoment(row.contact_intent_at, Math.max(row.hold_after_ms ?? 0, context.inventory.hold.holdAfterMs));
+  return statement !== 'powered-off' || row.off_at !== null ? 0 : fencedUntil(context, name);
 }
 
 async function findHost({ inventory, ledger }: FleetContext, name: string): Promise<HostRow> {
@@ -140,7 +140,10 @@ export async function executeFailover(context: FleetContext, run: Run, plan: Fai
       kind: `host-${plan.statement}`,
       host: plan.host,
       account: null,
-      text: 'stated by the operator; its accounts are given to others',
+      text:
+        plan.statement === 'fenced'
+          ? 'switched off by its fence, and verified; its accounts are given to others'
+          : 'stated by the operator; its accounts are given to others',
     });
     for (const move of plan.dropped) await advanceMove(transaction, move, 'aborted', statedMs, `${plan.host} is ${plan.statement}`);
     const ids: string[] = [];
@@ -169,7 +172,45 @@ export async function executeFailover(context: FleetContext, run: Run, plan: Fai
     const open = await listOpenMoves(transaction);
     return [...plan.resumed, ...ids.flatMap((id) => open.find((move) => move.id === id) ?? [])];
   });
-  const outcomes = await grantAccounts(context, run, moves);
+  const fenced = plan.statement === 'fenced' ? context.inventory.hosts.find(({ name }) => name === plan.host) : undefined;
+  const outcomes = await grantAccounts(context, run, moves, () =>
+    fenced === undefined ? Promise.resolve(null) : whyNotOff(context, fenced),
+  );
   if (plan.statement === 'destroyed') await recordDestroyed(db, plan.host, context.now());
   return outcomes;
+}
+
+/** Right before the grants: a machine that somebody has switched on again keeps its accounts, answering or not. */
+async function whyNotOff({ fence, ledger }: FleetContext, host: HostSpec): Promise<FleetError | null> {
+  const problem = (what: string): FleetError =>
+    new FleetError('fence', `${host.name} ${what}: nothing was started elsewhere`, {
+      host: host.name,
+      hint: `find out who switches it on, then: fleet failover ${host.name} --fence`,
+    });
+  const doubt = await fence.isOff(host).then(
+    (isOff) => (isOff ? null : problem('is no longer off')),
+    (error: unknown) => {
+      if (error instanceof FleetError) return problem(`cannot be verified to be off (${error.message})`);
+      throw error;
+    },
+  );
+  if (doubt !== null) await withdrawOff(ledger.db, host.name);
+  return doubt;
+}
+
+/**
+ * Switches the host off and waits until that is confirmed. Whatever it does from now on it does after a boot, for which it may need no operator until
+ * `hold.after` since its last contact has passed: so it has to stay off. Errors: `fence`, `usage` for a host without a fence.
+ */
+export async function fenceHost(context: FleetContext, name: string): Promise<void> {
+  const host = context.inventory.hosts.find((each) => each.name === name);
+  if (host === undefined) throw new FleetError('usage', `no such host: ${name}`, { hint: 'fleet hosts list shows the known ones' });
+  context.report({ kind: 'phase', text: `switching ${name} off` });
+  await context.fence.switchOff(host);
+}
+
+/** Until when a host that was fenced must not be switched on again, ms since the epoch: a boot before that starts its accounts by itself. */
+export async function fencedUntil(context: FleetContext, name: string): Promise<number> {
+  const row = await findHost(context, name);
+  return safeMoment(row.contact_intent_at, Math.max(row.hold_after_ms ?? 0, context.inventory.hold.holdAfterMs));
 }

@@ -36,10 +36,16 @@ export interface GrantOutcome {
 /**
  * Carries moves without an old owner from wherever they stand to the end (DESIGN section 5): stage the files, survey all known hosts, grant, wait
  * until the worker says online. Concurrent over hosts; one failing account or host leaves the others alone. Every act is safe to repeat, so a run that
- * was killed is continued by calling this again with the moves that are still open. Outcomes are in the order of `moves`.
+ * was killed is continued by calling this again with the moves that are still open. `lastDoubt` is asked after every survey: an answer stops all that would
+ * be granted. Outcomes are in the order of `moves`.
  */
-export async function grantAccounts(context: FleetContext, run: Run, moves: readonly MoveRow[]): Promise<GrantOutcome[]> {
-  const journey = new Journey(context, run);
+export async function grantAccounts(
+  context: FleetContext,
+  run: Run,
+  moves: readonly MoveRow[],
+  lastDoubt: () => Promise<FleetError | null> = async () => null,
+): Promise<GrantOutcome[]> {
+  const journey = new Journey(context, run, lastDoubt);
   const outcomes = new Map<string, GrantOutcome>();
   let waiting = moves.filter(({ phase }) => phase === 'planned' || phase === 'staged');
   const granted = moves.filter(({ phase }) => phase === 'granted');
@@ -76,10 +82,12 @@ type Outcomes = Map<string, GrantOutcome>;
 class Journey {
   readonly #context: FleetContext;
   readonly #run: Run;
+  readonly #lastDoubt: () => Promise<FleetError | null>;
 
-  constructor(context: FleetContext, run: Run) {
+  constructor(context: FleetContext, run: Run, lastDoubt: () => Promise<FleetError | null>) {
     this.#context = context;
     this.#run = run;
+    this.#lastDoubt = lastDoubt;
   }
 
   /** Uploads files to the new hosts. What could not be staged gets its outcome; what never left `planned` is aborted. */
@@ -144,9 +152,11 @@ class Journey {
     this.#context.report({ kind: 'phase', text: 'asking every known host who owns what' });
     const { evidence, problems } = await surveyHosts(this.#context, this.#run);
     await wipeOrphans(this.#context, this.#run, evidence);
+    const doubt = await this.#lastDoubt();
     for (const move of moves) {
       const verdict = judgeEvidence(await grantIntent(this.#context, move), evidence);
-      if (verdict.kind === 'clear' || verdict.kind === 'granted') clear.push(move);
+      if (verdict.kind === 'clear' && doubt !== null) await this.#refuse(move, doubt, outcomes);
+      else if (verdict.kind === 'clear' || verdict.kind === 'granted') clear.push(move);
       else if (verdict.kind === 'kept') outcomes.set(move.id, await leaveWithOwner(this.#context, this.#run, move));
       else if (verdict.kind === 'raise' && mayRaise) {
         again.push(await this.#raise(move, verdict.epoch));

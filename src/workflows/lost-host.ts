@@ -15,14 +15,14 @@ export async function lastKnownState({ states }: FleetContext, move: MoveRow): P
 }
 
 /**
- * A host that was declared gone may have run until that moment, and what it sent last may still be on its way: nobody connects before the floor of an
- * unclean end. A clock that was set counts as none.
+ * A host that was declared gone may have run until that moment, and what it sent last may still be on its way; a machine without power sends nothing
+ * again. A clock that was set counts as none.
  */
 export async function passLostHostFloor(context: FleetContext, moves: readonly MoveRow[]): Promise<void> {
-  const { settleUncleanMs } = context.inventory.hold;
+  const { settleMs } = context.inventory.failover;
   const declaredMs = moves.filter(({ kind }) => kind === 'failover').map(({ created_at }) => created_at);
   if (declaredMs.length === 0) return;
-  const leftMs = Math.min(settleUncleanMs, Math.max(...declaredMs) + settleUncleanMs - context.now());
+  const leftMs = Math.min(settleMs, Math.max(...declaredMs) + settleMs - context.now());
   if (leftMs <= 0) return;
   context.report({ kind: 'phase', text: `waiting ${(leftMs / 1000).toFixed(0)} s for what the lost host may have sent last` });
   await context.pause(leftMs);

@@ -9,6 +9,7 @@ import { FleetError, isUnreachable } from '../model/errors.ts';
 import type { HostEvidence } from '../moves/evidence.ts';
 import { type HostHealth, judgeHealth } from '../planning/host-health.ts';
 import { executeAllocation, isEmptyPlan, planAllocation } from './allocate.ts';
+import { failOverDown } from './auto-failover.ts';
 import type { MoveOutcome } from './carry-move.ts';
 import type { FleetContext } from './context.ts';
 import type { GrantOutcome } from './grant-accounts.ts';
@@ -43,14 +44,17 @@ export interface SweepResult {
   /** What could not be carried on. */
   readonly problems: readonly FleetError[];
   readonly prunedSamples: number;
+  /** Hosts that were switched off and failed over by this sweep. */
+  readonly failedOver: readonly string[];
 }
 
 /**
  * One pass over all hosts (requirement D2): looks at each over a fresh connection, keeps samples, states and health, carries on what earlier runs left
  * open, tells hosts that came back what has moved on, and gives back what hosts held since a boot. The same as often as it is called. `begin` takes the
- * run's serial; a ledger that owns nothing is an observer and never takes it.
+ * run's serial; a ledger that owns nothing is an observer and never takes it. `isAutomatic`: hosts that are down are failed over where a fence can switch
+ * them off.
  */
-export async function sweepFleet(context: FleetContext, begin: () => Promise<Run>): Promise<SweepResult> {
+export async function sweepFleet(context: FleetContext, begin: () => Promise<Run>, isAutomatic = false): Promise<SweepResult> {
   const { inventory, ledger } = context;
   await ensureHosts(
     ledger.db,
@@ -73,8 +77,9 @@ export async function sweepFleet(context: FleetContext, begin: () => Promise<Run
   const hosts: SweptHost[] = [];
   const accounts = await listAccounts(ledger.db);
   for (const reading of readings) hosts.push(await judge(context, reading, survey, rows.get(reading.host.name), accounts));
+  const failedOver = run !== null && isAutomatic ? await failOverDown(context, run, hosts, { grants, problems }) : [];
   const prunedSamples = await pruneSamples(ledger.db, context.now() - inventory.sweep.keepSamplesMs);
-  return { isObserver, hosts, moves, grants, problems, prunedSamples };
+  return { isObserver, hosts, moves, grants, problems, prunedSamples, failedOver };
 }
 
 const isReady = (row: HostRow | undefined): boolean => row !== undefined && row.release !== null && row.destroyed_at === null;

@@ -1,6 +1,7 @@
 /** Hosts that go away and come back: sweeps, failover, and the host that hears of it last. The data centre counts connections. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LabDataCentre, startLabDataCentre } from './lab-data-centre.ts';
@@ -105,7 +106,7 @@ test('a host without power: suspect, then down; "switched off" is believed only 
 
   const started = performance.now();
   await must(world, 'failover', 'h1', '--destroyed');
-  console.log(`failover of 5 accounts: ${((performance.now() - started) / 1000).toFixed(1)} s, of which 20 s are the settle floor`);
+  console.log(`failover of 5 accounts: ${((performance.now() - started) / 1000).toFixed(1)} s, of which 15 s are the settle floor`);
   const placed = await listAccounts(world);
   expect(placed.map(({ host, state }) => [host !== 'h1', state])).toEqual(names.map(() => [true, 'online']));
   expect(await must(world, 'history', '--account', 'anna')).toMatch(/failover/);
@@ -137,5 +138,26 @@ test('a host that was switched off comes back: it starts nothing, and the next s
   await expectNoKills();
   await must(world, 'move', 'anna', 'h2');
   expect((await listAccounts(world)).find(({ name }) => name === 'anna')).toMatchObject({ host: 'h2', state: 'online' });
+  await expectNoKills();
+});
+
+test('a sweep switches a host off that it cannot reach, and fails it over; one that nobody can switch off stays', async () => {
+  const fence = new URL('./lab-fence.ts', import.meta.url).pathname;
+  const words = (act: string) => JSON.stringify([process.execPath, fence, world.lab.name, act, '{host}']);
+  await world.lab.cut(3);
+  await sweep();
+  await sleep(6000);
+  const without = await world.operator.fleet(['sweep', '--auto-failover']);
+  expect([without.code, without.stderr]).toEqual([3, expect.stringContaining('no automatic failover of h3: it has no fence')]);
+  await rewrite(
+    'defaults: { max_accounts: 20 }',
+    `defaults: { max_accounts: 20, fence: { off: ${words('off')}, verify: ${words('is-off')} } }`,
+  );
+  expect(await world.lab.isOn(3)).toBe(true);
+  const { stdout } = await world.operator.fleet(['sweep', '--auto-failover']);
+  expect(stdout).toContain('Switched off and failed over: h3');
+  expect(await world.lab.isOn(3)).toBe(false);
+  expect((await listAccounts(world)).map(({ host, state }) => [host, state])).toEqual(names.map(() => ['h2', 'online']));
+  expect(await must(world, 'events')).toContain('host-fenced');
   await expectNoKills();
 });

@@ -60,6 +60,7 @@ test('the least inventory has the documented defaults', () => {
       connectTimeoutMs: 10_000,
       commandTimeoutMs: 120_000,
     },
+    fence: null,
     profile: 'account-host',
     maxAccounts: 5,
     cordoned: false,
@@ -84,6 +85,7 @@ test('the least inventory has the documented defaults', () => {
       cooldownMs: 21_600_000,
     },
     hold: { holdAfterMs: 600_000, requireClockSync: true, settleMs: 5_000, settleUncleanMs: 30_000 },
+    failover: { maxHosts: 1, settleMs: 15_000 },
     rebalance: {
       patience: 3,
       restMs: 1_800_000,

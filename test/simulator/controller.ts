@@ -132,6 +132,7 @@ export class Controller {
         if (remote === undefined) throw new Error(`no model of ${host.name}`);
         return remote;
       },
+      fence: { switchOff: async () => undefined, isOff: async () => true },
       readSecret: async () => 'an api hash',
       now: () => simulation.nowMs,
       pause: (ms) =>

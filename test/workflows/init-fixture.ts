@@ -28,6 +28,7 @@ export const hostSpec = (
   labels: {},
   zone: null,
   location: null,
+  fence: null,
   profile: 'account-host',
   maxAccounts: 5,
   cordoned: false,

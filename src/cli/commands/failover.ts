@@ -9,6 +9,7 @@ import { setAction } from '../run-command.ts';
 interface FailoverOptions {
   readonly poweredOff?: boolean;
   readonly destroyed?: boolean;
+  readonly fence?: boolean;
   readonly waitUntilSafe?: boolean;
   readonly dryRun?: boolean;
 }
@@ -20,12 +21,13 @@ export function registerFailover(program: Command): void {
     .description('give the accounts of a host that does not answer to others; you state what happened to it')
     .option('--powered-off', 'you have switched it off; believed only once a boot would find its accounts held')
     .option('--destroyed', 'this machine will never boot again')
+    .option('--fence', 'let the fence of the inventory switch it off, and go on once that is verified')
     .option('--wait-until-safe', 'wait for the moment at which --powered-off can be believed')
     .option('-n, --dry-run', 'show the plan and change nothing');
   setAction<FailoverOptions>(command, async ({ options, args, signal }) => {
     const name = args[0] ?? '';
     const statement = statementOf(options);
-    const { executeFailover, planFailover } = await import('../../workflows/failover.ts');
+    const { executeFailover, fencedUntil, fenceHost, planFailover } = await import('../../workflows/failover.ts');
     const render = await import('../render/failover.ts');
     return withLock('failover', options, signal, async (context, begin): Promise<CommandResult> => {
       await passSafeMoment(context, name, statement, options.waitUntilSafe === true);
@@ -38,23 +40,29 @@ export function registerFailover(program: Command): void {
       }
       if (!options.json) console.error(render.formatFailover(plan, context.now()));
       await confirm(render.question(plan), options);
+      if (statement === 'fenced') await fenceHost(context, name);
       const outcomes = await executeFailover(context, await begin(), plan);
       await context.progress.stop();
       const { formatOutcomes } = await import('../render/allocation.ts');
       const errors = [...left, ...outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]))];
       const accounts = outcomes.map(({ account, host, state }) => ({ account, host, state }));
-      return { data: { ...data, accounts }, text: formatOutcomes(outcomes), errors };
+      const note = statement === 'fenced' ? render.formatKeepOff(name, await fencedUntil(context, name), context.now()) : '';
+      return { data: { ...data, accounts }, text: `${formatOutcomes(outcomes)}${note}`, errors };
     });
   });
 }
 
-function statementOf({ poweredOff, destroyed }: FailoverOptions): HostStatement {
-  if (poweredOff === destroyed) {
-    throw new FleetError('usage', 'say what happened to the host: --powered-off or --destroyed', {
-      hint: '--powered-off when you switched it off and it may boot again, --destroyed when this machine never will',
-    });
-  }
-  return poweredOff ? 'powered-off' : 'destroyed';
+function statementOf({ poweredOff, destroyed, fence }: FailoverOptions): HostStatement {
+  const said: HostStatement[] = [
+    ...(poweredOff ? ['powered-off' as const] : []),
+    ...(destroyed ? ['destroyed' as const] : []),
+    ...(fence ? ['fenced' as const] : []),
+  ];
+  const [statement] = said;
+  if (statement !== undefined && said.length === 1) return statement;
+  throw new FleetError('usage', 'say what happened to the host: --powered-off, --destroyed or --fence', {
+    hint: '--powered-off when you switched it off and it may boot again, --destroyed when this machine never will, --fence to have it switched off now',
+  });
 }
 
 /** Counts down where it was asked to; otherwise names the moment. */

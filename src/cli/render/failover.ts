@@ -1,7 +1,7 @@
 import chalk from 'chalk';
 import { FleetError } from '../../model/errors.ts';
-import type { FailoverPlan } from '../../workflows/failover.ts';
-import { formatAge, formatPoints, formatTable } from './table.ts';
+import type { FailoverPlan, HostStatement } from '../../workflows/failover.ts';
+import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
 
 /** The plan for people: where every account goes, why, and how old the state is that it continues from. */
 export function formatFailover({ host, placement, statesTakenAtMs, resumed }: FailoverPlan, nowMs: number): string {
@@ -23,10 +23,19 @@ export function formatFailover({ host, placement, statesTakenAtMs, resumed }: Fa
   return `${formatTable(['ACCOUNT', 'TO', 'SCORE', 'STATE', 'WHY'], rows, `${host} owns no account.`)}\n${chalk.dim(spread)}`;
 }
 
-export const question = ({ host, statement }: FailoverPlan): string =>
-  statement === 'destroyed'
-    ? `Will ${host} really never run again? An account that runs twice is lost for good`
-    : `Is ${host} really switched off? An account that runs twice is lost for good`;
+const questions: Readonly<Record<HostStatement, (host: string) => string>> = {
+  destroyed: (host) => `Will ${host} really never run again? An account that runs twice is lost for good`,
+  'powered-off': (host) => `Is ${host} really switched off? An account that runs twice is lost for good`,
+  fenced: (host) => `Switch ${host} off and give its accounts to others?`,
+};
+
+export const question = ({ host, statement }: FailoverPlan): string => questions[statement](host);
+
+/** What a fenced host must not do yet. */
+export const formatKeepOff = (host: string, untilMs: number, nowMs: number): string =>
+  untilMs <= nowMs
+    ? ''
+    : `\n${chalk.yellow(`Keep ${host} off until ${formatTime(untilMs)} (${formatAge(untilMs - nowMs)}): switched on before then it would start its accounts by itself.`)}`;
 
 /** One error per account that cannot follow: no host takes it, or its own move has gone too far. */
 export const leftErrors = ({ host, placement, underWay }: FailoverPlan): FleetError[] => [

@@ -7,11 +7,13 @@ import { formatState } from './states.ts';
 import { formatAge, formatTable } from './table.ts';
 
 /** One line per host, then what was carried on. */
-export function formatSweep({ hosts, moves, grants, isObserver }: SweepResult, nowMs: number): string {
+export function formatSweep({ hosts, moves, grants, isObserver, failedOver }: SweepResult, nowMs: number): string {
   const rows = hosts.map((host) => [host.host, formatState(host.health), `${host.online}/${host.accounts}`, noteOf(host, nowMs)]);
   const sections = [formatTable(['HOST', 'HEALTH', 'ONLINE', 'FINDINGS'], rows, 'No host is ready: fleet init comes first.')];
   if (moves.length > 0) sections.push(`Moves carried on\n${formatMoveOutcomes(moves)}`);
-  if (grants.length > 0) sections.push(`Accounts given back or started\n${formatOutcomes(grants)}`);
+  if (grants.length > 0) sections.push(`Accounts given back, started or failed over\n${formatOutcomes(grants)}`);
+  if (failedOver.length > 0)
+    sections.push(chalk.yellow(`Switched off and failed over: ${failedOver.join(', ')}. Keep it off until you have looked at it.`));
   if (isObserver) sections.push(chalk.dim('This ledger owns no account: the sweep has only looked.'));
   return sections.join('\n\n');
 }
@@ -29,7 +31,7 @@ export const sweepErrors = ({ hosts, problems, moves, grants }: SweepResult): Fl
 ];
 
 /** The result for programs. */
-export const sweepData = ({ isObserver, hosts, moves, grants, prunedSamples }: SweepResult): Record<string, unknown> => ({
+export const sweepData = ({ isObserver, hosts, moves, grants, prunedSamples, failedOver }: SweepResult): Record<string, unknown> => ({
   isObserver,
   hosts: hosts.map(({ problem, unreachableSinceMs, ...host }) => ({
     ...host,
@@ -39,4 +41,5 @@ export const sweepData = ({ isObserver, hosts, moves, grants, prunedSamples }: S
   moves: moves.map(outcomeData),
   accounts: grants.map(({ account, host, state, problem }) => ({ account, host, state, code: problem?.code ?? null })),
   prunedSamples,
+  failedOver,
 });
