@@ -7,6 +7,9 @@ import type { AccountName, HostName } from '../model/names.ts';
  */
 export type HostState = 'up' | 'cordoned' | 'unhealthy' | 'unbootstrapped' | 'draining' | 'dead';
 
+/** Memory of a host that was never measured: positive, so that ratios exist, and too little for any account. */
+export const unmeasuredBytes = 1;
+
 /** What the planner knows about one host. Figures are smoothed by the caller, never one instant's. */
 export interface HostView {
   readonly name: HostName;
@@ -15,7 +18,7 @@ export interface HostView {
   readonly stateReason: string | null;
   /** Cores the host has, > 0. */
   readonly cpuCores: number;
-  /** Bytes the host has, > 0. */
+  /** Bytes the host has, > 0; {@link unmeasuredBytes} where no sample has told. */
   readonly memoryBytes: number;
   /** Cores used by everything that is not an account. */
   readonly baseCpuCores: number;

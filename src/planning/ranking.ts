@@ -1,7 +1,7 @@
 import type { PlacementPolicy } from '../model/inventory.ts';
 import type { HostName } from '../model/names.ts';
 import { FlatFleet } from './flat-fleet.ts';
-import type { FleetView, HostState } from './fleet-view.ts';
+import { type FleetView, type HostState, unmeasuredBytes } from './fleet-view.ts';
 import type { LoadScore } from './score.ts';
 
 /** One line of `fleet rankings`. */
@@ -16,8 +16,8 @@ export interface HostRanking {
   readonly maxAccounts: number;
   /** 0 where the host is over its limit. */
   readonly freeSlots: number;
-  /** Bytes below the policy's memory limit; 0 where the host is over it. */
-  readonly freeMemoryBytes: number;
+  /** Bytes below the policy's memory limit; 0 where the host is over it, null where the host was never measured. */
+  readonly freeMemoryBytes: number | null;
 }
 
 /** Hosts by load score, best first, ties by name; hosts that are not up come after all others. */
@@ -33,7 +33,7 @@ export function rankHosts(view: FleetView, policy: PlacementPolicy): HostRanking
       accounts: host.maxAccounts - free,
       maxAccounts: host.maxAccounts,
       freeSlots: Math.max(0, free),
-      freeMemoryBytes: Math.max(0, fleet.freeMemory[index] ?? 0),
+      freeMemoryBytes: host.memoryBytes === unmeasuredBytes ? null : Math.round(Math.max(0, fleet.freeMemory[index] ?? 0)),
     };
   });
   const isDown = (row: { readonly state: HostState }): number => (row.state === 'up' ? 0 : 1);

@@ -4,7 +4,7 @@ import type { PlacedAccount } from '../ledger/accounts.ts';
 import type { HostRow } from '../ledger/schema.ts';
 import type { AccountSpec, HostSpec, Inventory } from '../model/inventory.ts';
 import type { AccountName, HostName } from '../model/names.ts';
-import type { AccountView, FleetView, HostState, HostView } from '../planning/fleet-view.ts';
+import { type AccountView, type FleetView, type HostState, type HostView, unmeasuredBytes } from '../planning/fleet-view.ts';
 import type { HostReading } from './read-samples.ts';
 
 export interface FleetFacts {
@@ -57,7 +57,7 @@ function hostView(host: HostSpec, row: HostRow | undefined, reading: HostReading
     state,
     stateReason,
     cpuCores: cores,
-    memoryBytes: sample?.memory.totalBytes ?? 1,
+    memoryBytes: sample?.memory.totalBytes ?? unmeasuredBytes,
     baseCpuCores: Math.max(0, used - measured(sample, accounts, (account) => smoothed(account.cpuCores))),
     baseMemoryBytes: Math.max(0, memoryUsed - measured(sample, accounts, (account) => account.memoryBytes)),
     diskUsedRatio: sample === null ? 0 : 1 - sample.disk.freeBytes / sample.disk.totalBytes,

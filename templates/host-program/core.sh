@@ -102,7 +102,9 @@ step() {
     declare -ga "BG_WHAT_${id//-/_}=(\"\${P[@]}\")"
     return
   fi
+  local -a due=("${P[@]}")
   "apply_$id" >"$LOG" 2>&1
+  P=("${due[@]}")
   conclude "$id" "$t0"
 }
 

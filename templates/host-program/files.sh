@@ -33,7 +33,7 @@ put_file() { # path: whole or not at all; a unit named by F_RESTART owes a resta
   want_file "$path"; (( ${#P[@]} )) || return 0
   read_text "$path"
   # A daemon that is not installed yet reads the file when it starts for the first time.
-  if [[ $TEXT != "${F_TEXT[$path]}" ]] && [[ $due = reload || ( $due && ${U[${due#restart.}.LoadState]-} = loaded ) ]]; then owe "$due"; fi
+  if [[ $TEXT != "${F_TEXT[$path]}" ]] && [[ $due = reload || ( $due && ${U[${due#restart.}.LoadState]-} = loaded ) ]]; then owe "$due" "$path"; fi
   if [[ -L $path || ( -e $path && $TEXT != "${F_TEXT[$path]}" ) ]]; then keep "$path" || { fail host-step "cannot keep a copy of $path" "free some space in /var/backups"; return; }
   elif [[ ! -e $path ]]; then remember file "$path"; fi
   if [[ $due = restart.* && $due != restart.fleet-* ]]; then
@@ -86,6 +86,10 @@ put_user() {
 }
 
 # An act that is owed because a file changed survives the death of the program: owe, do, settle.
-owe() { : >"$STATE/owed.$1"; }
+owe() { printf '%s\n' "${2-}" >>"$STATE/owed.$1"; } # act [because of path]
+because_of() { # act -> J, the files for which it is owed
+  local -a paths; mapfile -t paths < <(sort -u "$STATE/owed.$1"); J="${paths[*]}"; J=${J# }; J=${J:-its settings}
+}
+todo_restart() { owed "restart.$1" || return 0; because_of "restart.$1"; todo "restart $1: $J changed"; } # unit
 owed() { [[ -e $STATE/owed.$1 ]]; }
 settle() { rm -f -- "$STATE/owed.$1"; }

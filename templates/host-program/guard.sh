@@ -76,8 +76,7 @@ undo_unit() { # unit: running and enabled as now
 }
 want_guarded() { # unit path...
   local unit=$1; shift; want_files "$@"
-  [[ $unit ]] && owed "restart.$unit" && (( ! ${#P[@]} )) && todo "restart $unit with its changed settings"
-  return 0
+  [[ $unit ]] && todo_restart "$unit"
 }
 put_guarded() { # unit|'' run|try path...
   local unit=$1 how=$2 path; shift 2

@@ -4,7 +4,7 @@ want_running() { # unit
   if [[ ${U[$unit.LoadState]-} != loaded ]]; then todo "install, enable and start $unit"; return; fi
   case ${U[$unit.UnitFileState]} in enabled | static | indirect | alias | generated) ;; *) todo "enable $unit";; esac
   [[ ${U[$unit.ActiveState]} = active ]] || todo "start $unit (now ${U[$unit.ActiveState]})"
-  owed "restart.$unit" && todo "restart $unit with its changed settings"
+  todo_restart "$unit"
 }
 reload_systemd() { systemctl daemon-reload || { last_lines 1; fail host-step "systemctl daemon-reload failed: $LAST" 'run it on the host and see journalctl -b'; }; }
 # Why a unit does not run, from its journal -> LAST
@@ -17,7 +17,7 @@ remember_unit() {
   [[ ${U[$1.ActiveState]-} = active ]] || remember started "$1"
 }
 # A unit that only reads a file of ours: restarted where it runs.
-want_restarted() { owed "restart.$1" && todo "restart $1 with its changed settings"; return 0; }
+want_restarted() { todo_restart "$1"; }
 put_restarted() {
   systemctl try-restart "$1" || { unit_reason "$1"; fail host-step "$1 does not run with its changed settings: ${LAST:-no journal}" "see journalctl -u $1 on the host"; return; }
   settle "restart.$1"

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { explainRefusal } from '../../src/planning/explain.ts';
+import { unmeasuredBytes } from '../../src/planning/fleet-view.ts';
 import { rankHosts } from '../../src/planning/ranking.ts';
 import { account, accountName, fleetOf, host, hostName, policy } from './sample-fleet.ts';
 
@@ -40,5 +41,10 @@ describe('rankHosts', () => {
       [null, 'd'],
     ]);
     expect(rows[2]).toMatchObject({ accounts: 1, freeSlots: 4, maxAccounts: 5 });
+  });
+
+  it('does not know the free memory of a host that was never measured', () => {
+    const [row] = rankHosts(fleetOf([host('new', { state: 'unbootstrapped', memoryBytes: unmeasuredBytes })], []), policy);
+    expect(row?.freeMemoryBytes).toBeNull();
   });
 });

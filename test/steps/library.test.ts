@@ -98,7 +98,7 @@ describe('files', () => {
       `U[some.service.LoadState]=loaded U[some.service.ActiveState]=active U[some.service.UnitFileState]=enabled; want_running some.service; printf '%s' "$P" >&3`,
       root,
     );
-    expect(asked.stdout).toBe('restart some.service with its changed settings');
+    expect(asked.stdout).toBe(`restart some.service: ${root}/d.conf changed`);
   });
 });
 
@@ -109,6 +109,15 @@ describe('steps', () => {
       failure: { code: 'host-step', message: 'did not take: set x', hint: expect.stringContaining('tried') as unknown },
     });
     expect(run.lines.at(-1)).toMatchObject({ t: 'end', failed: true });
+  });
+
+  it('tell what had to change, also when their apply looks again', async () => {
+    const root = scratch();
+    const run = await runLibrary(
+      body([plain({ id: 'a', check: `[[ -e ${root}/x ]] || todo "set x"`, apply: `P=(); : >${root}/x` })]),
+      root,
+    );
+    expect(run.lines.find((line) => line.t === 'step' && line.state === 'changed')).toMatchObject({ what: ['set x'] });
   });
 
   it('run beside the others when they are slow, and are waited for by who needs them', async () => {

@@ -139,6 +139,10 @@ describe('fleet init on a real host', () => {
     const { outcome } = await init();
     expect(outcome.error).toBeNull();
     expect(states(outcome)).toEqual(['sysctl changed', 'release changed', 'host-config changed', 'services changed']);
+    expect(outcome.steps.find(({ id }) => id === 'services')?.what).toEqual([
+      'enable fail2ban.service',
+      'start fail2ban.service (now inactive)',
+    ]);
     expect(await onHost('cat /proc/sys/net/core/somaxconn; systemctl is-active fail2ban; stat -c %a /etc/fleet/host.json')).toBe(
       '65535\nactive\n644',
     );

@@ -56,7 +56,7 @@ export const formatRankings = (ranks: readonly HostRanking[]): string =>
       formatPoints(rank.score.parts.slots),
       formatPoints(rank.score.parts.disk),
       `${rank.freeSlots} of ${rank.maxAccounts}`,
-      `${Math.round(rank.freeMemoryBytes / 1024 ** 2)} MB`,
+      rank.freeMemoryBytes === null ? chalk.dim('-') : `${Math.round(rank.freeMemoryBytes / 1024 ** 2)} MB`,
       `${formatState(rank.state)}${rank.stateReason === null ? '' : `  ${rank.stateReason}`}`,
     ]),
     'No hosts.',
