@@ -4,7 +4,7 @@ import { firewallStep } from './firewall.ts';
 import { type FileGroup, guardedFilesStep, isGuarded } from './guard.ts';
 import { limitsStep, sysctlStep } from './kernel.ts';
 import { packagesStep, upgradeStep } from './packages.ts';
-import { foreignStep, hostSupportStep, spaceStep } from './preflight.ts';
+import { foreignStep, hostSupportStep, type MemoryWish, memoryStep, spaceStep } from './preflight.ts';
 import type { Profile } from './profile.ts';
 import { agentStep, hostConfigStep, releaseStep, runtimeStep, unitsStep } from './release.ts';
 import { servicesStep } from './services.ts';
@@ -18,6 +18,7 @@ export interface DesiredHost {
   /** Text of every `source` that the profile names. */
   readonly sources: Readonly<Record<string, string>>;
   readonly timeZone: string;
+  readonly memory: MemoryWish;
   readonly allowUnsupportedOs: boolean;
   readonly upgrade: boolean;
   /** Content of /etc/fleet/host.json. */
@@ -52,6 +53,7 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
     hostSupportStep(desired.allowUnsupportedOs),
     spaceStep(),
     foreignStep(),
+    memoryStep(desired.memory),
     ...groups.filter((group) => !isGuarded(group)).map(plainFilesStep),
     ...(profile.packages.length > 0 ? [packagesStep(profile.packages)] : []),
     ...(entries(profile.limits) > 0 ? [limitsStep(profile.limits)] : []),

@@ -55,3 +55,33 @@ export function foreignStep(): Step {
     apply: '',
   };
 }
+
+/** What the accounts of a host are to have, all together. */
+export interface MemoryWish {
+  readonly accounts: number;
+  /** Bytes that each of them reserves. */
+  readonly reserveBytes: number;
+}
+
+/** MB for the system, the agent and an upgrade of packages. */
+const SYSTEM_MB = 400;
+/** MB below which a package's installation may be ended by the kernel. */
+const SCARCE_MB = 150;
+
+/** Warns where the host has less memory than its accounts would take, where little is free right now, and of a system that may forbid what it does. */
+export function memoryStep({ accounts, reserveBytes }: MemoryWish): Step {
+  const eachMb = Math.ceil(reserveBytes / 1e6);
+  return {
+    id: 'memory',
+    title: `memory for ${accounts} accounts`,
+    looksAt: {},
+    check: `
+  local swap="and $SWAP_MB MB of swap" fits=$(( (MEMORY_MB - ${SYSTEM_MB}) / ${Math.max(1, eachMb)} )); (( SWAP_MB )) || swap='and no swap'
+  (( fits < 0 )) && fits=0
+  (( fits < ${accounts} )) && warn "$MEMORY_MB MB of memory $swap hold about $fits accounts of ${eachMb} MB, max_accounts is ${accounts}"
+  (( MEMORY_FREE_MB < ${SCARCE_MB} )) && warn "only $MEMORY_FREE_MB MB of memory are free $swap: installing packages may fail"
+  read_text "$SELINUX"; [[ $TEXT = 1* ]] && warn 'SELinux is enforcing: when the agent or an account does not start, see ausearch -m avc -ts recent on the host'
+  return 0`,
+    apply: '',
+  };
+}

@@ -12,7 +12,7 @@ export interface InitOptions {
   readonly diff: boolean;
   /** Upgrade all packages too. */
   readonly upgrade: boolean;
-  /** Ids of steps; empty: all. The refusals (host-support, space, foreign) always run. */
+  /** Ids of steps; empty: all. Refusals and warnings (host-support, space, foreign, memory) always run. */
   readonly only: readonly string[];
   readonly skip: readonly string[];
 }
@@ -29,7 +29,7 @@ export interface HostInitPlan {
   readonly program: string;
 }
 
-const alwaysRun = ['host-support', 'space', 'foreign'];
+const alwaysRun = ['host-support', 'space', 'foreign', 'memory'];
 
 /**
  * What `fleet init` will do, one program per host in the order given. Pure. Error `usage` when `only` or `skip` names no step of any host.
@@ -82,6 +82,7 @@ function stepsOf(
     profile: chosen.profile,
     sources: chosen.sources,
     timeZone: host.timeZone,
+    memory: { accounts: host.maxAccounts, reserveBytes: host.limits.memoryReserveBytes },
     allowUnsupportedOs: host.allowUnsupportedOs,
     upgrade: options.upgrade,
     hostConfig: hostConfigText(inventory.fleet, host, inventory.hold),

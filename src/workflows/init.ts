@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { clockWarnings } from '../facts/clock.ts';
 import type { HostFacts } from '../facts/host-facts.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
@@ -36,6 +37,8 @@ export interface HostInitOutcome {
   readonly facts: HostFacts | null;
   readonly steps: readonly InitStepResult[];
   readonly warnings: readonly string[];
+  /** What it waited for, and which copies it kept. */
+  readonly notes: readonly string[];
   readonly diffs: readonly { readonly path: string; readonly text: string }[];
   /** Compressed bytes that were sent besides the program. */
   readonly uploads: readonly { readonly sha256: string; readonly bytes: number }[];
@@ -90,6 +93,7 @@ interface HostRecord {
   facts: HostFacts | null;
   steps: InitStepResult[];
   warnings: string[];
+  notes: string[];
   diffs: { path: string; text: string }[];
   uploads: { sha256: string; bytes: number }[];
   stale: readonly StaleAccount[];
@@ -103,6 +107,7 @@ const emptyRecord = (): HostRecord => ({
   facts: null,
   steps: [],
   warnings: [],
+  notes: [],
   diffs: [],
   uploads: [],
   stale: [],
@@ -157,10 +162,14 @@ function stateOf({ error, steps }: HostRecord): HostInitOutcome['state'] {
 }
 
 function take(record: HostRecord, line: HostLine, host: HostName): void {
-  if (line.t === 'facts') record.facts = line.facts;
-  else if (line.t === 'confirm') record.unconfirmed = line.id;
+  if (line.t === 'facts') {
+    record.facts = line.facts;
+    record.warnings.push(...clockWarnings(line.facts.timeMs, Date.now()));
+  }
+  if (line.t === 'confirm') record.unconfirmed = line.id;
   else if (line.t === 'end') record.cpuMs = line.cpuMs;
   else if (line.t === 'stale') record.stale = line.accounts;
+  else if (line.t === 'note') record.notes.push(`${line.id}: ${line.text}`);
   else if (line.t === 'warning') record.warnings.push(`${line.id}: ${line.text}`);
   else if (line.t === 'diff') record.diffs.push({ path: line.path, text: line.text });
   else if (line.t === 'step' && line.state !== 'started') {

@@ -8,6 +8,8 @@ trap '' PIPE
 STATE=/var/lib/fleet/init
 BACKUPS=/var/backups/fleet
 RUN=/run
+MEMORY_MB=0 MEMORY_FREE_MB=0 SWAP_MB=0
+SELINUX=/sys/fs/selinux/enforce
 declare -A S=() PK=() PV=() U=() BG=() BG_START=() F_TEXT=() F_MODE=() F_OWNER=() F_RESTART=() SHOWN=()
 declare -a P=() W=()
 BUF= LOST= STOP= FAIL_CODE= FAIL_MESSAGE= FAIL_HINT= ID= LOCKED= T= LOG=/dev/null N_CHANGED=0 N_PENDING=0

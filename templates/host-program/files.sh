@@ -16,14 +16,22 @@ show_diff() {
   local text path; text=$(diff -u --label "$1 (host)" --label "$1 (fleet)" -- "$2" <(printf %s "${F_TEXT[$1]}") 2>/dev/null)
   json "$1"; path=$J; json "$text"; out "{\"t\":\"diff\",\"path\":$path,\"text\":$J}"
 }
-remember() { # kind path [backup]: what uninstall has to undo; the first entry of a path counts
+remembered() { # kind path
   local kind path rest
-  [[ -r $STATE/manifest ]] && while read -r kind path rest; do [[ $kind = "$1" && $path = "$2" ]] && return; done <"$STATE/manifest"
+  [[ -r $STATE/manifest ]] && while IFS=$'\t' read -r kind path rest; do [[ $kind = "$1" && $path = "$2" ]] && return; done <"$STATE/manifest"
+  return 1
+}
+remember_mode() { remembered "$1" "$2" || { look "$2" && remember mode "$2" "$MODE_ $USER_:$GROUP_"; }; } # kind path: of what was there before fleet
+remember() { # kind path [backup]: what uninstall has to undo; the first entry of a path counts
+  remembered "$1" "$2" && return
   printf '%s\t%s\t%s\n' "$1" "$2" "${3:--}" >>"$STATE/manifest"
 }
 keep() { # path: a copy of what is there now
   local stamp to; TZ=UTC printf -v stamp '%(%Y%m%dT%H%M%SZ)T' -1
   to=$BACKUPS$1.$stamp
+  # A run that failed after this point has kept the same already.
+  local -a kept; set +f; kept=("$BACKUPS$1".*); set -f
+  cmp -s -- "$1" "${kept[-1]}" && [[ $(stat -c %a%u%g%F -- "$1") = "$(stat -c %a%u%g%F -- "${kept[-1]}")" ]] && { remember file "$1" "${kept[-1]}"; return 0; }
   mkdir -p -m 0700 "$BACKUPS" && mkdir -p "${to%/*}" && cp -a -- "$1" "$to" || return 1
   remember file "$1" "$to"; note "kept the former $1 as $to"
 }
@@ -35,7 +43,8 @@ put_file() { # path: whole or not at all; a unit named by F_RESTART owes a resta
   # A daemon that is not installed yet reads the file when it starts for the first time.
   if [[ $TEXT != "${F_TEXT[$path]}" ]] && [[ $due = reload || ( $due && ${U[${due#restart.}.LoadState]-} = loaded ) ]]; then owe "$due" "$path"; fi
   if [[ -L $path || ( -e $path && $TEXT != "${F_TEXT[$path]}" ) ]]; then keep "$path" || { fail host-step "cannot keep a copy of $path" "free some space in /var/backups"; return; }
-  elif [[ ! -e $path ]]; then remember file "$path"; fi
+  elif [[ ! -e $path ]]; then remember file "$path"
+  else remember_mode file "$path"; fi
   if [[ $due = restart.* && $due != restart.fleet-* ]]; then
     remember restart "${due#restart.}"
     # It comes with a package of ours: without this file it may not even run.
@@ -44,7 +53,7 @@ put_file() { # path: whole or not at all; a unit named by F_RESTART owes a resta
   [[ -d ${path%/*} ]] || remember directory "${path%/*}"
   mkdir -p -- "${path%/*}" && printf %s "${F_TEXT[$path]}" >"$new" && chmod "${F_MODE[$path]}" "$new" && chown "${F_OWNER[$path]}" "$new" && sound_text "$new" "$path" && mv -fT -- "$new" "$path" && return
   last_lines 1; rm -f -- "$new"; [[ $FAIL_CODE ]] && return
-  fail host-step "cannot write $path${LAST:+: $LAST}" 'is the file system full, mounted read-only, or the directory immutable (lsattr -d)?'
+  fail host-step "cannot write $path${LAST:+: $LAST}" 'is the file system full, the file or its directory immutable (lsattr, lsattr -d), or mounted read-only (findmnt -T)?'
 }
 
 # A broken file of these locks people out by being there: its reader looks at it before.
@@ -55,7 +64,9 @@ sound_text() { # new path
   esac
 }
 
-want_link() { look "$1" && [[ $TARGET = "$2" ]] || todo "point $1 to $2"; } # path target
+want_link() { # path target
+  if ! look "$1"; then todo "point $1 to $2"; elif [[ $TARGET != "$2" ]]; then todo "point $1 to $2 (now ${TARGET:-a $KIND})"; fi
+}
 put_link() {
   local target=
   if [[ -L $1 ]]; then remember link "$1" "$(readlink -- "$1")"; elif [[ -e $1 ]]; then keep "$1" || { fail host-step "cannot keep a copy of $1" "free some space in /var/backups"; return; }; fi
@@ -67,7 +78,7 @@ want_directory() { # path mode user:group
   [[ $MODE_ = "$2" && $USER_:$GROUP_ = "$3" ]] || todo "set mode and owner of $1 to $2 $3 (now $MODE_ $USER_:$GROUP_)"
 }
 put_directory() {
-  [[ -d $1 ]] || remember directory "$1"
+  if [[ ! -d $1 ]]; then remember directory "$1"; else remember_mode directory "$1"; fi
   install -d -m "$2" -o "${3%:*}" -g "${3#*:}" -- "$1" || { last_lines 1; fail host-step "cannot create $1: $LAST" 'is the file system full or mounted read-only?'; }
 }
 

@@ -52,10 +52,11 @@ read_ssh_port() {
 }
 
 facts() {
-  local line key value; declare -gA OS=()
+  local line key value; declare -gA OS=(); MEMORY_FREE_MB=0
   while IFS='=' read -r key value; do value=${value#[\"\']}; OS[$key]=${value%[\"\']}; done 2>/dev/null </etc/os-release
   local memory=0 swap=0 cores=0 kernel= boot= instance= machine= name=
-  while read -r key value line; do case $key in MemTotal:) memory=$value;; SwapTotal:) swap=$value;; esac; done </proc/meminfo
+  while read -r key value line; do case $key in MemTotal:) memory=$value;; MemAvailable:) MEMORY_FREE_MB=$(( value / 1024 ));; SwapTotal:) swap=$value;; esac; done </proc/meminfo
+  MEMORY_MB=$(( memory / 1024 )) SWAP_MB=$(( swap / 1024 ))
   while IFS= read -r line; do [[ $line = processor* ]] && (( cores++ )); done </proc/cpuinfo
   read -r kernel </proc/sys/kernel/osrelease; read -r boot </proc/sys/kernel/random/boot_id
   read -r name </proc/sys/kernel/hostname

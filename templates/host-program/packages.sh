@@ -26,13 +26,14 @@ apt_get() { DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l UCF_FORCE_CONFFOLD
 apt_hint() {
   case $1 in
     *'not valid yet'*) HINT="the host's clock is off: set it, then run fleet init again";;
-    *'Temporary failure resolving'* | *'Could not resolve'* | *'Could not connect'* | *'Unable to connect'* | *'Failed to fetch'*) HINT='the host cannot reach its package mirrors: check /etc/apt/sources.list*, DNS and the route out';;
+    *'Temporary failure resolving'* | *'Could not resolve'* | *'Could not connect'* | *'Unable to connect'* | *'Failed to fetch'* | *'Network is unreachable'* | *'Connection timed out'* | *'is not signed'* | *'does not have a Release file'*) HINT='the host cannot reach its package mirrors: check /etc/apt/sources.list*, DNS and the route out';;
     *'Unable to locate package'* | *'has no installation candidate'*) HINT="the host's package sources lack it: check /etc/apt/sources.list* and the profile";;
     *'not enough free space'* | *'No space left'*) HINT='free some space, then run fleet init again';;
     *) HINT='run apt-get install on the host to see why, then run fleet init again';;
   esac
 }
-apt_failed() { last_lines 4; apt_hint "$LAST"; fail host-step "$1: $LAST" "$HINT"; }
+STALE_INDEX=
+apt_failed() { last_lines 4; apt_hint "$STALE_INDEX $LAST"; fail host-step "$1: $LAST" "$HINT"; }
 
 want_packages() {
   local name
@@ -40,16 +41,18 @@ want_packages() {
   [[ ${PK[*]-} = *half-* || ${PK[*]-} = *unpacked* || ${PK[*]-} = *triggers-* ]] && todo 'finish what dpkg left half configured'
 }
 repair_dpkg() {
-  local -a left=(); set +f; left=(/var/lib/dpkg/updates/[0-9]*); set -f
+  local -a left=(); set +f; left=(/var/lib/dpkg/updates/[0-9]*); set -f; HALF=
   [[ -e ${left[0]} || $(dpkg --audit 2>/dev/null) ]] || return 0
-  note 'finishes what dpkg left half configured'
+  note 'finishes what dpkg left half configured'; HALF=1
   DEBIAN_FRONTEND=noninteractive dpkg --configure -a --force-confdef --force-confold 3>&- 9>&- </dev/null
 }
+# By itself apt takes a dead mirror for a success.
+apt_update() { apt_get -o APT::Update::Error-Mode=any update; }
 refresh_index() { # when older than an hour
   local path age=0
   for path in /var/lib/apt/lists/partial /var/lib/apt/lists; do look "$path" && (( MTIME > age )) && age=$MTIME; done
   look /var/cache/apt/pkgcache.bin && (( EPOCHSECONDS - age < 3600 && EPOCHSECONDS >= age )) && (( $(ls /var/lib/apt/lists | wc -l) > 3 )) && return 0
-  apt_get update || { wait_for_apt && apt_get update; } || { last_lines 3; apt_hint "$LAST"; note "apt-get update failed, goes on with the index there is: $LAST"; }
+  apt_update || { last_lines 1; [[ $LAST = *lock* ]] && wait_for_apt && apt_update; } || { last_lines 5; STALE_INDEX=$LAST; note "apt-get update failed, goes on with the index there is: $LAST"; }
 }
 installed_packages() { dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | sed -n 's/^ii *//p'; }
 put_packages() {
@@ -57,9 +60,11 @@ put_packages() {
   for name; do [[ ${PK[$name]-} = installed ]] || missing+=("$name"); done
   wait_for_apt || return
   repair_dpkg; refresh_index
+  # What it could not configure for want of other packages. Never at the price of a package that is there.
+  [[ $HALF && $(dpkg --audit 2>/dev/null) ]] && apt_get --no-remove --fix-broken install
   if (( ${#missing[@]} )); then
     local before; before=" $(installed_packages | tr '\n' ' ') "
-    apt_get install "${missing[@]}" || { repair_dpkg; wait_for_apt && apt_get update; apt_get install -f "${missing[@]}"; } || { apt_failed "cannot install ${missing[*]}"; return; }
+    apt_get install "${missing[@]}" || { repair_dpkg; wait_for_apt && [[ ! $STALE_INDEX ]] && apt_get update; apt_get install -f "${missing[@]}"; } || { apt_failed "cannot install ${missing[*]}"; return; }
     for name in "${missing[@]}"; do remember package "$name"; done
     while read -r name; do [[ $before = *" $name "* ]] || remember dependency "$name"; done < <(installed_packages)
   fi

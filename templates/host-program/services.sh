@@ -11,6 +11,9 @@ reload_systemd() { systemctl daemon-reload || { last_lines 1; fail host-step "sy
 unit_reason() {
   local -a lines; mapfile -t lines < <(journalctl -u "$1" -n 4 -o cat --no-pager 2>/dev/null)
   joined ${lines[@]+"${lines[@]}"}; LAST=${J:0:600}
+  # What a security module forbade a moment ago is told by nobody else.
+  local denied; denied=$(journalctl -b --since=-60s -g 'apparmor="DENIED"|avc: +denied' -n 1 -o cat --no-pager 2>/dev/null | tail -n 1)
+  [[ $denied && $denied != '-- '* ]] && LAST+="; the system forbade: ${denied:0:200}"
 }
 remember_unit() {
   [[ ${U[$1.UnitFileState]-} = disabled ]] && remember enabled "$1"

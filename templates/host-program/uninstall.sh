@@ -67,6 +67,7 @@ want_former() {
     IFS=$'\t' read -r path former <<<"$entry"; ours "$path" && continue
     if [[ $former = - ]]; then [[ -e $path ]] && todo "remove $path"; else [[ -e $former || -L $former ]] && todo "put back $path"; fi
   done
+  entries mode; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; [[ ! -e $path || $(stat -c '%a %U:%G' -- "$path") = "$former" ]] || todo "set mode and owner of $path to $former again"; done
   entries link; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; [[ $(readlink -- "$path") = "$former" ]] || todo "point $path to $former again"; done
   entries sysctl
   for entry in "${ENTRIES[@]}"; do
@@ -89,6 +90,7 @@ put_former() {
       cp -a -- "$former" "$path.fleet-new" && mv -fT -- "$path.fleet-new" "$path" && rm -f -- "$former" || { last_lines 1; rm -f -- "$path.fleet-new"; fail host-step "cannot put back $path: $LAST" "it is kept as $former"; return; }
     fi
   done
+  entries mode; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; [[ -e $path ]] && chown "${former#* }" "$path" && chmod "${former% *}" "$path"; done
   entries link; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; ln -sfnT -- "$former" "$path.fleet-new" && mv -fT -- "$path.fleet-new" "$path"; done
   entries sysctl; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; printf '%s\n' "$former" 2>/dev/null >"/proc/sys/${path//.//}"; done
   entries restart; for entry in "${ENTRIES[@]}"; do systemctl try-restart "${entry%%$'\t'*}"; done

@@ -5,6 +5,8 @@ import { userInfo } from 'node:os';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { quoteShell } from '../../src/remote/shell-command.ts';
+import { memoryStep } from '../../src/steps/preflight.ts';
 import { compileProgram } from '../../src/steps/program.ts';
 import type { Step } from '../../src/steps/step.ts';
 import { declareFiles, filesStep } from '../../src/steps/step.ts';
@@ -157,6 +159,44 @@ describe('steps', () => {
     expect(run.lines.find((line) => line.t === 'step' && line.state === 'failed')).toMatchObject({
       failure: { code: 'host-space', message: "it's full", hint: 'free "some"' },
     });
+  });
+});
+
+describe('hosts that are not as they should be', () => {
+  const warnings = async (script: string): Promise<string> =>
+    (await runLibrary(`${script}; for w in "\${W[@]}"; do printf '%s\\n' "$w" >&3; done`, scratch())).stdout;
+  const memory = memoryStep({ accounts: 5, reserveBytes: 200e6 }).check;
+
+  it.each([
+    ['MEMORY_MB=4000 MEMORY_FREE_MB=3000 SWAP_MB=0', ''],
+    ['MEMORY_MB=900 MEMORY_FREE_MB=600 SWAP_MB=0', '900 MB of memory and no swap hold about 2 accounts of 200 MB, max_accounts is 5\n'],
+    [
+      'MEMORY_MB=256 MEMORY_FREE_MB=90 SWAP_MB=512',
+      '256 MB of memory and 512 MB of swap hold about 0 accounts of 200 MB, max_accounts is 5\nonly 90 MB of memory are free and 512 MB of swap: installing packages may fail\n',
+    ],
+  ])('%s', async (facts, said) => expect(await warnings(`${facts}; SELINUX=/nonexistent; f() { ${memory}\n}; f`)).toBe(said));
+
+  it('SELinux that is enforcing is named', async () => {
+    const root = scratch();
+    writeFileSync(`${root}/enforce`, '1');
+    const script = `MEMORY_MB=9000 MEMORY_FREE_MB=9000 SWAP_MB=0 SELINUX=${root}/enforce; f() { ${memory}\n}; f`;
+    expect(await warnings(script)).toMatch(/^SELinux is enforcing.*ausearch/);
+  });
+
+  it('a lock of apt that is never let go is given up, with its holder', async () => {
+    const held = `apt_holder() { HOLDER='unattended-upgr (pid 7)'; }; APT_WAIT=1; wait_for_apt; printf '%s' "$FAIL_MESSAGE: $FAIL_HINT" >&3`;
+    expect((await runLibrary(held, scratch())).stdout).toMatch(
+      /waits for apt's lock, held by unattended-upgr \(pid 7\)[\s\S]*apt is locked by unattended-upgr \(pid 7\): wait until it has ended/,
+    );
+  });
+
+  it.each([
+    ['E: Release file for http://x/InRelease is not valid yet (invalid for another 3d)', 'clock is off'],
+    ['E: Failed to fetch http://x/a.deb  Could not connect to x:80', 'cannot reach its package mirrors'],
+    ['E: Unable to locate package nosuch', 'package sources lack it'],
+    ["E: You don't have enough free space; No space left on device", 'free some space'],
+  ])('apt says %s', async (text, hint) => {
+    expect((await runLibrary(`apt_hint ${quoteShell(text)}; printf '%s' "$HINT" >&3`, scratch())).stdout).toContain(hint);
   });
 });
 

@@ -18,7 +18,20 @@ const ids = (change: Partial<InitOptions> = {}): string[] => plan(change).flatMa
 describe('plan of fleet init', () => {
   it('has every step, refusals first and what needs packages last', () => {
     expect(ids()).toEqual([
-      ...['host-support', 'space', 'foreign', 'log-rotation', 'journal', 'fail2ban', 'packages', 'limits', 'sysctl', 'user', 'directories'],
+      ...[
+        'host-support',
+        'space',
+        'foreign',
+        'memory',
+        'log-rotation',
+        'journal',
+        'fail2ban',
+        'packages',
+        'limits',
+        'sysctl',
+        'user',
+        'directories',
+      ],
       ...['runtime', 'release', 'host-config', 'units', 'agent', 'time-zone', 'services', 'firewall'],
     ]);
   });
@@ -26,12 +39,12 @@ describe('plan of fleet init', () => {
   it('the minimal profile installs no packages and leaves kernel and firewall alone', () => {
     const [first] = plan({}, [hostSpec('h1', { profile: 'minimal' })]);
     expect(first?.steps.map(({ id }) => id)).toEqual([
-      ...['host-support', 'space', 'foreign', 'user', 'directories', 'runtime', 'release', 'host-config', 'units', 'agent'],
+      ...['host-support', 'space', 'foreign', 'memory', 'user', 'directories', 'runtime', 'release', 'host-config', 'units', 'agent'],
     ]);
   });
 
   it('takes some steps or leaves some out, never the refusals', () => {
-    expect(ids({ only: ['sysctl'] })).toEqual(['host-support', 'space', 'foreign', 'sysctl']);
+    expect(ids({ only: ['sysctl'] })).toEqual(['host-support', 'space', 'foreign', 'memory', 'sysctl']);
     expect(ids({ skip: ['firewall', 'space'] })).toEqual(ids().filter((id) => id !== 'firewall'));
     expect(ids({ upgrade: true })).toContain('upgrade');
     expect(() => plan({ only: ['frewall'] })).toThrow(/no step frewall/);

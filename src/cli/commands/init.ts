@@ -129,6 +129,7 @@ export function reportStep(context: OpenContext, event: InitEvent): void {
   if (event.t === 'step' && event.state === 'started' && process.stderr.isTTY) {
     context.report({ kind: 'host', host, text: event.id, status: 'working' });
   }
+  if (event.t === 'note') context.report({ kind: 'host', host, text: `${event.id}: ${event.text}`, status: 'working' });
   if (event.t === 'step' && event.state === 'changed')
     context.report({ kind: 'host', host, text: changeLine(event.id, event.what), status: 'working' });
   if (event.t === 'step' && event.state === 'failed')

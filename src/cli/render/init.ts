@@ -28,11 +28,12 @@ export function formatInit(outcomes: readonly HostInitOutcome[]): string {
 }
 
 /** The same for hosts that are alike: they are shown once, under all their names. */
-function details({ steps, warnings, diffs }: HostInitOutcome): string[] {
+function details({ steps, warnings, notes, diffs }: HostInitOutcome): string[] {
   const touched = steps.filter(({ state }) => state === 'changed' || state === 'pending');
   return [
     ...touched.map(({ id, state, what }) => `  ${chalk.dim(state)} ${id}${what.length === 0 ? '' : `: ${what.join(', ')}`}`),
     ...warnings.map((warning) => `  ${chalk.yellow('warning')} ${warning}`),
+    ...notes.map((note) => `  ${chalk.dim('note')} ${note}`),
     ...diffs.map(({ text }) => text),
   ];
 }
