@@ -63,3 +63,35 @@ const classifyTransport = (code: number): ErrorClass => {
     };
   return { class: 'transient', reason: `Telegram answered transport error ${code}` };
 };
+
+/** What follows from a request about one chat that Telegram did not carry out. */
+export type Refusal =
+  /** Nothing is to be said anywhere for so long. */
+  | { readonly refusal: 'flood-wait'; readonly seconds: number }
+  /** Nothing is to be said in this chat for so long. */
+  | { readonly refusal: 'slow-mode'; readonly seconds: number }
+  /** This account may not write in this chat, or is not in it: nothing will change that but people. */
+  | { readonly refusal: 'forbidden'; readonly name: string }
+  /** This message will never be taken. */
+  | { readonly refusal: 'rejected'; readonly name: string }
+  /** 401 or 406: the account ends, see {@link classifyError}. */
+  | { readonly refusal: 'final' }
+  /** No answer, or trouble at Telegram: a message may have been said or not, and may be sent again with the same `randomId`. */
+  | { readonly refusal: 'unclear' };
+
+/** Telegram limits accounts that were reported, without naming a time. */
+const peerFloodSeconds = 3_600;
+const forbiddenNames =
+  /^(?:(?:CHAT|CHANNEL|PEER)_(?:ID_)?(?:INVALID|PRIVATE|FORBIDDEN|RESTRICTED)|CHAT_(?:\w+_)?FORBIDDEN|CHAT_ADMIN_REQUIRED|USER_BANNED_IN_CHANNEL|USER_NOT_PARTICIPANT|TOPIC_CLOSED|TOPIC_DELETED|ALLOW_PAYMENT_REQUIRED\w*)$/;
+
+/** Pure. */
+export const classifyRefusal = (failure: Failure): Refusal => {
+  const { class: kind } = classifyError(failure);
+  if (kind === 'duplicated' || kind === 'needs-login' || kind === 'banned') return { refusal: 'final' };
+  if (failure.kind !== 'rpc') return { refusal: 'unclear' };
+  const { code, name, seconds } = failure;
+  if (seconds !== null) return { refusal: name.startsWith('SLOWMODE') ? 'slow-mode' : 'flood-wait', seconds };
+  if (name === 'PEER_FLOOD') return { refusal: 'flood-wait', seconds: peerFloodSeconds };
+  if (code === 403 || forbiddenNames.test(name)) return { refusal: 'forbidden', name };
+  return code === 400 ? { refusal: 'rejected', name } : { refusal: 'unclear' };
+};

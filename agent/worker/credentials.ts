@@ -30,14 +30,6 @@ export const parseSession = (text: string): Parsed<SessionParts> => {
   return { value: { dcId, address, authKey: bytes.subarray(-keyBytes) } };
 };
 
-/** The string that {@link parseSession} reads. */
-export const formatSession = ({ dcId, address, authKey }: SessionParts): string => {
-  const head = Buffer.alloc(3);
-  head.writeUInt8(dcId, 0);
-  head.writeUInt16BE(address.length, 1);
-  return `1${Buffer.concat([head, Buffer.from(address, 'latin1'), Buffer.from([0, 80]), authKey]).toString('base64')}`;
-};
-
 export const parseConfig = (text: string): Parsed<WorkerConfig> => {
   const shape = new Shape(parseJson(text));
   const config: WorkerConfig = {

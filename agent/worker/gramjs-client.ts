@@ -1,13 +1,20 @@
-import { Api, TelegramClient } from 'telegram';
-import { RPCError } from 'telegram/errors/index.js';
-import type { PromisedNetSockets } from 'telegram/extensions/index.js';
-import { Logger, type LogLevel } from 'telegram/extensions/Logger.js';
+import { Api } from 'telegram';
 import { generateRandomLong } from 'telegram/Helpers.js';
-import { ConnectionTCPFull } from 'telegram/network/index.js';
-import { StringSession } from 'telegram/sessions/index.js';
-import { formatSession } from './credentials.ts';
+import type { ChatEvent, OutgoingMessage } from '../protocol/chat.ts';
+import { GramJsChats } from './gramjs-chats.ts';
+import { asFailure, network } from './gramjs-failure.ts';
+import { isRefusal, Sender } from './gramjs-sender.ts';
 import { type Dial, Line } from './line.ts';
-import { type TelegramCredentials, TelegramFailure, type TelegramLink, type TelegramPort, type TelegramSelf } from './telegram-port.ts';
+import {
+  type ChatGroup,
+  type ChatListener,
+  type SentMessage,
+  type TelegramCredentials,
+  TelegramFailure,
+  type TelegramLink,
+  type TelegramPort,
+  type TelegramSelf,
+} from './telegram-port.ts';
 
 /** Limits of the adapter, ms. Shorter ones are for tests. */
 export interface GramJsTiming {
@@ -16,20 +23,22 @@ export interface GramJsTiming {
   /** Between two pings. */
   readonly keepAliveMs: number;
   readonly pingLimitMs: number;
+  /** For every request about chats. */
+  readonly requestLimitMs: number;
 }
 
-const timing: GramJsTiming = { connectLimitMs: 30_000, checkLimitMs: 15_000, keepAliveMs: 25_000, pingLimitMs: 15_000 };
+const timing: GramJsTiming = {
+  ...{ connectLimitMs: 30_000, checkLimitMs: 15_000, keepAliveMs: 25_000, pingLimitMs: 15_000, requestLimitMs: 15_000 },
+};
 
 /** Seconds after which Telegram itself drops a connection whose client has fallen silent: three pings. */
 const disconnectDelaySeconds = 75;
 const closeGraceMs = 2_000;
-/** Errors of the library may carry whole requests, so only their class is told. */
-const nameOf = (error: unknown): string => (error instanceof Error ? error.constructor.name : typeof error);
 
 /**
- * The given package `telegram` (GramJS), which is archived, behind the port. One client makes one connection and is thrown away with
- * it: the library's own reconnecting (no back-off, no close before connect, no initConnection) never comes to act, because
- * {@link Line} opens once only. `dial` is for tests that bring their own data centre.
+ * The given package `telegram` (GramJS), which is archived, behind the port. One {@link Sender} makes one connection and is thrown
+ * away with it; the library's own client (reconnecting without back-off, close before connect or initConnection) is not used.
+ * `dial` is for tests that bring their own data centre.
  */
 export const gramJsTelegram = (
   credentials: TelegramCredentials,
@@ -47,22 +56,14 @@ export const gramJsTelegram = (
   };
 };
 
-/** The library's client without its ping loop, which drops a connection whose pong takes more than 3 s. */
-class QuietClient extends TelegramClient {
-  constructor(...parameters: ConstructorParameters<typeof TelegramClient>) {
-    super(...parameters);
-    this._loopStarted = true;
-    // Otherwise the session keeps a row for every user and chat of every update, for ever.
-    this.session.processEntities = () => {};
-  }
-}
-
 class GramJsLink implements TelegramLink {
-  self: TelegramSelf = { userId: '', latencyMs: 0 };
+  self: TelegramSelf = { userId: '', username: null, latencyMs: 0 };
   readonly lost: Promise<TelegramFailure>;
+  readonly #credentials: TelegramCredentials;
   readonly #line: Line;
-  readonly #client: TelegramClient;
   readonly #timing: GramJsTiming;
+  readonly #chats: GramJsChats;
+  #sender: Sender | null = null;
   #keepAlive: NodeJS.Timeout | undefined;
   /** Told when the line ends. */
   readonly #waiting = new Set<(failure: TelegramFailure) => void>();
@@ -71,10 +72,10 @@ class GramJsLink implements TelegramLink {
   #lose: (failure: TelegramFailure) => void = () => {};
 
   constructor(credentials: TelegramCredentials, line: Line, limits: GramJsTiming) {
+    this.#credentials = credentials;
     this.#line = line;
     this.#timing = limits;
-    this.#client = newClient(credentials, line, (failure) => this.#fail(failure));
-    this.#client.onError = async (error) => this.#libraryError(error);
+    this.#chats = new GramJsChats((request, what) => this.#ask(request, limits.requestLimitMs, what));
     this.lost = new Promise((resolve) => {
       this.#lose = resolve;
     });
@@ -102,29 +103,71 @@ class GramJsLink implements TelegramLink {
   }
 
   async check(): Promise<TelegramSelf> {
-    this.self = await this.#within(askSelf(this.#client), this.#timing.checkLimitMs, 'the health check');
+    this.self = await this.#within(this.#askSelf(), this.#timing.checkLimitMs, 'the health check');
     return this.self;
+  }
+
+  listen(listener: ChatListener): void {
+    this.#chats.listen(listener);
+  }
+
+  groups(): Promise<readonly ChatGroup[]> {
+    return this.#chats.groups();
+  }
+
+  send(message: OutgoingMessage): Promise<SentMessage> {
+    return this.#chats.send(message);
+  }
+
+  typing(chatId: string): Promise<void> {
+    return this.#chats.typing(chatId);
+  }
+
+  readAfter(chatId: string, afterMessageId: number, limit: number): Promise<readonly ChatEvent[]> {
+    return this.#chats.readAfter(chatId, afterMessageId, limit);
   }
 
   async close(graceMs = closeGraceMs): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#keepAlive);
     await (graceMs > 0 ? this.#line.close('closed by us', graceMs) : this.#line.reset('closed by us'));
-    // Ends the library's loops; `disconnect` alone would leave one running. After the line, because it would reset it.
-    await this.#client.destroy().catch(() => {});
   }
 
-  /** `connect` is satisfied before anybody is logged in: only the answer to "who am I" makes an account online. */
+  /** A connection is satisfied before anybody is logged in: only the answer to "who am I" makes an account online. */
   async #introduce(): Promise<void> {
-    const isConnected = await this.#client.connect();
-    if (!isConnected) throw network('no connection');
-    this.self = await askSelf(this.#client);
+    this.#sender = await Sender.open(this.#credentials, this.#line, {
+      onUpdates: (updates) => this.#chats.receive(updates),
+      onFailure: (failure) => this.#fail(failure),
+      // Only refusals matter: the rest shows on the line, or in the next ping.
+      onError: (error) => {
+        if (isRefusal(error)) this.#fail(asFailure(error));
+      },
+    });
+    this.self = await this.#askSelf();
+  }
+
+  async #askSelf(): Promise<TelegramSelf> {
+    const askedAt = performance.now();
+    const [self] = await this.#sent(new Api.users.GetUsers({ id: [new Api.InputUserSelf()] }));
+    if (!(self instanceof Api.User)) throw network('Telegram did not say who we are');
+    if (self.deleted) throw new TelegramFailure({ kind: 'deleted' }, 'the account is deleted');
+    this.#chats.knowSelf(self);
+    return { userId: self.id.toString(), username: self.username ?? null, latencyMs: Math.round(performance.now() - askedAt) };
+  }
+
+  #ask<R>(request: Api.Request<unknown, R>, limitMs: number, what: string): Promise<R> {
+    return this.#within(this.#sent(request), limitMs, what);
+  }
+
+  async #sent<R>(request: Api.Request<unknown, R>): Promise<R> {
+    if (this.#sender === null || this.#line.isOver) throw this.#cause ?? network('the connection is closed');
+    return this.#sender.ask(request);
   }
 
   async #ping(): Promise<void> {
     const request = new Api.PingDelayDisconnect({ pingId: generateRandomLong(), disconnectDelay: disconnectDelaySeconds });
     try {
-      await this.#within(this.#client.invoke(request), this.#timing.pingLimitMs, 'a ping');
+      await this.#ask(request, this.#timing.pingLimitMs, 'a ping');
     } catch (error) {
       this.#fail(asFailure(error));
     }
@@ -150,11 +193,6 @@ class GramJsLink implements TelegramLink {
     });
   }
 
-  /** What the library meets outside of a request. Only refusals matter: the rest shows on the line, or in the next ping. */
-  #libraryError(error: unknown): void {
-    if (error instanceof RPCError && (error.code === 401 || error.code === 406)) this.#fail(asFailure(error));
-  }
-
   /** The first cause counts. Stops sending at once. */
   #fail(failure: TelegramFailure): void {
     this.#cause ??= failure;
@@ -163,76 +201,10 @@ class GramJsLink implements TelegramLink {
 
   #ended(reason: string): void {
     clearInterval(this.#keepAlive);
-    void this.#client.destroy().catch(() => {});
+    this.#chats.close();
+    // Ends the library's two loops.
+    void this.#sender?.disconnect().catch(() => {});
     for (const fail of this.#waiting) fail(this.#cause ?? network(reason));
     if (!this.#isClosing) this.#lose(this.#cause ?? network(reason));
   }
 }
-
-const newClient = (credentials: TelegramCredentials, line: Line, onFailure: (failure: TelegramFailure) => void): TelegramClient =>
-  new QuietClient(new StringSession(formatSession(credentials)), credentials.apiId, credentials.apiHash, {
-    connection: connectionOver(onFailure),
-    networkSocket: socketOver(line) as unknown as typeof PromisedNetSockets,
-    deviceModel: credentials.deviceModel,
-    systemVersion: credentials.systemVersion,
-    appVersion: credentials.appVersion,
-    langCode: credentials.langCode,
-    systemLangCode: credentials.langCode,
-    // Not LogLevel.NONE: the enum is erased from a type-only import, and the library's own logger must stay silent.
-    baseLogger: new Logger('none' as LogLevel),
-    // The library reads this name, although it documents another: without it no check is made at all.
-    securityChecks: true,
-    floodSleepThreshold: 0,
-    connectionRetries: 1,
-    reconnectRetries: 0,
-    requestRetries: 1,
-    retryDelay: 1,
-  });
-
-/** A 4-byte packet is a transport error, after which the library waits for ever. */
-const connectionOver = (onFailure: (failure: TelegramFailure) => void): typeof ConnectionTCPFull =>
-  class extends ConnectionTCPFull {
-    override async _recv(): Promise<Buffer> {
-      try {
-        const packet: Buffer = await super._recv();
-        if (packet.length === 4) onFailure(transport(packet.readInt32LE(0)));
-        return packet;
-      } catch (error) {
-        // Telegram has been seen to send the code in place of the frame's length as well.
-        const code = error instanceof Error && 'code' in error ? error.code : undefined;
-        if (typeof code === 'number') onFailure(transport(code));
-        throw error;
-      }
-    }
-  };
-
-/** The class that the library takes for a socket; every instance is the same line, and the line opens once. */
-const socketOver = (line: Line) =>
-  class {
-    readonly connect = (port: number, address: string): Promise<void> => line.open(address, port);
-    readonly readExactly = (length: number): Promise<Buffer> => line.readExactly(length);
-    readonly write = (data: Uint8Array): void => line.write(data);
-    readonly close = (): Promise<void> => line.reset('closed by the client library');
-  };
-
-const askSelf = async (client: TelegramClient): Promise<TelegramSelf> => {
-  const askedAt = performance.now();
-  const [self] = await client.invoke(new Api.users.GetUsers({ id: [new Api.InputUserSelf()] }));
-  if (!(self instanceof Api.User)) throw network('Telegram did not say who we are');
-  if (self.deleted) throw new TelegramFailure({ kind: 'deleted' }, 'the account is deleted');
-  return { userId: self.id.toString(), latencyMs: Math.round(performance.now() - askedAt) };
-};
-
-const network = (reason: string): TelegramFailure => new TelegramFailure({ kind: 'network', reason }, reason);
-
-const transport = (code: number): TelegramFailure =>
-  new TelegramFailure({ kind: 'transport', code: Math.abs(code) }, `transport error ${Math.abs(code)}`);
-
-const asFailure = (error: unknown): TelegramFailure => {
-  if (error instanceof TelegramFailure) return error;
-  if (!(error instanceof RPCError)) return network(`the client failed (${nameOf(error)})`);
-  const code = error.code ?? 0;
-  const name = error.errorMessage ?? 'UNKNOWN';
-  const seconds = 'seconds' in error && typeof error.seconds === 'number' ? error.seconds : null;
-  return new TelegramFailure({ kind: 'rpc', code, name, seconds }, `${code} ${name}`);
-};

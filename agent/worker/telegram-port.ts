@@ -1,3 +1,4 @@
+import type { ChatEvent, OutgoingMessage } from '../protocol/chat.ts';
 import type { Failure } from './classify-error.ts';
 
 /** What a session string and {@link WorkerConfig} say about one account. `authKey` is the secret. */
@@ -19,6 +20,8 @@ export interface TelegramCredentials {
 export interface TelegramSelf {
   /** Decimal text. */
   readonly userId: string;
+  /** Without `@`. */
+  readonly username: string | null;
   /** Round trip of the question, ms. */
   readonly latencyMs: number;
 }
@@ -32,6 +35,39 @@ export class TelegramFailure extends Error {
     super(message);
     this.failure = failure;
   }
+}
+
+/** A group that the account is in. */
+export interface ChatGroup {
+  /** Marked form, see protocol/chat.ts. */
+  readonly chatId: string;
+  readonly title: string;
+  /** Id of the newest message, as this account counts; 0 in an empty group. */
+  readonly lastMessageId: number;
+}
+
+/** Telegram's word that something was said. */
+export interface SentMessage {
+  /** null: Telegram knew the `randomId` already, so this was said before; nothing was said now. */
+  readonly messageId: number | null;
+  /** Telegram's time, ms since the epoch, whole seconds; our own where it was said before. */
+  readonly sentAtMs: number;
+}
+
+/** Who hears what happens. Both are called outside of any other call of the link, one after the other, and must not throw. */
+export interface ChatListener {
+  /**
+   * An event of a group or a private chat, in the order in which Telegram told them; within one chat that is the order in which they
+   * happened. What this link itself has sent is not heard; what another device of the account says is (`isOwn`). After a gap an event
+   * may be heard here and come from `readAfter` as well. Broadcast channels are passed over.
+   */
+  readonly onEvent: (event: ChatEvent) => void;
+  /**
+   * Events of this chat were not told and never will be: Telegram's counters show a hole (looked at for 500 ms, because Telegram may
+   * tell things in another order), Telegram says so, a sender is not known here, or too much happened before `listen`. They are to be had by `readAfter`.
+   * null: of any basic group or private chat, or of all.
+   */
+  readonly onGap: (chatId: string | null) => void;
 }
 
 /**
@@ -57,6 +93,30 @@ export interface TelegramLink {
    * The socket is closed by then. Never rejects.
    */
   readonly lost: Promise<TelegramFailure>;
+  /**
+   * From now on `listener` hears what happens; it replaces the one before. What happened since the connection came about and nobody
+   * listened to comes first, at most the newest 1,000 events; then `onGap(null)` if there were more.
+   */
+  listen(listener: ChatListener): void;
+  /**
+   * All groups that the account is in, at most the 500 with the newest messages, in no order. Asks Telegram (100 groups a request); rejects with
+   * TelegramFailure. Needed by nobody else here: `send` and the others find a group by themselves.
+   */
+  groups(): Promise<readonly ChatGroup[]>;
+  /**
+   * Says something in a group that the account is in, at most 15 s. Messages of one group are said in the order of the calls when each
+   * waits for the one before. Rejects with TelegramFailure and never waits for Telegram's sake nor tries again; what follows from a failure says `classifyRefusal`. After any
+   * failure without an answer of Telegram it is not known whether it was said: sending again with the same `randomId` says it once.
+   */
+  send(message: OutgoingMessage): Promise<SentMessage>;
+  /** Shows "is typing" in a group for some 6 s or until the next message. Rejects as `send` does; nobody is harmed by leaving that out. */
+  typing(chatId: string): Promise<void>;
+  /**
+   * The newest `limit` (1-1000) events of a group after message `afterMessageId` (0: from the beginning), oldest first, own ones
+   * included, those that were heard before too; `isEdit` is false, since only the latest version is to be had, and what was deleted is missing. One request
+   * for each 100. Rejects with TelegramFailure as `send` does.
+   */
+  readAfter(chatId: string, afterMessageId: number, limit: number): Promise<readonly ChatEvent[]>;
   /**
    * Says goodbye and waits for Telegram's, at most `graceMs` (default 2 s), then resets: nothing that was queued leaves afterwards.
    * Resolves when the socket is closed; never rejects; safe to repeat.

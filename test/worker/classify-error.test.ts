@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { classifyError, type ErrorClass, type Failure } from '../../agent/worker/classify-error.ts';
+import { classifyError, classifyRefusal, type ErrorClass, type Failure, type Refusal } from '../../agent/worker/classify-error.ts';
 
 const rpc = (code: number, name: string, seconds: number | null = null): Failure => ({ kind: 'rpc', code, name, seconds });
 
@@ -53,4 +53,26 @@ it('nothing with code 401 or 406 is ever tried again, whatever its name', () => 
       expect(['duplicated', 'needs-login', 'banned', 'misconfigured']).toContain(classifyError(rpc(code, name)).class);
     }),
   );
+});
+
+it.each<[Failure, Refusal]>([
+  [rpc(420, 'FLOOD_WAIT', 17), { refusal: 'flood-wait', seconds: 17 }],
+  [rpc(420, 'SLOWMODE_WAIT', 30), { refusal: 'slow-mode', seconds: 30 }],
+  [rpc(400, 'PEER_FLOOD'), { refusal: 'flood-wait', seconds: 3600 }],
+  [rpc(403, 'CHAT_WRITE_FORBIDDEN'), { refusal: 'forbidden', name: 'CHAT_WRITE_FORBIDDEN' }],
+  [rpc(403, 'A_NEW_403_OF_TOMORROW'), { refusal: 'forbidden', name: 'A_NEW_403_OF_TOMORROW' }],
+  [rpc(400, 'USER_BANNED_IN_CHANNEL'), { refusal: 'forbidden', name: 'USER_BANNED_IN_CHANNEL' }],
+  [rpc(400, 'CHANNEL_PRIVATE'), { refusal: 'forbidden', name: 'CHANNEL_PRIVATE' }],
+  [rpc(400, 'CHAT_RESTRICTED'), { refusal: 'forbidden', name: 'CHAT_RESTRICTED' }],
+  [rpc(400, 'CHAT_SEND_PLAIN_FORBIDDEN'), { refusal: 'forbidden', name: 'CHAT_SEND_PLAIN_FORBIDDEN' }],
+  [rpc(400, 'PEER_ID_INVALID'), { refusal: 'forbidden', name: 'PEER_ID_INVALID' }],
+  [rpc(400, 'CHAT_ID_INVALID'), { refusal: 'forbidden', name: 'CHAT_ID_INVALID' }],
+  [rpc(400, 'MESSAGE_TOO_LONG'), { refusal: 'rejected', name: 'MESSAGE_TOO_LONG' }],
+  [rpc(400, 'REPLY_MESSAGE_ID_INVALID'), { refusal: 'rejected', name: 'REPLY_MESSAGE_ID_INVALID' }],
+  [rpc(500, 'INTERNAL'), { refusal: 'unclear' }],
+  [{ kind: 'network', reason: 'no answer' }, { refusal: 'unclear' }],
+  [rpc(401, 'SESSION_REVOKED'), { refusal: 'final' }],
+  [rpc(406, 'AUTH_KEY_DUPLICATED'), { refusal: 'final' }],
+])('a request about a chat: %j means %j', (failure, expected) => {
+  expect(classifyRefusal(failure)).toEqual(expected);
 });

@@ -12,7 +12,7 @@ import {
 } from '../../agent/worker/lifecycle.ts';
 
 const rules = { ...lifecycleRules, healthIntervalMs: 60_000 };
-const self = { userId: '777', latencyMs: 20 };
+const self = { userId: '777', username: null, latencyMs: 20 };
 const drop: Failure = { kind: 'network', reason: 'closed by Telegram' };
 const unknownKey: Failure = { kind: 'transport', code: 404 };
 const flood = (seconds: number): Failure => ({ kind: 'rpc', code: 420, name: 'FLOOD', seconds });

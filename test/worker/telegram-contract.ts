@@ -169,7 +169,7 @@ export const telegramContract = (name: string, make: (making: PortMaking) => Tel
 
     it('a session of another data centre: no connection to there, and no new key', async () => {
       dc.fault({ method: 'users.getUsers', effect: { kind: 'error', code: 303, message: 'USER_MIGRATE_4' } });
-      expect(await failureOfConnect()).toMatchObject({ kind: 'network' });
+      expect(await failureOfConnect()).toMatchObject({ kind: 'rpc', code: 303 });
       await sleep(1300);
       expect(dc.report()).toMatchObject({ connectionsOpened: 1, refusals: [] });
     });

@@ -1,0 +1,23 @@
+import { RPCError, SlowModeWaitError } from 'telegram/errors/index.js';
+import { TelegramFailure } from './telegram-port.ts';
+
+export const network = (reason: string): TelegramFailure => new TelegramFailure({ kind: 'network', reason }, reason);
+
+/** `code` as on the wire, with or without its sign. */
+export const transport = (code: number): TelegramFailure =>
+  new TelegramFailure({ kind: 'transport', code: Math.abs(code) }, `transport error ${Math.abs(code)}`);
+
+/** What Telegram would have answered: for what is known without asking. */
+export const refused = (code: number, name: string, seconds: number | null = null): TelegramFailure =>
+  new TelegramFailure({ kind: 'rpc', code, name, seconds }, `${code} ${name}`);
+
+/** Whatever the library throws. Its errors may carry whole requests, so only code and name, or the class, are told. */
+export const asFailure = (error: unknown): TelegramFailure => {
+  if (error instanceof TelegramFailure) return error;
+  if (!(error instanceof RPCError)) return network(`the client failed (${error instanceof Error ? error.constructor.name : typeof error})`);
+  const seconds = 'seconds' in error && typeof error.seconds === 'number' ? error.seconds : null;
+  return refused(error.code ?? 0, seconds === null ? (error.errorMessage ?? 'UNKNOWN') : waitName(error), seconds);
+};
+
+/** The library calls both `FLOOD`. */
+const waitName = (error: RPCError): string => (error instanceof SlowModeWaitError ? 'SLOWMODE_WAIT' : 'FLOOD_WAIT');

@@ -1,0 +1,122 @@
+import { Api } from 'telegram';
+import { returnBigInt } from 'telegram/Helpers.js';
+import { markedChannelId, markedIdOf, unmarkedId } from './gramjs-events.ts';
+import { refused } from './gramjs-failure.ts';
+import { Recent } from './recent.ts';
+import type { ChatGroup } from './telegram-port.ts';
+
+/** Asks Telegram, limited in time. `what` is for the message of a failure. */
+export type Ask = <R>(request: Api.Request<unknown, R>, what: string) => Promise<R>;
+
+const pageSize = 100;
+const mostPages = 5;
+/** A group that was not there is looked for again after so long, ms. */
+const lookAgainMs = 60_000;
+const mostPeers = 1_000;
+
+/** Where a page of dialogs begins. */
+interface Offset {
+  readonly offsetDate: number;
+  readonly offsetId: number;
+  readonly offsetPeer: Api.TypeInputPeer;
+}
+
+/**
+ * The groups of an account and how to address them. The access hash of a supergroup comes from the list of dialogs, asked for when a
+ * group is first needed, and from every update that carries it. Nothing is stored: a restart costs one request that way, and no hash
+ * can be stale.
+ */
+export class GramJsGroups {
+  readonly #ask: Ask;
+  readonly #peers = new Recent<Api.InputPeerChannel>(mostPeers);
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #asking: Promise<readonly ChatGroup[]> | null = null;
+
+  constructor(ask: Ask) {
+    this.#ask = ask;
+  }
+
+  /** See `TelegramLink.groups`. Who asks while an answer is awaited gets the same one. */
+  list(): Promise<readonly ChatGroup[]> {
+    this.#asking ??= this.#list().finally(() => {
+      this.#asking = null;
+    });
+    return this.#asking;
+  }
+
+  /** Rejects with PEER_ID_INVALID where the account has no such group; looks for it at most once a minute. */
+  async peer(chatId: string, selfId: string | null): Promise<Api.TypeInputPeer> {
+    const parts = unmarkedId(chatId);
+    if (parts?.kind === 'group') return new Api.InputPeerChat({ chatId: returnBigInt(parts.id) });
+    if (parts?.kind === 'user' && chatId === selfId) return new Api.InputPeerSelf();
+    if (parts?.kind === 'supergroup' && this.#peers.get(chatId) === undefined && this.#isLookDue()) await this.list();
+    const peer = this.#peers.get(chatId);
+    if (peer === undefined) throw refused(400, 'PEER_ID_INVALID');
+    return peer;
+  }
+
+  know(chats: readonly Api.TypeChat[]): void {
+    for (const chat of chats) {
+      if (!(chat instanceof Api.Channel) || chat.min || chat.accessHash === undefined) continue;
+      const chatId = markedChannelId(chat.id);
+      if (this.#peers.get(chatId)?.accessHash.equals(chat.accessHash)) continue;
+      this.#peers.set(chatId, new Api.InputPeerChannel({ channelId: chat.id, accessHash: chat.accessHash }));
+    }
+  }
+
+  #isLookDue(): boolean {
+    return this.#asking !== null || performance.now() - this.#askedAt > lookAgainMs;
+  }
+
+  async #list(): Promise<readonly ChatGroup[]> {
+    const found = new Map<string, ChatGroup>();
+    let from: Offset | null = { offsetDate: 0, offsetId: 0, offsetPeer: new Api.InputPeerEmpty() };
+    for (let page = 0; page < mostPages && from !== null; page += 1) {
+      const request: Api.messages.GetDialogs = new Api.messages.GetDialogs({ ...from, limit: pageSize, hash: returnBigInt(0) });
+      const answer: Api.messages.TypeDialogs = await this.#ask(request, 'the list of groups');
+      if (answer instanceof Api.messages.DialogsNotModified) break;
+      this.know(answer.chats);
+      for (const group of groupsOf(answer)) found.set(group.chatId, group);
+      from = answer instanceof Api.messages.DialogsSlice ? this.#offsetAfter(answer) : null;
+    }
+    this.#askedAt = performance.now();
+    return [...found.values()];
+  }
+
+  /** Null: nothing follows, or it cannot be said where. */
+  #offsetAfter({ dialogs, messages, users }: Api.messages.DialogsSlice): Offset | null {
+    const last = dialogs.findLast((dialog) => dialog instanceof Api.Dialog);
+    if (last === undefined) return null;
+    const top = messages.find((message) => message.id === last.topMessage && isIn(message, last.peer));
+    const offsetPeer = this.#offsetPeer(last.peer, users);
+    if (top === undefined || top instanceof Api.MessageEmpty || offsetPeer === null) return null;
+    return { offsetDate: top.date, offsetId: top.id, offsetPeer };
+  }
+
+  #offsetPeer(peer: Api.TypePeer, users: readonly Api.TypeUser[]): Api.TypeInputPeer | null {
+    if (peer instanceof Api.PeerChat) return new Api.InputPeerChat({ chatId: peer.chatId });
+    if (peer instanceof Api.PeerChannel) return this.#peers.get(markedIdOf(peer)) ?? null;
+    const user = users.find((one) => one instanceof Api.User && one.id.equals(peer.userId));
+    const accessHash = user instanceof Api.User ? user.accessHash : undefined;
+    return accessHash === undefined ? null : new Api.InputPeerUser({ userId: peer.userId, accessHash });
+  }
+}
+
+const isIn = ({ peerId }: Api.TypeMessage, peer: Api.TypePeer): boolean => peerId !== undefined && markedIdOf(peerId) === markedIdOf(peer);
+
+const groupsOf = ({ dialogs, chats }: Api.messages.Dialogs | Api.messages.DialogsSlice): ChatGroup[] => {
+  const titles = new Map(chats.filter(isGroup).map((chat) => [groupId(chat), chat.title]));
+  return dialogs.flatMap((dialog) => {
+    const title = titles.get(markedIdOf(dialog.peer));
+    return dialog instanceof Api.Dialog && title !== undefined
+      ? [{ chatId: markedIdOf(dialog.peer), title, lastMessageId: dialog.topMessage }]
+      : [];
+  });
+};
+
+/** One that the account is in and that was not upgraded to a supergroup. */
+const isGroup = (chat: Api.TypeChat): chat is Api.Chat | Api.Channel =>
+  (chat instanceof Api.Chat && !chat.left && !chat.deactivated) || (chat instanceof Api.Channel && !chat.broadcast && !chat.left);
+
+const groupId = (chat: Api.Chat | Api.Channel): string =>
+  chat instanceof Api.Channel ? markedChannelId(chat.id) : `-${chat.id.toString()}`;

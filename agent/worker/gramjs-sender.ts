@@ -1,0 +1,144 @@
+import { Api, type TelegramClient } from 'telegram';
+import { AuthKey } from 'telegram/crypto/AuthKey.js';
+import { RPCError } from 'telegram/errors/index.js';
+import type { MessagePacker, PromisedNetSockets } from 'telegram/extensions/index.js';
+import { Logger, type LogLevel } from 'telegram/extensions/Logger.js';
+import { ConnectionTCPFull, MTProtoSender } from 'telegram/network/index.js';
+import type { RequestState } from 'telegram/network/RequestState.js';
+import { LAYER } from 'telegram/tl/AllTLObjects.js';
+import type { TLMessage } from 'telegram/tl/core/index.js';
+import { transport } from './gramjs-failure.ts';
+import type { Line } from './line.ts';
+import type { TelegramCredentials, TelegramFailure } from './telegram-port.ts';
+
+/** What the owner of a sender hears. */
+export interface SenderEvents {
+  /** One after the other, in the order in which Telegram told them. */
+  readonly onUpdates: (updates: Api.TypeUpdates) => void;
+  /** The connection can no longer be used. */
+  readonly onFailure: (failure: TelegramFailure) => void;
+  /** What the library meets outside of a request. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Not LogLevel.NONE: the enum is erased from a type-only import, and the library's own logger must stay silent. */
+const silent = new Logger('none' as LogLevel);
+const port = 80;
+
+/**
+ * The library's protocol engine, without its client: that one adds loops, caches without bounds, sleeping and reconnecting. One
+ * connection over `line`, then it is thrown away.
+ */
+export class Sender extends MTProtoSender {
+  readonly #line: Line;
+  readonly #events: SenderEvents;
+
+  private constructor(authKey: AuthKey, dcId: number, line: Line, events: SenderEvents) {
+    super(authKey, {
+      ...{ logger: silent, dcId, retries: 1, reconnectRetries: 0, delay: 1, autoReconnect: false, connectTimeout: null },
+      ...{ authKeyCallback: null, isMainSender: true, securityChecks: true },
+      client: { _errorHandler: async (error: unknown) => events.onError(error) } as unknown as TelegramClient,
+      updateCallback: (_client: unknown, update: unknown) => {
+        // Besides updates the library announces the state of its connection here.
+        if (typeof update === 'object' && update !== null && 'SUBCLASS_OF_ID' in update) events.onUpdates(update as Api.TypeUpdates);
+      },
+      _exportedSenderPromises: new Map(),
+    });
+    this.#line = line;
+    this.#events = events;
+    sendUnchained((this as unknown as { readonly _sendQueue: MessagePacker })._sendQueue);
+  }
+
+  /** Connects and introduces us. Rejects as the library does; limit it in time, since it may wait for ever. */
+  static async open(credentials: TelegramCredentials, line: Line, events: SenderEvents): Promise<Sender> {
+    const authKey = new AuthKey();
+    await authKey.setKey(credentials.authKey);
+    const sender = new Sender(authKey, credentials.dcId, line, events);
+    await sender.#introduce(credentials);
+    return sender;
+  }
+
+  /** Telegram's answer. Never retried; settles never when the connection ends before. */
+  async ask<R>(request: Api.Request<unknown, R>): Promise<R> {
+    return (await this.send(request as unknown as Api.AnyRequest)) as R;
+  }
+
+  /** An error is told to who asked. The library throws it as well, and all that follows in the same packet would be lost. */
+  override _handleRPCResult(message: TLMessage): void {
+    try {
+      super._handleRPCResult(message);
+    } catch (error) {
+      this.#events.onError(error);
+    }
+  }
+
+  /** One message that cannot be read must not take those behind it along. */
+  override async _handleContainer(message: TLMessage): Promise<void> {
+    for (const inner of message.obj.messages) {
+      try {
+        await this._processMessage(inner);
+      } catch (error) {
+        this.#events.onError(error);
+      }
+    }
+  }
+
+  /** There is no second connection: who owns the line hears of its end. */
+  override reconnect(): void {
+    this.isReconnecting = true;
+    void this.#line.reset('the client library gave the connection up');
+  }
+
+  async #introduce({ address, dcId, apiId, ...self }: TelegramCredentials): Promise<void> {
+    const connection = new (connectionOver(this.#events.onFailure))({
+      ...{ ip: address, port, dcId, loggers: silent, testServers: false },
+      socket: socketOver(this.#line) as unknown as typeof PromisedNetSockets,
+    });
+    const isConnected = await this.connect(connection, false);
+    if (!isConnected) throw new Error('no connection');
+    const { deviceModel, systemVersion, appVersion, langCode } = self;
+    const query = new Api.InitConnection({
+      ...{ apiId, deviceModel, systemVersion, appVersion, langCode, langPack: '', systemLangCode: langCode },
+      query: new Api.help.GetConfig(),
+    });
+    await this.ask(new Api.InvokeWithLayer({ layer: LAYER, query }));
+  }
+}
+
+/** The library makes every send wait for the one before (`invokeAfterMsg`), so that one that fails takes the others along. */
+const sendUnchained = (queue: MessagePacker): void => {
+  const append = queue.append.bind(queue);
+  queue.append = (state?: RequestState, ...rest) => {
+    append(state, ...rest);
+    if (state !== undefined) state.after = undefined;
+  };
+};
+
+/** True for what Telegram answers to every request from then on. */
+export const isRefusal = (error: unknown): boolean => error instanceof RPCError && (error.code === 401 || error.code === 406);
+
+/** A 4-byte packet is a transport error, after which the library waits for ever. */
+const connectionOver = (onFailure: (failure: TelegramFailure) => void): typeof ConnectionTCPFull =>
+  class extends ConnectionTCPFull {
+    override async _recv(): Promise<Buffer> {
+      try {
+        const packet: Buffer = await super._recv();
+        if (packet.length === 4) onFailure(transport(packet.readInt32LE(0)));
+        return packet;
+      } catch (error) {
+        // Telegram has been seen to send the code in place of the frame's length as well.
+        const code = error instanceof Error && 'code' in error ? error.code : undefined;
+        if (typeof code === 'number') onFailure(transport(code));
+        throw error;
+      }
+    }
+  };
+
+/** The class that the library takes for a socket; every instance is the same line, and the line opens once. */
+const socketOver = (line: Line) =>
+  class {
+    readonly connect = (to: number, address: string): Promise<void> => line.open(address, to);
+    readonly readExactly = (length: number): Promise<Buffer> => line.readExactly(length);
+    readonly write = (data: Uint8Array): void => line.write(data);
+    readonly close = (): Promise<void> => line.reset('closed by the client library');
+  };
