@@ -79,7 +79,7 @@ export const generateSchema = (example: string): string => {
   });
   const text = JSON.stringify({ title: 'fleet inventory', ...schema }, null, 2);
   // Lists of words on one line, as the project's formatter has them.
-  return `${text.replace(/\[\s+("[\w]+"(?:,\s+"[\w]+")*)\s+\]/g, (_, words: string) => `[${words.replace(/,\s+/g, ', ')}]`)}\n`;
+  return `${text.replace(/\[\s+("[\w-]+"(?:,\s+"[\w-]+")*)\s+\]/g, (_, words: string) => `[${words.replace(/,\s+/g, ', ')}]`)}\n`;
 };
 
 if (import.meta.main) {

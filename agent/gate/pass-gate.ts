@@ -24,6 +24,8 @@ export interface GatePass {
   readonly epoch: number;
   /** null: go on. Otherwise the worker must end with `workerExit.gateRefused` and must not connect. Cheap: four small reads. */
   readonly recheck: () => string | null;
+  /** For a worker in another process: what {@link recheckTicket} needs. No secret. */
+  readonly ticket: string;
 }
 
 export type GateResult = { readonly pass: GatePass } | { readonly refusal: string };
@@ -58,18 +60,26 @@ export const passGate = async (world: GateWorld): Promise<GateResult> => {
 };
 
 const makePass = (world: GateWorld): GatePass => {
+  const epoch = readClaim(world.places, world.keyId).claim?.epoch ?? 0;
+  const originMs = Math.round(Date.now() - bootMs());
+  return { epoch, recheck: () => recheck(world, epoch, originMs), ticket: `${epoch} ${originMs}` };
+};
+
+/** {@link GatePass.recheck} for a worker that got its pass from another process. null: go on. */
+export const recheckTicket = (world: GateWorld, ticket: string | undefined): string | null => {
+  const [, epoch, originMs] = /^(\d{1,15}) (\d{1,15})$/.exec(ticket ?? '') ?? [];
+  return originMs === undefined ? 'this process did not come through the gate' : recheck(world, Number(epoch), Number(originMs));
+};
+
+/** `originMs`: the moment of the boot by the wall clock, as it was when the gate was passed. */
+const recheck = (world: GateWorld, epoch: number, originMs: number): string | null => {
   const { places, keyId } = world;
-  const epoch = readClaim(places, keyId).claim?.epoch ?? 0;
-  const originMs = Date.now() - bootMs();
-  const recheck = (): string | null => {
-    const refusal = refuseClaim(world);
-    if (refusal !== null) return refusal;
-    if (readClaim(places, keyId).claim?.epoch !== epoch) return 'the claim has moved on to another epoch';
-    const wallMs = Date.now();
-    const jumpMs = wallMs - bootMs() - originMs;
-    return decideAfterJump(jumpMs, readContact(places), readHostConfig(places) ?? { holdAfterMs: 0 }, wallMs);
-  };
-  return { epoch, recheck };
+  const refusal = refuseClaim(world);
+  if (refusal !== null) return refusal;
+  if (readClaim(places, keyId).claim?.epoch !== epoch) return 'the claim has moved on to another epoch';
+  const wallMs = Date.now();
+  const jumpMs = wallMs - bootMs() - originMs;
+  return decideAfterJump(jumpMs, readContact(places), readHostConfig(places) ?? { holdAfterMs: 0 }, wallMs);
 };
 
 const refuseClaim = ({ places, keyId }: GateWorld): string | null =>

@@ -1,6 +1,7 @@
 import { epochLimit, successorPattern, vaultHashPattern } from '../claims/parse-claim.ts';
 import { accountPattern, keyIdPattern, Shape, sha256Pattern, wordPattern } from '../machine/json-shape.ts';
 import type { AccountUnitLimits, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
+import { workerCommandPattern } from '../protocol/worker.ts';
 
 /** Largest request in bytes: a thousand staged sessions with room to spare. */
 export const requestLimitBytes = 16 * 1024 * 1024;
@@ -112,8 +113,7 @@ const readStage = (shape: Shape) => ({
   session: shape.text('session', textLimit, /./),
   config: shape.text('config', textLimit, /./),
   limits: readLimits(shape),
-  // A path that needs no quoting in a unit file.
-  ...(shape.has('command') ? { command: shape.text('command', 1024, /^\/[A-Za-z0-9._/+-]+$/) } : {}),
+  ...(shape.has('command') ? { command: shape.text('command', 1024, workerCommandPattern) } : {}),
 });
 
 const readLimits = (shape: Shape): AccountUnitLimits => {

@@ -44,7 +44,7 @@ const writeEpoch = (places: Places, act: Stage): void => {
 
 export const limitsPath = (places: Places, keyId: string): string => join(places.units, `${accountUnit(keyId)}.d`, 'limits.conf');
 
-/** The drop-in of one account's unit. Every value is a number, a name or a path that needs no quoting. */
+/** The drop-in of one account's unit. Every value is a number, a name, or words that need no escape. */
 export const formatLimits = ({ keyId, account, limits, command }: Pick<Stage, 'keyId' | 'account' | 'limits' | 'command'>): string =>
   [
     '# Written by fleet when the account was staged.',
@@ -57,7 +57,7 @@ export const formatLimits = ({ keyId, account, limits, command }: Pick<Stage, 'k
     `CPUQuota=${Math.max(1, Math.round(limits.cpuMaxCores * 100))}%`,
     `TasksMax=${limits.tasksMax}`,
     `Environment=FLEET_ACCOUNT=${account}`,
-    ...(command === undefined ? [] : [`Environment=FLEET_COMMAND=${command}`]),
+    ...(command === undefined ? [] : [`Environment="FLEET_COMMAND=${command}"`]),
     '',
   ].join('\n');
 

@@ -48,7 +48,7 @@ export type HostAct =
       readonly session: string;
       readonly config: string;
       readonly limits: AccountUnitLimits;
-      /** Absolute path of a custom worker on the host, which `fleet-run` executes behind the gate; absent: the bundled worker. */
+      /** A custom worker, which `fleet-run` executes behind the gate: {@link workerCommandPattern}; absent: the bundled worker. */
       readonly command?: string;
     }
   /** Claim `active` at `epoch`, then start of the unit. Repeating it with the same move id is no act. */

@@ -1,7 +1,8 @@
 /**
- * Worker contract, for the bundled worker and custom ones alike. Environment: `FLEET_ACCOUNT` (name), `FLEET_KEY_ID`,
- * `FLEET_STATE_DIR`, `FLEET_RUNTIME_DIR` (status.json goes there), `FLEET_CONFIG` (path of the config credential),
- * `CREDENTIALS_DIRECTORY` with `session` (a GramJS string session on one line) and `config` (JSON, {@link WorkerConfig}).
+ * Worker contract, for the bundled worker and custom ones alike; docs/custom-workers.md tells it whole. Environment: `FLEET_ACCOUNT` (name),
+ * `FLEET_KEY_ID`, `FLEET_STATE_DIR`, `FLEET_RUNTIME_DIR` (status.json goes there), `FLEET_CONFIG` (path of the config credential),
+ * `CREDENTIALS_DIRECTORY` with `session` (a string session on one line: GramJS', or what a custom worker's account asks for) and `config` (JSON,
+ * {@link WorkerConfig}).
  */
 export type WorkerState =
   | 'starting'
@@ -57,3 +58,6 @@ export interface WorkerConfig {
   /** Health check period, ms; 60,000 unless a test shortens it. */
   readonly healthIntervalMs: number;
 }
+
+/** A custom worker: its absolute path and arguments, separated by one blank each. Nothing that a shell or a unit file would take for more than text. */
+export const workerCommandPattern = /^\/[A-Za-z0-9._/+-]+(?: [A-Za-z0-9._/=:,@+-]+)*$/;

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import type {
   AccountLimits,
   AccountSpec,
+  CustomWorker,
   FencePolicy,
   HoldPolicy,
   HostSpec,
@@ -16,7 +17,7 @@ import type {
 import type { AccountName, HostName } from '../model/names.ts';
 import { findPlace } from './places.ts';
 import { resolvePath } from './resolve-path.ts';
-import type { AccountYaml, GroupYaml, HostYaml, InventoryYaml } from './schema.ts';
+import { type AccountYaml, bundledWorker, type GroupYaml, type HostYaml, type InventoryYaml } from './schema.ts';
 
 type LimitsYaml = NonNullable<HostYaml['limits']>;
 type SshYaml = NonNullable<HostYaml['ssh']>;
@@ -135,6 +136,9 @@ const telegramFrom = (base: TelegramYaml, own: NonNullable<AccountYaml['telegram
   langCode: own.lang_code ?? base.lang_code ?? 'en',
 });
 
+const workerFrom = (yaml: AccountYaml['worker']): CustomWorker | null =>
+  yaml === undefined || yaml === bundledWorker ? null : { command: yaml.command, sessionFormat: yaml.session_format ?? 'gramjs-string' };
+
 const accountFrom = (own: AccountYaml, yaml: InventoryYaml): AccountDefaults => {
   const layers: readonly AccountYaml[] = [yaml.account_defaults ?? {}, own];
   return {
@@ -148,6 +152,7 @@ const accountFrom = (own: AccountYaml, yaml: InventoryYaml): AccountDefaults => 
     strategy: last(layers, (layer) => layer.strategy) ?? null,
     limits: Object.assign({}, ...layers.map((layer) => partialLimits(layer.limits ?? {}))),
     telegram: telegramFrom(yaml.telegram, own.telegram ?? {}),
+    worker: workerFrom(last(layers, (layer) => layer.worker)),
     logLevel: last(layers, (layer) => layer.log_level) ?? 'info',
   };
 };

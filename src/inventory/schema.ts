@@ -1,64 +1,28 @@
 import * as z from 'zod';
 import { accountPattern, hostPattern } from '../model/names.ts';
-import { parseSecretReference, secretReferenceForm } from './secret-reference.ts';
-import { parseDuration, parseSize, unitPatterns } from './units.ts';
+import {
+  decimal,
+  duration,
+  emptyable,
+  flag,
+  listOf,
+  mapping,
+  matching,
+  named,
+  oneOf,
+  path,
+  secret,
+  size,
+  whole,
+  word,
+} from './schema-leaves.ts';
+import { secretReferenceForm } from './secret-reference.ts';
 
 // A command validates each document once: compiling validators first (half of the time that `fleet status` took) never pays.
 z.config({ jitless: true });
 
-// Every leaf carries in `error` what is allowed, as the end of the sentence "must be ...": the words that the operator reads.
-
 /** Keys whose values are never repeated in a message: somebody may have written the secret itself. */
 export const secretKeys: ReadonlySet<string> = new Set(['key', 'api_id', 'api_hash', 'password', 'passphrase', 'sudo_password']);
-
-const mapping = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.strictObject(shape, { error: 'a mapping of keys' });
-
-/** A mapping that may be left empty (`web-1:` with nothing after it). */
-const emptyable = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => mapping(shape).nullable();
-
-const matching = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error });
-
-const named = (pattern: RegExp, error: string) => z.string().regex(pattern, { error });
-
-const whole = (least: number, most: number) => {
-  const error = `a whole number from ${least} to ${most}`;
-  return z.int({ error }).min(least, { error }).max(most, { error });
-};
-
-const decimal = (least: number, most: number, unit = '') => {
-  const error = `a number from ${least} to ${most}${unit}`;
-  return z.number({ error }).min(least, { error }).max(most, { error });
-};
-
-const quantity = (pattern: RegExp, parse: (text: string) => number | null, least: string, most: string, kind: string) => {
-  const error = `${kind}, from ${least} to ${most}`;
-  const [lowest, highest] = [parse(least) ?? 0, parse(most) ?? 0];
-  const within = (text: string): boolean => {
-    const value = parse(text);
-    return value === null || (value >= lowest && value <= highest);
-  };
-  return matching(pattern, error)
-    .refine(within, { error })
-    .transform((text) => parse(text) ?? lowest);
-};
-
-const duration = (least: string, most: string) =>
-  quantity(unitPatterns.duration, parseDuration, least, most, 'a duration such as 30s, 10m or 6h');
-const size = (least: string, most: string) => quantity(unitPatterns.size, parseSize, least, most, 'a size such as 200M or 1.5G');
-const flag = () => z.boolean({ error: 'true or false' });
-const oneOf = <const Values extends readonly string[]>(values: Values) => z.enum(values, { error: `one of ${values.join(', ')}` });
-const listOf = <Item extends z.ZodType>(item: Item) => z.array(item, { error: 'a list, for example [a, b]' });
-
-const secretForm = `a secret reference (${secretReferenceForm}); the secret itself is never written into the inventory`;
-
-/** `env:NAME`, `file:PATH` or `exec:COMMAND`. */
-const secret = () =>
-  matching(/^(?:env|file|exec):/, secretForm)
-    .refine((text) => parseSecretReference(text) !== null, { error: secretForm })
-    .transform((text) => parseSecretReference(text) ?? z.NEVER);
-
-const path = () => matching(/^[^\0]+$/, 'a path; a relative one starts at the folder of the inventory, ~ is your home');
-const word = (what: string) => matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, `${what}: letters, digits, "-", "_" and ".", at most 63`);
 
 const labelKey = /^[A-Za-z][A-Za-z0-9._/-]{0,62}$/;
 const labelForm = 'text of letters, digits and "._:/@-", at most 63 characters, or a whole number, true or false';
@@ -143,6 +107,26 @@ const telegramShape = {
 const apiId = () =>
   z.union([z.int().min(1).max(2_147_483_647), secret()], { error: `a whole number, or a secret reference (${secretReferenceForm})` });
 
+/** What stands for fleet's own worker where `account_defaults` name another one. */
+export const bundledWorker = 'bundled';
+
+const workerShape = mapping({
+  command: listOf(
+    matching(/^[A-Za-z0-9._/=:,@+-]{1,250}$/, 'a word of letters, digits and "._/=:,@+-": the path of a program or one of its arguments'),
+  )
+    .min(1, { error: 'a list that begins with the absolute path of a program' })
+    .refine((words) => words[0] === undefined || /^\/[A-Za-z0-9._/+-]+$/.test(words[0]), {
+      error: 'a list that begins with the absolute path of a program',
+    })
+    .refine((words) => words.join(' ').length <= 1000, { error: 'a list of at most 1000 characters' }),
+  session_format: oneOf(['gramjs-string', 'telethon-string', 'pyrogram-string', 'mtcute-string']).optional(),
+});
+
+const worker = () =>
+  z.union([z.literal(bundledWorker), workerShape], {
+    error: `{ command: [/path/on/the/host] } for a program of your own, or ${bundledWorker}`,
+  });
+
 const strategies = ['load', 'even', 'location', 'affinity', 'isolation'] as const;
 
 const accountShape = {
@@ -155,6 +139,7 @@ const accountShape = {
   pinned_to: matching(hostPattern, 'the name of a host').optional(),
   strategy: oneOf(strategies).optional(),
   limits: limits().optional(),
+  worker: worker().optional(),
   log_level: oneOf(['error', 'warn', 'info', 'debug']).optional(),
 };
 

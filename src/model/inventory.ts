@@ -1,4 +1,5 @@
 import type { AccountName, HostName } from './names.ts';
+import type { SessionStringFormat } from './session.ts';
 
 /** A place on earth, degrees: latitude -90..90, longitude -180..180. `name` is what the operator wrote. */
 export interface Location {
@@ -116,6 +117,14 @@ export interface TelegramSettings {
   readonly langCode: string;
 }
 
+/** A program of the operator's own that runs an account behind the gate (docs/custom-workers.md). */
+export interface CustomWorker {
+  /** Absolute path on the host, then arguments: words that no shell and no unit file takes for more than text. */
+  readonly command: readonly string[];
+  /** What its session credential looks like. */
+  readonly sessionFormat: SessionStringFormat;
+}
+
 export interface AccountSpec {
   readonly name: AccountName;
   readonly labels: Readonly<Record<string, string>>;
@@ -131,6 +140,8 @@ export interface AccountSpec {
   /** Overrides of the host's limits for this account. */
   readonly limits: Partial<AccountLimits>;
   readonly telegram: TelegramSettings;
+  /** null: the bundled worker. */
+  readonly worker: CustomWorker | null;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
 }
 

@@ -2,6 +2,9 @@ import type { KeyId } from './names.ts';
 
 export type SessionFormat = 'pyrogram' | 'pyrogram-string' | 'telethon' | 'telethon-string' | 'gramjs-string' | 'mtcute-string';
 
+/** The formats that are one line of text. */
+export type SessionStringFormat = Extract<SessionFormat, `${string}-string`>;
+
 /** What every session format boils down to. `authKey` is the credential: never log, never write unencrypted. */
 export interface Session {
   /** Production data centre, 1-5. */

@@ -1,11 +1,8 @@
 import { FleetError } from '../model/errors.ts';
-import type { Session, SessionFormat } from '../model/session.ts';
+import type { Session, SessionFormat, SessionStringFormat } from '../model/session.ts';
 import { authKeyBytes } from './auth-key.ts';
 import { canonicalAddress, dataCentrePort } from './data-centres.ts';
 import { formatMtcute } from './mtcute-string.ts';
-
-/** The formats that are one line of text. */
-export type SessionStringFormat = Extract<SessionFormat, `${string}-string`>;
 
 export const isStringFormat = (format: SessionFormat): format is SessionStringFormat => format.endsWith('-string');
 

@@ -135,9 +135,9 @@ class Carrier {
   async #stageAnd(more: (move: MoveRow) => readonly HostAct[]): Promise<[] | [FleetError]> {
     for (let raises = 0; ; raises += 1) {
       const move = this.#move;
-      const { session, config, limits } = await readWorkerMaterial(this.#context, move.account as AccountName, this.#hosts.spec(move));
+      const material = await readWorkerMaterial(this.#context, move.account as AccountName, this.#hosts.spec(move));
       const about = { keyId: move.key_id, account: move.account, epoch: move.epoch, moveId: move.id } as const;
-      const replies = await this.#hosts.ask(move, move.to_host, [{ act: 'stage', ...about, session, config, limits }, ...more(move)]);
+      const replies = await this.#hosts.ask(move, move.to_host, [{ act: 'stage', ...about, ...material }, ...more(move)]);
       const failed = replies.find(({ ok }) => !ok);
       if (failed === undefined) return [];
       const seen = failed.claim?.epoch ?? 0;

@@ -118,8 +118,8 @@ class Journey {
     const owners: number[] = [];
     for (const [index, move] of moves.entries()) {
       try {
-        const { session, config, limits } = await readWorkerMaterial(this.#context, move.account as AccountName, host);
-        acts.push({ act: 'stage', keyId: move.key_id, account: move.account, epoch: move.epoch, moveId: move.id, session, config, limits });
+        const material = await readWorkerMaterial(this.#context, move.account as AccountName, host);
+        acts.push({ act: 'stage', keyId: move.key_id, account: move.account, epoch: move.epoch, moveId: move.id, ...material });
         owners.push(index);
       } catch (error) {
         if (!(error instanceof FleetError)) throw error;

@@ -1,32 +1,40 @@
-import type { AccountUnitLimits } from '../../agent/protocol/host-acts.ts';
+import type { AccountUnitLimits, HostAct } from '../../agent/protocol/host-acts.ts';
 import type { WorkerConfig } from '../../agent/protocol/worker.ts';
 import { accountSpecFor } from '../inventory/account-spec.ts';
+import { findAccount } from '../ledger/accounts.ts';
 import { FleetError } from '../model/errors.ts';
 import type { AccountSpec, HostSpec } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
+import type { Session } from '../model/session.ts';
 import { formatSession } from '../sessions/format-session.ts';
 import type { FleetContext } from './context.ts';
 
-/** What a host needs to run an account. Holds secrets: goes to the helper's standard input and nowhere else. */
-export interface WorkerMaterial {
-  readonly session: string;
-  readonly config: string;
-  readonly limits: AccountUnitLimits;
-  readonly vaultHash: string;
-}
+/** What a host needs to run an account: part of the act `stage`. Holds secrets: goes to the helper's standard input and nowhere else. */
+export type WorkerMaterial = Pick<Extract<HostAct, { readonly act: 'stage' }>, 'session' | 'config' | 'limits' | 'command'>;
 
 const healthIntervalMs = 60_000;
 
-/** Session from the vault, settings from the inventory (requirement A5). Errors: `vault`, `vault-key`, `secret`, `inventory`. */
+/**
+ * Session from the vault in the form that the account's worker reads, settings from the inventory (requirement A5). Errors: `vault`, `vault-key`,
+ * `secret`, `inventory`; `usage` when the form must carry a user id that nobody knows.
+ */
 export async function readWorkerMaterial(context: FleetContext, account: AccountName, host: HostSpec): Promise<WorkerMaterial> {
   const spec = accountSpecFor(context.inventory, account);
-  const entry = await context.vault.get(account);
+  const config = await workerConfig(context, spec);
+  const session = await knownUser(context, account, (await context.vault.get(account)).session);
   return {
-    session: formatSession(entry.session, 'gramjs-string'),
-    config: JSON.stringify(await workerConfig(context, spec)),
+    session: formatSession(session, spec.worker?.sessionFormat ?? 'gramjs-string', config.apiId),
+    config: JSON.stringify(config),
     limits: unitLimits(spec, host),
-    vaultHash: entry.vaultHash,
+    ...(spec.worker === null ? {} : { command: spec.worker.command.join(' ') }),
   };
+}
+
+/** With the user id that the account's worker has told, where the session's own format does not carry it. */
+async function knownUser(context: FleetContext, account: AccountName, session: Session): Promise<Session> {
+  if (session.userId !== null) return session;
+  const userId = (await findAccount(context.ledger.db, account))?.user_id ?? null;
+  return userId === null ? session : { ...session, userId: BigInt(userId) };
 }
 
 async function workerConfig(context: FleetContext, spec: AccountSpec): Promise<WorkerConfig> {

@@ -7,7 +7,7 @@ import { readClaim, writeClaim } from '../../agent/claims/claim-file.ts';
 import { decideAfterJump, decideGate, type GateFacts, settleWaitMs } from '../../agent/gate/decide.ts';
 import { markStop } from '../../agent/gate/mark-stop.ts';
 import { isCleanEnd, readStartMark, readStopMark, writeStartMark } from '../../agent/gate/marks.ts';
-import { readBootId } from '../../agent/machine/boot.ts';
+import { bootMs, readBootId } from '../../agent/machine/boot.ts';
 import { type Places, runLockPath } from '../../agent/machine/places.ts';
 import type { Claim } from '../../agent/protocol/claim.ts';
 import { claimOf, keyId, scratchPlaces } from './claim-fixtures.ts';
@@ -152,6 +152,31 @@ describe('fleet-run', () => {
     runWrapper(places, wrapper, ['--stopped', keyId], { EXIT_CODE: 'exited', EXIT_STATUS: '65' });
     const start = readStartMark(stateOf(places));
     expect(readStopMark(stateOf(places))).toMatchObject({ clean: true, startId: (start as { startId: string }).startId });
+  });
+
+  test('a custom worker gets its arguments, and may ask the gate again before each connection', async () => {
+    const places = scratchPlaces();
+    const wrapper = await installRelease(places);
+    prepareHost(places, {});
+    const path = join(places.root, 'asker');
+    const takeAway = `printf '{}' > '${places.bootVerdict}'`;
+    writeFileSync(path, `#!/bin/sh\necho "$1 $2"; '${wrapper}' --check; echo $?; ${takeAway}; '${wrapper}' --check; echo $?\n`);
+    chmodSync(path, 0o755);
+    const run = runWrapper(places, wrapper, [keyId], { FLEET_COMMAND: `${path} --chat=a b` });
+    expect(run).toMatchObject({ stdout: '--chat=a b\n0\n77\n', stderr: expect.stringMatching(/refused: this boot has no verdict/) });
+  });
+
+  test('whoever did not come through the gate, or came at another epoch, is refused at the check', async () => {
+    const places = scratchPlaces();
+    const wrapper = await installRelease(places);
+    prepareHost(places, {});
+    const check = (ticket?: string) =>
+      runWrapper(places, wrapper, ['--check', keyId], ticket === undefined ? {} : { FLEET_GATE_TICKET: ticket });
+    expect(check()).toMatchObject({ status: 77, stderr: expect.stringMatching(/did not come through the gate/) });
+    const origin = Math.round(Date.now() - bootMs());
+    expect(check(`${claimOf().epoch} ${origin}`).status).toBe(0);
+    expect(check(`${claimOf().epoch + 1} ${origin}`)).toMatchObject({ status: 77, stderr: expect.stringMatching(/another epoch/) });
+    expect(check(`${claimOf().epoch} ${origin - 3_600_000}`)).toMatchObject({ status: 77, stderr: expect.stringMatching(/clock jumped/) });
   });
 
   test('the bundled worker becomes the locked process itself, and the lock outlives the shell', async () => {

@@ -9,6 +9,7 @@ import { markNames } from '../../agent/gate/marks.ts';
 import { defaultControlGroup } from '../../agent/host/processes.ts';
 import { parseRequest } from '../../agent/host/request.ts';
 import { runRequest } from '../../agent/host/run-request.ts';
+import { formatLimits } from '../../agent/host/stage.ts';
 import { actLockPath, authorityLockPath, claimPath, epochPath, type Places, runLockPath } from '../../agent/machine/places.ts';
 import type { ActProgress, ActReply, AuthorityStamp, HostAct } from '../../agent/protocol/host-acts.ts';
 import { hash, keyId, scratchPlaces } from './claim-fixtures.ts';
@@ -63,7 +64,7 @@ const ask = async (
 
 const limits = { memoryMaxBytes: 200_000_000, memoryHighBytes: 150_000_000, cpuMaxCores: 0.5, tasksMax: 64 };
 const secret = 'SESSION-CANARY';
-const stage = (epoch: number): HostAct => ({
+const stage = (epoch: number): Extract<HostAct, { readonly act: 'stage' }> => ({
   act: 'stage',
   keyId,
   account: 'anna',
@@ -360,7 +361,12 @@ describe('requests', () => {
     [{ format: 1, acts: [{ ...stage(1), keyId: '../../etc' }] }, /act 0: stage: field "keyId"/],
     [{ format: 1, acts: [{ ...stage(1), account: 'a\nExecStart=/bin/sh' }] }, /"account"/],
     [{ format: 1, acts: [{ ...stage(1), limits: { ...limits, tasksMax: '1' } }] }, /limits: field "tasksMax"/],
-    [{ format: 1, acts: [{ ...stage(1), command: '/bin/x y' }] }, /"command"/],
+    [{ format: 1, acts: [{ ...stage(1), command: 'bin/x' }] }, /"command"/],
+    [{ format: 1, acts: [{ ...stage(1), command: '/bin/x  y' }] }, /"command"/],
+    [{ format: 1, acts: [{ ...stage(1), command: '/bin/x *' }] }, /"command"/],
+    [{ format: 1, acts: [{ ...stage(1), command: '/bin/x "y"' }] }, /"command"/],
+    [{ format: 1, acts: [{ ...stage(1), command: '/bin/x %h' }] }, /"command"/],
+    [{ format: 1, acts: [{ ...stage(1), command: '/bin/x\nUser=root' }] }, /"command"/],
     [{ format: 1, acts: [{ ...grant(1), epoch: 1.5 }] }, /"epoch"/],
     [{ format: 1, acts: [{ act: 'await', keyIds: ['x'], timeoutMs: 1 }] }, /"keyIds"/],
     [{ format: 1, acts: [], authority: { ...stampOf(), serial: 0 } }, /authority: field "serial"/],
@@ -368,6 +374,11 @@ describe('requests', () => {
     const parsed = parseRequest(value);
     expect('fault' in parsed ? parsed.fault : 'accepted').toMatch(fault);
     expect(JSON.stringify(parsed)).not.toContain(secret);
+  });
+
+  test('a custom worker may have arguments', () => {
+    expect(parseRequest({ format: 1, acts: [{ ...stage(1), command: '/bin/x --log=y @a' }] })).toHaveProperty('request');
+    expect(formatLimits({ ...stage(1), command: '/bin/x --log=y @a' })).toContain('\nEnvironment="FLEET_COMMAND=/bin/x --log=y @a"\n');
   });
 
   test('the helper as a program: exit code 2 and no echo of what it could not read, 3 for a refusal', () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { workerCommandPattern } from '../../agent/protocol/worker.ts';
 import { accountSpecFor } from '../../src/inventory/account-spec.ts';
 import type { AccountName } from '../../src/model/names.ts';
 import { minimalYaml, parsed } from './sample-inventory.ts';
@@ -40,6 +41,7 @@ test('the least inventory has the documented defaults', () => {
       appVersion: '1.0',
       langCode: 'en',
     },
+    worker: null,
     logLevel: 'info',
   };
   const web1 = {
@@ -185,6 +187,31 @@ accounts:
   });
   expect(accountSpecFor(inventory, 'carl' as AccountName)).toEqual({ ...inventory.accountDefaults, name: 'carl' });
   expect(accountSpecFor(inventory, 'bert' as AccountName)).toEqual({ ...inventory.accountDefaults, name: 'bert' });
+});
+
+test('an account may be run by a program of one’s own, with its arguments and its form of the session', () => {
+  const inventory = parsed(`${minimalYaml}
+account_defaults: { worker: { command: [/opt/bot/run, --chat=a], session_format: telethon-string } }
+accounts:
+  anna: { worker: bundled }
+  bert: { worker: { command: [/opt/other] } }
+`);
+  const workerOf = (name: string) => accountSpecFor(inventory, name as AccountName).worker;
+  expect(workerOf('carl')).toEqual({ command: ['/opt/bot/run', '--chat=a'], sessionFormat: 'telethon-string' });
+  expect(workerOf('anna')).toBeNull();
+  expect(workerOf('bert')).toEqual({ command: ['/opt/other'], sessionFormat: 'gramjs-string' });
+});
+
+test.each(['', 'bot', '/opt/bot, "a b"', '/opt/bot, "$HOME"', '/opt/bot, "%h"', '"/opt/b:t"', '/opt/bot, ""'])(
+  'a command that would be more than text on the host is refused: [%s]',
+  (words) => {
+    expect(() => parsed(`${minimalYaml}account_defaults: { worker: { command: [${words}] } }\n`)).toThrow();
+  },
+);
+
+test('what the inventory accepts as a command, the helper on the host does too', () => {
+  const inventory = parsed(`${minimalYaml}account_defaults: { worker: { command: [/opt/a+b/r_un-1.sh, "--x=1,2:3@4", -v] } }\n`);
+  expect(inventory.accountDefaults.worker?.command.join(' ')).toMatch(workerCommandPattern);
 });
 
 test('an anchor may share settings', () => {
