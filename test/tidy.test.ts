@@ -15,7 +15,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/steps': ['src/model', 'src/remote', 'agent/protocol', 'yaml', 'zod'],
   'src/release': ['src/model', 'src/steps', 'agent/protocol', 'esbuild', 'zod'],
   'src/workflows': ['src', 'agent/protocol', 'zod'],
-  'src/cli': ['src', 'agent/protocol', 'commander', 'chalk', 'listr2', 'cli-table3', '@inquirer/prompts', 'zod'],
+  'src/cli': ['src', 'agent/protocol', 'commander', 'chalk', 'listr2', '@inquirer/prompts', 'zod'],
   agent: ['agent'],
   'agent/worker': ['agent', 'telegram'],
 };

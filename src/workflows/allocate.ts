@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { highestEpoch, listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
+import { highestEpoch, type PlacedAccount } from '../ledger/accounts.ts';
 import { saveDecisionInput } from '../ledger/decision-inputs.ts';
-import { ensureHosts, listHosts } from '../ledger/hosts.ts';
 import { advanceMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
@@ -9,13 +8,11 @@ import { FleetError } from '../model/errors.ts';
 import type { Strategy } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
 import { type DecisionInput, decide } from '../planning/decision-input.ts';
-import type { FleetView } from '../planning/fleet-view.ts';
 import type { PlacementPlan } from '../planning/placement.ts';
-import { buildFleetView } from './build-fleet-view.ts';
 import type { FleetContext } from './context.ts';
 import { type GrantOutcome, grantAccounts } from './grant-accounts.ts';
-import { type HostReading, knownReadings, readSamples } from './read-samples.ts';
-import { recordStates } from './record-states.ts';
+import { readFleetView } from './read-fleet-view.ts';
+import type { HostReading } from './read-samples.ts';
 
 /** What `fleet allocate` will do. The object that is shown is the object that is executed. */
 export interface AllocationPlan {
@@ -29,34 +26,6 @@ export interface AllocationPlan {
   readonly readings: readonly HostReading[];
   /** By account name. */
   readonly keyIds: ReadonlyMap<string, string>;
-}
-
-export interface ViewOptions {
-  /** Samples older than this are refreshed over SSH; null: only what the ledger knows. */
-  readonly maxAgeMs: number | null;
-}
-
-/** The fleet as the planner sees it, from the ledger and, where asked, from the agents. */
-export async function readFleetView(
-  context: FleetContext,
-  options: ViewOptions,
-): Promise<{ view: FleetView; readings: HostReading[]; accounts: PlacedAccount[] }> {
-  const { inventory, ledger } = context;
-  await ensureHosts(
-    ledger.db,
-    inventory.hosts.map(({ name }) => name),
-  );
-  const ready = new Set(
-    (await listHosts(ledger.db)).filter(({ release, destroyed_at }) => release !== null && destroyed_at === null).map(({ name }) => name),
-  );
-  const [asked, others] = [inventory.hosts.filter(({ name }) => ready.has(name)), inventory.hosts.filter(({ name }) => !ready.has(name))];
-  const readings = options.maxAgeMs === null ? await knownReadings(context, asked) : await readSamples(context, asked, options.maxAgeMs);
-  if (options.maxAgeMs !== null) await recordStates(context, readings);
-  const accounts = await listAccounts(ledger.db);
-  const arriving = new Map((await listOpenMoves(ledger.db)).map(({ account, to_host }) => [account, to_host]));
-  const hosts = await listHosts(ledger.db);
-  const all = [...readings, ...(await knownReadings(context, others))];
-  return { view: buildFleetView({ inventory, hosts, accounts, readings: all, arriving, nowMs: context.now() }), readings: all, accounts };
 }
 
 /**

@@ -12,9 +12,9 @@ import type { AccountName } from '../model/names.ts';
 import { safeMoment } from '../moves/safe-moment.ts';
 import { type DecisionInput, decide } from '../planning/decision-input.ts';
 import type { PlacementPlan } from '../planning/placement.ts';
-import { readFleetView } from './allocate.ts';
 import type { FleetContext } from './context.ts';
 import { type GrantOutcome, grantAccounts } from './grant-accounts.ts';
+import { readFleetView } from './read-fleet-view.ts';
 
 /** What the operator says of a host that does not answer (DESIGN section 6). */
 export type HostStatement = 'powered-off' | 'destroyed' | 'fenced';

@@ -5,8 +5,8 @@ import { listOpenMoves } from '../ledger/moves.ts';
 import type { HostRow, MoveRow } from '../ledger/schema.ts';
 import type { FleetError } from '../model/errors.ts';
 import { type HostRanking, rankHosts } from '../planning/ranking.ts';
-import { readFleetView } from './allocate.ts';
 import type { FleetContext } from './context.ts';
+import { readFleetView } from './read-fleet-view.ts';
 
 export interface FleetStatus {
   readonly fleet: string;

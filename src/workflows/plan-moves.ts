@@ -13,10 +13,10 @@ import { type DecisionInput, decide } from '../planning/decision-input.ts';
 import type { FleetView } from '../planning/fleet-view.ts';
 import type { PlacementPlan } from '../planning/placement.ts';
 import { requireAccount } from './account-acts.ts';
-import { readFleetView } from './allocate.ts';
 import type { FleetContext } from './context.ts';
 import { movableStates } from './move-decision.ts';
 import type { MovePlan, PlannedMove } from './plan-file.ts';
+import { readFleetView } from './read-fleet-view.ts';
 import type { HostReading } from './read-samples.ts';
 
 /** What a command is about to do. `plan` is shown, saved and executed as it is; `resumed` are moves of earlier runs, which go first. */

@@ -1,6 +1,5 @@
 import { hostPaths } from '../../agent/protocol/paths.ts';
-import type { HostSample } from '../../agent/protocol/sample.ts';
-import { parseHostSample, samplePath } from '../facts/agent-sample.ts';
+import { agentProtocol, type HostSample } from '../../agent/protocol/sample.ts';
 import { ensureHosts, recordFailure, recordSeen } from '../ledger/hosts.ts';
 import { latestSamples, recordSample } from '../ledger/records.ts';
 import { FleetError } from '../model/errors.ts';
@@ -55,16 +54,25 @@ export async function readSamples(context: FleetContext, hosts: readonly HostSpe
 /** What the ledger has, without asking anybody. */
 export async function knownReadings(context: Pick<FleetContext, 'ledger'>, hosts: readonly HostSpec[]): Promise<HostReading[]> {
   const samples = new Map((await latestSamples(context.ledger.db)).map((row) => [row.host, row]));
-  return hosts.map((host) => {
+  const read = async (host: HostSpec): Promise<HostReading> => {
     const row = samples.get(host.name);
     if (row === undefined) return { host, sample: null, takenAtMs: null, problem: null };
-    const sample = parseHostSample(host.name, new TextEncoder().encode(row.sample_json));
-    return { host, sample, takenAtMs: row.taken_at, problem: null };
-  });
+    return { host, sample: await recordedSample(host.name, row.sample_json), takenAtMs: row.taken_at, problem: null };
+  };
+  return Promise.all(hosts.map(read));
+}
+
+/** A sample was parsed before it was recorded; only one that was recorded by an older fleet is parsed again. */
+async function recordedSample(host: string, json: string): Promise<HostSample> {
+  const sample = JSON.parse(json) as HostSample & { readonly protocol: number };
+  if (sample.protocol === agentProtocol) return sample;
+  const { parseHostSample } = await import('../facts/agent-sample.ts');
+  return parseHostSample(host, new TextEncoder().encode(json));
 }
 
 async function refresh(context: FleetContext, host: HostSpec): Promise<HostReading> {
   const { db } = context.ledger;
+  const { parseHostSample, samplePath } = await import('../facts/agent-sample.ts');
   const remote = context.remoteFor(host);
   const { latencyMs } = await remote.connect();
   const reply = await remote.get(hostPaths.agentSocket, samplePath);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type Server, Socket, type SocketConnectOpts } from 'node:net';
+import { connect, createServer, type Server, Socket, type SocketConnectOpts } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectLab, type Lab } from './lab.ts';
 
@@ -153,6 +153,23 @@ describe('faults', () => {
     await lab.rate(1, 0);
     expect(slow).toBeGreaterThan(2.5);
     expect(await seconds()).toBeLessThan(slow);
+  });
+
+  test('a distant host answers late, and nothing is lost', async () => {
+    const connectMs = async () => {
+      const started = performance.now();
+      await new Promise((resolve) => {
+        const socket = connect(22, lab.hosts[0]?.address ?? '', () => resolve(socket.destroy()));
+      });
+      return performance.now() - started;
+    };
+    await lab.slow(1, 200);
+    const distant = await connectMs();
+    const sent = await lab.ssh(1, 'sha256sum; head -c 3000000 /dev/zero | sha256sum', { input: Buffer.alloc(3_000_000) });
+    await lab.slow(1, 0);
+    expect(distant).toBeGreaterThanOrEqual(200);
+    expect(new Set(sent.stdout.trim().split('\n')).size).toBe(1);
+    expect(await connectMs()).toBeLessThan(200);
   });
 });
 

@@ -73,6 +73,8 @@ export interface Lab {
   unfill(index: number): Promise<void>;
   /** Limits what reaches the host, in kbit/s; 0 ends it. */
   rate(index: number, kilobits: number): Promise<void>;
+  /** Makes every round trip to the host so many milliseconds long (whole ones); 0 ends it. A boot does not. */
+  slow(index: number, ms: number): Promise<void>;
   /** Ends the lab and waits until nothing of it is left. */
   down(): Promise<void>;
 }
@@ -200,6 +202,7 @@ function makeLab(name: string, files: LabFiles, control: ControlClient, insidePi
     fill: async (index, leaveKb = 0) => void (await act('fill', index, leaveKb)),
     unfill: async (index) => void (await act('unfill', index)),
     rate: async (index, kilobits) => void (await act('rate', index, kilobits)),
+    slow: async (index, ms) => void (await act('slow', index, ms)),
     down: () => endLab(files, control),
   };
 }

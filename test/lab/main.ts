@@ -10,7 +10,7 @@ const usage = `node test/lab/main.ts COMMAND        (FLEET_LAB=NAME chooses the 
   sh I [COMMAND]                    shell (or command) on host I as root
   exec -- COMMAND...                run a local command inside the lab's network
   kill|crash|start|reboot|wipe|heal|unfill I
-  cut I [link|drop|in|out]          fill I [LEAVE_KB]          rate I KBIT`;
+  cut I [link|drop|in|out]          fill I [LEAVE_KB]          rate I KBIT          slow I MS`;
 
 const name = process.env.FLEET_LAB ?? 'hand';
 const [command = '', ...words] = process.argv.slice(2);
@@ -58,6 +58,7 @@ async function main(): Promise<void> {
     unfill: (lab) => lab.unfill(index),
     cut: (lab) => lab.cut(index, detail as Parameters<Lab['cut']>[1]),
     fill: (lab) => lab.fill(index, Number(detail ?? 0)),
+    slow: (lab) => lab.slow(index, Number(detail)),
     rate: (lab) => lab.rate(index, Number(detail)),
   };
   const act = acts[command];

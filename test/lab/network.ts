@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { hostAddress, hostHardwareAddress, labGateway, telegramRanges } from './layout.ts';
 import { runCommand, tryCommand } from './run-command.ts';
 
@@ -117,4 +120,35 @@ export async function limitRate(index: number, kilobits: number): Promise<void> 
     'latency',
     '200ms',
   ]);
+}
+
+/** Hosts with a delay of so many ms on the way from them. */
+const slow = new Map<number, number>();
+const delayers = new Map<number, Promise<unknown>>();
+
+let ruled: Promise<unknown> = Promise.resolve();
+
+/** Makes every answer of a host `ms` later, so that round trips to it take that long; 0 takes the delay away. A boot does not. */
+export async function delay(index: number, ms: number): Promise<void> {
+  if (ms > 0) await delayer(ms);
+  if (ms > 0) slow.set(index, ms);
+  else slow.delete(index);
+  // By iptables: where a kernel lacks nftables' own queue it still has that of its predecessor. Each call writes the whole table, one after another.
+  ruled = ruled.then(() => runCommand(['iptables-restore', '--table', 'mangle'], { input: delayRules() }));
+  await ruled;
+}
+
+const delayRules = (): string => {
+  const rules = [...slow].map(([host, ms]) => `-A INPUT -s ${hostAddress(host)} -j NFQUEUE --queue-num ${ms} --queue-bypass`);
+  return `${['*mangle', ':INPUT ACCEPT', ...rules, 'COMMIT'].join('\n')}\n`;
+};
+
+/** The program that holds packets for `ms`, which is also the number of its queue. It ends with the lab. */
+function delayer(ms: number): Promise<unknown> {
+  const program = fileURLToPath(new URL('./delay.py', import.meta.url));
+  const running =
+    delayers.get(ms) ??
+    once(spawn('/usr/bin/python3', ['-I', '-S', program, String(ms), String(ms)], { stdio: ['ignore', 'pipe', 'inherit'] }).stdout, 'data');
+  delayers.set(ms, running);
+  return running;
 }

@@ -13,7 +13,7 @@ import { type DiskSetup, fillDisk, readHostKey, unfillDisk } from './host-disk.t
 import { aptProxyPort, hostAddress, labFiles, labGateway } from './layout.ts';
 import { Machine } from './machine.ts';
 import { serveNoNames } from './name-server.ts';
-import { buildNetwork, cut, heal, limitRate } from './network.ts';
+import { buildNetwork, cut, delay, heal, limitRate } from './network.ts';
 import { runCommand } from './run-command.ts';
 
 const [name = '', goldenTree = '', hostCount = '', diskMb = ''] = process.argv.slice(2);
@@ -100,6 +100,7 @@ function hostActs(places: readonly Place[]) {
     cut: onHost((place, how) => cut(place.index, cutSchema.parse(how))),
     heal: onHost((place) => heal(place.index)),
     rate: onHost((place, kilobits) => limitRate(place.index, amountSchema.parse(kilobits))),
+    slow: onHost((place, ms) => delay(place.index, z.int().nonnegative().parse(ms))),
     fill: onHost((place, leaveKb) => fillDisk(place.disk, amountSchema.parse(leaveKb))),
     unfill: onHost((place) => unfillDisk(place.disk)),
   };

@@ -17,7 +17,7 @@ export function registerHosts(program: Command): void {
 function registerList(hosts: Command): void {
   setAction(hosts.command('list').description('every host, its state and its load, from the ledger'), async ({ options, signal }) => {
     const [{ readFleetView }, { rankHosts }, { selectHosts }, { listHosts }, { formatHosts, hostData }] = await Promise.all([
-      import('../../workflows/allocate.ts'),
+      import('../../workflows/read-fleet-view.ts'),
       import('../../planning/ranking.ts'),
       import('../../inventory/select-hosts.ts'),
       import('../../ledger/hosts.ts'),

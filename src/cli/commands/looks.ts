@@ -19,7 +19,7 @@ function registerRankings(program: Command): void {
     program.command('rankings').description('hosts by load score, best first; samples that are too old are refreshed'),
     async ({ options, signal }) => {
       const [{ readFleetView }, { rankHosts }, { selectHosts }, { formatRankings }] = await Promise.all([
-        import('../../workflows/allocate.ts'),
+        import('../../workflows/read-fleet-view.ts'),
         import('../../planning/ranking.ts'),
         import('../../inventory/select-hosts.ts'),
         import('../render/hosts.ts'),
@@ -73,7 +73,7 @@ function registerWhyNot(program: Command): void {
     program.command('why-not <account> <host>').description('why the account is not on that host'),
     async ({ options, args, signal }) => {
       const [{ readFleetView }, { explainRefusal }, { requireAccount }] = await Promise.all([
-        import('../../workflows/allocate.ts'),
+        import('../../workflows/read-fleet-view.ts'),
         import('../../planning/explain.ts'),
         import('../../workflows/account-acts.ts'),
       ]);

@@ -41,7 +41,7 @@ export function registerSimulate(program: Command): void {
     };
     const [{ supposeThat }, { readFleetView }, render] = await Promise.all([
       import('../../planning/what-if.ts'),
-      import('../../workflows/allocate.ts'),
+      import('../../workflows/read-fleet-view.ts'),
       import('../render/simulate.ts'),
     ]);
     return withContext(options, signal, async (context) => {
