@@ -17,11 +17,12 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/workflows': ['src', 'agent/protocol', 'zod'],
   'src/cli': ['src', 'agent/protocol', 'commander', 'chalk', 'listr2', '@inquirer/prompts', 'zod'],
   agent: ['agent'],
+  'agent/answering': ['agent/protocol'],
   'agent/worker': ['agent', 'telegram'],
 };
 
 /** Rooms that decide and never act. */
-const pureRooms = ['src/model', 'src/planning', 'src/moves', 'src/sessions'];
+const pureRooms = ['src/model', 'src/planning', 'src/moves', 'src/sessions', 'agent/answering'];
 const impure =
   /\bawait\b|\basync\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.(?:env|argv|std|pid|cwd|hrtime|memory)|\bsetTimeout\b|node:(?!crypto\b)/;
 

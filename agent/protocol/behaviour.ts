@@ -19,6 +19,10 @@ export interface Behaviour {
 export interface ChatPolicy {
   /** Marked form, see chat.ts. */
   readonly id: string;
+  /** What the operator calls it; null: no name. Until Telegram's title is known it stands for `{{group}}`. */
+  readonly name: string | null;
+  /** Length of a time slot where several accounts share the chat, ms: the same for all of them. */
+  readonly slotMs: number;
   /** Key ids of the accounts that share this group, this one among them, sorted: one of them answers each message (requirement C4). */
   readonly colleagues: readonly Colleague[];
 }
@@ -27,13 +31,15 @@ export interface Colleague {
   readonly keyId: string;
   /** Decimal text; null while the account was never online. */
   readonly userId: string | null;
+  /** Without `@`; null: none, or not known. */
+  readonly username: string | null;
 }
 
-/** Answers at most, each per hour; `ceiling` counts everything that the account says and is at most 120 unless the operator says otherwise. */
+/** Answers at most, each in any 60 minutes; null: switched off by the operator. `ceiling` counts everything that the account says and cannot be switched off, only raised. */
 export interface AnswerLimits {
-  readonly perAccount: number;
-  readonly perChat: number;
-  readonly perUser: number;
+  readonly perAccount: number | null;
+  readonly perChat: number | null;
+  readonly perUser: number | null;
   readonly ceiling: number;
 }
 
@@ -43,7 +49,7 @@ export interface Script {
   readonly rules: readonly Rule[];
   readonly hours: WorkingHours | null;
   readonly delay: AnswerDelay;
-  readonly optOut: { readonly words: readonly string[]; readonly answer: string | null };
+  readonly optOut: OptOut;
   /** Added to an account's first answer to a person; null: the operator has switched it off. */
   readonly disclosure: string | null;
   readonly handover: Handover | null;
@@ -52,6 +58,13 @@ export interface Script {
   readonly answersFleet: boolean;
   /** Messages older than this are read but not answered, ms. */
   readonly staleAfterMs: number;
+}
+
+/** A message that is nothing but one of `words` ends all answers to its sender; one of `backWords` brings them back. No words: the operator has switched it off. */
+export interface OptOut {
+  readonly words: readonly string[];
+  readonly backWords: readonly string[];
+  readonly answer: string | null;
 }
 
 export interface Rule {
@@ -64,7 +77,7 @@ export interface Rule {
 export type Trigger =
   /** Any of the words, as whole words, without regard to case. */
   | { readonly kind: 'keyword'; readonly words: readonly string[] }
-  /** JavaScript, flags `iu`; matching is bounded in time. */
+  /** JavaScript with flags `iu`, without look-around and back references, so that matching is bounded: agent/answering/pattern.ts. */
   | { readonly kind: 'pattern'; readonly source: string }
   | { readonly kind: 'mention' }
   | { readonly kind: 'reply' }
@@ -88,7 +101,7 @@ export interface Conditions {
 export type Answer =
   /** One of the texts by turns, with variables `{{first_name}}`, `{{username}}`, `{{group}}`, `{{time}}`, `{{account}}`. */
   | { readonly kind: 'text'; readonly texts: readonly string[] }
-  | { readonly kind: 'model'; readonly instructions: string | null }
+  | { readonly kind: 'model'; readonly instructions: string | null; readonly allowsLinks: boolean }
   /** Silence on purpose. */
   | { readonly kind: 'none' };
 
@@ -108,7 +121,7 @@ export interface AnswerDelay {
   readonly isTyping: boolean;
 }
 
-/** A person takes over: the account names them and stays silent in that conversation (chat and sender). */
+/** A person takes over when one of the words stands in a message that is meant for the account: it says `answer` and is silent towards that sender in that chat for `silentMs`. */
 export interface Handover {
   readonly words: readonly string[];
   readonly answer: string;
@@ -120,7 +133,7 @@ export interface ModelSettings {
   readonly baseUrl: string;
   readonly model: string;
   readonly systemPrompt: string;
-  /** Messages of context, 0-100, and tokens of it at most (estimated at four characters each). */
+  /** Messages of context, 0-100, and tokens of it at most (estimated: agent/answering/model-request.ts). */
   readonly contextMessages: number;
   readonly contextTokens: number;
   readonly answerTokens: number;

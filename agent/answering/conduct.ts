@@ -1,0 +1,124 @@
+import type { Behaviour, ChatPolicy, Conditions, Rule, Trigger } from '../protocol/behaviour.ts';
+import type { ChatEvent, ChatMessage, ChatUser } from '../protocol/chat.ts';
+import { clockIn, type OpenAt, openAt } from './hours.ts';
+import { compilePattern } from './pattern.ts';
+import type { Self } from './verdict.ts';
+import { foldText, hasWord, mentionedNames } from './words.ts';
+
+/** An event with what several checks want to know about its text, worked out once. */
+export interface Heard {
+  readonly event: ChatEvent;
+  readonly self: Self;
+  /** Folded text; empty for a join. */
+  readonly text: string;
+  /** Usernames mentioned in it, lower case. */
+  readonly mentions: readonly string[];
+  /** It replies to this account or mentions it. */
+  readonly isAddressed: boolean;
+}
+
+export const hear = (event: ChatEvent, self: Self): Heard => {
+  if (event.kind === 'joined') return { event, self, text: '', mentions: [], isAddressed: false };
+  const mentions = event.text.includes('@') ? mentionedNames(event.text) : [];
+  const isMentioned = event.isMention || (self.username !== null && mentions.includes(self.username.toLowerCase()));
+  return { event, self, text: foldText(event.text), mentions, isAddressed: isMentioned || event.isReplyToMe };
+};
+
+/** A rule, ready to be asked. */
+export interface ReadyRule {
+  readonly rule: Rule;
+  readonly fits: (heard: Heard) => boolean;
+  /** Whether all conditions but the probability hold. */
+  readonly allows: (chatId: string, sender: ChatUser | null) => boolean;
+}
+
+export interface ReadyChat {
+  readonly policy: ChatPolicy;
+  readonly keyIds: readonly string[];
+  readonly colleagueIds: ReadonlySet<string>;
+  readonly colleagueNames: ReadonlySet<string>;
+}
+
+/** A behaviour, ready for thousands of decisions: words folded, patterns and calendars made. */
+export interface Conduct {
+  readonly behaviour: Behaviour;
+  readonly chats: ReadonlyMap<string, ReadyChat>;
+  readonly chatIds: ReadonlySet<string>;
+  readonly fleetIds: ReadonlySet<string>;
+  readonly rules: readonly ReadyRule[];
+  readonly openAt: OpenAt;
+  /** Clock time where the script's hours are, else UTC. */
+  readonly clock: (atMs: number) => string;
+  readonly optOutWords: ReadonlySet<string>;
+  readonly backWords: ReadonlySet<string>;
+  readonly handoverWords: readonly string[];
+}
+
+const isMessage = (event: ChatEvent): event is ChatMessage => event.kind === 'message';
+
+const commandTest = (name: string): ((heard: Heard) => boolean) => {
+  const wanted = name.toLowerCase();
+  return ({ text, self }) => {
+    if (!text.startsWith('/')) return false;
+    const [command = '', account] = (text.split(' ', 1)[0] ?? '').slice(1).split('@');
+    return command === wanted && (account === undefined || account === self.username?.toLowerCase());
+  };
+};
+
+const triggerTest = (trigger: Trigger): ((heard: Heard) => boolean) => {
+  switch (trigger.kind) {
+    case 'keyword': {
+      const words = trigger.words.map(foldText);
+      return ({ text }) => words.some((word) => hasWord(text, word));
+    }
+    case 'pattern': {
+      const pattern = compilePattern(trigger.source);
+      return ({ event }) => isMessage(event) && pattern.matches(event.text);
+    }
+    case 'mention':
+      return ({ event, isAddressed }) => isMessage(event) && isAddressed && !event.isReplyToMe;
+    case 'reply':
+      return ({ event }) => isMessage(event) && event.isReplyToMe;
+    case 'joined':
+      return ({ event }) => event.kind === 'joined';
+    case 'command':
+      return commandTest(trigger.name);
+    case 'any':
+      return ({ event }) => isMessage(event);
+  }
+};
+
+const conditionTest = ({ chats, senders, languages }: Conditions): ReadyRule['allows'] => {
+  const people = new Set(senders.map((sender) => sender.toLowerCase()));
+  const tongues = new Set(languages.map((language) => language.toLowerCase()));
+  return (chatId, sender) => {
+    if (chats.length > 0 && !chats.includes(chatId)) return false;
+    if (people.size > 0 && !people.has(sender?.id ?? '') && !people.has(sender?.username?.toLowerCase() ?? '')) return false;
+    return tongues.size === 0 || tongues.has((sender?.language ?? '').toLowerCase().split('-')[0] ?? '');
+  };
+};
+
+const readyChat = (policy: ChatPolicy): ReadyChat => ({
+  policy,
+  keyIds: policy.colleagues.map(({ keyId }) => keyId),
+  colleagueIds: new Set(policy.colleagues.flatMap(({ userId }) => userId ?? [])),
+  colleagueNames: new Set(policy.colleagues.flatMap(({ username }) => username?.toLowerCase() ?? [])),
+});
+
+/** Makes `behaviour` ready. Once per behaviour; it was checked by the operator's side. Throws for a pattern or a time zone that cannot be. */
+export const prepare = (behaviour: Behaviour): Conduct => {
+  const { script } = behaviour;
+  const chats = new Map(behaviour.chats.map((policy) => [policy.id, readyChat(policy)]));
+  return {
+    behaviour,
+    chats,
+    chatIds: new Set(chats.keys()),
+    fleetIds: new Set(behaviour.fleetUserIds),
+    rules: (script?.rules ?? []).map((rule) => ({ rule, fits: triggerTest(rule.trigger), allows: conditionTest(rule.conditions) })),
+    openAt: script?.hours ? openAt(script.hours) : () => 'open',
+    clock: clockIn(script?.hours?.timeZone ?? 'UTC'),
+    optOutWords: new Set(script?.optOut.words.map(foldText)),
+    backWords: new Set(script?.optOut.backWords.map(foldText)),
+    handoverWords: (script?.handover?.words ?? []).map(foldText),
+  };
+};

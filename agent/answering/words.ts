@@ -1,0 +1,31 @@
+/** Scripts that are written without spaces between words: there a keyword is found anywhere. */
+const unspaced = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+const letter = /[\p{L}\p{N}\p{M}_]/u;
+const longest = 4096;
+
+/** Text as it is compared: compatible forms joined (full-width letters, ligatures), lower case, single spaces, at most 4,096 characters. */
+export const foldText = (text: string): string => text.slice(0, longest).normalize('NFKC').toLowerCase().replace(/\s+/gu, ' ').trim();
+
+const isLetterAt = (text: string, at: number): boolean => at >= 0 && at < text.length && letter.test(text.charAt(at));
+
+/** Whether `word` stands in `text` as a whole word or phrase; both folded. */
+export const hasWord = (text: string, word: string): boolean => {
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
+    const [first, last] = [word.charAt(0), word.charAt(word.length - 1)];
+    const startsWord = !letter.test(first) || unspaced.test(first) || !isLetterAt(text, at - 1);
+    const endsWord = !letter.test(last) || unspaced.test(last) || !isLetterAt(text, at + word.length);
+    if (startsWord && endsWord) return true;
+  }
+  return false;
+};
+
+/** Folded `text` without mentions, a leading slash and what is no letter at both ends: "@anna  STOP!!" is "stop". */
+export const bareText = (folded: string): string =>
+  folded
+    .replace(/@[\p{L}\p{N}_]+/gu, ' ')
+    .replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}\p{M}]+$/gu, '')
+    .replace(/ +/g, ' ');
+
+/** Usernames that a text mentions, lower case, in order. */
+export const mentionedNames = (text: string): readonly string[] =>
+  [...text.slice(0, longest).matchAll(/(?<![\w@/.])@([a-z][a-z0-9_]{3,31})(?!\w)/gi)].map((match) => (match[1] ?? '').toLowerCase());
