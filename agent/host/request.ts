@@ -43,6 +43,7 @@ const parseAct = (value: unknown): { readonly act: HostAct } | { readonly fault:
     'survey',
     'contact',
     'stage',
+    'configure',
     'grant',
     'release',
     'weigh-state',
@@ -71,6 +72,8 @@ const readAct = (act: HostAct['act'], shape: Shape): HostAct => {
       return { act };
     case 'stage':
       return { ...readStage(shape), keyId: keyId(), account: account(), epoch: epoch(), moveId: moveId() };
+    case 'configure':
+      return { act, keyId: keyId(), account: account(), behaviour: shape.text('behaviour', textLimit, /^\{/) };
     case 'grant':
       return {
         act,

@@ -3,6 +3,7 @@ import { actLockPath, authorityLockPath } from '../machine/places.ts';
 import type { ActProgress, ActReply, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
 import { type AuthorityRefusal, isAuthority, takeAuthority } from './authority-record.ts';
 import { awaitAccounts } from './await.ts';
+import { configure } from './configure.ts';
 import { grant, start, stop } from './grant.ts';
 import { takeLocks } from './locks.ts';
 import { release, revoke } from './release.ts';
@@ -95,6 +96,8 @@ const runKeyed = async (act: KeyedAct, world: HostWorld): Promise<ActOutcome> =>
   switch (act.act) {
     case 'stage':
       return stage(world, act);
+    case 'configure':
+      return configure(world, act);
     case 'grant':
       return grant(world, act);
     case 'release':

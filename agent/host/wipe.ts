@@ -2,7 +2,7 @@ import { existsSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { decideWipe } from '../claims/decide.ts';
 import { namesIn } from '../machine/durable-file.ts';
-import { accountPath, epochPath, type Places } from '../machine/places.ts';
+import { accountPath, behaviourPath, epochPath, type Places } from '../machine/places.ts';
 import type { HostAct } from '../protocol/host-acts.ts';
 import { stateDirectory } from './processes.ts';
 import { limitsPath } from './stage.ts';
@@ -36,6 +36,7 @@ const removeWhenEmpty = (places: Places, keyId: string, epoch: number): void => 
   if (readLink(current) === String(epoch)) rmSync(current, { force: true });
   if (namesIn(join(directory, 'epochs')).length > 0) return;
   rmSync(directory, { recursive: true, force: true });
+  rmSync(behaviourPath(places, keyId), { force: true });
   const limits = limitsPath(places, keyId);
   rmSync(limits, { force: true });
   if (existsSync(dirname(limits)) && namesIn(dirname(limits)).length === 0) rmdirSync(dirname(limits));

@@ -9,6 +9,7 @@ export interface Places {
   readonly claims: string;
   readonly locks: string;
   readonly accounts: string;
+  readonly behaviour: string;
   readonly authority: string;
   readonly contact: string;
   readonly bootVerdict: string;
@@ -32,6 +33,7 @@ export const placesBelow = (root: string): Places => {
     claims: at(hostPaths.claims),
     locks: at(hostPaths.locks),
     accounts: at(hostPaths.accounts),
+    behaviour: at(hostPaths.behaviour),
     authority: at(hostPaths.authority),
     contact: at(hostPaths.contact),
     bootVerdict: at(hostPaths.bootVerdict),
@@ -53,4 +55,5 @@ export const authorityLockPath = (places: Places): string => join(places.locks, 
 /** Held while the contact is written. */
 export const contactLockPath = (places: Places): string => join(places.locks, 'contact.act');
 export const accountPath = (places: Places, keyId: string): string => join(places.accounts, keyId);
+export const behaviourPath = (places: Places, keyId: string): string => join(places.behaviour, `${keyId}.json`);
 export const epochPath = (places: Places, keyId: string, epoch: number): string => join(places.accounts, keyId, 'epochs', String(epoch));

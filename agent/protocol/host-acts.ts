@@ -51,6 +51,11 @@ export type HostAct =
       /** A custom worker, which `fleet-run` executes behind the gate: {@link workerCommandPattern}; absent: the bundled worker. */
       readonly command?: string;
     }
+  /**
+   * What the account answers: the JSON of a {@link Behaviour}, as a whole, in place of the one before. Touches no claim and starts nothing; a worker
+   * that runs takes it up within seconds. Refused where no files of the account are. Safe to repeat.
+   */
+  | { readonly act: 'configure'; readonly keyId: string; readonly account: string; readonly behaviour: string }
   /** Claim `active` at `epoch`, then start of the unit. Repeating it with the same move id is no act. */
   | {
       readonly act: 'grant';

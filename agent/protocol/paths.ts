@@ -12,6 +12,8 @@ export const hostPaths = {
   locks: '/var/lib/fleet/locks',
   /** `KEYID/epochs/N/session`, `KEYID/config`, root 0600; `KEYID/current` -> `epochs/N`. */
   accounts: '/var/lib/fleet/accounts',
+  /** `KEYID.json`, {@link Behaviour}, root 0644: written by the helper, read by the worker while it runs. No secret. */
+  behaviour: '/var/lib/fleet/behaviour',
   /** {@link AuthorityRecord}, root 0600. */
   authority: '/var/lib/fleet/authority.json',
   /** Last authenticated contact of the authority, root 0644. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Plugin } from 'esbuild';
 
 /** Programs that run on hosts: the name of the bundle and the source it starts from. */
 const hostPrograms = {
@@ -7,6 +8,17 @@ const hostPrograms = {
   gate: 'agent/gate/main.ts',
   hold: 'agent/hold/main.ts',
   worker: 'agent/worker/main.ts',
+  'model-client': 'agent/worker/model/openai-client.ts',
+};
+
+/** A program that the worker loads only when a script asks a model: its text alone takes 3 MB of every account that has it in its own bundle. */
+const besideTheWorker: Plugin = {
+  name: 'beside-the-worker',
+  setup: (build) => {
+    build.onResolve({ filter: /\/openai-client\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './model-client.cjs', external: true } : null,
+    );
+  },
 };
 
 /** Bundles each program that runs on hosts into one file `NAME.cjs` below `outDirectory`. Needs the sources and esbuild. */
@@ -30,6 +42,7 @@ export async function buildHostFiles(root: string, outDirectory: string): Promis
     alias: Object.fromEntries(
       ['websocket', 'socks', 'store2', 'node-localstorage'].map((name) => [name, join(root, 'agent/worker/absent-module.ts')]),
     ),
+    plugins: [besideTheWorker],
     logLevel: 'silent',
   });
 }

@@ -10,7 +10,15 @@ import { defaultControlGroup } from '../../agent/host/processes.ts';
 import { parseRequest } from '../../agent/host/request.ts';
 import { runRequest } from '../../agent/host/run-request.ts';
 import { formatLimits } from '../../agent/host/stage.ts';
-import { actLockPath, authorityLockPath, claimPath, epochPath, type Places, runLockPath } from '../../agent/machine/places.ts';
+import {
+  actLockPath,
+  authorityLockPath,
+  behaviourPath,
+  claimPath,
+  epochPath,
+  type Places,
+  runLockPath,
+} from '../../agent/machine/places.ts';
 import type { ActProgress, ActReply, AuthorityStamp, HostAct } from '../../agent/protocol/host-acts.ts';
 import { hash, keyId, scratchPlaces } from './claim-fixtures.ts';
 import { ModelUnits } from './model-units.ts';
@@ -144,6 +152,43 @@ describe('a life of an account', () => {
     await ask(host, [stage(1), grant(1), { act: 'stop', keyId }, stage(2), grant(2)]);
     expect(readClaim(host.places, keyId).claim).toMatchObject({ epoch: 2, state: 'active' });
     expect(existsSync(epochPath(host.places, keyId, 1))).toBe(false);
+  });
+});
+
+describe('what the account answers', () => {
+  const configure = (text: string, account = 'anna'): HostAct => ({
+    act: 'configure',
+    keyId,
+    account,
+    behaviour: JSON.stringify({ format: 1, account: 'anna', text }),
+  });
+  const read = ({ places }: Host): unknown => JSON.parse(readFileSync(behaviourPath(places, keyId), 'utf8'));
+
+  test('is written beside the claim, replaced while it runs, for everybody to read, and wiped with the files', async () => {
+    const host = newHost();
+    expect((await ask(host, [configure('early'), stage(1), configure('one'), grant(1)])).refusals).toEqual([
+      'not-staged',
+      'ok',
+      'ok',
+      'ok',
+    ]);
+    expect([read(host), mode(behaviourPath(host.places, keyId))]).toEqual([{ format: 1, account: 'anna', text: 'one' }, '644']);
+    const [claim, calls] = [readClaim(host.places, keyId), [...host.units.calls]];
+    expect((await ask(host, [configure('two'), configure('two')])).refusals).toEqual(['ok', 'ok']);
+    expect(read(host)).toMatchObject({ text: 'two' });
+    expect([readClaim(host.places, keyId), host.units.calls]).toEqual([claim, calls]);
+    await ask(host, [release(1), wipe(1)]);
+    expect(existsSync(behaviourPath(host.places, keyId))).toBe(false);
+    expect((await ask(host, [configure('late')])).refusals).toEqual(['not-staged']);
+  });
+
+  test('of another account, of another format, or without authority: refused, and the old one stands', async () => {
+    const host = newHost();
+    await ask(host, [stage(1), configure('one')]);
+    const other = { ...configure('two'), behaviour: '{"format":2,"account":"anna"}' } as HostAct;
+    expect((await ask(host, [configure('two', 'ben'), other])).refusals).toEqual(['request', 'request']);
+    expect((await ask(host, [configure('two')], null)).refusals).toEqual(['authority']);
+    expect(read(host)).toMatchObject({ text: 'one' });
   });
 });
 
@@ -367,6 +412,7 @@ describe('requests', () => {
     [{ format: 1, acts: [{ ...stage(1), command: '/bin/x "y"' }] }, /"command"/],
     [{ format: 1, acts: [{ ...stage(1), command: '/bin/x %h' }] }, /"command"/],
     [{ format: 1, acts: [{ ...stage(1), command: '/bin/x\nUser=root' }] }, /"command"/],
+    [{ format: 1, acts: [{ act: 'configure', keyId, account: 'anna', behaviour: '[]' }] }, /configure: field "behaviour"/],
     [{ format: 1, acts: [{ ...grant(1), epoch: 1.5 }] }, /"epoch"/],
     [{ format: 1, acts: [{ act: 'await', keyIds: ['x'], timeoutMs: 1 }] }, /"keyIds"/],
     [{ format: 1, acts: [], authority: { ...stampOf(), serial: 0 } }, /authority: field "serial"/],
