@@ -80,11 +80,14 @@ async function migrate(database: Database.Database, db: Kysely<LedgerSchema>, pa
 }
 
 async function readAuthorityId(db: Kysely<LedgerSchema>): Promise<string> {
-  await db
-    .insertInto('meta')
-    .values({ key: 'authority-id', value: randomUUID() })
-    .onConflict((c) => c.doNothing())
-    .execute();
-  const row = await db.selectFrom('meta').select('value').where('key', '=', 'authority-id').executeTakeFirstOrThrow();
-  return row.value;
+  const known = db.selectFrom('meta').select('value').where('key', '=', 'authority-id');
+  // Commands that only look do not write: another command may hold the file.
+  if ((await known.executeTakeFirst()) === undefined) {
+    await db
+      .insertInto('meta')
+      .values({ key: 'authority-id', value: randomUUID() })
+      .onConflict((c) => c.doNothing())
+      .execute();
+  }
+  return (await known.executeTakeFirstOrThrow()).value;
 }

@@ -54,7 +54,14 @@ it('what npm pack makes is a working fleet: built, without sources, with everyth
     'package.json',
     'templates',
   ]);
-  expect(readdirSync(join(installed, 'dist', 'host')).sort()).toEqual(['agent.cjs', 'gate.cjs', 'hold.cjs', 'host.cjs', 'worker.cjs']);
+  expect(readdirSync(join(installed, 'dist', 'host')).sort()).toEqual([
+    'agent.cjs',
+    'gate.cjs',
+    'hold.cjs',
+    'host.cjs',
+    'model-client.cjs',
+    'worker.cjs',
+  ]);
   symlinkSync(join(root, 'node_modules'), join(installed, 'node_modules'));
 
   const folder = join(scratch, 'empty-folder');

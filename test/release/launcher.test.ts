@@ -14,7 +14,10 @@ function script(path: string, text: string): void {
 
 /** A Node.js that says who it is and what it was asked to run. */
 const node = (path: string, version: string): void =>
-  script(path, `[ "$1" = --version ] && { echo ${version}; exit; }\necho "${version} $(basename "$1") $2"`);
+  script(
+    path,
+    `[ "$1" = --version ] && { echo ${version}; exit; }\n[ "\${1#--min-}" = "$1" ] || shift\necho "${version} $(basename "$1") $2"`,
+  );
 
 /** fleet installed below TOP/lib/node_modules, reached by relative links as npm makes them; `path` has the node of PATH. */
 function installed(): { top: string; root: string; run: (version?: string) => { stdout: string; stderr: string; status: number | null } } {
