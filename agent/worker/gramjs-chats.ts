@@ -1,7 +1,7 @@
 import { Api } from 'telegram';
 import { returnBigInt } from 'telegram/Helpers.js';
 import type { ChatEvent, ChatUser, OutgoingMessage } from '../protocol/chat.ts';
-import { chatUserOf, markedChannelId, markedIdOf, type Reader, readMessage } from './gramjs-events.ts';
+import { chatUserOf, isAbsent, markedChannelId, markedIdOf, type Reader, readMessage } from './gramjs-events.ts';
 import { refused } from './gramjs-failure.ts';
 import { type Ask, GramJsGroups } from './gramjs-groups.ts';
 import { Recent } from './recent.ts';
@@ -126,7 +126,7 @@ export class GramJsChats implements Reader {
   }
 
   #count(update: Api.TypeUpdate): void {
-    if (!('pts' in update && 'ptsCount' in update) || update.pts === undefined) return;
+    if (!('pts' in update && 'ptsCount' in update) || isAbsent(update.pts)) return;
     if ('channelId' in update) this.#counters.note(markedChannelId(update.channelId), update.pts, update.ptsCount);
     else if (update instanceof Api.UpdateNewChannelMessage || update instanceof Api.UpdateEditChannelMessage) {
       const { peerId } = update.message;
@@ -136,7 +136,7 @@ export class GramJsChats implements Reader {
 
   #hear(message: Api.TypeMessage, isEdit: boolean): void {
     const event = this.#read(message, isEdit);
-    if (event === 'unknown') this.#gap(message.peerId === undefined ? null : markedIdOf(message.peerId));
+    if (event === 'unknown') this.#gap(isAbsent(message.peerId) ? null : markedIdOf(message.peerId));
     else if (event !== null) this.#tell(event);
   }
 
@@ -223,9 +223,9 @@ const fullMessage = (short: Api.UpdateShortMessage | Api.UpdateShortChatMessage)
   return new Api.Message({
     ...{ id, message, date, peerId: isPrivate ? new Api.PeerUser({ userId: short.userId }) : new Api.PeerChat({ chatId: short.chatId }) },
     ...(isPrivate ? {} : { fromId: new Api.PeerUser({ userId: short.fromId }) }),
-    ...(out === undefined ? {} : { out }),
-    ...(mentioned === undefined ? {} : { mentioned }),
-    ...(replyTo === undefined ? {} : { replyTo }),
-    ...(entities === undefined ? {} : { entities }),
+    ...(isAbsent(out) ? {} : { out }),
+    ...(isAbsent(mentioned) ? {} : { mentioned }),
+    ...(isAbsent(replyTo) ? {} : { replyTo }),
+    ...(isAbsent(entities) ? {} : { entities }),
   });
 };

@@ -12,6 +12,9 @@ export interface Reader {
 /** First marked id of a supergroup, without its sign. */
 const supergroupBase = 1_000_000_000_000n;
 
+/** What Telegram left out: the library's types say undefined, its reader says null. */
+export const isAbsent = (value: unknown): value is null | undefined => value === undefined || value === null;
+
 /** An id as marked text, see protocol/chat.ts. */
 export const markedIdOf = (peer: Api.TypePeer): string => {
   if (peer instanceof Api.PeerUser) return peer.userId.toString();
@@ -84,14 +87,14 @@ const joinedIds = ({ action, fromId }: Api.MessageService): string[] | null => {
 /** Null: a group speaks. Private messages name nobody: it is the other one, or we. */
 const senderIdOf = ({ fromId, peerId, out }: Api.Message, self: Api.User | null): string | null => {
   if (fromId instanceof Api.PeerUser) return fromId.userId.toString();
-  if (fromId !== undefined || !(peerId instanceof Api.PeerUser)) return null;
+  if (!isAbsent(fromId) || !(peerId instanceof Api.PeerUser)) return null;
   return out && self !== null ? self.id.toString() : peerId.userId.toString();
 };
 
 /** A message of a forum's topic names the topic there, unless it replies to something in it; other chats have their own ids. */
 const replyToOf = (header: Api.TypeMessageReplyHeader | undefined): number | null => {
-  if (!(header instanceof Api.MessageReplyHeader) || header.replyToPeerId !== undefined) return null;
-  return header.forumTopic && header.replyToTopId === undefined ? null : (header.replyToMsgId ?? null);
+  if (!(header instanceof Api.MessageReplyHeader) || !isAbsent(header.replyToPeerId)) return null;
+  return header.forumTopic && isAbsent(header.replyToTopId) ? null : (header.replyToMsgId ?? null);
 };
 
 const namesUser = ({ entities, message }: Api.Message, self: Api.User): boolean =>
@@ -103,10 +106,10 @@ const namesUser = ({ entities, message }: Api.Message, self: Api.User): boolean 
   }) ?? false;
 
 const usernamesOf = ({ username, usernames }: Api.User): string[] => [
-  ...(username === undefined ? [] : [username]),
+  ...(isAbsent(username) ? [] : [username]),
   ...(usernames ?? []).filter(({ active }) => active).map((one) => one.username),
 ];
 
 /** The preview of a link is none. */
 const hasMedia = (media: Api.TypeMessageMedia | undefined): boolean =>
-  media !== undefined && !(media instanceof Api.MessageMediaEmpty) && !(media instanceof Api.MessageMediaWebPage);
+  !isAbsent(media) && !(media instanceof Api.MessageMediaEmpty) && !(media instanceof Api.MessageMediaWebPage);

@@ -1,6 +1,6 @@
 import { Api } from 'telegram';
 import { returnBigInt } from 'telegram/Helpers.js';
-import { markedChannelId, markedIdOf, unmarkedId } from './gramjs-events.ts';
+import { isAbsent, markedChannelId, markedIdOf, unmarkedId } from './gramjs-events.ts';
 import { refused } from './gramjs-failure.ts';
 import { Recent } from './recent.ts';
 import type { ChatGroup } from './telegram-port.ts';
@@ -57,7 +57,7 @@ export class GramJsGroups {
 
   know(chats: readonly Api.TypeChat[]): void {
     for (const chat of chats) {
-      if (!(chat instanceof Api.Channel) || chat.min || chat.accessHash === undefined) continue;
+      if (!(chat instanceof Api.Channel) || chat.min || isAbsent(chat.accessHash)) continue;
       const chatId = markedChannelId(chat.id);
       if (this.#peers.get(chatId)?.accessHash.equals(chat.accessHash)) continue;
       this.#peers.set(chatId, new Api.InputPeerChannel({ channelId: chat.id, accessHash: chat.accessHash }));
@@ -98,11 +98,11 @@ export class GramJsGroups {
     if (peer instanceof Api.PeerChannel) return this.#peers.get(markedIdOf(peer)) ?? null;
     const user = users.find((one) => one instanceof Api.User && one.id.equals(peer.userId));
     const accessHash = user instanceof Api.User ? user.accessHash : undefined;
-    return accessHash === undefined ? null : new Api.InputPeerUser({ userId: peer.userId, accessHash });
+    return isAbsent(accessHash) ? null : new Api.InputPeerUser({ userId: peer.userId, accessHash });
   }
 }
 
-const isIn = ({ peerId }: Api.TypeMessage, peer: Api.TypePeer): boolean => peerId !== undefined && markedIdOf(peerId) === markedIdOf(peer);
+const isIn = ({ peerId }: Api.TypeMessage, peer: Api.TypePeer): boolean => !isAbsent(peerId) && markedIdOf(peerId) === markedIdOf(peer);
 
 const groupsOf = ({ dialogs, chats }: Api.messages.Dialogs | Api.messages.DialogsSlice): ChatGroup[] => {
   const titles = new Map(chats.filter(isGroup).map((chat) => [groupId(chat), chat.title]));

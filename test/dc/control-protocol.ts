@@ -5,6 +5,8 @@ import { z } from 'zod';
 const userId = z.string().regex(/^\d+$/);
 const keyId = z.string().regex(/^[0-9a-f]{16}$/);
 const nothing = z.object({});
+const chatId = z.string().regex(/^-?\d+$/);
+const ref = z.number().int().positive();
 
 const faultSchema = z.object({
   method: z.string().min(1),
@@ -14,15 +16,21 @@ const faultSchema = z.object({
     z.object({ kind: z.literal('error'), code: z.number().int(), message: z.string() }),
     z.object({ kind: z.literal('delay'), ms: z.number().nonnegative() }),
     z.object({ kind: z.literal('silence') }),
+    z.object({ kind: z.literal('lose-answer') }),
     z.object({ kind: z.literal('close') }),
     z.object({ kind: z.literal('transport'), code: z.number().int().negative() }),
   ]),
 });
 
-const accountSchema = z.object({
+const personSchema = z.object({
   userId,
   firstName: z.string().optional(),
+  username: z.string().optional(),
   isBot: z.boolean().optional(),
+  language: z.string().optional(),
+});
+
+const accountSchema = personSchema.extend({
   dcId: z.number().int().min(1).max(5).optional(),
   /** 256 bytes in base64. */
   authKey: z.string().optional(),
@@ -43,6 +51,35 @@ export const ACTS = {
   'disconnect-all': z.object({ userId: userId.optional() }),
   suspend: nothing,
   resume: nothing,
+  'add-person': personSchema,
+  'add-group': z.object({
+    kind: z.enum(['supergroup', 'group']),
+    id: userId.optional(),
+    title: z.string().optional(),
+    members: z.array(userId).optional(),
+    slowModeSeconds: z.number().int().nonnegative().optional(),
+    isBrief: z.boolean().optional(),
+  }),
+  say: z.object({
+    chatId,
+    from: userId.nullable(),
+    text: z.string(),
+    replyTo: ref.optional(),
+    mentions: z.array(userId).optional(),
+    hasMedia: z.boolean().optional(),
+    isTold: z.boolean().optional(),
+  }),
+  edit: z.object({ ref, text: z.string() }),
+  remove: z.object({ ref }),
+  join: z.object({ chatId, userIds: z.array(userId), by: userId.optional() }),
+  leave: z.object({ chatId, userId }),
+  pin: z.object({ ref, by: userId }),
+  retitle: z.object({ chatId, title: z.string(), by: userId }),
+  restrict: z.object({ chatId, userId, restriction: z.enum(['muted', 'banned']).nullable() }),
+  'set-slow-mode': z.object({ chatId, seconds: z.number().int().nonnegative() }),
+  'lose-updates': z.object({ userId, count: z.number().int().nonnegative() }),
+  said: z.object({ chatId: chatId.optional(), userId: userId.optional(), afterRef: z.number().int().optional(), replyTo: ref.optional() }),
+  typings: nothing,
 } as const;
 
 export type Act = keyof typeof ACTS;

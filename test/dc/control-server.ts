@@ -1,10 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
+import type { GroupSpec } from './chats/chats.ts';
 import { ACTS, type Act, type ActInput } from './control-protocol.ts';
+import type { SaidFilter, SaySpec } from './conversation.ts';
 import type { DataCentre } from './server.ts';
 import type { Fault } from './world/faults.ts';
-import type { AccountSpec } from './world/world.ts';
+import type { AccountSpec, PersonSpec } from './world/world.ts';
 
 /** Serves the control API of a data centre on a unix socket. `close` removes the socket file. */
 export async function serveControl(dataCentre: DataCentre, socketPath: string): Promise<{ close(): Promise<void> }> {
@@ -53,6 +55,20 @@ const PERFORMERS: { readonly [A in Act]: (dataCentre: DataCentre, input: ActInpu
   'disconnect-all': (dataCentre, { userId }) => ({ closed: dataCentre.disconnectAll(userId) }),
   suspend: (dataCentre) => dataCentre.suspend(),
   resume: (dataCentre) => dataCentre.resume(),
+  'add-person': ({ people }, input) => people.addPerson(input as PersonSpec),
+  'add-group': ({ people }, input) => ({ chatId: people.addGroup(input as GroupSpec) }),
+  say: ({ people }, input) => people.say(input as SaySpec),
+  edit: ({ people }, { ref, text: changed }) => people.edit(ref, changed),
+  remove: ({ people }, { ref }) => people.remove(ref),
+  join: ({ people }, { chatId, userIds, by }) => people.join(chatId, userIds, by),
+  leave: ({ people }, { chatId, userId }) => people.leave(chatId, userId),
+  pin: ({ people }, { ref, by }) => people.pin(ref, by),
+  retitle: ({ people }, { chatId, title, by }) => people.retitle(chatId, title, by),
+  restrict: ({ people }, { chatId, userId, restriction }) => people.restrict(chatId, userId, restriction),
+  'set-slow-mode': ({ people }, { chatId, seconds }) => people.setSlowMode(chatId, seconds),
+  'lose-updates': ({ people }, { userId, count }) => people.loseUpdates(userId, count),
+  said: ({ people }, input) => people.said(input as SaidFilter),
+  typings: ({ people }) => people.typings(),
 };
 
 function perform<A extends Act>(dataCentre: DataCentre, act: A, body: unknown): unknown {

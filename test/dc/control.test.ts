@@ -74,6 +74,38 @@ test('the same seed gives the same key, a given key is kept', async () => {
   expect((await control.addAccount({ userId: 1, authKey: seeded.authKey })).keyId).toBe(seeded.keyId);
 });
 
+test('people talk, and what they say is recorded', async () => {
+  const { people } = control;
+  await control.addAccount({ userId: 70, firstName: 'Ann', seed: 'talker' });
+  await people.addPerson({ userId: 71n, firstName: 'Bob', username: 'bobby' });
+  await people.addPerson({ userId: 72 });
+  const chatId = await people.addGroup({ kind: 'supergroup', title: 'Desk', members: [70n, 71] });
+  const { ref, messageId } = await people.say({ chatId, from: 71, text: 'hi Ann', mentions: [70] });
+  expect(messageId).toBe(1);
+  await people.edit(ref, 'hello');
+  await people.join(chatId, [72], 71);
+  await people.say({ chatId, from: '72', text: 'and me', replyTo: ref, isTold: false });
+  await people.pin(ref, 71);
+  await people.retitle(chatId, 'Help', 71);
+  await people.leave(chatId, 72);
+  await people.restrict(chatId, 70, 'muted');
+  await people.restrict(chatId, 70, null);
+  await people.setSlowMode(chatId, 10);
+  await people.loseUpdates(70, 1);
+  await people.remove(ref);
+  expect((await people.said({ chatId })).map(({ kind, text, replyTo }) => [kind, text, replyTo])).toEqual([
+    ['message', 'hi Ann', null],
+    ['joined', '', null],
+    ['message', 'and me', ref],
+    ['pinned', '', ref],
+    ['title', '', null],
+    ['left', '', null],
+  ]);
+  expect(await people.said({ chatId, userId: '72', afterRef: ref + 2 })).toMatchObject([{ kind: 'left' }]);
+  expect(await people.typings()).toEqual([]);
+  await expect(people.edit(ref, 'gone')).rejects.toThrow(`refused edit: there is no message ${ref}`);
+});
+
 test('mistakes are refused by name', async () => {
   await expect(control.revoke('0123456789abcdef')).rejects.toThrow('refused revoke: key 0123456789abcdef is not known');
   await expect(control.addAccount({ userId: 3, dcId: 9 })).rejects.toThrow('refused add-account');

@@ -2,17 +2,21 @@ import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import type { GroupSpec, Said, Typing } from './chats/chats.ts';
+import type { Restriction } from './chats/message.ts';
 import type { Act, ActInput } from './control-protocol.ts';
+import type { SaidFilter, SaidMessage, SaySpec } from './conversation.ts';
 import type { LoginCredentials, RevokeKind } from './server.ts';
 import type { Fault } from './world/faults.ts';
 import type { DataCentreReport } from './world/report.ts';
-import type { AccountSpec } from './world/world.ts';
+import type { AccountSpec, PersonSpec } from './world/world.ts';
 
 const ANSWER_LIMIT_MS = 10_000;
 const POLL_MS = 25;
 
 const loginSchema = z.object({ userId: z.string(), dcId: z.number(), keyId: z.string(), authKey: z.string() });
 const closedSchema = z.object({ closed: z.number() });
+const chatSchema = z.object({ chatId: z.string() });
 const errorSchema = z.object({ error: z.string() });
 
 /** The data centre of another process, through its control socket: the methods of `DataCentre`, each as a promise. */
@@ -28,6 +32,27 @@ export interface DataCentreControl {
   suspend(): Promise<void>;
   resume(): Promise<void>;
   report(): Promise<DataCentreReport>;
+  readonly people: ConversationControl;
+}
+
+type Id = bigint | number | string;
+
+/** The methods of `Conversation`, each as a promise. */
+export interface ConversationControl {
+  addPerson(spec: PersonSpec): Promise<void>;
+  addGroup(spec: GroupSpec): Promise<string>;
+  say(spec: SaySpec): Promise<SaidMessage>;
+  edit(ref: number, text: string): Promise<void>;
+  remove(ref: number): Promise<void>;
+  join(chatId: string, userIds: readonly Id[], by?: Id): Promise<SaidMessage>;
+  leave(chatId: string, userId: Id): Promise<SaidMessage>;
+  pin(ref: number, by: Id): Promise<SaidMessage>;
+  retitle(chatId: string, title: string, by: Id): Promise<SaidMessage>;
+  restrict(chatId: string, userId: Id, restriction: Restriction | null): Promise<void>;
+  setSlowMode(chatId: string, seconds: number): Promise<void>;
+  loseUpdates(userId: Id, count: number): Promise<void>;
+  said(filter?: SaidFilter): Promise<readonly Said[]>;
+  typings(): Promise<readonly Typing[]>;
 }
 
 /** Waits until the control socket answers, at most `timeoutMs`, then gives the client for it. Holds no connection open. */
@@ -66,6 +91,33 @@ function controlOf(path: string): DataCentreControl {
     resume: async () => void (await call(path, 'resume', {})),
     // Written by the same code: its shape is not checked a second time.
     report: async () => (await call(path, 'report', {})) as DataCentreReport,
+    people: peopleOf(path),
+  };
+}
+
+/** Answers are written by the same code, as the report is. Ids become text, since JSON has no numbers of 64 bits. */
+function peopleOf(path: string): ConversationControl {
+  const ids = (list: readonly Id[]) => list.map(String);
+  const said = async <A extends Act>(act: A, input: ActInput<A>) => (await call(path, act, input)) as SaidMessage;
+  return {
+    addPerson: async (spec) => void (await call(path, 'add-person', { ...spec, userId: String(spec.userId) })),
+    async addGroup({ id, members, ...rest }) {
+      const input = { ...rest, members: ids(members ?? []), ...(id === undefined ? {} : { id: String(id) }) };
+      return chatSchema.parse(await call(path, 'add-group', input)).chatId;
+    },
+    say: ({ from, mentions, ...rest }) =>
+      said('say', { ...rest, from: from === null ? null : String(from), mentions: ids(mentions ?? []) }),
+    edit: async (ref, text) => void (await call(path, 'edit', { ref, text })),
+    remove: async (ref) => void (await call(path, 'remove', { ref })),
+    join: (chatId, userIds, by) => said('join', { chatId, userIds: ids(userIds), ...(by === undefined ? {} : { by: String(by) }) }),
+    leave: (chatId, userId) => said('leave', { chatId, userId: String(userId) }),
+    pin: (ref, by) => said('pin', { ref, by: String(by) }),
+    retitle: (chatId, title, by) => said('retitle', { chatId, title, by: String(by) }),
+    restrict: async (chatId, userId, restriction) => void (await call(path, 'restrict', { chatId, userId: String(userId), restriction })),
+    setSlowMode: async (chatId, seconds) => void (await call(path, 'set-slow-mode', { chatId, seconds })),
+    loseUpdates: async (userId, count) => void (await call(path, 'lose-updates', { userId: String(userId), count })),
+    said: async (filter = {}) => (await call(path, 'said', { ...filter })) as readonly Said[],
+    typings: async () => (await call(path, 'typings', {})) as readonly Typing[],
   };
 }
 

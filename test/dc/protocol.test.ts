@@ -216,7 +216,7 @@ describe('requests', () => {
 
   test('a handler that fails is a 500 and a violation', async () => {
     const client = await online();
-    Object.defineProperty(dataCentre.world.loginOf(login.keyId).account, 'pts', { value: 'no number' });
+    Object.defineProperty(dataCentre.world.loginOf(login.keyId).account.feed, 'pts', { value: 'no number' });
     expect(await client.call(GET_STATE)).toMatchObject({ _: 'rpc_error', error_code: 500 });
     expect(violations()).toEqual(['internal: updates.state.pts: expected number, got string']);
     expect(await client.call({ _: 'help.getNearestDc' })).toMatchObject({ _: 'nearestDc' });

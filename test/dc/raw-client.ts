@@ -14,7 +14,7 @@ export interface Heard {
   readonly messageId: bigint;
   readonly sequence: number;
   readonly inContainer: boolean;
-  /** A protocol object, or `rpc_result` with its request id and the error or the bytes of its result. */
+  /** A protocol object, updates, or `rpc_result` with its request id and the error or the bytes of its result. */
   readonly value: TlObject;
 }
 
@@ -132,7 +132,12 @@ export class RawClient {
 }
 
 function decoded(body: Buffer): TlObject {
-  if (body.readUInt32LE(0) !== RPC_RESULT_ID) return decodeObject(schemas.protocol, body);
+  const constructorId = body.readUInt32LE(0);
+  if (constructorId !== RPC_RESULT_ID) {
+    const api = schemas.api(198);
+    const isProtocol = schemas.protocol.byId.has(constructorId) || api === undefined;
+    return decodeObject(isProtocol ? schemas.protocol : api, body);
+  }
   const { requestId, result, wasPacked } = openRpcResult(body);
   return { _: 'rpc_result', req_msg_id: requestId, result: resultOf(result), was_packed: wasPacked };
 }

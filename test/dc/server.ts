@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { Connection } from './connection.ts';
 import type { Behaviour, Context, DataCentreEvent } from './context.ts';
+import { Conversation } from './conversation.ts';
 import { type SocksRequest, serveSocks } from './socks.ts';
 import { type LayerText, loadSchemas } from './tl/schemas.ts';
 import { ServerMessageIds } from './wire/message-ids.ts';
@@ -72,6 +73,8 @@ export interface DataCentre {
   readonly addresses: readonly ListenAddress[];
   readonly socksAddresses: readonly ListenAddress[];
   readonly world: World;
+  /** What people do in groups and in private. */
+  readonly people: Conversation;
   addAccount(spec: AccountSpec): LoginCredentials;
   /** Arranges something to go wrong. Faults act in the order in which they were added. */
   fault(fault: Fault): void;
@@ -136,6 +139,7 @@ function dataCentreOf(context: Context, front: Front, addresses: ListenAddress[]
     addresses,
     socksAddresses,
     world,
+    people: new Conversation(context),
     addAccount(spec) {
       const { authKey, keyId, dcId, account } = world.addLogin(spec);
       return { authKey, keyId, dcId, userId: String(account.userId) };

@@ -18,6 +18,8 @@ export interface SessionCarrier {
 }
 
 const REMEMBERED_IDS = 4096;
+/** Clients refuse more than 1020. */
+const MAX_IN_CONTAINER = 100;
 
 /**
  * An MTProto session: what a client keeps over reconnects (GramJS starts a new one each time). Bound to the latest connection that
@@ -73,8 +75,11 @@ export class Session {
   flush(): void {
     this.#flushScheduled = false;
     if (this.#outbox.length === 0 || !this.#carrier.isOpen) return;
-    const items = this.#outbox;
+    for (let from = 0; from < this.#outbox.length; from += MAX_IN_CONTAINER) this.#send(this.#outbox.slice(from, from + MAX_IN_CONTAINER));
     this.#outbox = [];
+  }
+
+  #send(items: readonly Outgoing[]): void {
     const messages = items.map((item) => this.#number(item));
     const [only] = messages;
     if (messages.length === 1 && only !== undefined) this.#carrier.carry(this.id, only);

@@ -1,4 +1,8 @@
 import { gramJsTelegram } from '../../agent/worker/gramjs-client.ts';
-import { telegramContract } from './telegram-contract.ts';
+import { telegramChatContract } from './telegram-chat-contract.ts';
+import { type PortMaking, telegramContract } from './telegram-contract.ts';
 
-telegramContract('GramJS', ({ credentials, dial, ...timing }) => gramJsTelegram(credentials, { dial, timing }));
+const make = ({ credentials, dial, ...timing }: PortMaking) => gramJsTelegram(credentials, { dial, timing });
+
+telegramContract('GramJS', make);
+telegramChatContract('GramJS', make);

@@ -13,6 +13,7 @@ export interface PortMaking {
   readonly checkLimitMs: number;
   readonly keepAliveMs: number;
   readonly pingLimitMs: number;
+  readonly requestLimitMs: number;
 }
 
 export const credentialsOf = (login: LoginCredentials): TelegramCredentials => ({
@@ -39,7 +40,7 @@ export const telegramContract = (name: string, make: (making: PortMaking) => Tel
     let dc: DataCentre;
     let login: LoginCredentials;
     const links: TelegramLink[] = [];
-    const limits = { connectLimitMs: 5000, checkLimitMs: 300, keepAliveMs: 200, pingLimitMs: 300 };
+    const limits = { connectLimitMs: 5000, checkLimitMs: 300, keepAliveMs: 200, pingLimitMs: 300, requestLimitMs: 1000 };
     const never = new AbortController().signal;
 
     beforeEach(async () => {

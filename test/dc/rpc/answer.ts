@@ -9,12 +9,13 @@ import { judgeRequest } from '../world/key-use.ts';
 import type { KeyStatus } from '../world/report.ts';
 import type { HandlerTable } from './handler.ts';
 import { helpHandlers } from './handlers/help.ts';
+import { messageHandlers } from './handlers/messages.ts';
 import { updateHandlers } from './handlers/updates.ts';
 import { userHandlers } from './handlers/users.ts';
 import { RpcError } from './rpc-error.ts';
 import { type Call, unwrapCall } from './unwrap.ts';
 
-const HANDLERS: HandlerTable = { ...helpHandlers, ...userHandlers, ...updateHandlers };
+const HANDLERS: HandlerTable = { ...helpHandlers, ...userHandlers, ...updateHandlers, ...messageHandlers };
 
 /** `everywhere`: also where nobody needs to be logged in. That AUTH_KEY_UNREGISTERED is not is an assumption about Telegram. */
 const STATUS_ERRORS: Readonly<Record<Exclude<KeyStatus, 'live'>, { code: number; message: string; everywhere: boolean }>> = {
@@ -52,7 +53,8 @@ async function resultOf(incoming: Incoming): Promise<Buffer | null> {
   if (login.status !== 'live' && (STATUS_ERRORS[login.status].everywhere || !isOpenToAll)) throw statusError(login.status);
   const effect = context.world.faults.take(call.method.name, String(login.account.userId));
   if (effect !== null && !(await passes(incoming, effect))) return null;
-  return perform(incoming, call);
+  const result = await perform(incoming, call);
+  return effect?.kind === 'lose-answer' ? null : result;
 }
 
 function readCall({ context, connection, login, message }: Incoming): Call {
@@ -80,6 +82,8 @@ async function passes({ connection }: Incoming, effect: FaultEffect): Promise<bo
     case 'delay':
       await sleep(effect.ms, undefined, { ref: false });
       return true;
+    case 'lose-answer':
+      return true;
     case 'silence':
       return false;
     case 'close':
@@ -95,8 +99,9 @@ async function perform({ context, login, session }: Incoming, call: Call): Promi
   const handler = HANDLERS[call.method.name];
   if (handler === undefined) throw new MethodMissing(call.method.name);
   const { world, behaviour } = context;
-  const nowS = Math.floor(serverNow(context) / 1000);
-  const value = await handler(call.request, { world, behaviour, account: login.account, login, session, nowS });
+  const nowMs = serverNow(context);
+  const clock = { nowMs, nowS: Math.floor(nowMs / 1000) };
+  const value = await handler(call.request, { world, behaviour, account: login.account, login, session, dataCentre: context, ...clock });
   return encodeValue(call.schema, call.method.result, value);
 }
 

@@ -1,4 +1,4 @@
-import type { Behaviour } from '../context.ts';
+import type { Behaviour, Context } from '../context.ts';
 import type { Session } from '../session.ts';
 import type { TlObject, TlValue } from '../tl/codec.ts';
 import type { Account, Login, World } from '../world/world.ts';
@@ -10,8 +10,12 @@ export interface RpcContext {
   readonly account: Account;
   readonly login: Login;
   readonly session: Session;
+  /** For what others are to be told. */
+  readonly dataCentre: Context;
   /** Unix time in seconds, as the client is to see it. */
   readonly nowS: number;
+  /** The same in milliseconds. */
+  readonly nowMs: number;
 }
 
 export type Handler = (request: TlObject, context: RpcContext) => TlValue | Promise<TlValue>;

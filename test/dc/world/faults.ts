@@ -12,13 +12,15 @@ export interface Fault {
 
 /**
  * `error`: an RPC error in place of the answer, e.g. 420 `FLOOD_WAIT_17`, 500 `INTERNAL`. `delay`: the answer comes `ms` later.
- * `silence`: no answer. `close`: the connection ends without an answer. `transport`: a transport error code (-429, -404, -444) in
+ * `silence`: not carried out, no answer.
+ * `lose-answer`: carried out, no answer. `close`: the connection ends without an answer. `transport`: a transport error code (-429, -404, -444) in
  * place of the answer, then the end. Pings cannot be answered with `error`: it silences them.
  */
 export type FaultEffect =
   | { readonly kind: 'error'; readonly code: number; readonly message: string }
   | { readonly kind: 'delay'; readonly ms: number }
   | { readonly kind: 'silence' }
+  | { readonly kind: 'lose-answer' }
   | { readonly kind: 'close' }
   | { readonly kind: 'transport'; readonly code: number };
 

@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { Chats } from '../chats/chats.ts';
+import { type Feed, newFeed } from '../chats/feed.ts';
 import type { Session } from '../session.ts';
 import { authKeyId } from '../wire/crypto.ts';
 import { FaultList } from './faults.ts';
@@ -9,10 +11,18 @@ import type { AccountReport, KeyStatus, Kill, Refusal, Violation } from './repor
 export interface Account {
   readonly userId: bigint;
   readonly firstName: string;
+  /** Without `@`. */
+  readonly username: string | null;
   readonly isBot: boolean;
+  /** Language of the app, as `lang_code` tells. */
+  readonly language: string | null;
   readonly accessHash: bigint;
-  /** Events of private chats and basic groups so far (`updates.State.pts`); starts at 1. */
-  pts: number;
+  /** Private chats and basic groups. */
+  readonly feed: Feed;
+  /** None for people who only exist to talk. */
+  readonly logins: Login[];
+  /** Random ids of what was said, the newest 10,000. */
+  readonly randomIds: Set<bigint>;
 }
 
 /** One authorization key: a login of one account. */
@@ -31,11 +41,16 @@ export interface Login {
   readonly use: KeyUse;
 }
 
-export interface AccountSpec {
+export interface PersonSpec {
   /** Up to 52 bits. */
   readonly userId: bigint | number | string;
   readonly firstName?: string;
+  readonly username?: string;
   readonly isBot?: boolean;
+  readonly language?: string;
+}
+
+export interface AccountSpec extends PersonSpec {
   /** 1-5, default 2. */
   readonly dcId?: number;
   /** Exactly 256 bytes. Default: derived from `seed`, otherwise random. */
@@ -51,7 +66,10 @@ export class World {
   readonly accounts = new Map<string, Account>();
   /** By key id. */
   readonly logins = new Map<string, Login>();
+  readonly chats = new Chats(this);
   readonly faults = new FaultList();
+  /** By user id: how many of the next pushes are never sent. */
+  readonly lostUpdates = new Map<string, number>();
   readonly kills: Kill[] = [];
   readonly violations: Violation[] = [];
   readonly refusals: Refusal[] = [];
@@ -67,7 +85,7 @@ export class World {
     const login: Login = {
       authKey,
       keyId,
-      account: this.#accountOf(spec),
+      account: this.addPerson(spec),
       dcId,
       status: 'live',
       layer: spec.layer ?? null,
@@ -76,7 +94,36 @@ export class World {
       use: newKeyUse(),
     };
     this.logins.set(keyId, login);
+    login.account.logins.push(login);
     return login;
+  }
+
+  /** A user without a login; one who is known stays as they are. */
+  addPerson(spec: PersonSpec): Account {
+    const userId = BigInt(spec.userId);
+    const known = this.accounts.get(String(userId));
+    if (known !== undefined) return known;
+    const accessHash = createHash('sha256').update(`access ${userId}`).digest().readBigInt64LE();
+    const account: Account = {
+      ...{ userId, firstName: spec.firstName ?? `User ${userId}`, username: spec.username ?? null, isBot: spec.isBot ?? false },
+      ...{ language: spec.language ?? null, accessHash, feed: newFeed(), logins: [], randomIds: new Set() },
+    };
+    this.accounts.set(String(userId), account);
+    return account;
+  }
+
+  /** Throws RangeError. */
+  accountOf(userId: bigint | number | string): Account {
+    const account = this.accounts.get(String(userId));
+    if (account === undefined) throw new RangeError(`there is no user ${userId}`);
+    return account;
+  }
+
+  /** Without `@`, in any case. */
+  byUsername(username: string): Account | null {
+    const wanted = username.toLowerCase();
+    for (const account of this.accounts.values()) if (account.username?.toLowerCase() === wanted) return account;
+    return null;
   }
 
   /** By key or by its id. Throws RangeError when the data centre does not know it. */
@@ -116,16 +163,6 @@ export class World {
   futureSalts(login: Login, count: number): readonly bigint[] {
     while (login.salts.length < count) login.salts = [...login.salts, randomSalt()];
     return login.salts;
-  }
-
-  #accountOf(spec: AccountSpec): Account {
-    const userId = BigInt(spec.userId);
-    const known = this.accounts.get(String(userId));
-    if (known !== undefined) return known;
-    const accessHash = createHash('sha256').update(`access ${userId}`).digest().readBigInt64LE();
-    const account: Account = { userId, firstName: spec.firstName ?? `User ${userId}`, isBot: spec.isBot ?? false, accessHash, pts: 1 };
-    this.accounts.set(String(userId), account);
-    return account;
   }
 }
 

@@ -1,25 +1,13 @@
 import type { TlObject } from '../../tl/codec.ts';
 import type { Account, World } from '../../world/world.ts';
 import type { HandlerTable, RpcContext } from '../handler.ts';
+import { userObject } from '../objects.ts';
 import { RpcError } from '../rpc-error.ts';
 
 export const userHandlers: HandlerTable = {
   'users.getUsers': (request, context) => (request.id as readonly TlObject[]).map((input) => inputUser(input, context)),
   'account.updateStatus': () => true,
 };
-
-/** A user as `viewer` sees it. */
-function userObject(account: Account, viewer: Account): TlObject {
-  return {
-    _: 'user',
-    self: account === viewer,
-    bot: account.isBot,
-    id: account.userId,
-    access_hash: account.accessHash,
-    first_name: account.firstName,
-    ...(account.isBot ? { bot_info_version: 1 } : { phone: `888${String(account.userId).padStart(8, '0')}` }),
-  };
-}
 
 /** The account behind an `InputUser`; null for a user that does not exist. Throws USER_ID_INVALID on a wrong access hash. */
 function accountOfInput(input: TlObject, world: World, self: Account): Account | null {
