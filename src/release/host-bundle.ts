@@ -32,7 +32,6 @@ export async function loadHostBundle(root: string): Promise<HostBundle> {
     ...(await filesIn(await programDirectory(root), 'lib', 0o644)),
     ...(await filesIn(join(root, 'templates', 'units'), 'units', 0o644)),
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
-  const packed = promisify(gzip);
   return {
     release: { id: releaseId(files), files: files.map(({ path, mode, sha256, bytes }) => ({ path, mode, sha256, bytes })) },
     units: files
@@ -40,10 +39,15 @@ export async function loadHostBundle(root: string): Promise<HostBundle> {
       .map(({ path, content }) => ({ name: path.slice(6), text: content.toString('utf8') })),
     open(sha256) {
       const file = files.find((candidate) => candidate.sha256 === sha256);
-      if (file === undefined) return null;
-      return packed(file.content, { level: 9 }).then((bytes) => ({ bytes: bytes.length, chunks: once(bytes) }));
+      return file === undefined ? null : packBlob(file.content);
     },
   };
+}
+
+/** Content as it goes to a host. */
+export async function packBlob(content: Uint8Array): Promise<BlobStream> {
+  const packed = await promisify(gzip)(content, { level: 9 });
+  return { bytes: packed.length, chunks: once(packed) };
 }
 
 async function* once(content: Uint8Array): AsyncGenerator<Uint8Array> {

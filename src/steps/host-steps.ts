@@ -6,6 +6,7 @@ import { limitsStep, sysctlStep } from './kernel.ts';
 import { packagesStep, upgradeStep } from './packages.ts';
 import { foreignStep, hostSupportStep, type MemoryWish, memoryStep, spaceStep } from './preflight.ts';
 import type { Profile } from './profile.ts';
+import { type PythonEnvironment, pythonStep } from './python.ts';
 import { agentStep, hostConfigStep, releaseStep, runtimeStep, unitsStep } from './release.ts';
 import { servicesStep } from './services.ts';
 import { filesStep, type Step } from './step.ts';
@@ -17,6 +18,10 @@ export interface DesiredHost {
   readonly profile: Profile;
   /** Text of every `source` that the profile names. */
   readonly sources: Readonly<Record<string, string>>;
+  /** One for each entry of the profile's `python`. */
+  readonly python: readonly PythonEnvironment[];
+  /** Whether differences of the project's files are to be shown. */
+  readonly showTexts: boolean;
   readonly timeZone: string;
   readonly memory: MemoryWish;
   readonly allowUnsupportedOs: boolean;
@@ -42,7 +47,8 @@ const ownDirectories = [
 
 /**
  * A host's steps in the order in which they run: refusals first, then settings (so that a daemon finds them when its package starts it),
- * packages in the background, meanwhile runtime, release and agent, and last what needs the packages.
+ * packages in the background, meanwhile runtime, release and agent, and last what needs the packages. Custom workers' environments come at the very end: one
+ * that fails keeps nothing else from being ready.
  */
 export function hostSteps(desired: DesiredHost): readonly Step[] {
   const { profile, release } = desired;
@@ -70,6 +76,7 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
     ...guarded.map((group) => guardedFilesStep(group, profile.services)),
     ...servicesSteps(profile),
     ...(profile.firewall === true ? [firewallStep()] : []),
+    ...desired.python.map((environment) => pythonStep(environment, desired.showTexts)),
   ];
 }
 

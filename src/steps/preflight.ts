@@ -44,11 +44,11 @@ export function foreignStep(): Step {
   return {
     id: 'foreign',
     title: 'nothing foreign in fleet’s places',
-    looksAt: { paths: ['/opt/fleet', '/opt/fleet/releases', '/opt/fleet/runtimes'] },
+    looksAt: { paths: ['/opt/fleet', '/opt/fleet/releases', '/opt/fleet/runtimes', '/opt/fleet/python'] },
     check: `
   look /opt/fleet || return 0
   [[ $KIND = directory ]] || { fail host-foreign "/opt/fleet is a $KIND" 'move it away, then run fleet init again'; return; }
-  look /opt/fleet/releases || look /opt/fleet/runtimes && return 0
+  look /opt/fleet/releases || look /opt/fleet/runtimes || look /opt/fleet/python && return 0
   local -a entries; set +f; entries=(/opt/fleet/*); set -f
   [[ -e \${entries[0]} ]] && fail host-foreign "/opt/fleet holds something that is not fleet's: \${entries[*]##*/}" 'move it away, then run fleet init again'
   return 0`,

@@ -12,6 +12,36 @@ const unit = z.string().regex(/^[A-Za-z0-9@._-]+\.(service|timer|socket)$/, 'mus
 const mode = z.string().regex(/^[0-7]{3,4}$/, 'must be octal digits in quotes');
 const owner = z.string().regex(/^[a-z_][a-z0-9_-]*:[a-z_][a-z0-9_-]*$/, 'must be user:group');
 
+const inProject = z
+  .string()
+  .regex(
+    /^[a-zA-Z0-9_-][a-zA-Z0-9._-]*(\/[a-zA-Z0-9_-][a-zA-Z0-9._-]*)*$/,
+    'must be a path within the project: letters, digits, ".", "_", "-" and "/"',
+  );
+
+const pythonSettings = z.strictObject({
+  /** Folder with the project's files, beside the inventory. */
+  project: z.string().regex(/^[a-zA-Z0-9_-][a-zA-Z0-9._-]*(\/[a-zA-Z0-9_-][a-zA-Z0-9._-]*)*$/, 'must be a folder beside the inventory'),
+  /** The program that an account's worker is, a file of the project. */
+  run: inProject.default('worker.py'),
+  /** What pip installs into the venv, a file of the project. Default: nothing. */
+  requirements: inProject.optional(),
+  /** pip's index, or `none` for no index at all. Default: what the host's own pip configuration says. */
+  index: z
+    .string()
+    .regex(/^(none|https?:\/\/[^\s@'"\\]+)$/, 'must be none or the address of an index; a password belongs into /etc/pip.conf of the hosts')
+    .optional(),
+  /** Folder of the project with wheels, in which pip looks as well. */
+  wheels: inProject.optional(),
+  /** Whether the venv sees the Python packages of the distribution, for example python3-telethon. */
+  systemPackages: z.boolean().default(false),
+  /** Python 3.11 or newer on the host. */
+  interpreter: absolutePath.default('/usr/bin/python3'),
+});
+
+/** One Python environment of a profile. */
+export type PythonSettings = z.infer<typeof pythonSettings>;
+
 const profileSchema = z.strictObject({
   /** One line for `fleet init --list-profiles`. */
   description: z.string(),
@@ -51,6 +81,8 @@ const profileSchema = z.strictObject({
   directories: z.array(z.strictObject({ path: absolutePath, mode: mode.default('755'), owner: owner.default('root:root') })).default([]),
   /** Units that have to be enabled and active. */
   services: z.array(unit).default([]),
+  /** Environments for custom workers (docs/custom-workers.md), by the name of their folder below /opt/fleet/python. */
+  python: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,30}$/), pythonSettings).default({}),
   /** ufw that lets in nothing but SSH. Default: false. */
   firewall: z.boolean().optional(),
   /** Set the host's time zone to that of the inventory. Default: true. */

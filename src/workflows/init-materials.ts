@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { FleetError } from '../model/errors.ts';
 import type { BlobStream } from '../model/release.ts';
 import { cacheDirectory } from '../release/cache-directory.ts';
-import { type HostBundle, loadHostBundle } from '../release/host-bundle.ts';
+import { type HostBundle, loadHostBundle, packBlob } from '../release/host-bundle.ts';
 import { openRuntimeBlob } from '../release/runtime-blob.ts';
 import { type PinnedRuntime, pinnedRuntimes } from '../release/runtime-versions.ts';
 import { type ReadProfile, readProfile } from './read-profile.ts';
@@ -12,10 +12,12 @@ import { type ReadProfile, readProfile } from './read-profile.ts';
 export interface InitMaterials {
   /** Shell library of the host program. */
   readonly library: string;
+  /** What hosts with Python environments need besides. */
+  readonly pythonLibrary: string;
   readonly profiles: Readonly<Record<string, ReadProfile>>;
   readonly bundle: HostBundle;
   readonly runtimes: readonly PinnedRuntime[];
-  /** Content by its SHA-256, compressed: of the release or a runtime. Rejects with `transfer` when there is none. */
+  /** Content by its SHA-256, compressed: of the release, a runtime or a project. Rejects with `transfer` when there is none. */
   openBlob(sha256: string): Promise<BlobStream>;
 }
 
@@ -38,6 +40,7 @@ export async function loadInitMaterials(options: {
   const runtimes = Object.values(pinnedRuntimes);
   return {
     library: await loadLibrary(root),
+    pythonLibrary: await readLibraryFile(root, 'python'),
     profiles: Object.fromEntries(loaded),
     bundle,
     runtimes,
@@ -46,7 +49,10 @@ export async function loadInitMaterials(options: {
       if (runtime !== undefined) {
         return openRuntimeBlob(runtime, { cacheDirectory: cacheDirectory(), packageRoot: root, registry: options.runtimeMirror });
       }
-      const blob = bundle.open(sha256);
+      const file = loaded
+        .flatMap(([, { python }]) => python.flatMap(({ files }) => files))
+        .find((candidate) => candidate.sha256 === sha256);
+      const blob = file === undefined ? bundle.open(sha256) : packBlob(file.content);
       if (blob === null)
         throw new FleetError('transfer', `a host asked for content that this release does not have (${sha256.slice(0, 12)})`, {
           hint: 'run fleet init again',
@@ -58,9 +64,11 @@ export async function loadInitMaterials(options: {
 
 /** The shell library of the programs for hosts; `more` names files that only some programs need. */
 export async function loadLibrary(root: string, more: readonly string[] = []): Promise<string> {
-  const read = (name: string): Promise<string> => readFile(join(root, 'templates', 'host-program', `${name}.sh`), 'utf8');
-  return (await Promise.all([...libraryFiles, ...more].map(read))).map(withoutComments).join('\n');
+  return (await Promise.all([...libraryFiles, ...more].map((name) => readLibraryFile(root, name)))).join('\n');
 }
+
+const readLibraryFile = async (root: string, name: string): Promise<string> =>
+  withoutComments(await readFile(join(root, 'templates', 'host-program', `${name}.sh`), 'utf8'));
 
 /** The library has neither here-documents nor texts of several lines that indentation would matter to. */
 const withoutComments = (text: string): string => text.replace(/^\s*#.*\n/gm, '').replace(/^ +/gm, '');

@@ -47,7 +47,7 @@ export function planInit(
     const program = compileProgram(chosen, {
       mode: options.check ? 'check' : 'apply',
       diff: options.diff,
-      library: materials.library,
+      library: chosen.some(({ id }) => id.startsWith('python-')) ? `${materials.library}\n${materials.pythonLibrary}` : materials.library,
       reportStale: true,
     });
     return { host, steps: chosen.map(({ id, title }) => ({ id, title })), program };
@@ -81,6 +81,8 @@ function stepsOf(
   return hostSteps({
     profile: chosen.profile,
     sources: chosen.sources,
+    python: chosen.python,
+    showTexts: options.diff,
     timeZone: host.timeZone,
     memory: { accounts: host.maxAccounts, reserveBytes: host.limits.memoryReserveBytes },
     allowUnsupportedOs: host.allowUnsupportedOs,

@@ -2,21 +2,27 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetError } from '../model/errors.ts';
 import { extendProfile, type Profile, parseProfile, sourcesOf } from '../steps/profile.ts';
+import type { PythonEnvironment } from '../steps/python.ts';
+import { readProject } from './read-project.ts';
 
-/** A profile with everything that it builds on, and the text of every file that it names. */
+/** A profile with everything that it builds on, the text of every file that it names, and the projects of its Python environments. */
 export interface ReadProfile {
   readonly profile: Profile;
   readonly sources: Readonly<Record<string, string>>;
+  readonly python: readonly PythonEnvironment[];
 }
 
 /**
- * The profile `name`: `profiles/NAME.yaml` of the first of `places` that has one; the sources that it names are looked for in the same order.
- * Error `inventory`: there is none, it has mistakes, it builds on itself, or a source cannot be read.
+ * The profile `name`: `profiles/NAME.yaml` of the first of `places` that has one; the sources and projects that it names are looked for in the same order.
+ * Error `inventory`: there is none, it has mistakes, it builds on itself, or a source or project cannot be read.
  */
 export async function readProfile(places: readonly string[], name: string): Promise<ReadProfile> {
   const profile = await readChain(places, name, []);
   const sources = await Promise.all(sourcesOf(profile).map(async (source) => [source, await readSource(places, name, source)] as const));
-  return { profile, sources: Object.fromEntries(sources) };
+  const python = Object.entries(profile.python).map(async ([environment, settings]) => {
+    return { name: environment, settings, files: await readProject(places, { profile: name, environment, settings }) };
+  });
+  return { profile, sources: Object.fromEntries(sources), python: await Promise.all(python) };
 }
 
 async function readChain(places: readonly string[], name: string, above: readonly string[]): Promise<Profile> {

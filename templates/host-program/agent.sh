@@ -94,6 +94,9 @@ stale_accounts() {
     [[ $id && $pid ]] || { [[ $key ]] || id= pid=; continue; }
     mapfile -d '' -t argv 2>/dev/null <"/proc/$pid/cmdline"; pid=${pid}; dir=
     for file in "${argv[@]}"; do [[ $file = /opt/fleet/releases/*/lib/worker.cjs ]] && dir=${file%/lib/worker.cjs}; done
+    # A worker in Python runs from a release of its own.
+    file=${argv[0]-}; file=${file%/venv/bin/*}
+    [[ $file = /opt/fleet/python/*/releases/* && ! $file -ef ${file%/releases/*}/current ]] && list+=",{\"keyId\":\"$id\",\"release\":\"${file##*/}\"}"
     if [[ $dir && $dir != "$now" ]]; then
       for file in lib/worker.cjs lib/gate.cjs bin/fleet-run runtime/bin/node; do
         [[ $dir/$file -ef $now/$file ]] || cmp -s -- "$dir/$file" "$now/$file" && continue

@@ -41,22 +41,30 @@ want_release() {
   done
   (( bad )) && todo "repair release $RELEASE ($bad of $all files differ)"
 }
+# Files of a tree, "sha256 bytes mode path" each; their content lies once under /opt/fleet/blobs and is linked where it is used.
+fetch_blobs() { # entry...: asks for all that are not here yet, then takes them
+  local entry sha bytes mode path found; local -a missing=()
+  mkdir -p /opt/fleet/blobs && rm -f -- /opt/fleet/blobs/*.part || { last_lines 1; fail host-step "cannot write to /opt/fleet: $LAST" 'is the file system full or mounted read-only?'; return; }
+  for entry; do
+    read -r sha bytes mode path <<<"$entry"
+    found=$(stat -c '%s %Y %a %U' -- "/opt/fleet/blobs/$sha.$mode" 2>/dev/null)
+    [[ $found = "$bytes 1 $mode root" || " ${missing[*]-} " = *" $sha.$mode "* ]] || missing+=("$sha.$mode")
+  done
+  for entry in ${missing[@]+"${missing[@]}"}; do ask_blob "${entry%.*}"; done
+  for entry in ${missing[@]+"${missing[@]}"}; do take_blob "${entry%.*}" "/opt/fleet/blobs/$entry" "${entry##*.}" || return; done
+}
+link_blobs() { # directory entry...: a new tree, whole or a failure
+  local dir=$1 entry sha bytes mode path; shift
+  rm -rf -- "$dir" && mkdir -p -- "$dir" || { last_lines 1; fail host-step "cannot write to $dir: $LAST" 'is the file system full or mounted read-only?'; return; }
+  for entry; do
+    read -r sha bytes mode path <<<"$entry"; path=$dir/$path
+    mkdir -p -- "${path%/*}" && ln -- "/opt/fleet/blobs/$sha.$mode" "$path" || { last_lines 1; fail host-step "cannot make $path: $LAST" 'is the file system full?'; return; }
+  done
+}
 put_release() {
-  local entry blob new=/opt/fleet/releases/.new dir=/opt/fleet/releases/$RELEASE; local -a it node missing=()
+  local new=/opt/fleet/releases/.new dir=/opt/fleet/releases/$RELEASE; local -a node
   read -ra node <<<"${RUNTIME[$ARCH]}"
-  mkdir -p /opt/fleet/blobs && rm -rf -- "$new" /opt/fleet/blobs/*.part && mkdir -- "$new" || { last_lines 1; fail host-step "cannot write to /opt/fleet: $LAST" 'is the file system full or mounted read-only?'; return; }
-  for entry in "${RELEASE_FILES[@]}"; do
-    read -ra it <<<"$entry"; blob=/opt/fleet/blobs/${it[0]}.${it[2]}
-    local found; found=$(stat -c '%s %Y %a %U' -- "$blob" 2>/dev/null)
-    [[ $found = "${it[1]} 1 ${it[2]} root" ]] || missing+=("$entry")
-  done
-  for entry in ${missing[@]+"${missing[@]}"}; do ask_blob "${entry%% *}"; done
-  for entry in ${missing[@]+"${missing[@]}"}; do
-    read -ra it <<<"$entry"; take_blob "${it[0]}" "/opt/fleet/blobs/${it[0]}.${it[2]}" "${it[2]}" || return
-  done
-  for entry in "${RELEASE_FILES[@]}"; do
-    read -ra it <<<"$entry"; mkdir -p -- "$new/${it[3]%/*}" && ln -- "/opt/fleet/blobs/${it[0]}.${it[2]}" "$new/${it[3]}" || { last_lines 1; fail host-step "cannot make release $RELEASE: $LAST" 'is the file system full?'; return; }
-  done
+  fetch_blobs "${RELEASE_FILES[@]}" && link_blobs "$new" "${RELEASE_FILES[@]}" || return
   ln -s "../../runtimes/${node[2]##*/}" "$new/runtime"
   # A damaged release of this id is moved away whole: what runs from it keeps its files open.
   [[ -e $dir ]] && { rm -rf -- "$dir.old"; mv -T -- "$dir" "$dir.old"; }

@@ -10,6 +10,7 @@ import { isCleanEnd, readStartMark, readStopMark, writeStartMark } from '../../a
 import { bootMs, readBootId } from '../../agent/machine/boot.ts';
 import { type Places, runLockPath } from '../../agent/machine/places.ts';
 import type { Claim } from '../../agent/protocol/claim.ts';
+import { workerExit } from '../../agent/protocol/worker.ts';
 import { claimOf, keyId, scratchPlaces } from './claim-fixtures.ts';
 
 const verdict = { format: 1, bootId: 'boot-1', verdict: 'run', reasons: [], decidedAt: '' } as const;
@@ -164,6 +165,15 @@ describe('fleet-run', () => {
     chmodSync(path, 0o755);
     const run = runWrapper(places, wrapper, [keyId], { FLEET_COMMAND: `${path} --chat=a b` });
     expect(run).toMatchObject({ stdout: '--chat=a b\n0\n77\n', stderr: expect.stringMatching(/refused: this boot has no verdict/) });
+  });
+
+  test('a custom worker that is not on the host is no transient failure, and nothing is marked', async () => {
+    const places = scratchPlaces();
+    const wrapper = await installRelease(places);
+    prepareHost(places, {});
+    const run = runWrapper(places, wrapper, [keyId], { FLEET_COMMAND: '/nowhere/run --fast' });
+    expect(run).toMatchObject({ status: workerExit.misconfigured, stderr: 'fleet-run: /nowhere/run is not there\n' });
+    expect(existsSync(join(stateOf(places), 'started.json'))).toBe(false);
   });
 
   test('whoever did not come through the gate, or came at another epoch, is refused at the check', async () => {
