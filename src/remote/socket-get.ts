@@ -10,7 +10,8 @@ const MAX_REPLY_BYTES = 16 * 1024 * 1024;
  * `timeoutMs`, and with `agent-reply` when it is not HTTP or longer than 16 MiB.
  */
 export async function getOverStream(host: string, stream: Duplex, urlPath: string, timeoutMs: number): Promise<SocketReply> {
-  const { request } = await import('node:http');
+  // Not by import(): that makes a list of all that node:http offers, and to name WebSocket alone takes 40 ms.
+  const { request } = process.getBuiltinModule('node:http');
   return new Promise((resolve, reject) => {
     const finish = (act: () => void): void => {
       clearTimeout(timer);

@@ -1,36 +1,42 @@
 import { ensureHosts, recordBootstrapped, recordFailure } from '../ledger/hosts.ts';
+import type { LedgerDb } from '../ledger/ledger.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { FleetContext } from './context.ts';
 import type { HostInitOutcome } from './init.ts';
 import { readSamples } from './read-samples.ts';
 
 /**
- * Notes which hosts are ready with which release (null: the one that the host named last), and takes a first sample of those: placement can use
- * them at once.
+ * Notes which hosts are ready with which release (null: the one that the host named last), and takes a sample of those that changed or that were never
+ * measured: placement can use them at once.
  */
 export async function recordInit(context: FleetContext, outcomes: readonly HostInitOutcome[], wanted: string | null): Promise<void> {
-  const { db } = context.ledger;
   await ensureHosts(
-    db,
+    context.ledger.db,
     outcomes.map(({ host }) => host),
   );
-  for (const { host, state, facts, error } of outcomes) {
-    if (error !== null) {
-      await recordFailure(db, host, error.message);
-      continue;
-    }
-    const release = wanted ?? facts?.release ?? '';
-    await recordBootstrapped(db, host, context.now(), {
-      ...{ release, holdAfterMs: context.inventory.hold.holdAfterMs },
-      ...(facts === null ? {} : { arch: facts.arch, os: facts.osName }),
-    });
-    if (state === 'changed')
-      await recordEvent(db, { at: context.now(), kind: 'host-initialised', host, account: null, text: `release ${release}` });
-  }
-  const ready = new Set(outcomes.filter(({ error }) => error === null).map(({ host }) => host));
-  await readSamples(
-    context,
-    context.inventory.hosts.filter(({ name }) => ready.has(name)),
-    0,
-  );
+  // All at once: each commit waits for the disk.
+  await context.ledger.db.transaction().execute(async (transaction) => {
+    for (const outcome of outcomes) await recordOutcome(context, transaction, outcome, wanted);
+  });
+  const readyNow = (states: readonly HostInitOutcome['state'][]) => {
+    const names = new Set(outcomes.filter(({ state }) => states.includes(state)).map(({ host }) => host));
+    return context.inventory.hosts.filter(({ name }) => names.has(name));
+  };
+  await Promise.all([readSamples(context, readyNow(['changed']), 0), readSamples(context, readyNow(['ready']), Number.POSITIVE_INFINITY)]);
+}
+
+async function recordOutcome(
+  context: FleetContext,
+  db: LedgerDb,
+  { host, state, facts, error }: HostInitOutcome,
+  wanted: string | null,
+): Promise<void> {
+  if (error !== null) return recordFailure(db, host, error.message);
+  const release = wanted ?? facts?.release ?? '';
+  await recordBootstrapped(db, host, context.now(), {
+    ...{ release, holdAfterMs: context.inventory.hold.holdAfterMs },
+    ...(facts === null ? {} : { arch: facts.arch, os: facts.osName }),
+  });
+  if (state === 'changed')
+    await recordEvent(db, { at: context.now(), kind: 'host-initialised', host, account: null, text: `release ${release}` });
 }

@@ -1,6 +1,6 @@
 import { FleetError } from '../../model/errors.ts';
 import type { HostInitOutcome } from '../../workflows/init.ts';
-import type { StaleWorker } from '../../workflows/restart-workers.ts';
+import type { StaleWorker } from '../../workflows/stale-workers.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import type { OpenContext } from '../open-context.ts';
 
@@ -21,7 +21,7 @@ export async function restartStale(
   options: GlobalOptions,
   outcomes: readonly HostInitOutcome[],
 ): Promise<RestartReport> {
-  const { findStaleWorkers, restartWorkers } = await import('../../workflows/restart-workers.ts');
+  const { findStaleWorkers } = await import('../../workflows/stale-workers.ts');
   const workers = await findStaleWorkers(context, outcomes);
   if (workers.length === 0) return nothing;
   const owned = workers.filter(({ account }) => account !== null);
@@ -30,7 +30,10 @@ export async function restartStale(
       ? 'this ledger does not own them: the one that does restarts them by fleet init'
       : await refusal(context, options, owned);
   if (why !== null) return { data: { stale: workers.map(workerData), restarted: [] }, text: stillOld(workers, why), errors: [] };
-  const { beginRun, takeLock } = await import('../../ledger/runs.ts');
+  const [{ beginRun, takeLock }, { restartWorkers }] = await Promise.all([
+    import('../../ledger/runs.ts'),
+    import('../../workflows/restart-workers.ts'),
+  ]);
   // The hosts are ready by now: another command at work must not hide that.
   const lock = await takeLock(context.ledger, Number(options.wait) * 1000).catch((error: unknown) => {
     if (error instanceof FleetError) return error;
