@@ -57,18 +57,16 @@ export async function recordSample(db: LedgerDb, host: string, takenAtMs: number
     .execute();
 }
 
-/** The newest sample of each host that has one. */
+/** The newest sample of each host that has one: one look into the index per host, however many samples are kept. */
 export async function latestSamples(db: LedgerDb): Promise<{ host: string; taken_at: number; sample_json: string }[]> {
   return db
-    .selectFrom('samples')
-    .innerJoin(
-      (q) =>
-        q
-          .selectFrom('samples')
-          .select((e) => ['host as newest_host', e.fn.max('taken_at').as('newest_at')])
-          .groupBy('host')
-          .as('newest'),
-      (join) => join.onRef('newest.newest_host', '=', 'samples.host').onRef('newest.newest_at', '=', 'samples.taken_at'),
+    .selectFrom('hosts')
+    .innerJoin('samples', 'samples.host', 'hosts.name')
+    .where('samples.taken_at', '=', (e) =>
+      e
+        .selectFrom('samples as newest')
+        .select(({ fn }) => fn.max('newest.taken_at').as('at'))
+        .whereRef('newest.host', '=', 'hosts.name'),
     )
     .select(['samples.host', 'samples.taken_at', 'samples.sample_json'])
     .execute();

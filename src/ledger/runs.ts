@@ -83,7 +83,7 @@ async function tryLock(db: LedgerDb, token: string, nowMs: number): Promise<Lock
   if (row.token === token) return null;
   const owner = { host: row.owner_host, pid: row.owner_pid };
   if (!isGone(owner)) return owner;
-  const taken = await db.updateTable('lock').set(mine).where('token', '=', row.token).executeTakeFirst();
+  const taken = await db.updateTable('lock').set(mine).where('name', '=', 'fleet').where('token', '=', row.token).executeTakeFirst();
   return taken.numUpdatedRows > 0n ? null : owner;
 }
 
@@ -109,6 +109,7 @@ export async function takeLock(ledger: Ledger, waitMs: number): Promise<RunLock>
     ledger.db
       .updateTable('lock')
       .set({ expires_at: Date.now() + lockTtlMs })
+      .where('name', '=', 'fleet')
       .where('token', '=', token)
       .execute()
       .catch(() => undefined);
@@ -117,7 +118,7 @@ export async function takeLock(ledger: Ledger, waitMs: number): Promise<RunLock>
   return {
     release: async () => {
       clearInterval(heartbeat);
-      await ledger.db.deleteFrom('lock').where('token', '=', token).execute();
+      await ledger.db.deleteFrom('lock').where('name', '=', 'fleet').where('token', '=', token).execute();
     },
   };
 }

@@ -6,7 +6,6 @@ import { sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
 import {
   deleteAccount,
-  findAccount,
   highestEpoch,
   insertAccount,
   listAccounts,
@@ -29,7 +28,8 @@ import {
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { migrations } from '../../src/ledger/migrations/all.ts';
 import { advanceMove, findMove, insertMove, listOpenMoves } from '../../src/ledger/moves.ts';
-import { latestSamples, pruneSamples, readHistory, recordHistory, recordSample } from '../../src/ledger/records.ts';
+import { latestSamples, pruneSamples, readEvents, readHistory, recordHistory, recordSample } from '../../src/ledger/records.ts';
+import { lastSerial } from '../../src/ledger/staleness.ts';
 import { FleetError } from '../../src/model/errors.ts';
 
 const scratch = () => join(mkdtempSync(join(tmpdir(), 'fleet-ledger-')), 'fleet.db');
@@ -66,6 +66,22 @@ async function withLedger(act: (ledger: Ledger) => Promise<void>): Promise<void>
   }
 }
 
+/** A row in every table of the first version. */
+const oldContent = [
+  "insert into hosts (name, cordoned, failures) values ('h1', 1, 0)",
+  `insert into accounts (name, key_id, user_id, data_centre, is_bot, source_format, vault_hash, imported_at, state, state_reason, state_since, wanted)
+    values ('alice', 'k', '77', 2, 0, 'pyrogram', 'h', 1000, 'online', '', 2000, 1)`,
+  "insert into epochs (key_id, epoch) values ('k', 3)",
+  "insert into placements (account, host, epoch, move_id, since) values ('alice', 'h1', 3, 'm', 7)",
+  `insert into moves (id, account, key_id, kind, from_host, to_host, epoch, phase, decision_json, problem, created_at, updated_at)
+    values ('m', 'alice', 'k', 'manual', 'h1', 'h2', 4, 'staged', '{}', 'slow', 5, 6)`,
+  `insert into history (at, account, host, from_host, type, score, strategy, reason, move_id, decision_json)
+    values (7, 'alice', 'h1', null, 'initial', 12.5, 'load', 'lowest', 'l', '{}')`,
+  "insert into samples (host, taken_at, sample_json) values ('h1', 8, '{}')",
+  "insert into events (at, kind, host, account, text) values (9, 'host', 'h1', null, 'something happened')",
+  "insert into runs (serial, nonce, command, started_at) values (41, 'n', 'allocate', 5)",
+];
+
 const codeOf = (promise: Promise<unknown>) =>
   promise.then(
     () => 'opened',
@@ -85,25 +101,37 @@ describe('the file', () => {
     await second.close();
   });
 
-  it('upgrades a populated old file and keeps a copy from before', async () => {
-    const path = scratch();
-    const old = await openLedger(path, migrations.slice(0, 1));
-    await ensureHosts(old.db, ['h1']);
-    await insertAccount(old.db, account('alice'));
-    await setPlacement(old.db, { account: 'alice', host: 'h1', epoch: 3, move_id: 'm', since: 7 });
-    await old.close();
-    const now = await openLedger(path);
-    expect(await findAccount(now.db, 'alice')).toMatchObject({ host: 'h1', epoch: 3, state: 'stored' });
-    await recordSeen(now.db, 'h1', 9, { latencyMs: 12.5 });
-    expect((await listHosts(now.db))[0]).toMatchObject({ latency_ms: 12.5, last_seen_at: 9 });
-    await now.close();
-    const copy = `${path}.before-v${migrations.length}`;
-    expect(statSync(copy).mode & 0o777).toBe(0o600);
-    const kept = new Database(copy, { readonly: true });
-    expect(kept.pragma('user_version', { simple: true })).toBe(1);
-    expect(kept.prepare('select count(*) as n from placements').get()).toEqual({ n: 1 });
-    kept.close();
-  });
+  it.each(migrations.slice(1).map((_, index) => index + 1))(
+    'upgrades a populated file of version %i and keeps a copy from before',
+    async (version) => {
+      const path = scratch();
+      const old = await openLedger(path, migrations.slice(0, version));
+      // As that version's fleet wrote it: by columns that every version has.
+      for (const statement of oldContent) await sql.raw(statement).execute(old.db);
+      await old.close();
+      const now = await openLedger(path);
+      expect(now.authorityId).toBe(old.authorityId);
+      expect(await listAccounts(now.db)).toMatchObject([
+        { name: 'alice', host: 'h1', epoch: 3, state: 'online', user_id: '77', pinned_to: null },
+      ]);
+      expect(await listHosts(now.db)).toMatchObject([{ name: 'h1', cordoned: 1, health: 'healthy', latency_ms: null, off_at: null }]);
+      expect(await findMove(now.db, 'm')).toMatchObject({ phase: 'staged', problem: 'slow' });
+      expect(await readHistory(now.db, { limit: 5 })).toMatchObject([{ account: 'alice', reason: 'lowest' }]);
+      expect(await latestSamples(now.db)).toEqual([{ host: 'h1', taken_at: 8, sample_json: '{}' }]);
+      expect(await readEvents(now.db, 5)).toMatchObject([{ text: 'something happened' }]);
+      expect(await highestEpoch(now.db, 'k')).toBe(3);
+      expect(await lastSerial(now.db)).toBe(41);
+      await recordSeen(now.db, 'h1', 9, { latencyMs: 12.5 });
+      expect((await listHosts(now.db))[0]).toMatchObject({ latency_ms: 12.5, last_seen_at: 9 });
+      await now.close();
+      const copy = `${path}.before-v${migrations.length}`;
+      expect(statSync(copy).mode & 0o777).toBe(0o600);
+      const kept = new Database(copy, { readonly: true });
+      expect(kept.pragma('user_version', { simple: true })).toBe(version);
+      expect(kept.prepare('select count(*) as n from placements').get()).toEqual({ n: 1 });
+      kept.close();
+    },
+  );
 
   it('leaves the old file as it was when an upgrade fails half way', async () => {
     const path = scratch();
@@ -225,6 +253,7 @@ describe('records', () => {
 
   it('gives the newest sample of each host and prunes old ones', () =>
     withLedger(async ({ db }) => {
+      await ensureHosts(db, ['h1', 'h2', 'h3']);
       for (const [host, at] of [
         ['h1', 1],
         ['h1', 5],
@@ -278,24 +307,5 @@ describe('records', () => {
       await recordOff(db, 'h1', 60);
       await recordDestroyed(db, 'h1', 70);
       expect((await listHosts(db))[0]).toMatchObject({ destroyed_at: 70 });
-    }));
-
-  it('has an index for every query that filters or sorts', () =>
-    withLedger(async ({ db }) => {
-      const plans = [
-        "select * from accounts where key_id = 'k'",
-        "select * from accounts where user_id = 'u'",
-        "select * from placements where host = 'h'",
-        "select * from moves where phase in ('planned','staged')",
-        "select * from history where account = 'a' order by at desc",
-        "select * from history where host = 'h' order by at desc",
-        'select * from history where at >= 5 order by at desc',
-        "select max(taken_at) from samples where host = 'h'",
-        'select * from events order by at desc limit 5',
-      ];
-      for (const query of plans) {
-        const plan = await sql<{ detail: string }>`${sql.raw(`explain query plan ${query}`)}`.execute(db);
-        expect(plan.rows.map((row) => row.detail).join('; '), query).toMatch(/USING (COVERING )?INDEX|USING INTEGER PRIMARY KEY/);
-      }
     }));
 });
