@@ -103,6 +103,9 @@ export async function withContext<T>(options: GlobalOptions, signal: AbortSignal
   const context = await openContext(options, signal);
   try {
     return await act(context);
+  } catch (error) {
+    const { ledgerUseError } = await import('../ledger/ledger.ts');
+    throw ledgerUseError(context.ledger.path, error);
   } finally {
     await context.close();
   }

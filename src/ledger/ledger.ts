@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect, sql, type Transaction } from 'kysely';
@@ -28,10 +28,16 @@ export function ledgerError(path: string, cause: unknown): unknown {
   if (/^(SQLITE_(READONLY|CANTOPEN|PERM)|EACCES|EROFS|ENOTDIR|EISDIR|EPERM)/.test(code))
     return fail('ledger-readonly', 'cannot be opened for writing', 'check owner, mode and free space of the file and of its folder');
   if (/^(SQLITE_FULL|ENOSPC)/.test(code)) return fail('ledger-readonly', 'the disk is full', 'free some space, then run this again');
+  if (code.startsWith('SQLITE_IOERR'))
+    return fail('ledger-readonly', 'cannot be read or written: its disk is full or fails', 'look at df and dmesg, then run this again');
   if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_NOTADB'))
     return fail('ledger-corrupt', 'is damaged or not a ledger', 'keep the file, put a copy from a backup in its place, and run this again');
   return cause;
 }
+
+/** Whatever went wrong while a ledger was in use: an error of SQLite as what the operator can do about it, everything else as it is. */
+export const ledgerUseError = (path: string, cause: unknown): unknown =>
+  cause instanceof Error && 'code' in cause && String(cause.code).startsWith('SQLITE_') ? ledgerError(path, cause) : cause;
 
 /**
  * Opens the ledger at `path`, creating it (mode 0600) and its folder when absent, and brings it to the newest version; before that a copy
@@ -68,15 +74,22 @@ async function migrate(database: Database.Database, db: Kysely<LedgerSchema>, pa
       hint: 'update fleet on this machine, or use the machine that wrote the ledger last',
     });
   }
-  if (version > 0 && !existsSync(`${path}.before-v${steps.length}`)) {
-    await sql`VACUUM INTO ${`${path}.before-v${steps.length}`}`.execute(db);
-    chmodSync(`${path}.before-v${steps.length}`, 0o600);
-  }
+  if (version > 0) await keepCopy(db, `${path}.before-v${steps.length}`);
   await db.transaction().execute(async (transaction) => {
     const current = database.pragma('user_version', { simple: true }) as number;
     for (const step of steps.slice(current)) await step(transaction as unknown as Kysely<unknown>);
     database.pragma(`user_version = ${steps.length}`);
   });
+}
+
+/** A whole copy at `to`, or none. The first one stays: it is from before whatever came since. */
+async function keepCopy(db: Kysely<LedgerSchema>, to: string): Promise<void> {
+  if (existsSync(to)) return;
+  const draft = `${to}.part`;
+  rmSync(draft, { force: true });
+  await sql`VACUUM INTO ${draft}`.execute(db);
+  chmodSync(draft, 0o600);
+  renameSync(draft, to);
 }
 
 async function readAuthorityId(db: Kysely<LedgerSchema>): Promise<string> {

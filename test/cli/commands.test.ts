@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import { describe, expect, test, vi } from 'vitest';
 import { openLedger } from '../../src/ledger/ledger.ts';
 import { takeLock } from '../../src/ledger/runs.ts';
@@ -215,4 +216,18 @@ test('a second command at the same time is turned away with code 5, and with --w
   setTimeout(() => void lock.release(), 1000);
   expect((await waiting).code).toBe(0);
   await ledger.close();
+});
+
+test('a ledger that turns out to be damaged while it is read is no bug of fleet', async () => {
+  const { fleet, path } = await makeFolder();
+  const file = join(path, 'fleet.db');
+  const ledger = await openLedger(file);
+  const root = await sql<{ rootpage: number }>`SELECT rootpage FROM sqlite_master WHERE name = 'history'`.execute(ledger.db);
+  await sql`PRAGMA wal_checkpoint(TRUNCATE)`.execute(ledger.db);
+  await ledger.close();
+  const content = await readFile(file);
+  content.fill(0xff, ((root.rows[0]?.rootpage ?? 0) - 1) * 4096, (root.rows[0]?.rootpage ?? 0) * 4096);
+  await writeFile(file, content);
+  await check(fleet, { args: ['history'], code: 3, stderr: /^✗ ledger DIR\/fleet\.db: is damaged or not a ledger\n {2}→ / });
+  expect((await fleet(['status'])).code).toBe(0);
 });
