@@ -222,11 +222,11 @@ test('a ledger that turns out to be damaged while it is read is no bug of fleet'
   const { fleet, path } = await makeFolder();
   const file = join(path, 'fleet.db');
   const ledger = await openLedger(file);
-  const root = await sql<{ rootpage: number }>`SELECT rootpage FROM sqlite_master WHERE name = 'history'`.execute(ledger.db);
+  const { rows } = await sql<{ rootpage: number }>`SELECT rootpage FROM sqlite_master WHERE tbl_name = 'history'`.execute(ledger.db);
   await sql`PRAGMA wal_checkpoint(TRUNCATE)`.execute(ledger.db);
   await ledger.close();
   const content = await readFile(file);
-  content.fill(0xff, ((root.rows[0]?.rootpage ?? 0) - 1) * 4096, (root.rows[0]?.rootpage ?? 0) * 4096);
+  for (const { rootpage } of rows) content.fill(0xff, (rootpage - 1) * 4096, rootpage * 4096);
   await writeFile(file, content);
   await check(fleet, { args: ['history'], code: 3, stderr: /^✗ ledger DIR\/fleet\.db: is damaged or not a ledger\n {2}→ / });
   expect((await fleet(['status'])).code).toBe(0);
