@@ -14,6 +14,18 @@ export interface Behaviour {
   readonly script: Script | null;
   readonly model: ModelSettings | null;
   readonly limits: AnswerLimits;
+  /** The operator's test message. */
+  readonly test?: TestMessage;
+}
+
+/** Said once in an allowed chat, within the limits, unless it is older than ten minutes by then. */
+export interface TestMessage {
+  /** A word; another one is another message. */
+  readonly id: string;
+  readonly chatId: string;
+  readonly text: string;
+  /** ms since the epoch. */
+  readonly askedAtMs: number;
 }
 
 export interface ChatPolicy {

@@ -41,3 +41,31 @@ export const silenceReasons = {
 } as const;
 
 export type SilenceReason = keyof typeof silenceReasons;
+
+/** One message that was not answered. */
+export interface RecentSilence {
+  readonly atMs: number;
+  readonly chatId: string;
+  readonly messageId: number;
+  /** Who said it; null: the group itself. */
+  readonly userId: string | null;
+  readonly reason: SilenceReason;
+  readonly rule: string | null;
+  /** When the reason ends by itself; null: nobody can tell. */
+  readonly untilMs: number | null;
+}
+
+/** What became of the operator's test message `id`. */
+export interface TestOutcome {
+  readonly id: string;
+  readonly isSent: boolean;
+  /** Why not; empty when it was sent. */
+  readonly reason: string;
+}
+
+/** `silences.json` in the worker's runtime directory: the newest 200, oldest first. */
+export interface RecentSilences {
+  readonly format: 1;
+  readonly recent: readonly RecentSilence[];
+  readonly test: TestOutcome | null;
+}

@@ -57,7 +57,12 @@ export interface WorkerConfig {
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   /** Health check period, ms; 60,000 unless a test shortens it. */
   readonly healthIntervalMs: number;
+  /** The model's API key: a secret. Absent: no script asks a model, or its server wants none. */
+  readonly modelKey?: string;
 }
+
+/** Limits of the worker's reply time counters, ms: `reply_ms_LIMIT` counts replies above the limit before it, `reply_ms_more` those above all. */
+export const replyBucketsMs = [100, 250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const;
 
 /** A custom worker: its absolute path and arguments, separated by one blank each. Nothing that a shell or a unit file would take for more than text. */
 export const workerCommandPattern = /^\/[A-Za-z0-9._/+-]+(?: [A-Za-z0-9._/=:,@+-]+)*$/;

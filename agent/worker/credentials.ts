@@ -42,6 +42,7 @@ export const parseConfig = (text: string): Parsed<WorkerConfig> => {
     langCode: shape.text('langCode', 32, /./),
     logLevel: shape.oneOf('logLevel', ['error', 'warn', 'info', 'debug']),
     healthIntervalMs: shape.integer('healthIntervalMs', 50, 3_600_000),
+    ...(shape.has('modelKey') ? { modelKey: shape.text('modelKey', 1024, /^[!-~]+$/) } : {}),
   };
   if (shape.value('format') !== 1) shape.fault ??= 'field "format" is not 1';
   return shape.fault === null ? { value: config } : { fault: `the config credential is wrong: ${shape.fault}` };

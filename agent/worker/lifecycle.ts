@@ -37,6 +37,8 @@ export type LifecycleEvent =
   /** A health check on the open connection. */
   | { readonly event: 'checked'; readonly self: TelegramSelf; readonly memoryBytes: number }
   | { readonly event: 'check-failed'; readonly failure: Failure }
+  /** Telegram asked for a pause when something was to be said; the connection stands. */
+  | { readonly event: 'flooded'; readonly failure: Failure }
   /** The connection has ended by itself. */
   | { readonly event: 'lost'; readonly failure: Failure };
 
@@ -117,6 +119,7 @@ export const step = (before: Lifecycle, event: LifecycleEvent, rules: LifecycleR
     case 'connect-failed':
       return failed({ ...counted, tries: counted.tries + 1 }, event, rules, moment);
     case 'check-failed':
+    case 'flooded':
     case 'lost':
       return failed(counted, event, rules, moment);
   }
@@ -133,7 +136,7 @@ const failed = (before: Lifecycle, event: FailedEvent, rules: LifecycleRules, mo
   const found = classifyError(event.failure);
   switch (found.class) {
     case 'flood-wait':
-      return hold(before, found, event.event === 'check-failed', moment);
+      return hold(before, found, event.event === 'check-failed' || event.event === 'flooded', moment);
     case 'key-unknown':
       return keyUnknown(before, found.reason, rules, moment);
     case 'transient':

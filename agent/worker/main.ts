@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gateWorld, passGate, reportRefusal } from '../gate/pass-gate.ts';
+import { behaviourPath } from '../machine/places.ts';
 import { workerExit } from '../protocol/worker.ts';
+import { Answering } from './conversation/answering.ts';
 import { readCredentials } from './credentials.ts';
 import { Journal } from './journal.ts';
 import { enter, type Lifecycle, lifecycleRules, memoryWarningBytes, startLifecycle } from './lifecycle.ts';
@@ -10,6 +12,8 @@ import { statusOf, writeStatus } from './status-file.ts';
 
 /** `status.json` is renewed at least so often (worker contract). */
 const statusAtLeastMs = 60_000;
+/** Counters that changed are in the status file after this time at most. */
+const countersEveryMs = 5_000;
 /** The contract gives a stopping worker 10 s; a socket that cannot be closed in this time is left to the kernel, as an unclean end. */
 const stopLimitMs = 9_000;
 const settleLimitMs = 3_000;
@@ -23,11 +27,13 @@ class Face {
   #lifecycle: Lifecycle = startLifecycle(Date.now());
   #isStatusBroken = false;
   readonly #directory: string;
+  readonly #gauges: () => Readonly<Record<string, number>>;
   /** Notices go out one after the other, so that systemd never ends up with an older text. */
   #told: Promise<unknown> = Promise.resolve();
 
-  constructor(directory: string) {
+  constructor(directory: string, gauges: () => Readonly<Record<string, number>>) {
     this.#directory = directory;
+    this.#gauges = gauges;
   }
 
   show(lifecycle: Lifecycle): void {
@@ -43,6 +49,11 @@ class Face {
     this.#told = this.#told.then(() => notify(notice));
   }
 
+  /** Counters have changed. */
+  refresh(): void {
+    this.#write();
+  }
+
   beat(): void {
     this.#write();
     this.tell({ isAlive: true });
@@ -54,7 +65,7 @@ class Face {
   }
 
   #write(): void {
-    const status = statusOf(this.#lifecycle, Date.now(), { memory_bytes: process.memoryUsage.rss() });
+    const status = statusOf(this.#lifecycle, Date.now(), { ...this.#gauges(), memory_bytes: process.memoryUsage.rss() });
     const isWritten = writeStatus(this.#directory, status);
     if (!isWritten && !this.#isStatusBroken) journal.say('error', 'status.json could not be written');
     this.#isStatusBroken = !isWritten;
@@ -84,7 +95,8 @@ const main = async (): Promise<number> => {
     reportRefusal(gate.refusal);
     return workerExit.gateRefused;
   }
-  const face = new Face(world.runtimeDirectory);
+  let answering: Answering | null = null;
+  const face = new Face(world.runtimeDirectory, () => answering?.tally.counters() ?? {});
   const credentials = readCredentials(process.env.CREDENTIALS_DIRECTORY);
   if ('fault' in credentials) {
     face.show(enter(startLifecycle(Date.now()), 'misconfigured', credentials.fault, Date.now()));
@@ -97,11 +109,20 @@ const main = async (): Promise<number> => {
   face.tell({ isReady: true });
   face.show(startLifecycle(Date.now()));
   const heartbeat = setInterval(() => face.beat(), heartbeatMs(process.env, statusAtLeastMs));
+  const { keyId, places, stateDirectory, runtimeDirectory } = world;
+  answering = new Answering(
+    { keyId, behaviourPath: behaviourPath(places, keyId), stateDirectory, runtimeDirectory, modelKey: config.modelKey ?? null },
+    (level, text) => journal.say(level, text),
+  );
+  // However the process ends.
+  process.once('exit', () => answering?.flush());
+  const counters = refreshWhenChanged(answering.tally, face);
   // Loaded only now: it takes most of the start, and a refused start must not pay for it.
   const { gramJsTelegram } = await import('./gramjs-client.ts');
   const { exitCode, refusal } = await runAccount(
     {
       telegram: gramJsTelegram(telegram),
+      user: answering.user,
       recheck: gate.pass.recheck,
       publish: (lifecycle, event) => {
         face.show(lifecycle);
@@ -115,9 +136,19 @@ const main = async (): Promise<number> => {
     stop,
   );
   clearInterval(heartbeat);
+  clearInterval(counters);
+  answering.end();
   await face.settle();
   if (refusal !== null) reportRefusal(refusal);
   return exitCode;
+};
+
+const refreshWhenChanged = (tally: Answering['tally'], face: Face): NodeJS.Timeout => {
+  let shown = tally.version;
+  return setInterval(() => {
+    if (tally.version !== shown) face.refresh();
+    shown = tally.version;
+  }, countersEveryMs);
 };
 
 /** While the gate waits nothing is connected, so there is nothing to close. */

@@ -4,9 +4,18 @@ import type { Failure } from './classify-error.ts';
 import { enter, type Lifecycle, type LifecycleEvent, type LifecycleRules, type NextAct, startLifecycle, step } from './lifecycle.ts';
 import { TelegramFailure, type TelegramLink, type TelegramPort } from './telegram-port.ts';
 
+/** Who uses the connection while it is open. Owns none: what it was lent is taken back before it is closed. */
+export interface LinkUser {
+  /** The connection is open. `flooded`: Telegram asks for a pause of so many seconds. Must not throw. */
+  attach(link: TelegramLink, flooded: (seconds: number) => void): void;
+  /** It is over, or about to be closed: nothing more is asked of it. Safe to repeat. */
+  detach(): void;
+}
+
 /** What running an account needs of the world. */
 export interface AccountWorld {
   readonly telegram: TelegramPort;
+  readonly user: LinkUser;
   /** The gate's judgement before every connection; null: go on. */
   readonly recheck: () => string | null;
   /** Called with every new state, before anything that follows from it. */
@@ -41,6 +50,8 @@ class AccountRun {
   #link: TelegramLink | null = null;
   /** Why the open connection ended; null while it stands. */
   #lost: Failure | null = null;
+  /** Seconds of a pause that Telegram asked the user of the connection for; null: none since the last look. */
+  #flooded: number | null = null;
   /** Ends the pause at hand. */
   #wake: () => void = () => {};
 
@@ -77,6 +88,7 @@ class AccountRun {
       const link = await this.#world.telegram.connect(this.#stop);
       this.#link = link;
       void link.lost.then(({ failure }) => this.#noteLost(link, failure));
+      this.#world.user.attach(link, (seconds) => this.#noteFlood(link, seconds));
       return { event: 'connected', self: link.self };
     } catch (error) {
       return { event: 'connect-failed', failure: failureOf(error) };
@@ -86,6 +98,10 @@ class AccountRun {
   /** A connection that ends while it is asked counts as lost, with the cause of its end, which is told a moment later. */
   async #check(): Promise<LifecycleEvent> {
     let event: LifecycleEvent | null = null;
+    const seconds = this.#flooded;
+    this.#flooded = null;
+    if (this.#lost === null && seconds !== null)
+      return { event: 'flooded', failure: { kind: 'rpc', code: 420, name: 'FLOOD_WAIT', seconds } };
     if (this.#lost === null && this.#link !== null) {
       event = await Promise.race([checkLink(this.#link, this.#world.memoryBytes), this.#woken()]);
       await turn();
@@ -103,13 +119,20 @@ class AccountRun {
 
   #noteLost(link: TelegramLink, failure: Failure): void {
     if (this.#link !== link) return;
+    this.#world.user.detach();
     this.#lost = failure;
     this.#wake();
   }
 
-  /** Waits; ends early when the connection is lost or `stop` aborts. */
+  #noteFlood(link: TelegramLink, seconds: number): void {
+    if (this.#link !== link) return;
+    this.#flooded = Math.max(this.#flooded ?? 0, seconds);
+    this.#wake();
+  }
+
+  /** Waits; ends early when the connection is lost, Telegram asks for a pause or `stop` aborts. */
   async #pause(ms: number): Promise<void> {
-    const isOver = (): boolean => this.#lost !== null || this.#stop.aborted;
+    const isOver = (): boolean => this.#lost !== null || this.#flooded !== null || this.#stop.aborted;
     for (let leftMs = ms; leftMs > 0 && !isOver(); leftMs -= longestPauseMs) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, Math.min(leftMs, longestPauseMs));
@@ -123,8 +146,10 @@ class AccountRun {
 
   async #close(): Promise<void> {
     const link = this.#link;
+    this.#world.user.detach();
     this.#link = null;
     this.#lost = null;
+    this.#flooded = null;
     await link?.close();
   }
 

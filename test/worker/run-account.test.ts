@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { gramJsTelegram } from '../../agent/worker/gramjs-client.ts';
 import { type Lifecycle, lifecycleRules } from '../../agent/worker/lifecycle.ts';
 import { type AccountEnd, runAccount } from '../../agent/worker/run-account.ts';
+import type { TelegramLink } from '../../agent/worker/telegram-port.ts';
 import { type DataCentre, type LoginCredentials, startDataCentre } from '../dc/server.ts';
 import { credentialsOf, dialTo } from './telegram-contract.ts';
 
@@ -20,6 +21,8 @@ let seen: Lifecycle[];
 let refusal: string | null;
 let rechecks: number;
 let run: Promise<AccountEnd>;
+/** What the user of the connection was lent; null: it was taken back. */
+let lent: { readonly link: TelegramLink; readonly flooded: (seconds: number) => void } | null;
 
 beforeEach(async () => {
   dc = await startDataCentre();
@@ -28,6 +31,7 @@ beforeEach(async () => {
   seen = [];
   refusal = null;
   rechecks = 0;
+  lent = null;
 });
 afterEach(async () => {
   stop.abort();
@@ -49,6 +53,15 @@ const start = (): void => {
   run = runAccount(
     {
       telegram: gramJsTelegram(credentialsOf(login), { dial: dialTo(dc), timing }),
+      user: {
+        attach: (link, flooded) => {
+          lent = { link, flooded };
+        },
+        detach: () => {
+          if (lent !== null) expect(account().liveNow).toBeLessThanOrEqual(1);
+          lent = null;
+        },
+      },
       recheck: () => {
         rechecks += 1;
         return refusal;
@@ -118,6 +131,33 @@ test('a flood wait in a health check holds the connection and asks nothing befor
   expect(account().connections[0]?.requests).toBe(requestsBefore);
   await reach('online');
   expect(Date.now()).toBeGreaterThanOrEqual(untilMs);
+  expect(account().connections).toHaveLength(1);
+});
+
+test('the connection is lent while it stands, and taken back before it is closed', async () => {
+  start();
+  await reach('online');
+  const first = lent?.link;
+  expect(first?.self.userId).toBe('777');
+  dc.disconnectAll();
+  await expect.poll(() => lent === null || lent.link !== first, { timeout: 5000, interval: 1 }).toBe(true);
+  await expect.poll(() => lent?.link, { timeout: 5000 }).toBeDefined();
+  expect(lent?.link).not.toBe(first);
+  stop.abort();
+  await run;
+  expect(lent).toBeNull();
+});
+
+test('a pause that Telegram asks the user of the connection for is shown as such, and ends by itself', async () => {
+  start();
+  await reach('online');
+  const checks = seen.at(-1)?.counters.health_checks ?? 0;
+  lent?.flooded(1);
+  await reach('flood-wait');
+  expect(seen.at(-1)).toMatchObject({ reason: expect.stringContaining('1 s'), counters: { failed_health_checks: 0, flood_waits: 1 } });
+  expect(seen.at(-1)?.counters.health_checks).toBeGreaterThanOrEqual(checks);
+  expect(lent).not.toBeNull();
+  await reach('online');
   expect(account().connections).toHaveLength(1);
 });
 

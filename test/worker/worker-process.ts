@@ -5,7 +5,10 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readClaim, writeClaim } from '../../agent/claims/claim-file.ts';
 import { readBootId } from '../../agent/machine/boot.ts';
-import { type Places, runLockPath } from '../../agent/machine/places.ts';
+import { writeDurably } from '../../agent/machine/durable-file.ts';
+import { behaviourPath, type Places, runLockPath } from '../../agent/machine/places.ts';
+import type { Behaviour } from '../../agent/protocol/behaviour.ts';
+import type { RecentSilences } from '../../agent/protocol/silence.ts';
 import type { WorkerStatus } from '../../agent/protocol/worker.ts';
 import { buildHostFiles } from '../../src/release/build-host-files.ts';
 import { claimOf, keyId, scratchPlaces } from '../agent/claim-fixtures.ts';
@@ -33,6 +36,9 @@ export interface WorkerSetup {
   readonly session?: string;
   readonly nodeFlags?: string;
   readonly env?: NodeJS.ProcessEnv;
+  readonly behaviour?: Behaviour;
+  /** The tree of a worker that was there before, with its state. */
+  readonly places?: Places;
 }
 
 /** Secrets that must never be seen outside; found again by {@link WorkerProcess.seen}. */
@@ -63,7 +69,7 @@ const prepareTree = ({ login, config, session }: WorkerSetup): Places => {
 /** In place of systemd's program: notes what it is told. The real one is used in the lab. */
 const fakeNotify = (places: Places): string => {
   const directory = join(places.root, 'fake-bin');
-  mkdirSync(directory);
+  mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'systemd-notify'), `#!/bin/sh\necho "$*" >> '${join(places.root, 'notices')}'\n`);
   chmodSync(join(directory, 'systemd-notify'), 0o755);
   return directory;
@@ -79,7 +85,8 @@ export class WorkerProcess {
   readonly #child: ChildProcess;
 
   constructor(setup: WorkerSetup) {
-    this.places = prepareTree(setup);
+    this.places = setup.places ?? prepareTree(setup);
+    if (setup.behaviour !== undefined) this.configure(setup.behaviour);
     const [address] = setup.dc.addresses;
     const { places } = this;
     this.#child = spawn(join(setup.release, 'bin/fleet-run'), [keyId], {
@@ -139,6 +146,22 @@ export class WorkerProcess {
       await sleep(5);
     }
     return performance.now() - this.startedAt;
+  }
+
+  /** As the helper writes it. */
+  configure(behaviour: Behaviour): void {
+    mkdirSync(this.places.behaviour, { recursive: true });
+    writeDurably(behaviourPath(this.places, keyId), JSON.stringify(behaviour), 0o644);
+  }
+
+  /** Text of a file in its state directory; '' when there is none. */
+  state(name: string): string {
+    return this.#read(join(this.places.accountState, keyId, name));
+  }
+
+  get silences(): RecentSilences | null {
+    const text = this.#read(join(this.places.accountRuntime, keyId, 'silences.json'));
+    return text === '' ? null : (JSON.parse(text) as RecentSilences);
   }
 
   signal(name: NodeJS.Signals): void {

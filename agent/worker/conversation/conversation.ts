@@ -1,0 +1,282 @@
+import { type Conduct, prepare } from '../../answering/conduct.ts';
+import { decide, resumePending } from '../../answering/decide.ts';
+import { loosenings } from '../../answering/loosenings.ts';
+import { type Memory, prune } from '../../answering/memory.ts';
+import type { AnswerPlan, Moment, Silence, Verdict } from '../../answering/verdict.ts';
+import type { Behaviour, ModelSettings } from '../../protocol/behaviour.ts';
+import type { ChatEvent } from '../../protocol/chat.ts';
+import type { SilenceReason } from '../../protocol/silence.ts';
+import type { LogLevel } from '../journal.ts';
+import { ModelCaller } from '../model/model-caller.ts';
+import type { ModelClient } from '../model/model-port.ts';
+import type { LinkUser } from '../run-account.ts';
+import { TelegramFailure, type TelegramLink } from '../telegram-port.ts';
+import type { Desk } from './desk.ts';
+import { Errand, type ErrandEnd } from './errand.ts';
+import { InTurn } from './in-turn.ts';
+import type { SilenceFile } from './recent-silences.ts';
+import type { StateFiles } from './state-files.ts';
+import type { Tally } from './tally.ts';
+import { TestMessages } from './test-message.ts';
+
+export interface ConversationWorld {
+  readonly keyId: string;
+  readonly state: StateFiles;
+  readonly tally: Tally;
+  readonly silences: SilenceFile;
+  readonly openModel: (settings: ModelSettings) => Promise<ModelClient>;
+  readonly say: (level: LogLevel, text: string) => void;
+  /** Wall clock, ms. */
+  readonly now: () => number;
+  /** 0-1. */
+  readonly random: () => number;
+}
+
+/** Answers on their way to Telegram at once, over all groups. */
+const inFlight = 20;
+/** Answers of one group that wait; the oldest gives way. */
+const waitingLimit = 100;
+/** Messages of a group that are caught up after a gap. */
+const catchUpLimit = 200;
+/** So far behind the last read message a gap may lie. */
+const overlap = 50;
+
+/** Reasons for which an event counts as not received: it was nothing new, or nothing of ours. */
+const noReceipt: ReadonlySet<SilenceReason> = new Set(['private', 'not-allowed-chat', 'own', 'edited', 'duplicate']);
+/** Reasons that nobody asks about. */
+const unremarkable: ReadonlySet<SilenceReason> = new Set(['own', 'duplicate']);
+/** After these the memory has something that must not be forgotten. */
+const grave: ReadonlySet<SilenceReason> = new Set(['opt-out-now', 'opted-out']);
+
+/**
+ * What an account does with its connection: hears its groups, decides, answers. It owns no connection, it is lent one: `attach` and `detach` come from who opens and
+ * closes it, and nothing is sent over one that was taken back. What is to be said survives that.
+ */
+export class Conversation implements LinkUser {
+  readonly #world: ConversationWorld;
+  readonly #errands = new Map<string, Errand>();
+  readonly #stop = new AbortController();
+  readonly #inTurn = new InTurn(inFlight);
+  readonly #titles = new Map<string, string>();
+  readonly #tests: TestMessages;
+  #conduct: Conduct | null = null;
+  #model: ModelCaller | null = null;
+  #modelSettings = '';
+  #link: TelegramLink | null = null;
+  #reportFlood: (seconds: number) => void = () => {};
+
+  constructor(world: ConversationWorld) {
+    this.#world = world;
+    this.#tests = new TestMessages(world);
+    this.#world.tally.set('paused', 0);
+  }
+
+  attach(link: TelegramLink, flooded: (seconds: number) => void): void {
+    this.#link = link;
+    this.#reportFlood = flooded;
+    const lastRead = this.#lastRead();
+    link.listen({
+      onEvent: (event) => {
+        if (this.#link === link) this.#hear(event, false);
+      },
+      onGap: (chatId) => void this.#catchUp(link, chatId === null ? this.#lastRead() : this.#lastRead([chatId])),
+    });
+    void this.#learnTitles(link);
+    void this.#catchUp(link, lastRead);
+    this.#resume();
+  }
+
+  detach(): void {
+    this.#link = null;
+  }
+
+  /** Takes a behaviour up; what is under way is judged by the new one before it is sent. null: nothing is answered. */
+  configure(behaviour: Behaviour | null): void {
+    const { say, tally } = this.#world;
+    try {
+      this.#conduct = behaviour === null ? null : prepare(behaviour);
+    } catch (error) {
+      // The text may be a pattern of the script, which is no secret of anybody's, but the message is for another reader.
+      say('error', `the behaviour cannot be taken up (${error instanceof Error ? error.name : typeof error}): the one before stays`);
+      return;
+    }
+    tally.set('paused', behaviour?.isPaused ? 1 : 0);
+    if (behaviour === null) return;
+    this.#openModel(behaviour.model);
+    const about = `${behaviour.script === null ? 'no script' : `script ${behaviour.script.name}`}, ${behaviour.chats.length} chats`;
+    say('info', `behaviour taken up: ${about}${behaviour.isPaused ? ', paused' : ''}`);
+    for (const line of loosenings(behaviour)) say('warn', `by the operator's word: ${line}`);
+    if (this.#link !== null) {
+      void this.#learnTitles(this.#link);
+      this.#resume();
+    }
+    const test = this.#tests.begin(behaviour.test);
+    if (test !== null) this.#send(test);
+  }
+
+  /** Once a minute: forgets what no longer counts. */
+  tidy(): void {
+    if (this.#conduct === null) return;
+    prune(this.#world.state.memory, this.#conduct.chatIds, this.#world.now());
+  }
+
+  /** Nothing is sent any more; what was not said stays pending, for the next start here or elsewhere. */
+  end(): void {
+    this.#stop.abort();
+    this.detach();
+  }
+
+  get #memory(): Memory {
+    return this.#world.state.memory;
+  }
+
+  #hear(event: ChatEvent, isKnown: boolean): void {
+    const verdict = this.#judge(event);
+    const reason = verdict.kind === 'silence' ? verdict.reason : null;
+    if (isKnown && reason !== null && noReceipt.has(reason)) return;
+    if (reason === null || !noReceipt.has(reason)) this.#world.tally.add('received');
+    this.#world.state.changed(verdict.kind === 'answer' || grave.has(verdict.reason));
+    this.#follow(verdict, event);
+  }
+
+  #judge(event: ChatEvent): Verdict {
+    if (this.#conduct === null) return { kind: 'silence', reason: 'no-script', rule: null, untilMs: null };
+    return decide(this.#memory, this.#conduct, event, this.#moment(event.chatId));
+  }
+
+  #follow(verdict: Verdict, event: ChatEvent): void {
+    if (verdict.kind === 'silence') this.#keepSilent(verdict, event);
+    else if (!this.#errands.has(verdict.randomId)) this.#send(verdict);
+  }
+
+  #moment(chatId: string): Moment {
+    const { userId = '', username = null } = this.#link?.self ?? {};
+    const self = { keyId: this.#world.keyId, userId, username, firstName: '' };
+    return { nowMs: this.#world.now(), self, groupTitle: this.#titles.get(chatId) ?? null };
+  }
+
+  #keepSilent(silence: Silence, event: ChatEvent): void {
+    this.#world.tally.silence(silence.reason);
+    if (unremarkable.has(silence.reason)) return;
+    const userId = event.kind === 'message' ? (event.sender?.id ?? null) : (event.users[0]?.id ?? null);
+    this.#world.silences.note({ atMs: this.#world.now(), chatId: event.chatId, messageId: event.messageId, userId }, silence);
+  }
+
+  #send(plan: AnswerPlan): void {
+    this.#makeRoom(plan.chatId);
+    const errand = new Errand(plan, this.#desk());
+    this.#errands.set(plan.randomId, errand);
+    const { link } = this.#desk();
+    void errand.run().then(
+      (end) => this.#ended(errand, end, link),
+      (error: unknown) => {
+        this.#errands.delete(plan.randomId);
+        this.#world.say('error', `an answer failed (${error instanceof Error ? error.name : typeof error})`);
+        this.#world.tally.add('answers_failed');
+      },
+    );
+  }
+
+  #ended({ plan }: Errand, end: ErrandEnd, linkBefore: TelegramLink | null): void {
+    const { tally, state } = this.#world;
+    this.#errands.delete(plan.randomId);
+    state.changed(true);
+    this.#tests.ended(plan, end);
+    if (end.end === 'sent') {
+      tally.add('answered');
+      tally.replied(end.totalMs, end.ownMs);
+    }
+    if (end.end === 'silent') this.#keepSilent(end.silence, plan.event);
+    // A hold of Telegram, or a connection that came back meanwhile: there may be another time for it.
+    if (end.end === 'suspended' && this.#link !== null && (this.#link !== linkBefore || this.#isHeld(plan.chatId))) this.#resume();
+  }
+
+  #isHeld(chatId: string): boolean {
+    const nowMs = this.#world.now();
+    return this.#memory.floodUntilMs > nowMs || (this.#memory.chats.get(chatId)?.blockedUntilMs ?? 0) > nowMs;
+  }
+
+  /** The oldest answer of the group that waits is given up for the newest. */
+  #makeRoom(chatId: string): void {
+    const here = [...this.#errands.values()].filter(({ plan }) => plan.chatId === chatId);
+    if (here.length >= waitingLimit) here.find(({ isSending }) => !isSending)?.drop();
+  }
+
+  /** Decides again what is pending and not under way. */
+  #resume(): void {
+    if (this.#conduct === null || this.#stop.signal.aborted) return;
+    const pending = new Map(this.#memory.pending);
+    const verdicts = resumePending(this.#memory, this.#conduct, (chatId) => this.#moment(chatId));
+    for (const [index, [randomId, { event }]] of [...pending].entries()) {
+      const verdict = verdicts[index];
+      if (verdict !== undefined && !this.#errands.has(randomId)) this.#follow(verdict, event);
+    }
+  }
+
+  /** Where to begin to catch up, for every allowed group that was read before. */
+  #lastRead(only?: readonly string[]): ReadonlyMap<string, number> {
+    const chats = (only ?? [...(this.#conduct?.chatIds ?? [])]).filter((chatId) => this.#conduct?.chatIds.has(chatId));
+    const known = chats.map((chatId) => [chatId, this.#memory.chats.get(chatId)?.lastReadId ?? 0] as const);
+    return new Map(known.filter(([, lastReadId]) => lastReadId > 0));
+  }
+
+  async #catchUp(link: TelegramLink, lastRead: ReadonlyMap<string, number>): Promise<void> {
+    for (const [chatId, lastReadId] of lastRead) {
+      try {
+        const events = await link.readAfter(chatId, Math.max(0, lastReadId - overlap), catchUpLimit);
+        if (this.#link !== link) return;
+        for (const event of events) this.#hear(event, true);
+        this.#world.tally.add('catch_ups');
+      } catch (error) {
+        if (this.#link !== link) return;
+        const why = error instanceof TelegramFailure ? error.message : 'the worker failed';
+        this.#world.say('warn', `chat ${chatId}: what was missed could not be read (${why})`);
+      }
+    }
+  }
+
+  /** For templates. An account that answers nowhere asks nothing. */
+  async #learnTitles(link: TelegramLink): Promise<void> {
+    if ((this.#conduct?.chatIds.size ?? 0) === 0) return;
+    const groups = await link.groups().catch(() => []);
+    for (const { chatId, title } of groups) this.#titles.set(chatId, title);
+  }
+
+  #openModel(settings: ModelSettings | null): void {
+    const text = JSON.stringify(settings);
+    if (text === this.#modelSettings) return;
+    const { state, tally, openModel, say, now, random } = this.#world;
+    this.#modelSettings = text;
+    const budget = { read: () => state.notes.budget, write: (next: typeof state.notes.budget) => state.note({ budget: next }) };
+    const count = (name: string, amount: number): void => tally.add(name, amount);
+    this.#model =
+      settings === null ? null : new ModelCaller(settings, { open: () => openModel(settings), now, random, say, count, budget });
+  }
+
+  #desk(): Desk {
+    const conversation = this;
+    const { state, now, say } = this.#world;
+    return {
+      memory: this.#memory,
+      get conduct() {
+        return conversation.#conduct as Conduct;
+      },
+      get model() {
+        return conversation.#model;
+      },
+      get link() {
+        return conversation.#link;
+      },
+      inTurn: this.#inTurn,
+      stop: this.#stop.signal,
+      now,
+      say,
+      changed: (isGrave) => state.changed(isGrave),
+      isHeld: (chatId) => this.#isHeld(chatId),
+      flooded: (seconds) => this.#reportFlood(seconds),
+      heardMeanwhile: (events) => {
+        for (const event of events) this.#hear(event, true);
+      },
+    };
+  }
+}
