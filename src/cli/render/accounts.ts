@@ -4,6 +4,7 @@ import type { HistoryRow } from '../../ledger/schema.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Verification } from '../../workflows/account-acts.ts';
 import type { ImportOutcome } from '../../workflows/import-accounts.ts';
+import { remedyFor } from './remedies.ts';
 import { formatState } from './states.ts';
 import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
 
@@ -12,6 +13,7 @@ export const accountData = (row: PlacedAccount): Record<string, unknown> => ({
   name: row.name,
   state: row.state,
   reason: row.state_reason,
+  remedy: remedyFor(row),
   since: new Date(row.state_since).toISOString(),
   host: row.host,
   epoch: row.epoch,
@@ -44,6 +46,7 @@ export function formatAccount(row: PlacedAccount, history: readonly HistoryRow[]
       'state',
       `${formatState(row.state)} for ${formatAge(nowMs - row.state_since)}${row.state_reason === '' ? '' : ` (${row.state_reason})`}`,
     ],
+    ...(remedyFor(row) === null ? [] : ([['to do', remedyFor(row)]] as [string, string][])),
     ['host', row.host === null ? 'none' : `${row.host}, epoch ${row.epoch}`],
     ['user', row.user_id ?? 'not known yet'],
     ['session', `${row.source_format}, data centre ${row.data_centre}, key ${row.key_id}`],

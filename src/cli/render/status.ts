@@ -3,6 +3,7 @@ import type { FleetStatus } from '../../workflows/fleet-status.ts';
 import { accountData, formatAccounts } from './accounts.ts';
 import { formatMoves } from './decision.ts';
 import { formatHosts, hostData } from './hosts.ts';
+import { formatRemedies } from './remedies.ts';
 import { formatState } from './states.ts';
 
 const countBy = (names: readonly string[]): [string, number][] =>
@@ -15,6 +16,8 @@ export function formatStatus(status: FleetStatus, nowMs: number): string {
   const up = hosts.filter(({ state }) => state === 'up').length;
   const head = `${chalk.bold(fleet)}: ${up} of ${hosts.length} hosts up, ${accounts.length} accounts${counts.length === 0 ? '' : ` (${counts.join(', ')})`}`;
   const sections = [head, formatHosts(hosts, rows, nowMs), formatAccounts(accounts, nowMs)];
+  const remedies = formatRemedies(accounts);
+  if (remedies !== '') sections.push(remedies);
   if (moves.length > 0) sections.push(`${chalk.yellow('Open moves')}\n${formatMoves(moves, nowMs)}`);
   return sections.join('\n\n');
 }

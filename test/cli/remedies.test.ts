@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { formatRemedies, remedyFor } from '../../src/cli/render/remedies.ts';
+import type { PlacedAccount } from '../../src/ledger/accounts.ts';
+import type { AccountState } from '../../src/model/account-state.ts';
+
+const account = (name: string, state: AccountState) => ({ name, state }) as PlacedAccount;
+
+test.for<[AccountState, RegExp | null]>([
+  ['online', null],
+  ['placed', null],
+  ['reconnecting', null],
+  ['stopped', null],
+  ['needs-login', /^log in again .* fleet accounts remove anna, import/],
+  ['duplicated', /^find the other program/],
+  ['banned', /^fleet accounts remove anna$/],
+  ['misconfigured', /fleet allocate anna$/],
+  ['held', /^fleet sweep/],
+  ['offline', /fleet logs anna -f/],
+  ['flood-wait', /obeyed/],
+])('%s', ([state, expected]) => {
+  const remedy = remedyFor(account('anna', state));
+  if (expected === null) expect(remedy).toBeNull();
+  else expect(remedy).toMatch(expected);
+});
+
+test('a state is named once with all its accounts, many are not listed, and all being well says nothing', () => {
+  expect(formatRemedies([account('anna', 'online'), account('ben', 'stopped')])).toBe('');
+  const some = formatRemedies([account('anna', 'banned'), account('ben', 'online'), account('carla', 'banned')]);
+  expect(some).toContain('fleet accounts remove anna carla');
+  expect(some.split('\n')).toHaveLength(2);
+  expect(formatRemedies(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => account(name, 'banned')))).toContain(
+    'fleet accounts remove ACCOUNT...',
+  );
+});
