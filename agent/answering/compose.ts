@@ -6,6 +6,8 @@ export const longestMessage = 4_096;
 /** The variables of a template, in the order of the documentation. */
 export const templateVariables = ['first_name', 'username', 'group', 'time', 'account'] as const;
 
+export type TemplateValues = Readonly<Record<(typeof templateVariables)[number], string>>;
+
 /** Words behind `@` that call everybody, in the words of common clients and bots. */
 const massMention = /@(?=(?:everyone|everybody|all|here|channel|group|admins?|alle|todos|tous|все|всем|tutti|herkes)(?![\p{L}\p{N}_]))/giu;
 /** An address with a scheme, one with a path, or a bare domain under an ending that is common in links: "Node.js" and "3.5" are none. */
@@ -21,7 +23,11 @@ export const withoutMassMentions = (text: string): string => text.replace(massMe
 export const withoutLinks = (text: string): string => text.replace(linkLike, '[link removed]');
 
 /** A name that somebody chose for themselves: no mention, no link, no invisible characters, at most 64 characters. */
-export const safeName = (name: string): string =>
+export const safeName = (name: string): string => (plainName.test(name) ? name : calmName(name.slice(0, 256)));
+
+const plainName = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N} -]{0,62}[\p{L}\p{M}\p{N}])?$/u;
+
+const calmName = (name: string): string =>
   name
     .replace(unseen, ' ')
     .replace(/@/g, '')
@@ -33,7 +39,7 @@ export const safeName = (name: string): string =>
     .trim();
 
 /** `text` with its `{{variables}}` filled in. Unknown ones stay: scripts with them are refused before. */
-export const fillTemplate = (text: string, values: Readonly<Record<(typeof templateVariables)[number], string>>): string =>
+export const fillTemplate = (text: string, values: TemplateValues): string =>
   text.replace(/\{\{\s*([a-z_]+)\s*\}\}/g, (whole, name: string) => {
     const known = templateVariables.find((each) => each === name);
     return known === undefined ? whole : values[known];

@@ -1,9 +1,9 @@
 import type { Behaviour, ChatPolicy, Conditions, Rule, Trigger } from '../protocol/behaviour.ts';
 import type { ChatEvent, ChatMessage, ChatUser } from '../protocol/chat.ts';
 import { clockIn, type OpenAt, openAt } from './hours.ts';
-import { compilePattern } from './pattern.ts';
+import { compilePattern, type PatternText, patternText } from './pattern.ts';
 import type { Self } from './verdict.ts';
-import { foldText, hasWord, mentionedNames } from './words.ts';
+import { foldText, hasWord, isSingleWord, mentionedNames, wordsOf } from './words.ts';
 
 /** An event with what several checks want to know about its text, worked out once. */
 export interface Heard {
@@ -11,17 +11,38 @@ export interface Heard {
   readonly self: Self;
   /** Folded text; empty for a join. */
   readonly text: string;
+  /** Its words; made when they are first asked for. */
+  readonly words: () => ReadonlySet<string>;
+  /** The text as it was written, for patterns; taken apart when it is first asked for. */
+  readonly letters: () => PatternText;
   /** Usernames mentioned in it, lower case. */
   readonly mentions: readonly string[];
   /** It replies to this account or mentions it. */
   readonly isAddressed: boolean;
 }
 
+const lazily = <Value>(make: () => Value): (() => Value) => {
+  let made: { readonly value: Value } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+};
+
 export const hear = (event: ChatEvent, self: Self): Heard => {
-  if (event.kind === 'joined') return { event, self, text: '', mentions: [], isAddressed: false };
-  const mentions = event.text.includes('@') ? mentionedNames(event.text) : [];
-  const isMentioned = event.isMention || (self.username !== null && mentions.includes(self.username.toLowerCase()));
-  return { event, self, text: foldText(event.text), mentions, isAddressed: isMentioned || event.isReplyToMe };
+  const written = event.kind === 'joined' ? '' : event.text;
+  const text = foldText(written);
+  const mentions = written.includes('@') ? mentionedNames(written) : [];
+  const isNamed = self.username !== null && mentions.includes(self.username.toLowerCase());
+  return {
+    event,
+    self,
+    text,
+    words: lazily(() => wordsOf(text)),
+    letters: lazily(() => patternText(written)),
+    mentions,
+    isAddressed: event.kind === 'message' && (event.isMention || event.isReplyToMe || isNamed),
+  };
 };
 
 /** A rule, ready to be asked. */
@@ -69,11 +90,12 @@ const triggerTest = (trigger: Trigger): ((heard: Heard) => boolean) => {
   switch (trigger.kind) {
     case 'keyword': {
       const words = trigger.words.map(foldText);
-      return ({ text }) => words.some((word) => hasWord(text, word));
+      const [single, others] = [words.filter(isSingleWord), words.filter((word) => !isSingleWord(word))];
+      return (heard) => single.some((word) => heard.words().has(word)) || others.some((word) => hasWord(heard.text, word));
     }
     case 'pattern': {
       const pattern = compilePattern(trigger.source);
-      return ({ event }) => isMessage(event) && pattern.matches(event.text);
+      return (heard) => isMessage(heard.event) && pattern.matches(heard.letters());
     }
     case 'mention':
       return ({ event, isAddressed }) => isMessage(event) && isAddressed && !event.isReplyToMe;

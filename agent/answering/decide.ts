@@ -16,7 +16,7 @@ import {
   silence,
   wishOf,
 } from './checks.ts';
-import { fillTemplate, greetedNames, safeName, withoutMassMentions } from './compose.ts';
+import { fillTemplate, greetedNames, safeName, type TemplateValues, withoutMassMentions } from './compose.ts';
 import { type Conduct, hear, type ReadyChat } from './conduct.ts';
 import { draw, identityOf, randomIdOf } from './hash.ts';
 import { chatMemory, type Memory, memoryBounds, type PendingAnswer, remember, talkKey } from './memory.ts';
@@ -53,19 +53,23 @@ const sceneOf = (memory: Memory, conduct: Conduct, chat: ReadyChat, event: ChatE
   };
 };
 
-const sayingOf = (scene: Scene, rule: Rule, { nowMs, self, groupTitle }: Moment): Saying => {
-  const { answer } = rule;
-  if (answer.kind === 'model') return { cause: 'rule', rule: rule.name, say: { kind: 'model', instructions: answer.instructions } };
-  const texts = answer.kind === 'text' ? answer.texts : [];
-  const text = texts[(scene.memory.turns.get(rule.name) ?? 0) % Math.max(1, texts.length)] ?? '';
+const variablesOf = (scene: Scene, { nowMs, self, groupTitle }: Moment): TemplateValues => {
   const name = greetedNames(scene.people);
-  const filled = fillTemplate(text, {
+  return {
     first_name: name,
     username: safeName(scene.people[0]?.username ?? '') || name,
     group: safeName(groupTitle ?? scene.chat.policy.name ?? ''),
     time: scene.conduct.clock(nowMs),
     account: safeName(self.firstName) || scene.conduct.behaviour.account,
-  });
+  };
+};
+
+const sayingOf = (scene: Scene, rule: Rule, { nowMs, self, groupTitle }: Moment): Saying => {
+  const { answer } = rule;
+  if (answer.kind === 'model') return { cause: 'rule', rule: rule.name, say: { kind: 'model', instructions: answer.instructions } };
+  const texts = answer.kind === 'text' ? answer.texts : [];
+  const text = texts[(scene.memory.turns.get(rule.name) ?? 0) % Math.max(1, texts.length)] ?? '';
+  const filled = text.includes('{{') ? fillTemplate(text, variablesOf(scene, { nowMs, self, groupTitle })) : text;
   return { cause: 'rule', rule: rule.name, say: { kind: 'text', text: withoutMassMentions(filled) } };
 };
 

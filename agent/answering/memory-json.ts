@@ -46,7 +46,7 @@ const isTextOrNull = (value: unknown): value is string | null => value === null 
 const isListOf = <Item>(value: unknown, bound: number, isItem: (item: unknown) => item is Item): value is Item[] =>
   Array.isArray(value) && value.length <= bound && value.every(isItem);
 
-const isWindow = (value: unknown): value is number[] => isListOf(value, 122, isNumber) && value.length % 2 === 0;
+const isWindow = (value: unknown): value is number[] => isListOf(value, 250, isNumber) && value.length % 2 === 0;
 
 const isLine = (value: unknown): value is ContextLine =>
   isRaw(value) && isNumber(value.id) && isText(value.name) && isTextOrNull(value.userId) && isText(value.text);

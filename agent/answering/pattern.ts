@@ -1,128 +1,40 @@
+import { type CharTest, characterTest, type Edge, type Part, PatternMistake, readPattern, requiredWords } from './pattern-parts.ts';
+import { rulesLookAt } from './words.ts';
+
 /**
  * Regular expressions whose cost is bounded by construction. A pattern becomes a non-deterministic automaton, and each of its states is visited at most once per
  * character: at most states x characters steps, whatever the pattern and the text are. So there is no clock in it, no time-out, and the same answer on every machine.
  * (The engine of JavaScript takes minutes for `(a+)+$` on 40 characters; a time limit by node:vm costs 0.2 ms a message and hits innocent patterns on a loaded host.)
  */
 export interface Pattern {
-  /** Whether it matches anywhere in the first {@link patternTextLength} characters of `text`. */
-  readonly matches: (text: string) => boolean;
+  /** Whether it matches anywhere in `text`. */
+  readonly matches: (text: PatternText) => boolean;
   /** Most steps that `matches` can take. */
   readonly mostSteps: number;
 }
 
-/** Characters of a message that a pattern looks at. */
-export const patternTextLength = 1_000;
+/** A text taken apart once for many patterns: whole characters with their codes, the first {@link rulesLookAt} of them. */
+export interface PatternText {
+  readonly characters: readonly string[];
+  readonly codes: Int32Array;
+  /** The text in which every literal letter of a match is found: lower case, and the long s, which `iu` takes for an s. */
+  readonly lower: string;
+}
+
+export const patternText = (text: string): PatternText => {
+  const head = text.slice(0, rulesLookAt);
+  const characters = [...head];
+  const codes = Int32Array.from(characters, (character) => character.codePointAt(0) ?? 0);
+  return { characters, codes, lower: head.toLowerCase().replaceAll('ſ', 's') };
+};
+
 const mostStates = 2_000;
-
-/** What is wrong with a pattern, for the author of a script: completes "the pattern ...". */
-export class PatternMistake extends Error {}
-
-type CharTest = (character: string) => boolean;
-type Edge = 'start' | 'end' | 'word' | 'not-word';
-
-/** What a pattern is made of. */
-type Part =
-  | { readonly kind: 'character'; readonly test: CharTest }
-  | { readonly kind: 'edge'; readonly edge: Edge }
-  | { readonly kind: 'sequence'; readonly parts: readonly Part[] }
-  | { readonly kind: 'choice'; readonly parts: readonly Part[] }
-  | { readonly kind: 'repeat'; readonly part: Part; readonly least: number; readonly most: number };
 
 type State =
   | { readonly kind: 'character'; readonly test: CharTest; next: number }
   | { readonly kind: 'edge'; readonly edge: Edge; next: number }
   | { readonly kind: 'split'; next: number; other: number }
   | { readonly kind: 'end' };
-
-/** The engine of JavaScript judges single characters, so that classes, case and Unicode are exactly its own. Each character is asked about once. */
-const characterTest = (source: string): CharTest => {
-  const expression = new RegExp(`^(?:${source})$`, 'iu');
-  const ascii = new Int8Array(128);
-  return (character) => {
-    const code = character.length === 1 ? character.charCodeAt(0) : 128;
-    if (code >= 128) return expression.test(character);
-    if (ascii[code] === 0) ascii[code] = expression.test(character) ? 1 : -1;
-    return ascii[code] === 1;
-  };
-};
-
-class Reader {
-  private readonly source: string;
-  private at = 0;
-
-  constructor(source: string) {
-    this.source = source;
-  }
-
-  read(): Part {
-    const part = this.choice();
-    if (this.at < this.source.length) throw new PatternMistake('has a ")" without a "("');
-    return part;
-  }
-
-  private peek(text: string): boolean {
-    return this.source.startsWith(text, this.at);
-  }
-
-  private take(text: string): boolean {
-    if (!this.peek(text)) return false;
-    this.at += text.length;
-    return true;
-  }
-
-  private match(expression: RegExp): RegExpExecArray | null {
-    expression.lastIndex = this.at;
-    const found = expression.exec(this.source);
-    if (found !== null) this.at = expression.lastIndex;
-    return found;
-  }
-
-  private choice(): Part {
-    const parts = [this.sequence()];
-    while (this.take('|')) parts.push(this.sequence());
-    return parts.length === 1 && parts[0] !== undefined ? parts[0] : { kind: 'choice', parts };
-  }
-
-  private sequence(): Part {
-    const parts: Part[] = [];
-    while (this.at < this.source.length && !this.peek('|') && !this.peek(')')) parts.push(this.repeated(this.atom()));
-    return { kind: 'sequence', parts };
-  }
-
-  private repeated(part: Part): Part {
-    const found = this.match(/([*+?]|\{(\d{1,4})(,?)(\d{0,4})\})\??/y);
-    if (found === null) return part;
-    const [, sign = '', least = '', comma = '', most = ''] = found;
-    if (sign === '*') return { kind: 'repeat', part, least: 0, most: Number.POSITIVE_INFINITY };
-    if (sign === '+') return { kind: 'repeat', part, least: 1, most: Number.POSITIVE_INFINITY };
-    if (sign === '?') return { kind: 'repeat', part, least: 0, most: 1 };
-    const upper = comma === '' ? Number(least) : most === '' ? Number.POSITIVE_INFINITY : Number(most);
-    return { kind: 'repeat', part, least: Number(least), most: upper };
-  }
-
-  private atom(): Part {
-    if (this.take('^')) return { kind: 'edge', edge: 'start' };
-    if (this.take('$')) return { kind: 'edge', edge: 'end' };
-    if (this.take('\\b')) return { kind: 'edge', edge: 'word' };
-    if (this.take('\\B')) return { kind: 'edge', edge: 'not-word' };
-    if (this.peek('(')) return this.group();
-    if (/\\[1-9k]/y.test(this.source.slice(this.at, this.at + 2)))
-      throw new PatternMistake('has a back reference (\\1); write the text out instead');
-    const character = this.match(/\[(?:[^\]\\]|\\.)*\]|\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[0-9a-f]{4}|x[0-9a-f]{2}|c[a-z]|.)|[^\\]/isuy);
-    if (character === null) throw new PatternMistake('ends with a single "\\"');
-    return { kind: 'character', test: characterTest(character[0]) };
-  }
-
-  private group(): Part {
-    if (this.match(/\(\?<?[=!]/y) !== null)
-      throw new PatternMistake('looks ahead or behind ((?=, (?!, (?<=, (?<!), which cannot be bounded; split it into two rules');
-    if (this.match(/\((?:\?:|\?<[\p{L}_$][\p{L}\p{N}_$]*>|(?!\?))/uy) === null)
-      throw new PatternMistake('has a group that starts with (? and is not known');
-    const part = this.choice();
-    if (!this.take(')')) throw new PatternMistake('has a "(" without a ")"');
-    return part;
-  }
-}
 
 /** States in reverse: what comes after a part is built before it. Returns where the part begins. */
 const addStates = (part: Part, next: number, states: State[]): number => {
@@ -162,46 +74,86 @@ const addRepeat = (part: Part & { kind: 'repeat' }, next: number, states: State[
   return start;
 };
 
-const isWord = (character: string | undefined): boolean => character !== undefined && wordCharacter(character);
 const wordCharacter = characterTest('\\w');
 
-const holds = (edge: Edge, characters: readonly string[], at: number): boolean => {
+const isWordAt = ({ characters, codes }: PatternText, at: number): boolean =>
+  at >= 0 && at < codes.length && wordCharacter(characters[at] ?? '', codes[at] ?? 0);
+
+const holds = (edge: Edge, text: PatternText, at: number): boolean => {
   if (edge === 'start') return at === 0;
-  if (edge === 'end') return at === characters.length;
-  return (isWord(characters[at - 1]) !== isWord(characters[at])) === (edge === 'word');
+  if (edge === 'end') return at === text.codes.length;
+  return (isWordAt(text, at - 1) !== isWordAt(text, at)) === (edge === 'word');
 };
 
-const search = (states: readonly State[], first: number, text: string): boolean => {
-  const characters = [...text.slice(0, patternTextLength)];
-  const seenAt = new Int32Array(states.length).fill(-1);
-  const stack: number[] = [];
-  let active: number[] = [];
-  for (let at = 0; at <= characters.length; at += 1) {
-    const waiting: number[] = [];
-    stack.push(first, ...active);
-    for (let id = stack.pop(); id !== undefined; id = stack.pop()) {
-      if (seenAt[id] === at) continue;
-      seenAt[id] = at;
-      const state = states[id];
-      if (state === undefined || state.kind === 'end') return true;
-      if (state.kind === 'split') stack.push(state.other, state.next);
-      else if (state.kind === 'character') waiting.push(id);
-      else if (holds(state.edge, characters, at)) stack.push(state.next);
-    }
-    active = advance(states, waiting, characters[at]);
-  }
-  return false;
-};
-
-const advance = (states: readonly State[], waiting: readonly number[], character: string | undefined): number[] => {
-  const reached: number[] = [];
-  if (character === undefined) return reached;
-  for (const id of waiting) {
+/** For each ASCII code whether a match may begin with it; null where a match may begin without a character. Other characters always may. */
+const beginnings = (states: readonly State[], first: number): Uint8Array | null => {
+  const may = new Uint8Array(128);
+  const seen = new Set<number>();
+  const open = [first];
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    if (seen.has(id)) continue;
+    seen.add(id);
     const state = states[id];
-    if (state?.kind === 'character' && state.test(character)) reached.push(state.next);
+    if (state === undefined || state.kind === 'end') return null;
+    if (state.kind === 'character')
+      for (let code = 0; code < 128; code += 1) may[code] ||= state.test(String.fromCharCode(code), code) ? 1 : 0;
+    else open.push(state.next, ...(state.kind === 'split' ? [state.other] : []));
   }
-  return reached;
+  return may;
 };
+
+class Automaton {
+  private readonly states: readonly State[];
+  private readonly first: number;
+  private readonly begins: Uint8Array | null;
+  /** The position at which each state was visited last, counted on over all texts. */
+  private readonly visited: Float64Array;
+  private base = 1;
+  private readonly open: number[] = [];
+  private active: number[] = [];
+  private reached: number[] = [];
+
+  constructor(states: readonly State[], first: number) {
+    this.states = states;
+    this.first = first;
+    this.begins = beginnings(states, first);
+    this.visited = new Float64Array(states.length);
+  }
+
+  search(text: PatternText): boolean {
+    const { codes } = text;
+    this.base += codes.length + 1;
+    this.active.length = 0;
+    for (let at = 0; at <= codes.length; at += 1) {
+      const mayBegin = this.begins === null || (at < codes.length && this.begins[codes[at] ?? 128] !== 0);
+      if (mayBegin) this.open.push(this.first);
+      else if (this.active.length === 0) continue;
+      for (const id of this.active) this.open.push(id);
+      if (this.step(text, at)) return true;
+    }
+    return false;
+  }
+
+  /** Visits what is open at a position, each state once; true when the end is among it. */
+  private step(text: PatternText, at: number): boolean {
+    this.reached.length = 0;
+    for (let id = this.open.pop(); id !== undefined; id = this.open.pop()) {
+      if (this.visited[id] === this.base + at) continue;
+      this.visited[id] = this.base + at;
+      const state = this.states[id];
+      if (state === undefined || state.kind === 'end') {
+        this.open.length = 0;
+        return true;
+      }
+      if (state.kind === 'split') this.open.push(state.other, state.next);
+      else if (state.kind === 'edge') {
+        if (holds(state.edge, text, at)) this.open.push(state.next);
+      } else if (at < text.codes.length && state.test(text.characters[at] ?? '', text.codes[at] ?? 0)) this.reached.push(state.next);
+    }
+    [this.active, this.reached] = [this.reached, this.active];
+    return false;
+  }
+}
 
 /** Reads `source`, a regular expression of JavaScript with the flags `iu`. Throws {@link PatternMistake}. */
 export const compilePattern = (source: string): Pattern => {
@@ -211,6 +163,12 @@ export const compilePattern = (source: string): Pattern => {
     throw new PatternMistake('is not a regular expression of JavaScript (flags iu): check brackets and backslashes');
   }
   const states: State[] = [{ kind: 'end' }];
-  const first = addStates(new Reader(source).read(), 0, states);
-  return { matches: (text) => search(states, first, text), mostSteps: states.length * (patternTextLength + 1) };
+  const part = readPattern(source);
+  const required = requiredWords(part);
+  const first = addStates(part, 0, states);
+  const automaton = new Automaton(states, first);
+  return {
+    matches: (text) => (required === null || required.some((word) => text.lower.includes(word))) && automaton.search(text),
+    mostSteps: states.length * (rulesLookAt + 1),
+  };
 };

@@ -42,8 +42,7 @@ const noteAnswered = (memory: Memory, chat: ChatMemory, message: ChatMessage, at
 const isBySelf = (event: ChatMessage, self: Self): boolean => event.isOwn || event.sender?.id === self.userId;
 
 /**
- * Takes an event of an allowed chat into memory: read ids, context, what colleagues have answered. Returns why it needs no answer, or null. Also for messages that the worker reads when
- * it looks for a colleague's answer, and for those of groups whose script is paused.
+ * Takes an event of an allowed chat into memory: read ids, context, what colleagues have answered. Returns why it needs no answer, or null.
  */
 export const readEvent = (memory: Memory, conduct: Conduct, event: ChatEvent, self: Self): SilenceReason | null => {
   const chat = chatMemory(memory, event.chatId);
@@ -58,4 +57,16 @@ export const readEvent = (memory: Memory, conduct: Conduct, event: ChatEvent, se
   if (isOwn || isColleague) noteAnswered(memory, chat, event, event.sentAtMs);
   noteContext(chat, event, isOwn);
   return isOwn ? 'own' : null;
+};
+
+/**
+ * What a look at a chat (`needsLook`) brought: notes which messages other accounts of the fleet have answered, and nothing else, so that an event which is still to be heard stays new.
+ * After it `beforeSend` knows.
+ */
+export const noteLook = (memory: Memory, conduct: Conduct, events: readonly ChatEvent[], self: Self): void => {
+  for (const event of events) {
+    if (event.kind !== 'message' || !conduct.chats.has(event.chatId)) continue;
+    const isColleague = conduct.chats.get(event.chatId)?.colleagueIds.has(event.sender?.id ?? '') === true;
+    if (isColleague || isBySelf(event, self)) noteAnswered(memory, chatMemory(memory, event.chatId), event, event.sentAtMs);
+  }
 };

@@ -56,15 +56,15 @@ export const beforeSend = (memory: Memory, conduct: Conduct, plan: AnswerPlan, n
   return null;
 };
 
-/** The answer arrived: `text` as message `messageId`. */
+/** The answer arrived: `text` as message `messageId`; null: Telegram knew the random id already, so it had arrived before. */
 export const noteSent = (
   memory: Memory,
   plan: AnswerPlan,
-  { messageId, text, atMs }: { readonly messageId: number; readonly text: string; readonly atMs: number },
+  { messageId, text, atMs }: { readonly messageId: number | null; readonly text: string; readonly atMs: number },
 ): void => {
   memory.pending.delete(plan.randomId);
   const chat = chatMemory(memory, plan.chatId);
-  if (noteRead(chat, messageId))
+  if (messageId !== null && noteRead(chat, messageId))
     append(
       chat.context,
       { id: messageId, name: '', userId: null, text: cutText(text, memoryBounds.contextCharacters) },

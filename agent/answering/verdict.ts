@@ -1,7 +1,7 @@
 import type { ChatEvent } from '../protocol/chat.ts';
 import type { SilenceReason } from '../protocol/silence.ts';
 
-/** The account itself, as Telegram knows it now. `userId`: decimal text; `username` without `@`. */
+/** The account itself, as Telegram knows it now. `userId`: decimal text; `username` without `@`; `firstName` empty where it is not known. */
 export interface Self {
   readonly keyId: string;
   readonly userId: string;
@@ -35,7 +35,7 @@ export interface Slot {
 
 /**
  * An answer that may be given inside a window of time. The order of acts: from `startAtMs` on ask the model (where `say` asks for it); at `notBeforeMs` or
- * later look for a colleague's answer (where `needsLook`), call `beforeSend`, which counts it, and send before `notAfterMs`; then `noteSent`. Whatever does not
+ * later look for a colleague's answer (where `needsLook`: `noteLook`), call `beforeSend`, which counts it, and send before `notAfterMs`; then `noteSent`. Whatever does not
  * come to an end is handed to `giveUp`.
  */
 export interface AnswerPlan {
