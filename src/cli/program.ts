@@ -8,6 +8,7 @@ import { registerFailover } from './commands/failover.ts';
 import { registerHosts } from './commands/hosts.ts';
 import { registerInit } from './commands/init.ts';
 import { registerLooks } from './commands/looks.ts';
+import { registerMetrics } from './commands/metrics.ts';
 import { registerMoveActs } from './commands/moves.ts';
 import { registerRemoteShell } from './commands/remote-shell.ts';
 import { registerSimulate } from './commands/simulate.ts';
@@ -52,6 +53,7 @@ function buildProgram(): Command {
     registerBackup,
     registerStatus,
     registerLooks,
+    registerMetrics,
     registerSimulate,
     registerRemoteShell,
     registerUninstall,

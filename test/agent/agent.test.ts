@@ -159,7 +159,8 @@ const get = (socketPath: string, path: string): Promise<{ status: number; body: 
     const outgoing = request({ socketPath, path, agent: false }, async (response) => {
       let text = '';
       for await (const chunk of response) text += String(chunk);
-      done({ status: response.statusCode ?? 0, body: JSON.parse(text) });
+      const isJson = response.headers['content-type'] === 'application/json';
+      done({ status: response.statusCode ?? 0, body: isJson ? JSON.parse(text) : text });
     });
     outgoing.once('error', fail);
     outgoing.end();
@@ -185,6 +186,10 @@ test('the agent as a program: answers on its socket, ends on SIGTERM', async () 
   }
   expect(await get(places.agentSocket, '/health')).toEqual({ status: 200, body: { ok: true, protocol: 2 } });
   expect(await get(places.agentSocket, '/sample')).toMatchObject({ status: 200, body: { protocol: 2, accounts: [] } });
+  expect(await get(places.agentSocket, '/metrics')).toMatchObject({
+    status: 200,
+    body: expect.stringContaining('# TYPE fleet_host_info gauge'),
+  });
   expect(await get(places.agentSocket, '/etc/passwd')).toMatchObject({ status: 404 });
   agent.kill('SIGTERM');
   expect(await ended).toBe(0);
