@@ -1,3 +1,4 @@
+import './gramjs-numbers.ts';
 import { Api } from 'telegram';
 import { generateRandomLong } from 'telegram/Helpers.js';
 import type { ChatEvent, OutgoingMessage } from '../protocol/chat.ts';
