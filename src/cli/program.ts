@@ -4,6 +4,7 @@ import { registerAccounts } from './commands/accounts.ts';
 import { registerAdopt } from './commands/adopt.ts';
 import { registerAllocate } from './commands/allocate.ts';
 import { registerBackup } from './commands/backup.ts';
+import { registerDoctor } from './commands/doctor.ts';
 import { registerFailover } from './commands/failover.ts';
 import { registerHosts } from './commands/hosts.ts';
 import { registerInit } from './commands/init.ts';
@@ -55,6 +56,7 @@ function buildProgram(): Command {
     registerLooks,
     registerMetrics,
     registerSimulate,
+    registerDoctor,
     registerRemoteShell,
     registerUninstall,
   ]) {

@@ -4,6 +4,8 @@ import type { HostSample } from '../../agent/protocol/sample.ts';
 export interface HostFinding {
   readonly level: 'warning' | 'critical';
   readonly text: string;
+  /** What to do next. */
+  readonly remedy: string;
 }
 
 /** Shares of a host from which a sweep speaks up (requirement D3). */
@@ -21,35 +23,44 @@ const clockLimitMs = 2_000;
 /** What a sample shows that is not as it should be (requirement D2). `release`: the one that `init` left there. Pure. */
 export function findingsIn(sample: HostSample, release: string | null, requireClockSync: boolean): HostFinding[] {
   const { cpu, memory, disk, clock, bootVerdict, agent, accounts } = sample;
+  const { name } = sample.host;
+  const relief = 'fleet rebalance --dry-run shows whether another host can take some; fleet rankings who is free';
+  const setClock = `fleet exec ${name} --root -- timedatectl set-ntp true`;
   const busy = cpu.busyRatio.m15 ?? cpu.busyRatio.m5 ?? cpu.busyRatio.m1 ?? 0;
   const found = [
-    share('CPU', busy, levels.cpu),
-    share('memory', 1 - memory.availableBytes / memory.totalBytes, levels.memory),
-    share('disk', 1 - disk.freeBytes / disk.totalBytes, levels.disk),
+    share('CPU', busy, levels.cpu, relief),
+    share('memory', 1 - memory.availableBytes / memory.totalBytes, levels.memory, relief),
+    share(
+      'disk',
+      1 - disk.freeBytes / disk.totalBytes,
+      levels.disk,
+      `fleet exec ${name} --root -- 'du -xm / | sort -n | tail' shows what fills it`,
+    ),
     clock.offsetMs !== null && Math.abs(clock.offsetMs) > clockLimitMs
-      ? critical(`its clock is off by ${(clock.offsetMs / 1000).toFixed(1)} s`)
+      ? critical(`its clock is off by ${(clock.offsetMs / 1000).toFixed(1)} s`, setClock)
       : null,
-    requireClockSync && clock.synchronized === false ? warning('its clock is not synchronised') : null,
-    bootVerdict?.verdict === 'hold' ? warning(`it holds accounts since its boot: ${bootVerdict.reasons.join('; ')}`) : null,
+    requireClockSync && clock.synchronized === false ? warning('its clock is not synchronised', setClock) : null,
+    bootVerdict?.verdict === 'hold' ? warning(`it holds accounts since its boot: ${bootVerdict.reasons.join('; ')}`, 'fleet sweep') : null,
     release !== null && agent.release !== release
-      ? warning(`its agent is of release ${agent.release}, not ${release}; run fleet init`)
+      ? warning(`its agent is of release ${agent.release}, not ${release}`, `fleet init --limit ${name}`)
       : null,
     ...accounts.map(({ account, unit }) =>
-      unit.restarts > restartLimit ? warning(`${account} was restarted ${unit.restarts} times; see fleet logs ${account}`) : null,
+      unit.restarts > restartLimit ? warning(`${account} was restarted ${unit.restarts} times`, `fleet logs ${account}`) : null,
     ),
   ];
   return found.filter((finding): finding is HostFinding => finding !== null);
 }
 
-const warning = (text: string): HostFinding => ({ level: 'warning', text });
-const critical = (text: string): HostFinding => ({ level: 'critical', text });
+const warning = (text: string, remedy: string): HostFinding => ({ level: 'warning', text, remedy });
+const critical = (text: string, remedy: string): HostFinding => ({ level: 'critical', text, remedy });
 
 function share(
   what: string,
   ratio: number,
   { warning: low, critical: high }: (typeof levels)['cpu' | 'memory' | 'disk'],
+  remedy: string,
 ): HostFinding | null {
   if (ratio < low) return null;
   const text = `${what} at ${Math.round(ratio * 100)} %`;
-  return ratio < high ? warning(text) : critical(text);
+  return ratio < high ? warning(text, remedy) : critical(text, remedy);
 }

@@ -104,3 +104,9 @@ async function readAuthorityId(db: Kysely<LedgerSchema>): Promise<string> {
   }
   return (await known.executeTakeFirstOrThrow()).value;
 }
+
+/** Whether SQLite finds nothing wrong with the file; reads all of it. */
+export async function isLedgerSound({ db }: Ledger): Promise<boolean> {
+  const { rows } = await sql<{ quick_check: string }>`PRAGMA quick_check(1)`.execute(db);
+  return rows[0]?.quick_check === 'ok';
+}

@@ -45,6 +45,12 @@ async function takeSerial(ledger: Ledger, command: string, nowMs: number, above:
   return { authorityId: ledger.authorityId, serial, nonce };
 }
 
+/** When `command` last took a serial, ms since the epoch; null: never. */
+export async function lastRunOf(db: LedgerDb, command: string): Promise<number | null> {
+  const runs = db.selectFrom('runs').select('started_at').where('command', '=', command);
+  return (await runs.orderBy('serial', 'desc').limit(1).executeTakeFirst())?.started_at ?? null;
+}
+
 export const lockTtlMs = 60_000;
 
 interface LockOwner {

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { listAccounts } from '../ledger/accounts.ts';
 import { type CarriedFile, carriedFiles, carryFiles, copyLedger, unloadCopy } from '../ledger/copy-ledger.ts';
 import { openLedger } from '../ledger/ledger.ts';
+import { writeMeta } from '../ledger/meta.ts';
 import { lastSerial } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { AccountName } from '../model/names.ts';
@@ -39,6 +40,9 @@ export interface MadeBackup extends BackupContent {
   readonly removed: readonly string[];
 }
 
+/** Where the ledger remembers when a backup of it was last made, ms since the epoch. */
+export const lastBackupKey = 'last-backup';
+
 /** `fleet-NAME-20261123T083000Z.age`: sorts by time. */
 const nameOf = (fleet: string, nowMs: number): string =>
   `fleet-${fleet}-${new Date(nowMs)
@@ -73,6 +77,7 @@ export async function makeBackup(context: FleetContext, directory: string, keep:
     const path = join(directory, nameOf(inventory.fleet, context.now()));
     await rename(sealed, path);
     await syncDirectory(directory);
+    await writeMeta(ledger.db, lastBackupKey, String(context.now()));
     const removed = keep === null ? [] : await removeOlder(directory, inventory.fleet, keep);
     return { ...content, path, bytes: (await stat(path)).size, removed };
   } finally {

@@ -119,6 +119,33 @@ describe('the operator sees and understands', () => {
   });
 });
 
+test('the doctor finds the host whose agent is ended, the port that is open and the backup that is missing, and nothing where all is well', async () => {
+  const { lab, operator } = world;
+  await lab.ssh(1, 'systemctl stop fleet-agent; systemd-run --unit=opener python3 -m http.server 8099');
+  await must(world, 'backup');
+  interface Finding {
+    readonly where: string;
+    readonly level: string;
+    readonly text: string;
+    readonly remedy: string;
+  }
+  const examine = async (): Promise<string[]> => {
+    const { findings } = await operator.json<{ findings: Finding[] }>(['doctor']);
+    for (const { level, remedy } of findings) expect(remedy === '').toBe(level === 'ok');
+    // How busy the machine is that all hosts share, and what it does not let hosts change, is none of the test's business.
+    const own = findings.filter(({ level, text }) => level !== 'ok' && !/^(?:CPU|memory|disk) at|^(?:limits|sysctl): /.test(text));
+    return own.map(({ where, text }) => `${where}: ${text}`);
+  };
+  const ill = await examine();
+  expect(ill).toContainEqual(expect.stringMatching(/^h1: .*agent/));
+  expect(ill).toContain('h1: it listens on 0.0.0.0:8099 python3');
+  await lab.ssh(1, 'systemctl stop opener; systemctl start fleet-agent');
+  await eventually(20_000, async () => {
+    // Nobody has put sweeps into cron here.
+    expect((await examine()).filter((text) => !text.startsWith('here: no sweep'))).toEqual([]);
+  });
+});
+
 describe('what runs on a host is small and locked in', () => {
   const onEach = (command: string) =>
     Promise.all(world.hosts.map(async (host) => (await world.lab.ssh(host, command)).stdout.trim().split('\n')));

@@ -108,6 +108,7 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   writeMeta: ({ db }) => meta.writeMeta(db, 'key', 'value'),
   readMeta: ({ db }) => meta.readMeta(db, 'key'),
   beginRun: (ledger) => runs.beginRun(ledger, 'test', 1),
+  lastRunOf: ({ db }) => runs.lastRunOf(db, 'test'),
   takeLock: async (ledger) => (await runs.takeLock(ledger, 0)).release(),
   markStale: ({ db }) => staleness.markStale(db, 'why'),
   readStaleness: ({ db }) => staleness.readStaleness(db),

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { FleetError } from '../../model/errors.ts';
+import type { Inventory } from '../../model/inventory.ts';
 import type { HostInitOutcome, InitEvent } from '../../workflows/init.ts';
 import { exitCode } from '../exit-codes.ts';
 import type { GlobalOptions } from '../global-options.ts';
@@ -35,7 +36,9 @@ export function registerInit(program: Command): void {
   setAction<InitFlags>(command, async ({ options, signal }) => {
     const render = await import('../render/init.ts');
     return withContext(options, signal, async (context) => {
-      const work = await (options.rollback === true ? prepareRollback(context, options) : prepareInit(context, options));
+      const { selectHosts } = await import('../../inventory/select-hosts.ts');
+      const chosen = { ...context.inventory, hosts: selectHosts(context.inventory, options.limit) };
+      const work = await (options.rollback === true ? prepareRollback(context, options) : prepareInit(chosen, options));
       if (options.listSteps) return render.stepList(work.plans);
       const isCheck = options.check === true;
       const outcomes = await runAndRecord(context, work);
@@ -50,15 +53,15 @@ export function registerInit(program: Command): void {
   });
 }
 
-async function prepareInit({ inventory }: OpenContext, options: InitFlags & GlobalOptions): Promise<InitWork> {
-  const [{ loadInitMaterials }, { planInit }, { selectHosts }, { packageRoot }] = await Promise.all([
+/** What `init` would do on every host of `inventory`. */
+export async function prepareInit(inventory: Inventory, options: Partial<InitFlags>): Promise<InitWork> {
+  const [{ loadInitMaterials }, { planInit }, { packageRoot }] = await Promise.all([
     import('../../workflows/init-materials.ts'),
     import('../../workflows/init-plan.ts'),
-    import('../../inventory/select-hosts.ts'),
     import('../../release/package-root.ts'),
   ]);
-  const hosts = selectHosts(inventory, options.limit);
-  const profiles = hosts.map(({ profile }) => profile);
+  const { only = [], skip = [] } = options;
+  const profiles = inventory.hosts.map(({ profile }) => profile);
   const materials = await loadInitMaterials({
     root: packageRoot(),
     ownDirectory: dirname(inventory.path),
@@ -67,10 +70,10 @@ async function prepareInit({ inventory }: OpenContext, options: InitFlags & Glob
   });
   const flags = { check: options.check === true, diff: options.diff === true, upgrade: options.upgrade === true };
   return {
-    plans: planInit({ ...inventory, hosts }, materials, { ...flags, only: options.only, skip: options.skip }),
+    plans: planInit(inventory, materials, { ...flags, only, skip }),
     openBlob: materials.openBlob,
     release: materials.bundle.release.id,
-    isWhole: !flags.check && options.only.length === 0 && options.skip.length === 0,
+    isWhole: !flags.check && only.length === 0 && skip.length === 0,
   };
 }
 

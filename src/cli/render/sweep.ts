@@ -14,6 +14,7 @@ export function formatSweep({ hosts, moves, grants, isObserver, failedOver }: Sw
   if (grants.length > 0) sections.push(`Accounts given back, started or failed over\n${formatOutcomes(grants)}`);
   if (failedOver.length > 0)
     sections.push(chalk.yellow(`Switched off and failed over: ${failedOver.join(', ')}. Keep it off until you have looked at it.`));
+  if (hosts.some(({ findings }) => findings.length > 0)) sections.push(chalk.dim('fleet doctor says what to do about findings.'));
   if (isObserver) sections.push(chalk.dim('This ledger owns no account: the sweep has only looked.'));
   return sections.join('\n\n');
 }

@@ -1,0 +1,78 @@
+import type { Finding } from '../model/finding.ts';
+
+/** What a look at a host tells beyond its agent's sample. */
+export interface HostCheckup {
+  readonly failedUnits: readonly string[];
+  /** TCP sockets that others can reach, `address:port program`, without sshd's. */
+  readonly openPorts: readonly string[];
+  /** Whether one of Telegram's addresses takes a TCP connection. */
+  readonly reachesTelegram: boolean;
+  readonly needsReboot: boolean;
+  /** Share of inodes in use on the root file system, 0-1; null where it has none to count. */
+  readonly inodesUsedRatio: number | null;
+}
+
+const reachLimitSeconds = 8;
+
+/** Run as root. One `key value` a line; nothing is changed. `telegram`: an IPv4 address of a data centre. */
+export const checkupCommand = (telegram: string): string => `export LC_ALL=C
+systemctl list-units --plain --no-legend --state=failed | while read -r unit rest; do echo "failed $unit"; done
+ss -Hltnp | while read -r state receive send local peer users; do echo "listen $local $users"; done
+[ ! -e /var/run/reboot-required ] || echo reboot
+echo "inodes $(df -P -i / | tail -n 1)"
+timeout ${reachLimitSeconds} bash -c '</dev/tcp/${telegram}/443' 2>/dev/null && echo telegram
+true`;
+
+const isLocal = (address: string): boolean => /^(?:127\.|\[::1\]|\[::ffff:127\.)/.test(address);
+
+/** `["sshd",pid=1,fd=3]` of ss as the program's name. */
+const programOf = (users: string): string => /\("([^"]+)"/.exec(users)?.[1] ?? 'unknown program';
+
+/** Pure. */
+export function parseCheckup(stdout: string): HostCheckup {
+  const lines = stdout.split('\n');
+  const after = (key: string): string[] => lines.flatMap((line) => (line.startsWith(`${key} `) ? [line.slice(key.length + 1).trim()] : []));
+  const listening = after('listen').map((line) => ({ address: line.split(' ')[0] ?? '', program: programOf(line) }));
+  // Socket activation: systemd holds the socket of ssh until somebody comes.
+  const isSsh = ({ address, program }: { address: string; program: string }): boolean =>
+    program === 'sshd' || (program === 'systemd' && address.endsWith(':22'));
+  const inodes = /(\d+)%/.exec(after('inodes')[0] ?? '')?.[1];
+  return {
+    // Accounts that have ended for good are the accounts' state, not the host's.
+    failedUnits: after('failed').filter((unit) => !unit.startsWith('fleet-account@')),
+    openPorts: listening
+      .filter((socket) => !isLocal(socket.address) && !isSsh(socket))
+      .map(({ address, program }) => `${address} ${program}`),
+    reachesTelegram: lines.includes('telegram'),
+    needsReboot: lines.includes('reboot'),
+    inodesUsedRatio: inodes === undefined ? null : Number(inodes) / 100,
+  };
+}
+
+const inodeLimitRatio = 0.9;
+
+/** What of it an operator should know. Pure. */
+export function checkupFindings(where: string, checkup: HostCheckup): Finding[] {
+  const { failedUnits, openPorts, reachesTelegram, needsReboot, inodesUsedRatio } = checkup;
+  const found: Finding[] = failedUnits.map((unit) => ({
+    ...{ where, level: unit.startsWith('fleet-') ? 'critical' : 'warning', text: `${unit} has failed` },
+    remedy: `fleet exec ${where} --root -- journalctl -u ${unit} -n 30`,
+  }));
+  for (const port of openPorts) {
+    const remedy = 'fleet needs no open port: stop the program, or bind it to 127.0.0.1, unless it is meant to be there';
+    found.push({ where, level: 'warning', text: `it listens on ${port}`, remedy });
+  }
+  if (!reachesTelegram) {
+    const remedy = `outgoing TCP to port 443 must be open: fleet exec ${where} --root -- ufw status verbose, then the firewall of its provider`;
+    found.push({ where, level: 'critical', text: 'it cannot reach Telegram', remedy });
+  }
+  if (needsReboot) {
+    const remedy = `at a quiet hour: fleet exec ${where} --root -- systemctl reboot; its accounts come back by themselves`;
+    found.push({ where, level: 'warning', text: 'an upgrade waits for a reboot', remedy });
+  }
+  if ((inodesUsedRatio ?? 0) >= inodeLimitRatio) {
+    const remedy = `fleet exec ${where} --root -- 'du --inodes -x / | sort -n | tail'`;
+    found.push({ where, level: 'critical', text: `${Math.round((inodesUsedRatio ?? 0) * 100)} % of its files are used up`, remedy });
+  }
+  return found;
+}

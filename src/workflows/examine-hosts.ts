@@ -1,0 +1,81 @@
+import { checkupCommand, checkupFindings, parseCheckup } from '../facts/host-checkup.ts';
+import { findingsIn } from '../facts/host-findings.ts';
+import { listHosts } from '../ledger/hosts.ts';
+import type { HostRow } from '../ledger/schema.ts';
+import { FleetError } from '../model/errors.ts';
+import type { Finding } from '../model/finding.ts';
+import type { HostSpec } from '../model/inventory.ts';
+import { forEachHost } from '../remote/for-each-host.ts';
+import { canonicalAddress } from '../sessions/data-centres.ts';
+import type { FleetContext } from './context.ts';
+import type { HostInitOutcome } from './init.ts';
+import { type HostReading, readSamples } from './read-samples.ts';
+
+/** Most accounts live there. */
+const telegramCheck = checkupCommand(canonicalAddress(2));
+
+const problem = ({ message, hint }: FleetError, where: string): Finding => ({ where, level: 'critical', text: message, remedy: hint });
+
+/**
+ * Every host's side (requirement D6): reachable, sudo, agent, measurements, failed units, open ports, the way to Telegram, and what `fleet init` would
+ * change (`checkInit`, in check mode). Changes nothing on hosts. A host that does not answer is one finding. In the order of `hosts`.
+ */
+export async function examineHosts(
+  context: FleetContext,
+  hosts: readonly HostSpec[],
+  checkInit: (hosts: readonly HostSpec[]) => Promise<readonly HostInitOutcome[]>,
+): Promise<Finding[]> {
+  const rows = new Map((await listHosts(context.ledger.db)).map((row) => [row.name, row]));
+  const looks = await forEachHost(
+    hosts,
+    context.inventory.concurrency,
+    async (host) => {
+      const { exitCode, stdout, stderr } = await context.remoteFor(host).run({ command: telegramCheck, asRoot: true, timeoutMs: 60_000 });
+      if (exitCode === 0) return parseCheckup(new TextDecoder().decode(stdout));
+      throw new FleetError('command-failed', `${host.name}: it could not be looked at: ${new TextDecoder().decode(stderr).trim()}`, {
+        host: host.name,
+        hint: `log in and look: fleet ssh ${host.name}`,
+      });
+    },
+    context.signal,
+  );
+  const answering = looks.filter(({ ok }) => ok).map(({ host }) => host);
+  const ready = answering.filter(({ name }) => rows.get(name)?.release != null);
+  const [readings, outcomes] = await Promise.all([readSamples(context, ready, 0), checkInit(answering)]);
+  return looks.flatMap((look) => {
+    const { name } = look.host;
+    if (!look.ok) return [problem(look.error, name)];
+    const reading = readings.find(({ host }) => host.name === name);
+    const outcome = outcomes.find(({ host }) => host === name);
+    const found = [
+      ...initFindings(name, outcome),
+      ...sampleFindings(context, name, reading, rows.get(name)),
+      ...checkupFindings(name, look.value),
+    ];
+    const well = 'reachable, ready, measured, no failed unit, no open port but ssh, Telegram in reach';
+    return found.length > 0 ? found : [{ where: name, level: 'ok', text: well, remedy: '' }];
+  });
+}
+
+function initFindings(where: string, outcome: HostInitOutcome | undefined): Finding[] {
+  if (outcome === undefined) return [];
+  if (outcome.error !== null) return [problem(outcome.error, where)];
+  const pending = outcome.steps.filter(({ state }) => state === 'pending').map(({ id }) => id);
+  const warnings = outcome.warnings.map(
+    (text): Finding => ({ where, level: 'warning', text, remedy: `fleet init --limit ${where}, or take it out of its profile` }),
+  );
+  if (pending.length === 0) return warnings;
+  const text = `not as the inventory wants it: ${pending.join(', ')}`;
+  return [{ where, level: 'critical', text, remedy: `fleet init --check --diff --limit ${where}, then without --check` }, ...warnings];
+}
+
+function sampleFindings(context: FleetContext, where: string, reading: HostReading | undefined, row: HostRow | undefined): Finding[] {
+  if (reading === undefined)
+    return [{ where, level: 'critical', text: 'it is not ready to run accounts', remedy: `fleet init --limit ${where}` }];
+  if (reading.problem !== null) return [problem(reading.problem, where)];
+  if (reading.sample === null) return [];
+  return findingsIn(reading.sample, row?.release ?? null, context.inventory.hold.requireClockSync).map((finding) => ({
+    where,
+    ...finding,
+  }));
+}

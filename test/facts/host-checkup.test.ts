@@ -1,0 +1,49 @@
+import { expect, it } from 'vitest';
+import { checkupFindings, type HostCheckup, parseCheckup } from '../../src/facts/host-checkup.ts';
+
+const well: HostCheckup = { failedUnits: [], openPorts: [], reachesTelegram: true, needsReboot: false, inodesUsedRatio: 0.06 };
+
+const healthy = `listen 0.0.0.0:22 users:(("sshd",pid=211,fd=3))
+listen [::]:22 users:(("sshd",pid=211,fd=4))
+listen 127.0.0.53%lo:53 users:(("systemd-resolve",pid=100,fd=14))
+listen [::1]:631 users:(("cupsd",pid=7,fd=6))
+inodes overlay 1000000 60000 940000 6% /
+telegram
+`;
+
+it.each<[string, string, Partial<HostCheckup>]>([
+  ['a healthy host', healthy, {}],
+  ['ssh on a socket of systemd', healthy.replaceAll('"sshd",pid=211', '"systemd",pid=1'), {}],
+  ['ssh on another port', healthy.replaceAll(':22 ', ':2222 '), {}],
+  [
+    'units that have failed',
+    `failed nginx.service\nfailed fleet-hold.service\n${healthy}`,
+    { failedUnits: ['nginx.service', 'fleet-hold.service'] },
+  ],
+  ['accounts that have ended for good', `failed fleet-account@f5c9.service\n${healthy}`, {}],
+  ['a database for everybody', `listen *:3306 users:(("mariadbd",pid=9,fd=20))\n${healthy}`, { openPorts: ['*:3306 mariadbd'] }],
+  ['a socket of the kernel', `listen 0.0.0.0:2049\n${healthy}`, { openPorts: ['0.0.0.0:2049 unknown program'] }],
+  ['no way to Telegram', healthy.replace('telegram\n', ''), { reachesTelegram: false }],
+  ['a reboot that waits', `reboot\n${healthy}`, { needsReboot: true }],
+  ['many small files', healthy.replace('6%', '97%'), { inodesUsedRatio: 0.97 }],
+  ['a file system without inodes', healthy.replace('6%', '-'), { inodesUsedRatio: null }],
+])('reads %s', (_, stdout, expected) => {
+  expect(parseCheckup(stdout)).toEqual({ ...well, ...expected });
+});
+
+it.each<[Partial<HostCheckup>, string[]]>([
+  [{}, []],
+  [{ inodesUsedRatio: null }, []],
+  [
+    { failedUnits: ['nginx.service', 'fleet-agent.service'] },
+    ['warning: nginx.service has failed', 'critical: fleet-agent.service has failed'],
+  ],
+  [{ openPorts: ['*:3306 mariadbd'] }, ['warning: it listens on *:3306 mariadbd']],
+  [{ reachesTelegram: false }, ['critical: it cannot reach Telegram']],
+  [{ needsReboot: true }, ['warning: an upgrade waits for a reboot']],
+  [{ inodesUsedRatio: 0.97 }, ['critical: 97 % of its files are used up']],
+])('finds what is wrong with %j, and says what to do', (over, expected) => {
+  const found = checkupFindings('h1', { ...well, ...over });
+  expect(found.map(({ level, text }) => `${level}: ${text}`)).toEqual(expected);
+  for (const { where, remedy } of found) expect([where, remedy]).toEqual(['h1', expect.stringMatching(/./)]);
+});
