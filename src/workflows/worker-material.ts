@@ -12,13 +12,15 @@ import type { FleetContext } from './context.ts';
 /** What a host needs to run an account: part of the act `stage`. Holds secrets: goes to the helper's standard input and nowhere else. */
 export type WorkerMaterial = Pick<Extract<HostAct, { readonly act: 'stage' }>, 'session' | 'config' | 'limits' | 'command'>;
 
+type MaterialContext = Pick<FleetContext, 'inventory' | 'ledger' | 'readSecret'> & { readonly vault: Pick<FleetContext['vault'], 'get'> };
+
 const healthIntervalMs = 60_000;
 
 /**
  * Session from the vault in the form that the account's worker reads, settings from the inventory (requirement A5). Errors: `vault`, `vault-key`,
  * `secret`, `inventory`; `usage` when the form must carry a user id that nobody knows.
  */
-export async function readWorkerMaterial(context: FleetContext, account: AccountName, host: HostSpec): Promise<WorkerMaterial> {
+export async function readWorkerMaterial(context: MaterialContext, account: AccountName, host: HostSpec): Promise<WorkerMaterial> {
   const spec = accountSpecFor(context.inventory, account);
   const config = await workerConfig(context, spec);
   const session = await knownUser(context, account, (await context.vault.get(account)).session);
@@ -31,13 +33,13 @@ export async function readWorkerMaterial(context: FleetContext, account: Account
 }
 
 /** With the user id that the account's worker has told, where the session's own format does not carry it. */
-async function knownUser(context: FleetContext, account: AccountName, session: Session): Promise<Session> {
+async function knownUser(context: MaterialContext, account: AccountName, session: Session): Promise<Session> {
   if (session.userId !== null) return session;
   const userId = (await findAccount(context.ledger.db, account))?.user_id ?? null;
   return userId === null ? session : { ...session, userId: BigInt(userId) };
 }
 
-async function workerConfig(context: FleetContext, spec: AccountSpec): Promise<WorkerConfig> {
+async function workerConfig(context: MaterialContext, spec: AccountSpec): Promise<WorkerConfig> {
   const { telegram } = spec;
   const apiId = typeof telegram.apiId === 'number' ? telegram.apiId : Number(await context.readSecret(telegram.apiId));
   if (!Number.isSafeInteger(apiId) || apiId <= 0) {

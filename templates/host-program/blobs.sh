@@ -17,7 +17,7 @@ take_blob() {
   esac
 }
 # A file that fleet put there is whole and untouched when size, mode and the fixed time are right: hashing 120 MB each time is not worth it.
-sound() { look "$1" && [[ $KIND = 'regular file' && $SIZE = "$2" && $MTIME = 1 && $MODE_ = "$3" && $USER_ = root ]]; } # path size mode
+sound() { look "$1" && [[ $KIND = regular*' file' && $SIZE = "$2" && $MTIME = 1 && $MODE_ = "$3" && $USER_ = root ]]; } # path size mode
 
 # RUNTIME[arch]="sha256 bytes directory"
 want_runtime() {

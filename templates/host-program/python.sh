@@ -57,7 +57,7 @@ some() { # name... -> J, six at most
 }
 project_diff() { # path: F_TEXT has it when differences are to be shown
   local at=$PY_BASE/current/project/$1
-  [[ ${F_TEXT[$at]+given} ]] || return 0
+  [[ ${F_TEXT[$at]-} || ( ${F_TEXT[$at]+given} && -f $at ) ]] || return 0
   if [[ -f $at ]]; then show_diff "$at" "$at"; else show_diff "$at" /dev/null; fi
 }
 

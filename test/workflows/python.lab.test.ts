@@ -32,6 +32,7 @@ beforeAll(async () => {
   put('profiles/mine.yaml', `description: mine\nextends: minimal\npackages: [python3-venv]\npython: ${python}\n`);
   put('bot/main.py', 'import sys\nimport lib.words\nprint(lib.words.text(), *sys.argv[1:])\n');
   put('bot/lib/words.py', 'import greeting\n\n\ndef text():\n    return greeting.TEXT\n');
+  put('bot/lib/__init__.py', '');
   put('bot/requirements.txt', 'greeting==1.0\n');
   put('bot/.env', 'never sent');
   wheel('hello');
@@ -56,17 +57,17 @@ it('a bare host is told what it would get, and gets it: project, venv, and a pro
   expect(what(look)).toEqual([
     expect.stringMatching(/^make the Python environment bot \(Python 3\.\d+\)$/),
     'make a venv from requirements.txt',
-    'send lib/words.py, main.py, requirements.txt, wheels/greeting-1.0-py3-none-any.whl',
+    'send lib/__init__.py, lib/words.py, main.py, requirements.txt, wheels/greeting-1.0-py3-none-any.whl',
   ]);
   expect(look.diffs).toHaveLength(3);
   expect(await onHost('ls -d /opt/fleet/python 2>&1')).toContain('No such file');
 
   const outcome = await init();
   expect([outcome.state, outcome.error]).toEqual(['changed', null]);
-  expect(outcome.uploads).toHaveLength(4);
+  expect(outcome.uploads).toHaveLength(5);
   expect(await runAsAccount('a b')).toBe('hello a b');
   expect(await onHost(`cd ${base}/current/project; find . -name .env; stat -c '%a %U:%G' main.py; ls lib/__pycache__`)).toMatch(
-    /^644 root:root\nwords\.cpython-3\d+\.pyc$/,
+    /^644 root:root\n__init__\.cpython-3\d+\.pyc\nwords\.cpython-3\d+\.pyc$/,
   );
 });
 
