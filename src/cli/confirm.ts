@@ -13,3 +13,17 @@ export async function confirm(question: string, options: Pick<GlobalOptions, 'ye
   const isWanted = await prompts.confirm({ message: question, default: false }, { output: process.stderr }).catch(() => false);
   if (!isWanted) throw new FleetError('interrupted', 'nothing was changed', { hint: 'run it again when you are ready' });
 }
+
+/** How to ask for the passphrase of a key, hidden, on the terminal; null where nobody can be asked. */
+export function passphrasePrompt({ json }: Pick<GlobalOptions, 'json'>): ((keyFile: string, again: boolean) => Promise<string>) | null {
+  if (json || !process.stdin.isTTY || !process.stderr.isTTY) return null;
+  return async (keyFile, again) => {
+    const { password } = await import('@inquirer/prompts');
+    const message = `${again ? 'That does not open it. ' : ''}Passphrase of ${keyFile}`;
+    return password({ message }, { output: process.stderr }).catch(() => {
+      throw new FleetError('interrupted', 'no passphrase was given', {
+        hint: 'add the key to ssh-agent, or set passphrase in the inventory',
+      });
+    });
+  };
+}

@@ -67,11 +67,13 @@ export async function loadInventoryOf(options: Pick<GlobalOptions, 'inventory'>)
 async function openContext(options: GlobalOptions, signal: AbortSignal): Promise<OpenContext> {
   const [{ openLedger }, inventory] = await Promise.all([import('../ledger/ledger.ts'), loadInventoryOf(options)]);
   const ledger = await openLedger(inventory.paths.ledger);
-  const progress = await startProgress(options.json);
+  const progress = await startProgress(options);
   const warn = (host: string, text: string): void => progress.report({ kind: 'host', host, text: `warning: ${text}`, status: 'working' });
   const remotes = lazyRemotes(async () => {
     const { openRemotes } = await import('./open-remotes.ts');
-    return openRemotes({ knownHosts: inventory.paths.knownHosts, readSecret: secretReader(inventory), signal, onWarning: warn });
+    const { passphrasePrompt } = await import('./confirm.ts');
+    const secrets = { readSecret: secretReader(inventory), askPassphrase: passphrasePrompt(options) };
+    return openRemotes({ knownHosts: inventory.paths.knownHosts, ...secrets, signal, onWarning: warn });
   });
   const vaultOptions = { directory: inventory.paths.vault, readIdentity: () => secretReader(inventory)(inventory.vaultKey) };
   const openVault = async (): Promise<Vault> => (await import('../vault/vault.ts')).openVault(vaultOptions);

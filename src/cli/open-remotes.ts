@@ -16,7 +16,9 @@ export interface Remotes {
 }
 
 /** Connects nothing yet: each host is connected by its first use. */
-export function openRemotes(options: Pick<SshContextOptions, 'knownHosts' | 'readSecret' | 'signal' | 'onWarning'>): Remotes {
+export function openRemotes(
+  options: Pick<SshContextOptions, 'knownHosts' | 'readSecret' | 'signal' | 'onWarning' | 'askPassphrase'>,
+): Remotes {
   const { username } = userInfo();
   const ssh = createSshContext({
     homeDirectory: homedir(),

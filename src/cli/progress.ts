@@ -1,5 +1,6 @@
 import type { FleetEvent } from '../workflows/context.ts';
 import { githubProgress } from './github-progress.ts';
+import type { GlobalOptions } from './global-options.ts';
 
 /** Shows what is going on, on standard error. */
 export interface Progress {
@@ -85,8 +86,18 @@ async function liveProgress(): Promise<Progress> {
   };
 }
 
-/** Live on a terminal, lines elsewhere (folded by host in GitHub's pipelines), nothing with `--json`. */
-export async function startProgress(json: boolean): Promise<Progress> {
+/** Version of the lines of {@link jsonLines}; raised when a field changes its meaning or goes away. */
+const eventsVersion = 1;
+
+/** One JSON document per event and line: `version`, `at` (UTC), and the fields of the event. */
+const jsonLines: Progress = {
+  report: (event) => console.error(JSON.stringify({ version: eventsVersion, at: new Date().toISOString(), ...event })),
+  stop: async () => undefined,
+};
+
+/** As JSON lines where they are asked for; otherwise live on a terminal, lines elsewhere (folded by host in GitHub's pipelines), nothing with `--json`. */
+export async function startProgress({ json, events }: Pick<GlobalOptions, 'json' | 'events'>): Promise<Progress> {
+  if (events) return jsonLines;
   if (json) return silent;
   if (process.env.GITHUB_ACTIONS === 'true') return githubProgress(toLine, console.error);
   return process.stderr.isTTY ? liveProgress() : lines;

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import type { AnyAuthMethod, AuthHandlerMiddleware, BaseAgent, ParsedKey, SignCallback, SigningRequestOptions } from 'ssh2';
 import { FleetError } from '../model/errors.ts';
 import type { SecretReference } from '../model/inventory.ts';
@@ -28,8 +28,9 @@ export interface AuthPlan {
 /** Prepares a login: named key files, then the agent, then OpenSSH's default keys, then the password. Reads keys and secrets once. */
 export async function planAuth(ssh2: Ssh2, target: SshTarget, context: SshContext): Promise<AuthPlan> {
   const skipped: string[] = [];
-  const keys = await Promise.all(target.identityFiles.map((path) => loadIdentity(ssh2, path, target, context)));
+  const keys = await loadIdentities(ssh2, target, context);
   for (const key of keys) if (key.problem !== null) skipped.push(key.problem);
+  for (const key of keys) if (key.certificate !== null) skipped.push(`${key.certificate} is a certificate, which fleet does not offer`);
   const files = keys.flatMap((key): Candidate[] => {
     if (key.parsed === null) return [];
     return [{ label: key.path, method: 'publickey', auth: { type: 'publickey', username: target.user, key: key.parsed } }];
@@ -68,6 +69,58 @@ interface Identity {
   /** Wire format of the public half, where it could be read. */
   readonly publicBlob: Buffer | null;
   readonly problem: string | null;
+  /** The key's text, encrypted, where no passphrase is configured. */
+  readonly locked: Buffer | null;
+  /** A certificate beside the key. */
+  readonly certificate: string | null;
+}
+
+/** Loads the target's keys. Where nothing else could be tried, or a key was named, its passphrase is asked for: one key after the other. */
+async function loadIdentities(ssh2: Ssh2, target: SshTarget, context: SshContext): Promise<readonly Identity[]> {
+  const keys = await Promise.all(target.identityFiles.map((path) => loadIdentity(ssh2, path, target, context)));
+  const ask = context.askPassphrase ?? null;
+  if (ask === null) return keys;
+  const inAgent = await agentBlobs(ssh2, target, context);
+  const isUsable = inAgent.size > 0 || keys.some(({ parsed }) => parsed !== null) || target.password !== null;
+  const opened: Identity[] = [];
+  for (const key of keys) {
+    const isWanted = key.locked !== null && (target.identitiesExplicit || !isUsable) && !isIn(key, inAgent);
+    opened.push(isWanted ? await context.once(`unlocked ${key.path}`, () => unlock(ssh2, key, target, ask)) : key);
+  }
+  return opened;
+}
+
+const isIn = ({ publicBlob }: Identity, blobs: ReadonlySet<string>): boolean =>
+  publicBlob !== null && blobs.has(publicBlob.toString('base64'));
+
+/** Keys that the agent holds, by their wire format in base64; none where there is no agent or it does not answer. */
+function agentBlobs(ssh2: Ssh2, { agentSocket }: SshTarget, context: SshContext): Promise<ReadonlySet<string>> {
+  if (agentSocket === null) return Promise.resolve(new Set());
+  return context.once(`agent ${agentSocket}`, () => {
+    return new Promise((resolve) => {
+      (ssh2.createAgent(agentSocket) as BaseAgent).getIdentities((_, list) =>
+        resolve(new Set((list ?? []).map((key) => agentKeyBlob(ssh2, key)))),
+      );
+    });
+  });
+}
+
+const passphraseTries = 3;
+
+async function unlock(
+  ssh2: Ssh2,
+  key: Identity,
+  target: SshTarget,
+  ask: (keyFile: string, again: boolean) => Promise<string>,
+): Promise<Identity> {
+  for (let tries = 0; key.locked !== null && tries < passphraseTries; tries += 1) {
+    const parsed = ssh2.utils.parseKey(key.locked, await ask(key.path, tries > 0));
+    if (!(parsed instanceof Error)) return { ...key, parsed, publicBlob: parsed.getPublicSSH(), problem: null, locked: null };
+  }
+  throw new FleetError('ssh-auth', `${target.host}: no passphrase that was given opens ${key.path}`, {
+    hint: `try it with: ssh-keygen -y -f ${key.path}`,
+    host: target.host,
+  });
 }
 
 function loadIdentity(ssh2: Ssh2, path: string, target: SshTarget, context: SshContext): Promise<Identity> {
@@ -78,7 +131,13 @@ function loadIdentity(ssh2: Ssh2, path: string, target: SshTarget, context: SshC
 
 async function readIdentity(ssh2: Ssh2, path: string, target: SshTarget, context: SshContext): Promise<Identity> {
   const publicBlob = await readPublicBlob(ssh2, path);
-  const failed = (problem: string | null): Identity => ({ path, parsed: null, publicBlob, problem });
+  const certificate = await access(`${path}-cert.pub`).then(
+    () => `${path}-cert.pub`,
+    () => null,
+  );
+  const failed = (problem: string | null, locked: Buffer | null = null): Identity => {
+    return { path, parsed: null, publicBlob, problem, locked, certificate };
+  };
   let text: Buffer;
   try {
     text = await readFile(path);
@@ -89,15 +148,16 @@ async function readIdentity(ssh2: Ssh2, path: string, target: SshTarget, context
   }
   let parsed = ssh2.utils.parseKey(text);
   if (parsed instanceof Error && isEncrypted(text)) {
-    if (target.passphrase === null) return failed(`${path} is encrypted: set passphrase in the inventory or add the key to ssh-agent`);
+    if (target.passphrase === null)
+      return failed(`${path} is encrypted: set passphrase in the inventory or add the key to ssh-agent`, text);
     parsed = ssh2.utils.parseKey(text, await context.secret(target.passphrase));
     if (parsed instanceof Error) throw wrongPassphrase(target, path, target.passphrase);
   }
   // Legacy formats come back as a list, although the declared type does not say so.
   const key = Array.isArray(parsed) ? (parsed[0] as ParsedKey | undefined) : parsed;
   if (key === undefined || key instanceof Error) return failed(`${path} is not a private key that fleet can read`);
-  if (!key.isPrivateKey()) return { path, parsed: null, publicBlob: key.getPublicSSH(), problem: null };
-  return { path, parsed: key, publicBlob: key.getPublicSSH(), problem: null };
+  const parsedKey = key.isPrivateKey() ? key : null;
+  return { path, parsed: parsedKey, publicBlob: key.getPublicSSH(), problem: null, locked: null, certificate };
 }
 
 function wrongPassphrase(target: SshTarget, path: string, reference: SecretReference): FleetError {

@@ -11,6 +11,8 @@ import { resolveSshTarget, type SshSurroundings, type SshTarget } from './ssh-ta
 export interface SshContextOptions extends SshSurroundings {
   /** Reads a secret when it is first needed. Its FleetError passes through. */
   readonly readSecret: (reference: SecretReference) => Promise<string>;
+  /** Asks the operator for the passphrase of a key; null: nobody can be asked. `again` after a wrong one. Rejects with `interrupted` on Ctrl-C. */
+  readonly askPassphrase?: ((keyFile: string, again: boolean) => Promise<string>) | null;
   /** Default: `~/.ssh/config` and `/etc/ssh/ssh_config`. Missing files are skipped. */
   readonly configFiles?: readonly string[];
   /** Ends every connection and rejects what is under way with `interrupted`. */

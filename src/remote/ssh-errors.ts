@@ -86,7 +86,7 @@ function meaningOf(phase: ConnectPhase, facts: ErrorFacts): Meaning {
     return {
       code: 'ssh-timeout',
       what: `the ${step} did not finish in time`,
-      hint: 'the host may be overloaded, or the port is not SSH: try again, or raise connectTimeout',
+      hint: 'the host may be overloaded, or the port is not SSH: try again, or raise connect_timeout',
     };
   }
   if (phase === 'handshake' && facts.level === 'handshake') {
@@ -104,7 +104,7 @@ export function authFailure(target: SshTarget, tried: readonly string[], skipped
   const attempts = tried.length === 0 ? 'nothing could be tried' : `tried ${tried.join(', ')}`;
   const hint =
     tried.length === 0 || skipped.length > 0
-      ? `${skipped.join('; ') || 'no key file was found and there is no ssh-agent'}. Set identityFiles, start ssh-agent, or set password`
+      ? `${skipped.join('; ') || 'no key file was found and there is no ssh-agent'}. Set identity_files, start ssh-agent, or set password`
       : `check the user name, and that the host’s authorized_keys has one of these keys (too many keys? set IdentitiesOnly)`;
   return new FleetError('ssh-auth', `${target.host}: ${where(target)} refused the login, ${attempts}`, {
     hint,
@@ -150,7 +150,7 @@ export const lostFailure = (target: SshTarget, what: string, cause?: unknown): F
 
 export const timeoutFailure = (host: string, timeoutMs: number): FleetError =>
   new FleetError('command-timeout', `${host}: the command did not end within ${timeoutMs / 1000} s and was stopped`, {
-    hint: 'look at the host’s load, or raise commandTimeout in the inventory',
+    hint: 'look at the host’s load, or raise command_timeout in the inventory',
     host,
   });
 
@@ -161,12 +161,12 @@ const SUDO_MEANINGS: readonly { readonly pattern: RegExp; readonly what: string;
   {
     pattern: /a password is required|a terminal is required|no askpass program|must have a tty/,
     what: 'sudo asks for a password',
-    hint: 'set sudoPassword in the inventory, or give the user NOPASSWD in /etc/sudoers.d',
+    hint: 'set sudo_password in the inventory, or give the user NOPASSWD in /etc/sudoers.d',
   },
   {
     pattern: /incorrect password|no password was provided|Sorry, try again/,
     what: 'sudo refused the password',
-    hint: 'check sudoPassword in the inventory',
+    hint: 'check sudo_password in the inventory',
   },
   {
     pattern: /not in the sudoers file|may not run sudo|not allowed to (execute|run)/,

@@ -27,9 +27,9 @@ const HARMLESS = new Set(
   `addkeystoagent batchmode checkhostip clearallforwardings compression connectionattempts connecttimeout controlmaster controlpath
   controlpersist dynamicforward enableescapecommandline escapechar exitonforwardfailure fingerprinthash forkafterauthentication forwardagent forwardx11
   forwardx11timeout forwardx11trusted gatewayports gssapiauthentication gssapidelegatecredentials hashknownhosts ignoreunknown ipqos kbdinteractivedevices
-  localcommand localforward loglevel logverbose nohostauthenticationforlocalhost numberofpasswordprompts obscurekeystroketiming permitlocalcommand
-  permitremoteopen rekeylimit remotecommand remoteforward requesttty sendenv serveralivecountmax serveraliveinterval sessiontype setenv stdinnull
-  streamlocalbindmask streamlocalbindunlink syslogfacility tag tcpkeepalive tunnel tunneldevice updatehostkeys usekeychain verifyhostkeydns visualhostkey warnweakcrypto
+  localforward loglevel logverbose numberofpasswordprompts obscurekeystroketiming permitlocalcommand
+  permitremoteopen rekeylimit remotecommand remoteforward requesttty sendenv serveralivecountmax serveraliveinterval sessiontype stdinnull
+  streamlocalbindmask streamlocalbindunlink syslogfacility tag tcpkeepalive tunnel tunneldevice updatehostkeys usekeychain visualhostkey warnweakcrypto
   xauthlocation`.split(/\s+/),
 );
 
@@ -42,6 +42,8 @@ const NEUTRAL: Readonly<Record<string, readonly string[]>> = {
   passwordauthentication: ['yes'],
   kbdinteractiveauthentication: ['yes'],
   hostbasedauthentication: ['no'],
+  nohostauthenticationforlocalhost: ['no'],
+  verifyhostkeydns: ['no', 'ask'],
   certificatefile: ['none'],
   knownhostscommand: ['none'],
 };

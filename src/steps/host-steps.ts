@@ -3,6 +3,7 @@ import type { HostRelease, HostRuntime } from '../model/release.ts';
 import { firewallStep } from './firewall.ts';
 import { type FileGroup, guardedFilesStep, isGuarded } from './guard.ts';
 import { limitsStep, sysctlStep } from './kernel.ts';
+import { checksStep, ownUnitsStep, startedUnits, usersStep } from './own.ts';
 import { packagesStep, upgradeStep } from './packages.ts';
 import { foreignStep, hostSupportStep, type MemoryWish, memoryStep, spaceStep } from './preflight.ts';
 import type { Profile } from './profile.ts';
@@ -61,7 +62,7 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
     foreignStep(),
     memoryStep(desired.memory),
     ...groups.filter((group) => !isGuarded(group)).map(plainFilesStep),
-    ...(profile.packages.length > 0 ? [packagesStep(profile.packages)] : []),
+    ...(profile.packages.length > 0 ? [packagesStep(profile.packages, profile.aptWait)] : []),
     ...(entries(profile.limits) > 0 ? [limitsStep(profile.limits)] : []),
     ...(entries(profile.sysctl) > 0 ? [sysctlStep(profile.sysctl)] : []),
     userStep(),
@@ -73,9 +74,12 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
     agentStep(release),
     ...(desired.upgrade ? [upgradeStep()] : []),
     ...(profile.timeZone !== false ? [timeZoneStep(desired.timeZone)] : []),
+    ...(profile.users.length > 0 ? [usersStep(profile.users)] : []),
+    ...(profile.units.length > 0 ? [ownUnitsStep(profile.units, desired.sources)] : []),
     ...guarded.map((group) => guardedFilesStep(group, profile.services)),
     ...servicesSteps(profile),
     ...(profile.firewall === true ? [firewallStep()] : []),
+    ...(entries(profile.checks) > 0 ? [checksStep(profile.checks)] : []),
     ...desired.python.map((environment) => pythonStep(environment, desired.showTexts)),
   ];
 }
@@ -83,8 +87,9 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
 /** Units that have to run, and those that only have to read files again. */
 function servicesSteps(profile: Profile): readonly Step[] {
   const readers = Object.values(profile.files).flatMap(({ restart }) => (restart === undefined ? [] : [restart]));
-  const onlyReaders = [...new Set(readers)].filter((unit) => !profile.services.includes(unit));
-  return profile.services.length + onlyReaders.length > 0 ? [servicesStep(profile.services, onlyReaders)] : [];
+  const services = [...new Set([...profile.services, ...startedUnits(profile.units)])];
+  const onlyReaders = [...new Set(readers)].filter((unit) => !services.includes(unit));
+  return services.length + onlyReaders.length > 0 ? [servicesStep(services, onlyReaders)] : [];
 }
 
 const fileGroups = (profile: Profile, sources: Readonly<Record<string, string>>): readonly FileGroup[] =>

@@ -4,11 +4,12 @@ import { type Step, shellWords } from './step.ts';
  * Debian packages, without recommended ones, installed beside the steps that follow. Waits for apt's locks and says who holds them;
  * finishes what dpkg left half configured; refreshes the index when it is older than an hour and something is missing.
  */
-export function packagesStep(packages: readonly string[]): Step {
+export function packagesStep(packages: readonly string[], waitS?: number): Step {
   return {
     id: 'packages',
     title: `packages (${packages.length})`,
     background: true,
+    ...(waitS === undefined ? {} : { declare: `APT_WAIT=${waitS}` }),
     looksAt: { packages, paths: ['/var/lib/apt/lists', '/var/lib/apt/lists/partial', '/var/cache/apt/pkgcache.bin'] },
     check: `want_packages ${shellWords(packages)}`,
     apply: `put_packages ${shellWords(packages)}`,

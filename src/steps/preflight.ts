@@ -8,7 +8,7 @@ const SPACE_AGAIN_MB = 64;
 export function hostSupportStep(allowUnsupportedOs: boolean): Step {
   const unsupported = allowUnsupportedOs
     ? 'warn "$SYSTEM is not a supported system; going on as asked"'
-    : 'fail host-unsupported "$SYSTEM is not supported" \'supported are Ubuntu 22.04 and 24.04 and Debian 12; allowUnsupportedOs: true in the inventory goes on anyway\'';
+    : 'fail host-unsupported "$SYSTEM is not supported" \'supported are Ubuntu 22.04 and 24.04 and Debian 12; allow_unsupported_os: true in the inventory goes on anyway\'';
   return {
     id: 'host-support',
     title: 'supported system, root rights',

@@ -1,6 +1,7 @@
 import { parse } from 'yaml';
 import * as z from 'zod';
 import { FleetError } from '../model/errors.ts';
+import { isGuardedUnit } from './guard.ts';
 
 const stepId = z.string().regex(/^[a-z][a-z0-9-]*$/);
 const absolutePath = z
@@ -10,6 +11,12 @@ const absolutePath = z
   .refine((path) => !/^\/etc\/sudoers\.d\/.*[.~]/.test(path), 'sudo ignores files in sudoers.d that have a dot or ~ in their name');
 const unit = z.string().regex(/^[A-Za-z0-9@._-]+\.(service|timer|socket)$/, 'must be a unit, for example fail2ban.service');
 const mode = z.string().regex(/^[0-7]{3,4}$/, 'must be octal digits in quotes');
+const source = z.string().regex(/^[a-zA-Z0-9_-][a-zA-Z0-9._@-]*(\/[a-zA-Z0-9_-][a-zA-Z0-9._@-]*)*$/);
+/** Units by which the host is reached belong into `files`, where a guard takes their change back. */
+const ownUnit = source.regex(/\.(service|timer|socket)$/, 'must be a unit, for example units/mine.service').refine((path) => {
+  const name = path.split('/').at(-1) ?? path;
+  return !isGuardedUnit(name) && !name.startsWith('fleet-');
+}, 'must be a unit of your own: those of sshd, firewall and network belong into files with restart, those of fleet are its own');
 const owner = z.string().regex(/^[a-z_][a-z0-9_-]*:[a-z_][a-z0-9_-]*$/, 'must be user:group');
 
 const inProject = z
@@ -52,6 +59,8 @@ const profileSchema = z.strictObject({
     .optional(),
   /** Debian packages that have to be installed; recommended ones are not pulled in. */
   packages: z.array(z.string().regex(/^[a-z0-9][a-z0-9+.-]*$/)).default([]),
+  /** Seconds to wait for apt's locks before a host is given up, 600 where nothing is said. */
+  aptWait: z.int().positive().optional(),
   /** PAM limits for every user and root: the name as in limits.conf, soft and hard alike. */
   limits: z
     .record(z.enum(['nofile', 'nproc']), z.int().positive())
@@ -69,7 +78,7 @@ const profileSchema = z.strictObject({
         files: z.array(
           z.strictObject({
             path: absolutePath,
-            source: z.string().regex(/^[a-zA-Z0-9_-][a-zA-Z0-9._-]*(\/[a-zA-Z0-9_-][a-zA-Z0-9._-]*)*$/),
+            source,
             /** Octal digits. Default: 644; 440 for sudoers. */
             mode: mode.optional(),
             owner: owner.default('root:root'),
@@ -83,6 +92,28 @@ const profileSchema = z.strictObject({
   services: z.array(unit).default([]),
   /** Environments for custom workers (docs/custom-workers.md), by the name of their folder below /opt/fleet/python. */
   python: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,30}$/), pythonSettings).default({}),
+  /** Users with a login or for services of one's own. Groups have to exist; the profile takes none away. */
+  users: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^(?!root$|fleet$)[a-z_][a-z0-9_-]{0,31}$/, 'must be a user name, and neither root nor fleet'),
+        /** A service's user: a low number and no home of its own. */
+        system: z.boolean().default(false),
+        home: absolutePath.optional(),
+        shell: absolutePath.default('/bin/bash'),
+        groups: z.array(z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/)).default([]),
+      }),
+    )
+    .default([]),
+  /** Units of one's own; the file's name is the unit's. They are enabled and started, unless `start` says false. */
+  units: z.array(z.strictObject({ source: ownUnit, start: z.boolean().default(true) })).default([]),
+  /** Shell commands that look at the host as root, each within 30 s; one that fails makes the host fail, or warns. */
+  checks: z
+    .record(
+      stepId,
+      z.strictObject({ title: z.string().optional(), run: z.string().min(1), hint: z.string().min(1), warn: z.boolean().default(false) }),
+    )
+    .default({}),
   /** ufw that lets in nothing but SSH. Default: false. */
   firewall: z.boolean().optional(),
   /** Set the host's time zone to that of the inventory. Default: true. */
@@ -107,7 +138,7 @@ const uniqueBy = (items: readonly unknown[]): unknown[] => [...new Map(items.map
 
 /** Files that a profile names, each once. */
 export const sourcesOf = (profile: Profile): readonly string[] => [
-  ...new Set(Object.values(profile.files).flatMap(({ files }) => files.map(({ source }) => source))),
+  ...new Set([...Object.values(profile.files).flatMap(({ files }) => files), ...profile.units].map(({ source }) => source)),
 ];
 
 /** Reads a profile's YAML. Throws FleetError `inventory` that names every mistake; `name` is only used in it. */

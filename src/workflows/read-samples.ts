@@ -1,6 +1,7 @@
 import { hostPaths } from '../../agent/protocol/paths.ts';
 import { agentProtocol, type HostSample } from '../../agent/protocol/sample.ts';
 import { ensureHosts, recordFailure, recordSeen } from '../ledger/hosts.ts';
+import type { LedgerDb } from '../ledger/ledger.ts';
 import { latestSamples, recordSample } from '../ledger/records.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
@@ -35,19 +36,19 @@ export async function readSamples(context: FleetContext, hosts: readonly HostSpe
     context.signal,
   );
   const fresh = new Map<string, HostReading>();
-  for (const outcome of outcomes) {
-    const before = known.find(({ host }) => host.name === outcome.host.name);
-    if (outcome.ok) fresh.set(outcome.host.name, outcome.value);
-    else {
-      await recordFailure(context.ledger.db, outcome.host.name, outcome.error.message);
-      fresh.set(outcome.host.name, {
-        host: outcome.host,
-        sample: before?.sample ?? null,
-        takenAtMs: before?.takenAtMs ?? null,
-        problem: outcome.error,
-      });
+  // All at once: each commit waits for the disk.
+  await context.ledger.db.transaction().execute(async (transaction) => {
+    for (const outcome of outcomes) {
+      const { host } = outcome;
+      const before = known.find((reading) => reading.host.name === host.name);
+      if (outcome.ok) await recordFresh(transaction, outcome.value);
+      else await recordFailure(transaction, host.name, outcome.error.message);
+      const reading = outcome.ok
+        ? { sample: outcome.value.sample, takenAtMs: outcome.value.takenAtMs, problem: null }
+        : { sample: before?.sample ?? null, takenAtMs: before?.takenAtMs ?? null, problem: outcome.error };
+      fresh.set(host.name, { host, ...reading });
     }
-  }
+  });
   return known.map((reading) => fresh.get(reading.host.name) ?? reading);
 }
 
@@ -70,8 +71,14 @@ async function recordedSample(host: string, json: string): Promise<HostSample> {
   return parseHostSample(host, new TextEncoder().encode(json));
 }
 
-async function refresh(context: FleetContext, host: HostSpec): Promise<HostReading> {
-  const { db } = context.ledger;
+interface FreshSample {
+  readonly host: HostSpec;
+  readonly sample: HostSample;
+  readonly takenAtMs: number;
+  readonly latencyMs: number;
+}
+
+async function refresh(context: FleetContext, host: HostSpec): Promise<FreshSample> {
   const { parseHostSample, samplePath } = await import('../facts/agent-sample.ts');
   const remote = context.remoteFor(host);
   const { latencyMs } = await remote.connect();
@@ -82,9 +89,10 @@ async function refresh(context: FleetContext, host: HostSpec): Promise<HostReadi
       hint: `look at it with: fleet exec ${host.name} -- journalctl -u fleet-agent -n 20`,
     });
   }
-  const sample = parseHostSample(host.name, reply.body);
-  const takenAtMs = context.now();
+  return { host, sample: parseHostSample(host.name, reply.body), takenAtMs: context.now(), latencyMs };
+}
+
+async function recordFresh(db: LedgerDb, { host, sample, takenAtMs, latencyMs }: FreshSample): Promise<void> {
   await recordSample(db, host.name, takenAtMs, JSON.stringify(sample));
   await recordSeen(db, host.name, takenAtMs, { latencyMs, instanceId: sample.host.instanceId, arch: sample.host.arch, os: sample.host.os });
-  return { host, sample, takenAtMs, problem: null };
 }

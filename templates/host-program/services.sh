@@ -4,6 +4,7 @@ want_running() { # unit
   if [[ ${U[$unit.LoadState]-} != loaded ]]; then todo "install, enable and start $unit"; return; fi
   case ${U[$unit.UnitFileState]} in enabled | static | indirect | alias | generated) ;; *) todo "enable $unit";; esac
   [[ ${U[$unit.ActiveState]} = active ]] || todo "start $unit (now ${U[$unit.ActiveState]})"
+  [[ ${U[$unit.NeedDaemonReload]-} = yes ]] && todo "reload the changed file of $unit"
   todo_restart "$unit"
 }
 reload_systemd() { systemctl daemon-reload || { last_lines 1; fail host-step "systemctl daemon-reload failed: $LAST" 'run it on the host and see journalctl -b'; }; }
@@ -28,6 +29,7 @@ put_restarted() {
 put_running() { # unit: enabled, started or restarted when owed, and still active a moment later
   local unit=$1 i
   [[ $RELEASE_NOW ]] || remember_unit "$unit" # the first run finds the host as uninstall has to leave it
+  [[ ${U[$unit.NeedDaemonReload]-} = yes ]] && { reload_systemd || return; }
   [[ ${U[$unit.UnitFileState]-} = static ]] || systemctl enable -q "$unit"
   if owed "restart.$unit"; then systemctl restart "$unit"; else systemctl start "$unit"; fi
   for i in 1 2 3 4 5 6 7 8 9 10; do

@@ -69,6 +69,9 @@ want_former() {
   done
   entries mode; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; [[ ! -e $path || $(stat -c '%a %U:%G' -- "$path") = "$former" ]] || todo "set mode and owner of $path to $former again"; done
   entries link; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; [[ $(readlink -- "$path") = "$former" ]] || todo "point $path to $former again"; done
+  entries login; for entry in "${ENTRIES[@]}"; do getent passwd "${entry%%$'\t'*}" >/dev/null && todo "remove the user ${entry%%$'\t'*}"; done
+  entries member; for entry in "${ENTRIES[@]}"; do path=${entry%%$'\t'*}; [[ " $(id -Gn "${path%:*}" 2>/dev/null) " = *" ${path#*:} "* ]] && todo "take ${path%:*} out of group ${path#*:}"; done
+  entries shell; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; getent passwd "$path" >/dev/null && [[ ! $(getent passwd "$path") =~ :"$former"$ ]] && todo "set shell of $path to $former again"; done
   entries sysctl
   for entry in "${ENTRIES[@]}"; do
     IFS=$'\t' read -r path former <<<"$entry"; read_setting "$path" || continue
@@ -93,6 +96,14 @@ put_former() {
   entries mode; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; [[ -e $path ]] && chown "${former#* }" "$path" && chmod "${former% *}" "$path"; done
   entries link; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; ln -sfnT -- "$former" "$path.fleet-new" && mv -fT -- "$path.fleet-new" "$path"; done
   entries sysctl; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; printf '%s\n' "$former" 2>/dev/null >"/proc/sys/${path//.//}"; done
+  entries member; for entry in "${ENTRIES[@]}"; do path=${entry%%$'\t'*}; gpasswd -d "${path%:*}" "${path#*:}"; done
+  entries shell; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; usermod --shell "$former" -- "$path"; done
+  entries login
+  for entry in "${ENTRIES[@]}"; do
+    path=${entry%%$'\t'*}; former=$(getent passwd "$path" | cut -d: -f6); userdel -- "$path" || continue
+    [[ -d $former ]] && note "the home of $path stays: $former"
+  done
+  systemctl daemon-reload
   entries restart; for entry in "${ENTRIES[@]}"; do systemctl try-restart "${entry%%$'\t'*}"; done
   return 0
 }

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createConnection, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -11,12 +12,16 @@ import { createSshRemote } from '../../src/remote/ssh-remote.ts';
 import { freePort, killQuietly, missingSshd, startSshd, type TestSshd } from './sshd.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
+/** What is said about each fault, for the reader of the test's output. */
+const told = new Set<string>();
 const failureOf = async (act: Promise<unknown>): Promise<FleetError> => {
   const failure = await act.then(
     () => null,
     (error) => error,
   );
   expect(failure).toBeInstanceOf(FleetError);
+  const { code, message, hint } = failure as FleetError;
+  told.add(`${expect.getState().currentTestName?.split(' > ').at(-1)}\n  [${code}] ${message}\n  → ${hint}`);
   return failure as FleetError;
 };
 
@@ -34,6 +39,7 @@ describe.skipIf(missingSshd !== null)('links that fail', () => {
     await sshd.stop();
     await sleep(50);
     process.off('uncaughtException', onUncaught);
+    console.log(`What fleet says about links that fail:\n${[...told].join('\n')}`);
     expect(uncaught).toEqual([]);
   });
   afterEach(async () => {
@@ -122,6 +128,41 @@ describe.skipIf(missingSshd !== null)('links that fail', () => {
     proxy.refuse(100);
     const failure = await failureOf(remote.run({ command: 'true' }));
     expect([failure.code, failure.hint.includes('MaxStartups')]).toEqual(['ssh-connect', true]);
+  });
+
+  test('an sshd that refuses new connections (MaxStartups) is asked again, then named; it lets in when it can', async () => {
+    const narrow = await startSshd(['MaxStartups 1:100:1']);
+    const context = await narrow.context();
+    // The look whether it listens may still count: until then this one is refused, too.
+    const stranger = async (): Promise<Socket> => {
+      const socket = createConnection(narrow.port, '127.0.0.1');
+      const [said] = (await once(socket, 'data')) as [Buffer];
+      return said.toString().startsWith('SSH-') ? socket : stranger();
+    };
+    const crowd = await stranger();
+    const refused = createSshRemote(narrow.spec({ connectTimeoutMs: 800 }), context);
+    const failure = await failureOf(refused.connect());
+    expect([failure.code, failure.hint.includes('MaxStartups')]).toEqual(['ssh-connect', true]);
+    const patient = createSshRemote(narrow.spec({ connectTimeoutMs: 20_000 }), context);
+    const connected = patient.connect();
+    setTimeout(() => crowd.destroy(), 200);
+    expect((await connected).port).toBe(narrow.port);
+    await patient.close();
+    await narrow.stop();
+  });
+
+  test('a host that is silent does not hold up the others', async () => {
+    const mute = createServer(() => {});
+    await new Promise<void>((done) => mute.listen(0, '127.0.0.1', done));
+    const { port } = mute.address() as { port: number };
+    const context = await sshd.context();
+    const remotes = [sshd.spec({ name: 'silent', port, connectTimeoutMs: 3_000 }), sshd.spec({ name: 'sound' })].map((spec) =>
+      createSshRemote(spec, context),
+    );
+    open.push(...remotes);
+    const [silent, sound] = remotes.map((remote) => remote.run({ command: 'true' }).then(() => remote.host));
+    expect(await Promise.race([silent?.catch(() => 'silent'), sound])).toBe('sound');
+    mute.close();
   });
 
   test('many first uses are one connection, and share its failure', async () => {

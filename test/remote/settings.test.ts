@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SshSettings } from '../../src/model/inventory.ts';
@@ -132,6 +133,29 @@ describe('how a host is reached', () => {
   });
 });
 
+describe('OpenSSH itself reads the same', () => {
+  const texts = [
+    'Host eu-*\n User a\n Port 23\nHost *\n User b\n',
+    'Host * !eu-1\n User no\nHost *\n User yes\n',
+    'hostname=10.0.0.1\nPORT = 2022\nUser "quoted"\n',
+    'HostName %h.example.net\nIdentityFile /keys/%r\nUser u\n',
+    'HostName 10.0.0.1\nMatch host 10.*\n User m\nMatch originalhost eu-? !user m\n Port 99\n',
+    'Host other eu-1\n Port 31\nMatch all\n Port 98\n User late\n',
+  ];
+  test.each(texts)('%j', async (text) => {
+    const file = join(home, '.ssh', `config-${files++}`);
+    await writeFile(file, text, { mode: 0o600 });
+    const said = execFileSync('ssh', ['-T', '-G', '-F', file, 'eu-1'], { encoding: 'utf8' });
+    const theirs = (key: string) => said.split('\n').flatMap((line) => (line.startsWith(`${key} `) ? [line.slice(key.length + 1)] : []));
+    const ours = resolveSshTarget({ name: 'eu-1' as HostName, ssh: bare }, await readSshConfig([file], home), {
+      ...around,
+      localUser: userInfo().username,
+    });
+    expect([ours.address, ours.user, String(ours.port)]).toEqual(['hostname', 'user', 'port'].map((key) => theirs(key)[0]));
+    if (ours.identitiesExplicit) expect(ours.identityFiles).toEqual(theirs('identityfile').map((path) => path.replace('%r', ours.user)));
+  });
+});
+
 describe('what is not supported is named', () => {
   const warned: [string, string[]][] = [
     ['Ciphers aes128-ctr\n', ['ciphers']],
@@ -139,6 +163,7 @@ describe('what is not supported is named', () => {
     ['StrictHostKeyChecking ask\nServerAliveInterval 5\nForwardAgent yes\nSendEnv LANG\n', []],
     ['Match exec "true"\n User x\n', ['Match exec']],
     ['Host other\n Ciphers aes128-ctr\n', []],
+    ['SetEnv A=b\nVerifyHostKeyDNS yes\nLocalCommand true\n', ['setenv', 'verifyhostkeydns', 'localcommand']],
     ['CertificateFile ~/c\nBindAddress 10.0.0.1\n', ['certificatefile', 'bindaddress']],
   ];
   test.each(warned)('%j', async (text, words) => {

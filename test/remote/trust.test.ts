@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { appendFile, chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FleetError } from '../../src/model/errors.ts';
@@ -92,6 +92,65 @@ describe.skipIf(missingSshd !== null)('who the host is, and who we are', () => {
     expect((await attempt({}, context))?.hint).toContain('@cert-authority');
   });
 
+  test('a host with several keys is known by any of them', async () => {
+    const twoKeys = await startSshd();
+    const file = join(twoKeys.directory, 'kh_several');
+    const other = join(twoKeys.directory, 'elsewhere');
+    makeKey(other, 'rsa');
+    await writeFile(
+      file,
+      `other.example ${await hostKeyOf(other)}\n[127.0.0.1]:${twoKeys.port} ${await hostKeyOf(other)}\n[127.0.0.1]:${twoKeys.port} ${await hostKeyOf(twoKeys.hostKey)}\n`,
+    );
+    const remote = createSshRemote(twoKeys.spec(), createSshContext(surroundings(twoKeys.directory, file)));
+    expect((await remote.run({ command: 'true' })).exitCode).toBe(0);
+    await remote.close();
+    await twoKeys.stop();
+  });
+
+  test('a host whose known key is of an older type than its best one is asked for the known one', async () => {
+    makeKey(join(sshd.directory, 'older_host_key'), 'ecdsa');
+    const both = await startSshd([`HostKey ${join(sshd.directory, 'older_host_key')}`, `HostKey ${sshd.hostKey}`]);
+    const file = join(both.directory, 'kh_older');
+    await writeFile(file, `[127.0.0.1]:${both.port} ${await hostKeyOf(join(sshd.directory, 'older_host_key'))}\n`);
+    const remote = createSshRemote(both.spec(), createSshContext(surroundings(both.directory, file)));
+    expect((await remote.run({ command: 'true' })).exitCode).toBe(0);
+    await remote.close();
+    await both.stop();
+  });
+
+  test('a host that has a certificate, too, is known by its plain key', async () => {
+    const directory = await mkdtemp(join(sshd.directory, 'signed-'));
+    makeKey(join(directory, 'authority'));
+    makeKey(join(directory, 'host'));
+    execFileSync('ssh-keygen', ['-q', '-s', join(directory, 'authority'), '-I', 'h', '-h', '-n', '127.0.0.1', join(directory, 'host.pub')]);
+    const signed = await startSshd([`HostKey ${directory}/host`, `HostCertificate ${directory}/host-cert.pub`]);
+    const trusting = async (lines: string) => {
+      await writeFile(join(directory, 'known'), lines);
+      const remote = createSshRemote(signed.spec(), createSshContext(surroundings(directory, join(directory, 'known'))));
+      return remote.run({ command: 'true' }).then(
+        () => null,
+        (error: FleetError) => error,
+      );
+    };
+    const name = `[127.0.0.1]:${signed.port}`;
+    expect((await trusting(`@cert-authority ${name} ${await hostKeyOf(join(directory, 'authority'))}\n`))?.hint).toContain(
+      'is not supported',
+    );
+    expect(await trusting(`${name} ${await hostKeyOf(join(directory, 'host'))}\n`)).toBeNull();
+    await signed.stop();
+  });
+
+  test('an IPv6 address, with the line that OpenSSH writes for it', async () => {
+    const six = await startSshd(['ListenAddress ::1']);
+    const file = join(six.directory, 'kh_six');
+    await writeFile(file, `[::1]:${six.port} ${await hostKeyOf(six.hostKey)}\n`);
+    const remote = createSshRemote(six.spec({ address: '::1' }), createSshContext(surroundings(six.directory, file)));
+    const { stdout } = await remote.run({ command: 'echo $SSH_CONNECTION' });
+    expect(Buffer.from(stdout).toString()).toBe(`::1 ${Buffer.from(stdout).toString().split(' ')[1]} ::1 ${six.port}\n`);
+    await remote.close();
+    await six.stop();
+  });
+
   test('a pinned fingerprint needs no known_hosts, and a wrong one wins over it', async () => {
     const { fingerprint } = await readHostKey(sshd.spec(), await knowing('kh_none', ''));
     expect(await attempt({ hostKeys: [fingerprint] }, await knowing('kh_none', ''))).toBeNull();
@@ -107,7 +166,7 @@ describe.skipIf(missingSshd !== null)('who the host is, and who we are', () => {
 
   test('without any key the hint says what can be done', async () => {
     const failure = await attempt({ identityFiles: [] }, await sshd.context());
-    expect([failure?.code, failure?.message.includes('nothing could be tried'), failure?.hint.includes('identityFiles')]).toEqual([
+    expect([failure?.code, failure?.message.includes('nothing could be tried'), failure?.hint.includes('identity_files')]).toEqual([
       'ssh-auth',
       true,
       true,
@@ -134,6 +193,46 @@ describe.skipIf(missingSshd !== null)('who the host is, and who we are', () => {
       expect(JSON.stringify([wrong?.message, wrong?.hint, wrong?.problems])).not.toContain('open sesame');
     },
   );
+
+  test('without a passphrase in the inventory the operator is asked, once for all hosts and again after a mistake', async () => {
+    const path = join(sshd.directory, 'locked_asked');
+    makeKey(path, 'ed25519', 'open sesame');
+    await appendFile(join(sshd.directory, 'authorized_keys'), await readFile(`${path}.pub`));
+    const asked: string[] = [];
+    const answers = ['mistake', 'open sesame'];
+    const askPassphrase = async (file: string, again: boolean) => {
+      asked.push(`${file} ${again}`);
+      return answers.shift() ?? 'nothing more';
+    };
+    const context = await sshd.context({ askPassphrase });
+    const both = ['a', 'b'].map((name) => createSshRemote(sshd.spec({ name, identityFiles: [path] }), context));
+    for (const result of await Promise.all(both.map((remote) => remote.run({ command: 'true' })))) expect(result.exitCode).toBe(0);
+    expect(asked).toEqual([`${path} false`, `${path} true`]);
+    await Promise.all(both.map((remote) => remote.close()));
+    const never = await attempt({ identityFiles: [path] }, await sshd.context({ askPassphrase }));
+    expect([never?.code, never?.message.includes('no passphrase that was given')]).toEqual(['ssh-auth', true]);
+    expect(asked).toHaveLength(5);
+  });
+
+  test('an encrypted default key is not asked for where another key is there', async () => {
+    await mkdir(join(sshd.directory, '.ssh'), { recursive: true });
+    makeKey(join(sshd.directory, '.ssh', 'id_ecdsa'), 'ecdsa', 'open sesame');
+    await copyFile(sshd.userKey, join(sshd.directory, '.ssh', 'id_rsa'));
+    const askPassphrase = async () => {
+      throw new Error('asked');
+    };
+    expect(await attempt({ identityFiles: [] }, await sshd.context({ askPassphrase }))).toBeNull();
+    await rm(join(sshd.directory, '.ssh'), { recursive: true });
+  });
+
+  test('a certificate of the user is named when the login fails', async () => {
+    const path = join(sshd.directory, 'certified');
+    makeKey(path);
+    await writeFile(`${path}-cert.pub`, 'ssh-ed25519-cert-v01@openssh.com AAAA');
+    expect((await attempt({ identityFiles: [path] }, await sshd.context()))?.hint).toContain(
+      'certified-cert.pub is a certificate, which fleet does not offer',
+    );
+  });
 
   test('ssh-agent is asked, also for a key of which only the public half is named', async () => {
     const socket = join(sshd.directory, 'agent.sock');

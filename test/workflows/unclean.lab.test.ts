@@ -15,6 +15,7 @@ const told: string[] = [];
 const profile = `description: mine
 extends: minimal
 packages: [htop]
+aptWait: 15
 timeZone: true
 firewall: true
 services: [mine-logger.service]
@@ -42,7 +43,9 @@ afterAll(async () => {
 const onHost = async (command: string, timeoutMs = 30_000): Promise<string> => (await lab.ssh(index, command, { timeoutMs })).stdout.trim();
 async function init(what: string, ...args: string[]): Promise<CommandResult> {
   const result = await operator.fleet(['init', '--yes', ...args]);
-  const lines = `${result.stdout}\n${result.stderr}`.split('\n').filter((line) => /^✗|→|warning|note|waits|finishes|kept/.test(line));
+  const lines = `${result.stdout}\n${result.stderr}`
+    .split('\n')
+    .filter((line) => /^✗|→|warning|note|waits|finishes|kept|pending/.test(line));
   told.push(`${what}: exit ${result.code}\n${[...new Set(lines)].join('\n')}`);
   return result;
 }
@@ -71,6 +74,54 @@ describe('packages', () => {
     expect(result.stderr).toMatch(/held by unattended-upgr \(pid \d+\)/);
     expect(result.stderr).toContain('finishes what dpkg left half configured');
     expect(await onHost('dpkg -s htop | grep ^Status')).toBe('Status: install ok installed');
+  });
+});
+
+describe('what is in the way', () => {
+  it('apt’s lock that nobody gives back: waits, then gives up with the holder’s name', async () => {
+    await onHost(
+      `dpkg --purge htop; cp /usr/bin/python3 /tmp/dpkg-holder; setsid /tmp/dpkg-holder -c 'import fcntl,time;f=open("/var/lib/dpkg/lock-frontend","w");fcntl.lockf(f,fcntl.LOCK_EX);time.sleep(300)' >/dev/null 2>&1 </dev/null & sleep 1`,
+    );
+    const result = await init('lock that stays', '--only', 'packages');
+    await onHost('pkill -x dpkg-holder');
+    expect(result.code).toBe(3);
+    expect(result.stderr).toMatch(/packages: apt is locked by dpkg-holder \(pid \d+\)[\s\S]*wait until it has ended/);
+  });
+
+  it('a foreign /opt/fleet, and a user of the same name', async () => {
+    await onHost('mkdir -p /opt/fleet/trucks');
+    const foreign = await init('foreign /opt/fleet', '--only', 'rotation');
+    expect(foreign.stderr).toMatch(/foreign: \/opt\/fleet holds something that is not fleet's: trucks[\s\S]*move it away/);
+    await onHost('rm -r /opt/fleet; useradd -m fleet');
+    const user = await init('user of the same name', '--only', 'user');
+    expect(user.stderr).toMatch(/user: the user fleet \(uid \d+, home \/home\/fleet\) is not the one that fleet makes/);
+    await onHost('userdel -r fleet');
+  });
+
+  it('a clock that is far off', async () => {
+    // The host's clock is that of the machine around it; what counts is that the operator's differs.
+    const late = 'data:text/javascript,const now=Date.now;Date.now=()=>now()+3600e3';
+    const result = await operator.fleet(['init', '--yes', '--only', 'rotation', '--check'], { env: { NODE_OPTIONS: `--import=${late}` } });
+    told.push(
+      `clock an hour off: exit ${result.code}\n${result.stdout
+        .split('\n')
+        .filter((line) => line.includes('clock'))
+        .join('\n')}`,
+    );
+    expect(result.stdout).toMatch(/warning .*clock/);
+  });
+
+  it('an older release of fleet, and ufw with rules of one’s own, which stay', async () => {
+    await onHost(
+      'mkdir -p /opt/fleet/releases/0123456789abcdef/lib /opt/fleet/runtimes; ln -s releases/0123456789abcdef /opt/fleet/current; apt-get install -qq ufw >/dev/null 2>&1; ufw allow 22/tcp; ufw allow 8080/tcp; ufw deny from 10.99.0.0/16; ufw --force enable',
+      120_000,
+    );
+    const rules = await onHost('ufw status');
+    const release = await init('older release', '--only', 'agent', '--check');
+    expect(release.stdout).toMatch(/switch to release [0-9a-f]{16} \(now 0123456789abcdef\)/);
+    expect((await init('ufw with own rules', '--only', 'firewall')).code).toBe(0);
+    expect(await onHost('ufw status')).toBe(rules);
+    await onHost('ufw --force disable; rm -r /opt/fleet');
   });
 });
 
