@@ -100,8 +100,10 @@ describe('what is in the way', () => {
 
   it('a clock that is far off', async () => {
     // The host's clock is that of the machine around it; what counts is that the operator's differs.
-    const late = 'data:text/javascript,const now=Date.now;Date.now=()=>now()+3600e3';
-    const result = await operator.fleet(['init', '--yes', '--only', 'rotation', '--check'], { env: { NODE_OPTIONS: `--import=${late}` } });
+    const late = join(operator.directory, 'late.mjs');
+    await writeFile(late, 'const now = Date.now;\nDate.now = () => now() + 3_600_000;\n');
+    const args = ['init', '--yes', '--only', 'rotation', '--check'];
+    const result = await operator.fleet(args, { env: { NODE_OPTIONS: `--import=${late}` } });
     told.push(
       `clock an hour off: exit ${result.code}\n${result.stdout
         .split('\n')
@@ -109,19 +111,6 @@ describe('what is in the way', () => {
         .join('\n')}`,
     );
     expect(result.stdout).toMatch(/warning .*clock/);
-  });
-
-  it('an older release of fleet, and ufw with rules of one’s own, which stay', async () => {
-    await onHost(
-      'mkdir -p /opt/fleet/releases/0123456789abcdef/lib /opt/fleet/runtimes; ln -s releases/0123456789abcdef /opt/fleet/current; apt-get install -qq ufw >/dev/null 2>&1; ufw allow 22/tcp; ufw allow 8080/tcp; ufw deny from 10.99.0.0/16; ufw --force enable',
-      120_000,
-    );
-    const rules = await onHost('ufw status');
-    const release = await init('older release', '--only', 'agent', '--check');
-    expect(release.stdout).toMatch(/switch to release [0-9a-f]{16} \(now 0123456789abcdef\)/);
-    expect((await init('ufw with own rules', '--only', 'firewall')).code).toBe(0);
-    expect(await onHost('ufw status')).toBe(rules);
-    await onHost('ufw --force disable; rm -r /opt/fleet');
   });
 });
 
@@ -186,5 +175,18 @@ describe('the system', () => {
     const { code, stderr } = await init('AppArmor', '--only', 'services');
     expect(code).toBe(3);
     expect(stderr).toMatch(/mine-logger.service does not run[\s\S]*the system forbade: .*apparmor="DENIED" operation="exec"/);
+  });
+
+  it('an older release of fleet, and ufw with rules of one’s own, which stay', async () => {
+    await onHost(
+      'mkdir -p /opt/fleet/releases/0123456789abcdef/lib /opt/fleet/runtimes; ln -s releases/0123456789abcdef /opt/fleet/current; apt-get install -qq ufw >/dev/null 2>&1; ufw allow 22/tcp; ufw allow 8080/tcp; ufw deny from 10.99.0.0/16; ufw --force enable',
+      120_000,
+    );
+    const rules = await onHost('ufw status');
+    const release = await init('older release', '--only', 'agent', '--check');
+    expect(release.stdout).toMatch(/switch to release [0-9a-f]{16} \(now 0123456789abcdef\)/);
+    expect((await init('ufw with own rules', '--only', 'firewall')).code).toBe(0);
+    expect(await onHost('ufw status')).toBe(rules);
+    await onHost('ufw --force disable; rm -r /opt/fleet');
   });
 });
