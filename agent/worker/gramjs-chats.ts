@@ -1,5 +1,5 @@
-import { Api } from 'telegram';
 import { returnBigInt } from 'telegram/Helpers.js';
+import { Api } from 'telegram/tl/index.js';
 import type { ChatEvent, ChatUser, OutgoingMessage } from '../protocol/chat.ts';
 import { chatUserOf, isAbsent, markedChannelId, markedIdOf, type Reader, readMessage } from './gramjs-events.ts';
 import { refused } from './gramjs-failure.ts';

@@ -1,6 +1,6 @@
 import './gramjs-numbers.ts';
-import { Api } from 'telegram';
 import { generateRandomLong } from 'telegram/Helpers.js';
+import { Api } from 'telegram/tl/index.js';
 import type { ChatEvent, OutgoingMessage } from '../protocol/chat.ts';
 import { GramJsChats } from './gramjs-chats.ts';
 import { asFailure, network } from './gramjs-failure.ts';

@@ -1,4 +1,4 @@
-import { Api } from 'telegram';
+import { Api } from 'telegram/tl/index.js';
 import type { ChatEvent, ChatJoin, ChatMessage, ChatUser } from '../protocol/chat.ts';
 
 /** What has to be known to understand a message. */

@@ -1,5 +1,5 @@
-import { Api } from 'telegram';
 import { returnBigInt } from 'telegram/Helpers.js';
+import { Api } from 'telegram/tl/index.js';
 import { isAbsent, markedChannelId, markedIdOf, unmarkedId } from './gramjs-events.ts';
 import { refused } from './gramjs-failure.ts';
 import { Recent } from './recent.ts';

@@ -1,4 +1,4 @@
-import { Api, type TelegramClient } from 'telegram';
+import type { TelegramClient } from 'telegram';
 import { AuthKey } from 'telegram/crypto/AuthKey.js';
 import { RPCError } from 'telegram/errors/index.js';
 import type { MessagePacker, PromisedNetSockets } from 'telegram/extensions/index.js';
@@ -7,6 +7,7 @@ import { ConnectionTCPFull, MTProtoSender } from 'telegram/network/index.js';
 import type { RequestState } from 'telegram/network/RequestState.js';
 import { LAYER } from 'telegram/tl/AllTLObjects.js';
 import type { TLMessage } from 'telegram/tl/core/index.js';
+import { Api } from 'telegram/tl/index.js';
 import { transport } from './gramjs-failure.ts';
 import type { Line } from './line.ts';
 import type { TelegramCredentials, TelegramFailure } from './telegram-port.ts';

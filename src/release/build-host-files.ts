@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Plugin } from 'esbuild';
+import { leanTelegram } from './lean-telegram.ts';
 
 /** Programs that run on hosts: the name of the bundle and the source it starts from. */
 const hostPrograms = {
@@ -42,7 +43,7 @@ export async function buildHostFiles(root: string, outDirectory: string): Promis
     alias: Object.fromEntries(
       ['websocket', 'socks', 'store2', 'node-localstorage'].map((name) => [name, join(root, 'agent/worker/absent-module.ts')]),
     ),
-    plugins: [besideTheWorker],
+    plugins: [besideTheWorker, leanTelegram(root)],
     logLevel: 'silent',
   });
 }

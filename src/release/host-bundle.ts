@@ -102,7 +102,7 @@ async function sourceKey(root: string): Promise<string> {
   const names = await readdir(join(root, 'agent'), { recursive: true });
   const sources = names.filter((name) => name.endsWith('.ts')).map((name) => join('agent', name));
   const hash = createHash('sha256').update(process.version);
-  for (const name of [...sources.sort(), 'package-lock.json', 'src/release/build-host-files.ts']) {
+  for (const name of [...sources.sort(), 'package-lock.json', 'src/release/build-host-files.ts', 'src/release/lean-telegram.ts']) {
     const { mtimeMs, size } = await stat(join(root, name));
     hash.update(`${name}\0${mtimeMs}\0${size}\n`);
   }
