@@ -15,6 +15,7 @@ import { registerRemoteShell } from './commands/remote-shell.ts';
 import { registerSimulate } from './commands/simulate.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerSweep } from './commands/sweep.ts';
+import { registerTop } from './commands/top.ts';
 import { registerUninstall } from './commands/uninstall.ts';
 import { registerVault } from './commands/vault.ts';
 import { exitCode } from './exit-codes.ts';
@@ -53,6 +54,7 @@ function buildProgram(): Command {
     registerAdopt,
     registerBackup,
     registerStatus,
+    registerTop,
     registerLooks,
     registerMetrics,
     registerSimulate,

@@ -6,6 +6,7 @@ import { latestSamples, recordSample } from '../ledger/records.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
+import type { Remote } from '../remote/remote.ts';
 import type { FleetContext } from './context.ts';
 
 /** What is known about a host's load. `sample` and `problem` may both be there: an old sample of a host that no longer answers. */
@@ -78,18 +79,22 @@ interface FreshSample {
   readonly latencyMs: number;
 }
 
-async function refresh(context: FleetContext, host: HostSpec): Promise<FreshSample> {
+/** What the agent measures now, and how long a round trip takes, ms. Records nothing. Errors: those of the Remote, `agent-reply`. */
+export async function askAgent(remote: Remote): Promise<{ readonly sample: HostSample; readonly latencyMs: number }> {
   const { parseHostSample, samplePath } = await import('../facts/agent-sample.ts');
-  const remote = context.remoteFor(host);
   const { latencyMs } = await remote.connect();
   const reply = await remote.get(hostPaths.agentSocket, samplePath);
   if (reply.status !== 200) {
-    throw new FleetError('agent-reply', `${host.name}: the agent answered with status ${reply.status}`, {
-      host: host.name,
-      hint: `look at it with: fleet exec ${host.name} -- journalctl -u fleet-agent -n 20`,
+    throw new FleetError('agent-reply', `${remote.host}: the agent answered with status ${reply.status}`, {
+      host: remote.host,
+      hint: `look at it with: fleet exec ${remote.host} -- journalctl -u fleet-agent -n 20`,
     });
   }
-  return { host, sample: parseHostSample(host.name, reply.body), takenAtMs: context.now(), latencyMs };
+  return { sample: parseHostSample(remote.host, reply.body), latencyMs };
+}
+
+async function refresh(context: FleetContext, host: HostSpec): Promise<FreshSample> {
+  return { host, ...(await askAgent(context.remoteFor(host))), takenAtMs: context.now() };
 }
 
 async function recordFresh(db: LedgerDb, { host, sample, takenAtMs, latencyMs }: FreshSample): Promise<void> {

@@ -103,6 +103,9 @@ describe('the operator sees and understands', () => {
     expect(await operator.json(['why', 'anna'])).toMatchObject({ ok: true, account: 'anna', type: 'initial', decision: { host } });
     expect(await operator.json(['why-not', 'anna', other])).toMatchObject({ ok: true, host: other });
     expect(await operator.json(['moves'])).toMatchObject({ ok: true, moves: [] });
+    const now = await operator.json<{ hosts: { sample: unknown }[]; accounts: { state: string; memoryBytes: number }[] }>(['top']);
+    expect(now.hosts.filter(({ sample }) => sample !== null)).toHaveLength(4);
+    expect(now.accounts.filter(({ state, memoryBytes }) => state === 'online' && memoryBytes > 10_000_000)).toHaveLength(names.length);
     expect(JSON.stringify(await operator.json(['logs', 'anna', '-n', '20']))).toContain('online, user');
     const everywhere = await operator.fleet(['--json', 'exec', 'h*', '--', 'true']);
     expect(JSON.parse(everywhere.stdout)).toMatchObject({ ok: true, hosts: Array(4).fill({ exitCode: 0 }) });

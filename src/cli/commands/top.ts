@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { FleetError } from '../../model/errors.ts';
+import type { FleetMoment, FleetWatch } from '../../workflows/watch-fleet.ts';
+import { type OpenContext, withContext } from '../open-context.ts';
+import type { CommandResult } from '../output.ts';
+import { setAction } from '../run-command.ts';
+
+interface TopFlags {
+  readonly interval: string;
+  readonly once?: boolean;
+}
+
+/** `fleet top`: hosts and accounts as the agents measure them, again and again on a terminal, once without one. */
+export function registerTop(program: Command): void {
+  const command = program
+    .command('top')
+    .description('hosts and accounts as they are now, refreshed until Ctrl-C; once without a terminal')
+    .option('--interval <seconds>', 'time between two looks', '2')
+    .option('--once', 'look once');
+  setAction<TopFlags>(command, async ({ options, signal }) => {
+    const seconds = Number(options.interval);
+    if (!(seconds >= 0.5 && seconds <= 3600))
+      throw new FleetError('usage', `--interval ${options.interval} is not from 0.5 to 3600 seconds`, { hint: 'for example --interval 5' });
+    const [{ watchFleet }, { selectHosts }, render] = await Promise.all([
+      import('../../workflows/watch-fleet.ts'),
+      import('../../inventory/select-hosts.ts'),
+      import('../render/top.ts'),
+    ]);
+    return withContext(options, signal, async (context): Promise<CommandResult> => {
+      const watch = watchFleet(context, selectHosts(context.inventory, options.limit), context.freshRemoteFor);
+      const draw = (moment: FleetMoment, lines: number): string => render.formatMoment(context.inventory.fleet, moment, lines);
+      try {
+        if (process.stdout.isTTY && !options.json && options.once !== true) {
+          await watchOnTerminal(context, watch, seconds * 1000, draw);
+          return { data: {}, text: '' };
+        }
+        const moment = await watch.look();
+        const errors = moment.hosts.flatMap(({ problem }) => (problem === null ? [] : [problem]));
+        return { data: render.momentData(moment), text: draw(moment, Number.POSITIVE_INFINITY), errors };
+      } finally {
+        await watch.close();
+      }
+    });
+  });
+}
+
+/** On the terminal's second screen, so that what was there before is there again afterwards. Ctrl-C is how it ends. */
+async function watchOnTerminal(
+  context: OpenContext,
+  watch: FleetWatch,
+  intervalMs: number,
+  draw: (moment: FleetMoment, lines: number) => string,
+): Promise<void> {
+  await context.progress.stop();
+  const stop = new AbortController();
+  const end = (): void => stop.abort();
+  // Ctrl-C is no failure here: fleet's own answer to it, an error and code 130, is left out.
+  const others = process.listeners('SIGINT');
+  process.removeAllListeners('SIGINT').on('SIGINT', end).on('SIGTERM', end);
+  process.stdout.write('\u001b[?1049h\u001b[?25l');
+  try {
+    while (!stop.signal.aborted) {
+      const moment = await watch.look();
+      const text = draw(moment, process.stdout.rows - 1);
+      // Each line is cleared behind its end instead of the whole screen before, which would flicker.
+      process.stdout.write(`\u001b[H${text.replaceAll('\n', '\u001b[K\n')}\u001b[K\u001b[J`);
+      await sleep(intervalMs, undefined, { signal: stop.signal }).catch(() => undefined);
+    }
+  } finally {
+    process.stdout.write('\u001b[?25h\u001b[?1049l');
+    process.off('SIGINT', end).off('SIGTERM', end);
+    for (const listener of others) process.on('SIGINT', listener);
+  }
+}

@@ -1,0 +1,89 @@
+import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
+import { accountStateIn } from '../facts/account-state.ts';
+import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
+import { listHosts } from '../ledger/hosts.ts';
+import type { FleetError } from '../model/errors.ts';
+import type { HostSpec } from '../model/inventory.ts';
+import { forEachHost } from '../remote/for-each-host.ts';
+import type { Remote } from '../remote/remote.ts';
+import type { FleetContext } from './context.ts';
+import { askAgent } from './read-samples.ts';
+
+/** One host at this moment. `sample` null: `problem` says why it could not be asked. */
+export interface WatchedHost {
+  readonly host: string;
+  readonly sample: HostSample | null;
+  readonly latencyMs: number | null;
+  readonly problem: FleetError | null;
+  readonly accounts: number;
+  readonly maxAccounts: number;
+}
+
+/** One account at this moment. `measured` null: its host does not tell. */
+export interface WatchedAccount {
+  readonly name: string;
+  readonly host: string | null;
+  readonly state: string;
+  readonly reason: string;
+  readonly measured: AccountSample | null;
+}
+
+export interface FleetMoment {
+  readonly atMs: number;
+  readonly hosts: readonly WatchedHost[];
+  readonly accounts: readonly WatchedAccount[];
+}
+
+export interface FleetWatch {
+  /** Asks every agent now, concurrently; a host that does not answer is a value. Records nothing: who looks every second must not fill the ledger. */
+  look(): Promise<FleetMoment>;
+  /** Ends the connections. */
+  close(): Promise<void>;
+}
+
+/** Looks at `hosts` as often as asked, over one connection each; a connection that broke is made anew by the next look (`reconnect`). */
+export function watchFleet(context: FleetContext, hosts: readonly HostSpec[], reconnect: (host: HostSpec) => Remote): FleetWatch {
+  const remotes = new Map<string, Remote>();
+  const ask = async (host: HostSpec) => {
+    const remote = remotes.get(host.name) ?? reconnect(host);
+    remotes.set(host.name, remote);
+    try {
+      return await askAgent(remote);
+    } catch (error) {
+      remotes.delete(host.name);
+      await remote.close();
+      throw error;
+    }
+  };
+  const look = async (): Promise<FleetMoment> => {
+    const { db } = context.ledger;
+    const [accounts, rows] = [await listAccounts(db), await listHosts(db)];
+    const ready = new Set(rows.filter(({ release, destroyed_at }) => release !== null && destroyed_at === null).map(({ name }) => name));
+    const asked = hosts.filter(({ name }) => ready.has(name));
+    const outcomes = new Map(
+      (await forEachHost(asked, context.inventory.concurrency, ask, context.signal)).map((outcome) => [
+        outcome.host.name as string,
+        outcome,
+      ]),
+    );
+    const watched = hosts.map((host): WatchedHost => {
+      const outcome = outcomes.get(host.name);
+      const size = { host: host.name, accounts: accounts.filter((each) => each.host === host.name).length, maxAccounts: host.maxAccounts };
+      if (outcome === undefined) return { ...size, sample: null, latencyMs: null, problem: null };
+      return outcome.ok ? { ...size, ...outcome.value, problem: null } : { ...size, sample: null, latencyMs: null, problem: outcome.error };
+    });
+    const samples = new Map(watched.map(({ host, sample }) => [host, sample]));
+    const chosen = accounts.filter(({ host }) => host === null || samples.has(host));
+    return { atMs: context.now(), hosts: watched, accounts: chosen.map((account) => watchedAccount(account, samples)) };
+  };
+  const close = async (): Promise<void> => void (await Promise.all([...remotes.values()].map((remote) => remote.close())));
+  return { look, close };
+}
+
+function watchedAccount(account: PlacedAccount, samples: ReadonlyMap<string, HostSample | null>): WatchedAccount {
+  const { name, host, key_id: keyId } = account;
+  const sample = host === null ? null : (samples.get(host) ?? null);
+  const known =
+    sample === null ? { state: account.state, reason: account.state_reason } : accountStateIn(sample, keyId, account.wanted === 1);
+  return { name, host, ...known, measured: sample?.accounts.find((each) => each.keyId === keyId) ?? null };
+}
