@@ -113,12 +113,12 @@ export class GramJsChats implements Reader {
     else if (updates instanceof Api.UpdateShortMessage || updates instanceof Api.UpdateShortChatMessage) {
       this.#counters.note(null, updates.pts, updates.ptsCount);
       this.#hear(fullMessage(updates), false);
-    } else if (updates instanceof Api.UpdatesTooLong) this.#miscounted();
+    } else if (updates instanceof Api.UpdatesTooLong) this.miscounted();
   }
 
   #update(update: Api.TypeUpdate, isTold: boolean): void {
     if (update instanceof Api.UpdateChannelTooLong) this.#gap(markedChannelId(update.channelId));
-    else if (update instanceof Api.UpdatePtsChanged) this.#miscounted();
+    else if (update instanceof Api.UpdatePtsChanged) this.miscounted();
     else {
       this.#count(update);
       if (isTold && 'message' in update && isChatUpdate(update)) this.#hear(update.message, isEditUpdate(update));
@@ -171,8 +171,8 @@ export class GramJsChats implements Reader {
     else if (this.#keptGaps.size < mostKept) this.#keptGaps.add(chatId);
   }
 
-  /** The counters start again from whatever comes next. */
-  #miscounted(): void {
+  /** Something was lost, and nobody can say of which chat. The counters start again from whatever comes next. */
+  miscounted(): void {
     this.#counters.clear();
     this.#gap(null);
   }

@@ -4,7 +4,7 @@ import { Api } from 'telegram/tl/index.js';
 import type { ChatEvent, OutgoingMessage } from '../protocol/chat.ts';
 import { GramJsChats } from './gramjs-chats.ts';
 import { asFailure, network } from './gramjs-failure.ts';
-import { isRefusal, Sender } from './gramjs-sender.ts';
+import { isRefusal, isUnreadable, Sender } from './gramjs-sender.ts';
 import { type Dial, Line } from './line.ts';
 import {
   type ChatGroup,
@@ -139,9 +139,10 @@ class GramJsLink implements TelegramLink {
     this.#sender = await Sender.open(this.#credentials, this.#line, {
       onUpdates: (updates) => this.#chats.receive(updates),
       onFailure: (failure) => this.#fail(failure),
-      // Only refusals matter: the rest shows on the line, or in the next ping.
+      // Refusals and losses matter: the rest shows on the line, or in the next ping.
       onError: (error) => {
         if (isRefusal(error)) this.#fail(asFailure(error));
+        else if (isUnreadable(error)) this.#chats.miscounted();
       },
     });
     this.self = await this.#askSelf();

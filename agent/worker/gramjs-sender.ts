@@ -1,9 +1,10 @@
 import type { TelegramClient } from 'telegram';
 import { AuthKey } from 'telegram/crypto/AuthKey.js';
-import { RPCError } from 'telegram/errors/index.js';
+import { RPCError, TypeNotFoundError } from 'telegram/errors/index.js';
 import type { MessagePacker, PromisedNetSockets } from 'telegram/extensions/index.js';
 import { Logger, type LogLevel } from 'telegram/extensions/Logger.js';
 import { ConnectionTCPFull, MTProtoSender } from 'telegram/network/index.js';
+import type { MTProtoState } from 'telegram/network/MTProtoState.js';
 import type { RequestState } from 'telegram/network/RequestState.js';
 import { LAYER } from 'telegram/tl/AllTLObjects.js';
 import type { TLMessage } from 'telegram/tl/core/index.js';
@@ -47,7 +48,9 @@ export class Sender extends MTProtoSender {
     });
     this.#line = line;
     this.#events = events;
-    sendUnchained((this as unknown as { readonly _sendQueue: MessagePacker })._sendQueue);
+    const inside = this as unknown as { readonly _sendQueue: MessagePacker; readonly _state: MTProtoState };
+    sendUnchained(inside._sendQueue);
+    tellUnreadable(inside._state, events.onError);
   }
 
   /** Connects and introduces us. Rejects as the library does; limit it in time, since it may wait for ever. */
@@ -114,6 +117,22 @@ const sendUnchained = (queue: MessagePacker): void => {
     if (state !== undefined) state.after = undefined;
   };
 };
+
+/** What the library cannot read and is no container it drops without a word. */
+const tellUnreadable = (state: MTProtoState, onError: (error: unknown) => void): void => {
+  const decrypt = state.decryptMessageData.bind(state);
+  state.decryptMessageData = async (packet) => {
+    try {
+      return await decrypt(packet);
+    } catch (error) {
+      if (isUnreadable(error)) onError(error);
+      throw error;
+    }
+  };
+};
+
+/** True for a packet that held something unknown to the library: all that was in it is lost. */
+export const isUnreadable = (error: unknown): boolean => error instanceof TypeNotFoundError;
 
 /** True for what Telegram answers to every request from then on. */
 export const isRefusal = (error: unknown): boolean => error instanceof RPCError && (error.code === 401 || error.code === 406);

@@ -388,5 +388,110 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       for (const unknown of ['-1009999999999', '-5', '42', 'garbage', '-0'])
         expect(await refusalOf(link.send(message(unknown, 'hi')))).toMatchObject({ refusal: 'forbidden' });
     });
+
+    it.each([1, 2])('something that it cannot read is a gap, and the line stays (%i in a packet)', async (together) => {
+      const chatId = supergroup();
+      const heard = await hear();
+      say(chatId, 'one');
+      await until(() => heard.events.length).toBe(1);
+      const [session] = [...dc.world.loginOf(ann.keyId).sessions.values()];
+      session?.queue({ body: Buffer.from('0badf00d00000000', 'hex'), isContent: true, isAnswer: false });
+      if (together === 2) say(chatId, 'two');
+      await until(() => heard.gaps).toEqual([null]);
+      expect(texts(await heard.link.readAfter(chatId, 1, 10))).toEqual(together === 2 ? ['two'] : []);
+      say(chatId, 'three');
+      await until(() => texts(heard.events)).toEqual(['one', 'three']);
+    });
+
+    it('a clock that is ten minutes off', async () => {
+      await dc.stop();
+      dc = await startDataCentre({ clockSkewMs: 600_000 });
+      ann = dc.addAccount({ userId: ann.userId, firstName: 'Ann' });
+      dc.people.addPerson({ userId: bob, firstName: 'Bob' });
+      const chatId = supergroup({ members: [ann.userId, bob] });
+      const heard = await hear();
+      say(chatId, 'what time is it?');
+      expect(await only(heard)).toMatchObject({ sentAtMs: expect.toSatisfy((ms: number) => Math.abs(ms - Date.now() - 600_000) < 60_000) });
+      await heard.link.send(message(chatId, 'late'));
+      // The clock is told by refusing what was sent with a wrong one.
+      dc.world.violations.length = 0;
+    });
+
+    it('salts that change in the middle of a conversation: all is said once, and heard in order', async () => {
+      const groups = Array.from({ length: 5 }, () => supergroup());
+      const heard = await hear();
+      await heard.link.groups();
+      const sends: Promise<unknown>[] = [];
+      for (let index = 0; index < 200; index += 1) {
+        const chatId = groups[index % 5] as string;
+        say(chatId, `${index}`);
+        sends.push(heard.link.send(message(chatId, `answer ${index}`, `${index + 1}`)));
+        if (index % 40 === 20) dc.rotateSalts();
+        if (index % 10 === 0) await heard.link.check();
+      }
+      const outcomes = await Promise.allSettled(sends);
+      expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
+      await until(() => heard.events.length).toBe(200);
+      expect(texts(heard.events)).toEqual(Array.from({ length: 200 }, (_, index) => `${index}`));
+      const said = dc.people.said({ userId: ann.userId }).map(({ text }) => text);
+      expect(new Set(said).size).toBe(200);
+      expect(said).toHaveLength(200);
+      expect(heard.gaps).toEqual([]);
+    });
+
+    it('answers that come late, out of turn or never do not hold up what is said', async () => {
+      const chatId = supergroup();
+      const heard = await hear(await open(ann, { requestLimitMs: 1500 }));
+      await heard.link.groups();
+      const send = (index: number) => heard.link.send(message(chatId, `${index}`, `${index}`));
+      dc.fault({ method: 'messages.sendMessage', times: 2, effect: { kind: 'delay', ms: 600 } });
+      dc.fault({ method: 'messages.sendMessage', times: 1, effect: { kind: 'silence' } });
+      const sends = [1, 2, 3, 4, 5].map(send);
+      for (let index = 0; index < 50; index += 1) say(chatId, `${index}`);
+      await until(() => heard.events.length).toBe(50);
+      const outcomes = await Promise.allSettled(sends);
+      expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+      await send(3);
+      expect(dc.people.said({ userId: ann.userId }).map(({ text }) => text)).toEqual(['4', '5', '1', '2', '3']);
+    });
+
+    it('twenty resets in a conversation, with gaps: heard or read, nothing is missing, and everything is said once', async () => {
+      const chatId = supergroup();
+      const seen = new Map<number, string>();
+      const answered = new Set<number>();
+      const unsaid: number[] = [];
+      let index = 0;
+      for (let round = 0; round < 20; round += 1) {
+        const { link, events, gaps } = await hear();
+        const note = (found: readonly ChatEvent[]) => {
+          for (const event of found) if (event.kind === 'message' && !event.isOwn) seen.set(event.messageId, event.text);
+        };
+        const known = Math.max(0, ...seen.keys());
+        note(await link.readAfter(chatId, known, 1000));
+        const answer = async (id: number) => {
+          answered.add(id);
+          await link.send(message(chatId, `answer to ${id}`, `${id}`, id)).catch(() => unsaid.push(id));
+        };
+        const work = [...unsaid.splice(0), ...[...seen.keys()].filter((id) => !answered.has(id))].map(answer);
+        if (round % 3 === 0) dc.people.loseUpdates(ann.userId, 3);
+        for (let said = 0; said < 15; said += 1) say(chatId, `${index++}`);
+        if (round % 3 === 1) await until(() => events.length).toBeGreaterThan(5);
+        if (round % 3 === 2) await Promise.all(work);
+        dc.disconnectAll();
+        await link.lost;
+        await Promise.all(work);
+        if (gaps.length === 0 && round % 3 !== 0) note(events);
+      }
+      dc.people.loseUpdates(ann.userId, 0);
+      const { link } = await hear();
+      for (const event of await link.readAfter(chatId, 0, 1000))
+        if (event.kind === 'message' && !event.isOwn) seen.set(event.messageId, event.text);
+      for (const id of [...unsaid, ...[...seen.keys()].filter((one) => !answered.has(one))])
+        await link.send(message(chatId, `answer to ${id}`, `${id}`, id));
+      expect([...seen.values()].map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, said) => said));
+      const answers = dc.people.said({ userId: ann.userId }).map(({ text }) => text);
+      expect(answers).toHaveLength(300);
+      expect(new Set(answers).size).toBe(300);
+    });
   });
 };
