@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 /** Two projects: `fast` needs nothing but Node; `lab` needs the lab's network namespace around it (see test/run.ts). */
 export default defineConfig({
   test: {
+    // Without it one core of a small machine would stay idle.
+    maxWorkers: '100%',
     projects: [
       { test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: ['test/**/*.lab.test.ts'], testTimeout: 30_000 } },
       {

@@ -14,6 +14,7 @@ const magic = Buffer.from('FLEETCLM');
 const headBytes = 24;
 const sumAt = slotBytes - 32;
 const layoutVersion = 1;
+const blankSlot = Buffer.alloc(slotBytes);
 
 export type ClaimFault = 'torn' | 'newer-format' | 'unreadable';
 
@@ -46,7 +47,7 @@ export const encodeSlot = (claim: Claim, sequence: number): Buffer => {
 type Slot = { readonly kind: 'blank' | 'torn' | 'newer' } | { readonly kind: 'sound'; readonly claim: Claim; readonly sequence: number };
 
 const decodeSlot = (slot: Buffer): Slot => {
-  if (slot.every((byte) => byte === 0)) return { kind: 'blank' };
+  if (slot.equals(blankSlot)) return { kind: 'blank' };
   if (!slot.subarray(0, 8).equals(magic) || !slot.subarray(sumAt).equals(sumOf(slot))) return { kind: 'torn' };
   if (slot.readUInt32LE(8) > layoutVersion) return { kind: 'newer' };
   const length = slot.readUInt32LE(12);

@@ -47,6 +47,7 @@ const parseAct = (value: unknown): { readonly act: HostAct } | { readonly fault:
     'grant',
     'release',
     'weigh-state',
+    'copy-state',
     'read-state',
     'put-state',
     'wipe',
@@ -89,6 +90,8 @@ const readAct = (act: HostAct['act'], shape: Shape): HostAct => {
       return { act, keyId: keyId(), moveId: moveId(), epoch: epoch(), successor: shape.text('successor', 63, successorPattern) };
     case 'weigh-state':
       return { act, keyId: keyId() };
+    case 'copy-state':
+      return { act, keyId: keyId(), epoch: epoch(), ...(shape.has('unless') ? { unless: shape.text('unless', 64, sha256Pattern) } : {}) };
     case 'read-state':
       return { act, keyId: keyId(), epoch: epoch(), moveId: moveId(), part: shape.integer('part', 0, 1000) };
     case 'put-state':

@@ -8,7 +8,7 @@ import { grant, start, stop } from './grant.ts';
 import { takeLocks } from './locks.ts';
 import { release, revoke } from './release.ts';
 import { reloadIfNeeded, stage } from './stage.ts';
-import { putState, readState, weighState } from './state.ts';
+import { copyState, putState, readState, weighState } from './state.ts';
 import { survey } from './survey.ts';
 import { wipe } from './wipe.ts';
 import { type ActOutcome, done, failed, type HostWorld } from './world.ts';
@@ -106,6 +106,8 @@ const runKeyed = async (act: KeyedAct, world: HostWorld): Promise<ActOutcome> =>
       return revoke(world, act);
     case 'weigh-state':
       return weighState(world, act);
+    case 'copy-state':
+      return copyState(world, act);
     case 'read-state':
       return readState(world, act);
     case 'put-state':

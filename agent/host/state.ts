@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Refusal } from '../claims/decide.ts';
-import { decidePutState, decideReadState, refuseOtherState } from '../claims/decide-state.ts';
+import { decideCopyState, decidePutState, decideReadState, refuseOtherState } from '../claims/decide-state.ts';
 import { hashState, listState } from '../claims/state-hash.ts';
 import { settleWaitMs } from '../gate/decide.ts';
 import { markNames, readStartMark, readStopMark } from '../gate/marks.ts';
@@ -26,19 +26,47 @@ import { bootMs, readBootVerdict, readHostConfig } from '../machine/boot.ts';
 import { fsyncDirectory, namesIn, writeFully } from '../machine/durable-file.ts';
 import type { Places } from '../machine/places.ts';
 import type { HostAct } from '../protocol/host-acts.ts';
-import { packState, type StateEntry, stateLimitBytes, statePartBytes, unpackState } from '../protocol/state-archive.ts';
+import {
+  hashEntries,
+  packState,
+  type StateEntry,
+  smallStateBytes,
+  stateLimitBytes,
+  statePartBytes,
+  unpackState,
+} from '../protocol/state-archive.ts';
 import { stateDirectory } from './processes.ts';
 import { type ActOutcome, done, type HostWorld, identityFault, readFacts, refused } from './world.ts';
 
 type Act<K extends HostAct['act']> = Extract<HostAct, { readonly act: K }>;
 
-export const weighState = ({ places }: HostWorld, act: Act<'weigh-state'>): ActOutcome => {
-  const directory = stateDirectory(places, act.keyId);
+/** Bytes and files of a state. A worker that runs may take a file away at any moment. */
+const weigh = (directory: string | null): { readonly bytes: number; readonly files: number } => {
   const paths = directory === null ? [] : listState(directory, markNames);
-  // A worker that runs may take a file away at any moment.
   const bytes = paths.reduce((sum, path) => sum + (lstatSync(join(directory ?? '', path), { throwIfNoEntry: false })?.size ?? 0), 0);
+  return { bytes, files: paths.length };
+};
+
+export const weighState = ({ places }: HostWorld, act: Act<'weigh-state'>): ActOutcome => {
+  const { bytes, files } = weigh(stateDirectory(places, act.keyId));
   const space = statfsSync(places.claims);
-  return done({ kind: 'state-size', bytes, files: paths.length, freeBytes: space.bavail * space.bsize });
+  return done({ kind: 'state-size', bytes, files, freeBytes: space.bavail * space.bsize });
+};
+
+/** What the worker writes meanwhile would tear the copy, so it counts only when it is what lies there afterwards. */
+export const copyState = (world: HostWorld, act: Act<'copy-state'>): ActOutcome => {
+  const { places } = world;
+  const { reading } = readFacts(world, act.keyId);
+  const refusal = decideCopyState(reading, act);
+  if (refusal !== null) return refused(refusal, reading.claim);
+  const directory = stateDirectory(places, act.keyId);
+  const { bytes } = weigh(directory);
+  if (bytes > smallStateBytes) return done({ kind: 'state-copy', bytes });
+  const stateHash = hashState(directory, markNames);
+  if (stateHash === act.unless) return done({ kind: 'state-copy', bytes, stateHash });
+  const entries = readEntries(directory);
+  if (hashEntries(entries) !== stateHash || hashState(directory, markNames) !== stateHash) return done({ kind: 'state-copy', bytes });
+  return done({ kind: 'state-copy', bytes, stateHash, data: Buffer.from(packState(entries)).toString('base64') });
 };
 
 /** The archive is the same at every call, so its parts fit together. */

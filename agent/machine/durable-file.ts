@@ -117,7 +117,8 @@ export const readSmallFile = (path: string, maxBytes: number): SmallFile => {
     const stat = fstatSync(descriptor);
     if (!stat.isFile()) return { fault: 'not a regular file' };
     if (stat.size > maxBytes) return { fault: `larger than ${maxBytes} bytes` };
-    const buffer = Buffer.alloc(maxBytes + 1);
+    // Only what was read is looked at.
+    const buffer = Buffer.allocUnsafe(maxBytes + 1);
     let length = 0;
     for (let got = 1; got > 0 && length < buffer.length; length += got)
       got = readSync(descriptor, buffer, length, buffer.length - length, null);

@@ -73,6 +73,11 @@ export type HostAct =
   | { readonly act: 'release'; readonly keyId: string; readonly moveId: string; readonly epoch: number; readonly successor: string }
   /** Size of the account's state directory, running or not. Changes nothing. */
   | { readonly act: 'weigh-state'; readonly keyId: string }
+  /**
+   * The state of an account that this host owns, running or not, so that it is known when the host is lost. Only a small one is answered
+   * ({@link smallStateBytes}), only one that did not change under the look, and not the one whose hash is `unless`. Changes nothing.
+   */
+  | { readonly act: 'copy-state'; readonly keyId: string; readonly epoch: number; readonly unless?: string }
   /** One part (from 0) of the final state, once the claim is `released` at `epoch` by `moveId`. */
   | { readonly act: 'read-state'; readonly keyId: string; readonly epoch: number; readonly moveId: string; readonly part: number }
   /** Replaces the account's state by the archive (base64, state-archive.ts), before the grant. Repeating it after the grant is no act. */
@@ -131,7 +136,8 @@ export type ActResult =
   | { readonly kind: 'done' }
   | { readonly kind: 'awaited'; readonly accounts: readonly AwaitedAccount[] }
   | { readonly kind: 'state-size'; readonly bytes: number; readonly files: number; readonly freeBytes: number }
-  | StatePart;
+  | StatePart
+  | StateCopy;
 
 /** A slice of an archived state: the parts in order, joined, are the archive. */
 export interface StatePart {
@@ -142,6 +148,15 @@ export interface StatePart {
   readonly data: string;
   /** How long from now on the account may not start anywhere: the settle floor after its last stop, ms. */
   readonly settleMs: number;
+}
+
+/** `data` (base64, state-archive.ts): absent where it is the one that is known, too large, or changes all the time. */
+export interface StateCopy {
+  readonly kind: 'state-copy';
+  readonly bytes: number;
+  /** SHA-256 (hex); absent where it could not be had. */
+  readonly stateHash?: string;
+  readonly data?: string;
 }
 
 export interface AwaitedAccount {

@@ -14,6 +14,8 @@ export interface StateEntry {
 
 /** Most bytes of state (content, uncompressed) that a move carries: what a request holds in base64, compressible or not. */
 export const stateLimitBytes = 10 * 1024 * 1024;
+/** Most bytes of state (content, uncompressed) that a sweep copies of an account that runs: one reply holds it, compressible or not. */
+export const smallStateBytes = 512 * 1024;
 /** Bytes of an archive in one reply: a line of the helper's output has its limit. */
 export const statePartBytes = 640 * 1024;
 const entriesLimit = 20_000;

@@ -67,6 +67,15 @@ const resultSchema = z.discriminatedUnion('kind', [
     freeBytes: z.number().nonnegative(),
   }),
   z.object({
+    kind: z.literal('state-copy'),
+    bytes: z.number().nonnegative(),
+    stateHash: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional(),
+    data: z.base64().optional(),
+  }),
+  z.object({
     kind: z.literal('state-part'),
     part: z.number().int().nonnegative(),
     parts: z.number().int().positive().max(1000),

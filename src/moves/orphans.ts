@@ -1,5 +1,6 @@
 import type { Claim } from '../../agent/protocol/claim.ts';
 import type { HostEvidence } from './evidence.ts';
+import { detached } from './phases.ts';
 
 /** Files of one account and epoch that some host holds. */
 export interface StagedFiles {
@@ -10,8 +11,8 @@ export interface StagedFiles {
 
 /**
  * Session files that a run which was killed left on a host that does not own the account and is not about to: they have to go. Files of an epoch that
- * the host's claim has, or of an open move to this very host, stay; those of a `released` claim go once the account is well at a higher epoch on the
- * host that `settled` names by key. `keyIds`: the keys that this ledger knows; other files are none of its business.
+ * the host's claim has, or of an open move to this very host, stay; those of a `released` claim go once the account has left the fleet, or is well at a
+ * higher epoch on the host that `settled` names by key. `keyIds`: the keys that this ledger knows; other files are none of its business.
  */
 export function orphanFiles(
   evidence: readonly HostEvidence[],
@@ -34,6 +35,6 @@ export function orphanFiles(
 }
 
 function isOver(claim: Claim, host: string, owner: { readonly host: string; readonly epoch: number } | undefined): boolean {
-  if (claim.state === 'revoked') return true;
+  if (claim.state === 'revoked' || (claim.state === 'released' && claim.successor === detached)) return true;
   return claim.state === 'released' && owner !== undefined && owner.host !== host && owner.epoch > claim.epoch;
 }

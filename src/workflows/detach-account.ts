@@ -27,7 +27,11 @@ async function detach(context: FleetContext, run: Run, account: PlacedAccount): 
       hint: `let the move end first: ${open.from_host === null ? `fleet allocate ${account.name}` : 'fleet resume'}`,
     });
   }
-  if (account.host === null) return;
+  if (account.host === null) {
+    // An adoption found that nobody owns it: what was to be given up is.
+    if (open !== undefined) await advanceMove(db, open, open.phase === 'planned' ? 'aborted' : 'done', context.now(), 'no host owns it');
+    return;
+  }
   const { host } = await findOwned(context, account.name);
   const move = open ?? (await journal(context, account, host.name));
   let current = move;

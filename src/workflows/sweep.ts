@@ -13,6 +13,7 @@ import { failOverDown } from './auto-failover.ts';
 import type { MoveOutcome } from './carry-move.ts';
 import type { FleetContext } from './context.ts';
 import type { GrantOutcome } from './grant-accounts.ts';
+import { keepStates } from './keep-states.ts';
 import { carryMoves, movesToResume } from './move-accounts.ts';
 import { type HostReading, readSamples } from './read-samples.ts';
 import { recordStates } from './record-states.ts';
@@ -50,7 +51,7 @@ export interface SweepResult {
 
 /**
  * One pass over all hosts (requirement D2): looks at each over a fresh connection, keeps samples, states and health, carries on what earlier runs left
- * open, tells hosts that came back what has moved on, and gives back what hosts held since a boot. The same as often as it is called. `begin` takes the
+ * open, tells hosts that came back what has moved on, gives back what hosts held since a boot, and keeps a copy of what accounts remember. The same as often as it is called. `begin` takes the
  * run's serial; a ledger that owns nothing is an observer and never takes it. `isAutomatic`: hosts that are down are failed over where a fence can switch
  * them off.
  */
@@ -73,6 +74,7 @@ export async function sweepFleet(context: FleetContext, begin: () => Promise<Run
     await wipeOrphans(context, run, survey.evidence);
     moves = await carryMoves(context, run, await movesToResume(context));
     grants = await giveBack(context, run, survey.evidence, problems);
+    problems.push(...(await keepStates(context, run, survey.evidence)));
   }
   const hosts: SweptHost[] = [];
   const accounts = await listAccounts(ledger.db);

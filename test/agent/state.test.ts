@@ -7,8 +7,8 @@ import { markNames } from '../../agent/gate/marks.ts';
 import { parseRequest } from '../../agent/host/request.ts';
 import { runRequest } from '../../agent/host/run-request.ts';
 import type { Places } from '../../agent/machine/places.ts';
-import type { ActReply, HostAct, StatePart } from '../../agent/protocol/host-acts.ts';
-import { hashEntries, packState, unpackState } from '../../agent/protocol/state-archive.ts';
+import type { ActReply, HostAct, StateCopy, StatePart } from '../../agent/protocol/host-acts.ts';
+import { hashEntries, packState, smallStateBytes, unpackState } from '../../agent/protocol/state-archive.ts';
 import { hash, keyId, scratchPlaces } from './claim-fixtures.ts';
 import { ModelUnits } from './model-units.ts';
 
@@ -127,6 +127,28 @@ describe('a state changes its host', () => {
         ].sort((a, b) => (a.path < b.path ? -1 : 1)) as never,
       ),
     );
+  });
+
+  test('of the owner that keeps it, for the day on which that host is lost: small, changed, and only of the owner', async () => {
+    const host = newHost();
+    const copy = (more: { epoch?: number; unless?: string } = {}): HostAct => ({ act: 'copy-state', keyId, epoch: 1, ...more });
+    await ask(host, stage(1));
+    expect(refusals(await ask(host, copy()))).toEqual(['state']);
+    await ask(host, grant(1));
+    mkdirSync(stateOf(host), { recursive: true });
+    writeFileSync(join(stateOf(host), 'notes'), 'remember');
+    writeFileSync(join(stateOf(host), markNames[0] ?? ''), 'mark');
+    const [reply] = await ask(host, copy());
+    const { bytes, stateHash = '', data = '' } = (reply?.result ?? {}) as StateCopy;
+    const entries = unpackState(Buffer.from(data, 'base64'));
+    expect([bytes, entries.map(({ path }) => path), hashEntries(entries)]).toEqual([8, ['notes'], stateHash]);
+    const [again, other] = await ask(host, copy({ unless: stateHash }), copy({ epoch: 2 }));
+    expect([again?.result, other?.refusal]).toEqual([{ kind: 'state-copy', bytes: 8, stateHash }, 'state']);
+    writeFileSync(join(stateOf(host), 'large'), Buffer.alloc(smallStateBytes));
+    const [large] = await ask(host, copy());
+    expect(large?.result).toEqual({ kind: 'state-copy', bytes: smallStateBytes + 8 });
+    await ask(host, release(1));
+    expect(refusals(await ask(host, copy()))).toEqual(['state']);
   });
 
   test('a grant that names a state starts from no other, not from a torn one, and not from none', async () => {

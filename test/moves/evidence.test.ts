@@ -151,6 +151,12 @@ describe('files that nobody owns', () => {
       { host: 'h2', epoch: 2 },
       [1],
     ],
+    [
+      'it has left the fleet',
+      host('h1', [account({ claim: claim({ state: 'released', successor: 'detached', epoch: 1 }), stagedEpochs: [1] })]),
+      null,
+      [1],
+    ],
     ['it has not arrived', host('h1', [account({ claim: claim({ state: 'released', epoch: 1 }), stagedEpochs: [1] })]), null, []],
     [
       'it came back',

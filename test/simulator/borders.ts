@@ -1,39 +1,41 @@
 /**
  * The border between the shipped code and the simulation: everything that reads the kernel, waits or draws by chance is answered by the model, and
- * nothing else is. Import this before anything of the product. The disk is the real one, below a directory per host.
+ * nothing else is. Import this before anything of the product. Disks are those of model-disk.ts, ledgers are SQLite in memory (model-ledger.ts).
  */
 import { vi } from 'vitest';
 
 vi.mock('node:fs', async (original) => {
   const real = await original<typeof import('node:fs')>();
   const { admitWrite, running } = await import('./model-process.ts');
+  const { isModelDescriptor, isModelPath, modelDisk } = await import('./model-disk.ts');
   const bootIdPath = '/proc/sys/kernel/random/boot_id';
-  const inMachine = (path: unknown): unknown => {
-    const process = path === bootIdPath ? running.getStore() : undefined;
-    return process === undefined ? path : `${process.machine.root}/boot-id`;
-  };
-  const changes = ['fsyncSync', 'mkdirSync', 'renameSync', 'rmSync', 'rmdirSync', 'symlinkSync', 'writeFileSync', 'writeSync'] as const;
-  const changing = changes.map((name) => [
-    name,
-    (...args: unknown[]) => {
-      admitWrite(name);
-      return Reflect.apply(real[name], real, args);
-    },
-  ]);
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the function takes is handed on
+  type AnyFunction = (...args: any[]) => unknown;
+  const changes = ['fsyncSync', 'mkdirSync', 'renameSync', 'rmSync', 'rmdirSync', 'symlinkSync', 'writeFileSync', 'writeSync'];
   const creates = real.constants.O_CREAT;
+  const routed = Object.entries(modelDisk).map(([name, model]): [string, AnyFunction] => {
+    const [onModel, onReal] = [model as AnyFunction, real[name as keyof typeof real] as unknown as AnyFunction];
+    const isChange = changes.includes(name);
+    return [
+      name,
+      (...args) => {
+        if (isChange || (name === 'openSync' && ((args[1] as number) & creates) !== 0)) admitWrite(isChange ? name : 'create');
+        return isModelPath(args[name === 'symlinkSync' ? 1 : 0]) || isModelDescriptor(args[0]) ? onModel(...args) : onReal(...args);
+      },
+    ];
+  });
+  const functions = Object.fromEntries(routed);
   return {
     ...real,
-    ...Object.fromEntries(changing),
-    // On memory it costs nothing and proves nothing; what matters is that the process may be killed there.
-    fsyncSync: () => admitWrite('fsyncSync'),
-    openSync: (path: string, flags: number, mode?: number) => {
-      if (typeof flags === 'number' && (flags & creates) !== 0) admitWrite('create');
-      return real.openSync(inMachine(path) as string, flags, mode);
+    ...functions,
+    openSync: (path: string, ...more: unknown[]) => {
+      const process = path === bootIdPath ? running.getStore() : undefined;
+      return functions.openSync?.(process === undefined ? path : `${process.machine.root}/boot-id`, ...more);
     },
     /** Descriptor 9 is the run lock, as `fleet-run` hands it over. */
     fstatSync: (descriptor: number) => {
       const lock = descriptor === 9 ? runLockOf(running.getStore()) : null;
-      return lock === null ? real.fstatSync(descriptor) : real.statSync(lock);
+      return lock === null ? functions.fstatSync?.(descriptor) : modelDisk.statSync(lock);
     },
   };
 });
@@ -110,18 +112,17 @@ vi.mock('../../agent/host/locks.ts', async (original) => {
   return { ...real, takeLocks };
 });
 
-/** The same statement is compiled once per connection: a schedule makes hundreds of the same few queries. */
 vi.mock('better-sqlite3', async (original) => {
   const { default: Database } = await original<{ default: typeof import('better-sqlite3') }>();
-  class CachingDatabase extends Database {
-    readonly #statements = new Map<string, import('better-sqlite3').Statement>();
-    override prepare(sql: string): never {
-      const known = this.#statements.get(sql) ?? super.prepare(sql);
-      this.#statements.set(sql, known);
-      return known as never;
+  const { openDatabase } = await import('./model-ledger.ts');
+  // A class, because it is called with `new`; what it returns takes the place of what it makes.
+  class ModelDatabase {
+    constructor(path: string | Buffer, options?: import('better-sqlite3').Options) {
+      // biome-ignore lint/correctness/noConstructorReturn: see above
+      return openDatabase(Database, path, options) as never;
     }
   }
-  return { default: CachingDatabase };
+  return { default: ModelDatabase };
 });
 
 /** `exportSession` writes with real, asynchronous I/O, which a simulated moment cannot wait for; the file's format is tested elsewhere. */

@@ -1,6 +1,6 @@
 import type { KyselyPlugin } from 'kysely';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
-import { beginAdoption, beginRun } from '../../src/ledger/runs.ts';
+import { beginAdoption, beginRun, takeLock } from '../../src/ledger/runs.ts';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostSpec } from '../../src/model/inventory.ts';
 import type { Vault } from '../../src/vault/vault.ts';
@@ -9,11 +9,12 @@ import { executeAdoption, prepareAdoption } from '../../src/workflows/adopt.ts';
 import { executeAllocation, isEmptyPlan, planAllocation } from '../../src/workflows/allocate.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
 import { exportAccount, removeAccount } from '../../src/workflows/detach-account.ts';
-import { earliestFailover, executeFailover, planFailover } from '../../src/workflows/failover.ts';
+import { earliestFailover, executeFailover, fenceHost, type HostStatement, planFailover } from '../../src/workflows/failover.ts';
 import { importAccounts } from '../../src/workflows/import-accounts.ts';
 import { carryMoves, executeMoves, movesToResume } from '../../src/workflows/move-accounts.ts';
 import { planDrain, planMove } from '../../src/workflows/plan-moves.ts';
 import { readFleetView } from '../../src/workflows/read-fleet-view.ts';
+import { planRebalanceMoves } from '../../src/workflows/rebalance.ts';
 import { sweepFleet } from '../../src/workflows/sweep.ts';
 import { memoryStatesOf } from './memory-states.ts';
 import { type CallFate, ModelRemote, type RemoteCall } from './model-remote.ts';
@@ -21,9 +22,11 @@ import type { World } from './world.ts';
 
 /** A command of the operator. */
 export type Verb =
-  | { readonly verb: 'allocate' | 'status' | 'sweep' | 'resume' | 'adopt' }
+  | { readonly verb: 'allocate' | 'status' | 'resume' | 'adopt' | 'rebalance' }
+  | { readonly verb: 'sweep'; readonly isAutomatic?: boolean }
   | { readonly verb: 'move'; readonly account: string; readonly host: string }
-  | { readonly verb: 'drain' | 'failover'; readonly host: string }
+  | { readonly verb: 'drain'; readonly host: string }
+  | { readonly verb: 'failover'; readonly host: string; readonly statement: HostStatement }
   | { readonly verb: 'stop' | 'start' | 'remove' | 'export'; readonly account: string }
   /** `as`: under another name than the session file's. */
   | { readonly verb: 'import'; readonly account: string; readonly as?: string };
@@ -35,6 +38,8 @@ export interface ControllerOptions {
   readonly fateOf: (call: RemoteCall) => CallFate;
   /** Dies right after this many queries to the ledger; null: it does not. */
   readonly queriesLeft?: number | null;
+  /** Takes the ledger's lock first, as the command line does. */
+  readonly withLock?: boolean;
 }
 
 const forEver = new Promise<never>(() => undefined);
@@ -60,12 +65,14 @@ export class Controller {
     this.fateOf = options.fateOf;
   }
 
-  /** Runs one command as the CLI does, without its lock: the lock is a comfort, the serial has to suffice. `null`, or why it failed. */
+  /** Runs one command as the CLI does; mostly without its lock, which is a comfort: the serial has to suffice. `null`, or why it failed. */
   async run(verb: Verb): Promise<FleetError | null> {
     const { simulation } = this.#world;
     try {
       const ledger = await this.#open();
-      const problems = await this.#act(verb, this.#context(ledger));
+      const context = this.#context(ledger);
+      const lock = this.#options.withLock === true ? await takeLock(context.ledger, 0) : null;
+      const problems = await this.#act(verb, context).finally(() => lock?.release());
       for (const problem of problems) simulation.note(`${this.name} ${problem.code}: ${problem.message}`);
       return problems[0] ?? null;
     } catch (error) {
@@ -133,7 +140,16 @@ export class Controller {
         if (remote === undefined) throw new Error(`no model of ${host.name}`);
         return remote;
       },
-      fence: { switchOff: async () => undefined, isOff: async () => true },
+      fence: {
+        switchOff: ({ name }) =>
+          new Promise((resolve) => {
+            simulation.at(simulation.between(100, 3_000), () => {
+              this.#world.host(name).crash();
+              this.whenAwake(() => (this.isAlive ? resolve() : undefined));
+            });
+          }),
+        isOff: async ({ name }) => !this.#world.host(name).isUp,
+      },
       readSecret: async () => 'an api hash',
       now: () => simulation.nowMs,
       pause: (ms) =>
@@ -158,13 +174,14 @@ export class Controller {
         await readFleetView(context, { maxAgeMs: 0 });
         return [];
       case 'sweep': {
-        const { problems, moves, grants } = await sweepFleet(context, begin);
+        const { problems, moves, grants } = await sweepFleet(context, begin, verb.isAutomatic);
         return [...problems, ...problemsOf(moves), ...problemsOf(grants)];
       }
       case 'failover': {
-        const safeMs = await earliestFailover(context, verb.host, 'powered-off');
+        const safeMs = await earliestFailover(context, verb.host, verb.statement);
         if (context.now() < safeMs) return [new FleetError('claim-refused', `${verb.host}: too early`, { hint: 'wait' })];
-        const plan = await planFailover(context, verb.host, 'powered-off');
+        const plan = await planFailover(context, verb.host, verb.statement);
+        if (verb.statement === 'fenced') await fenceHost(context, verb.host);
         return problemsOf(await executeFailover(context, await begin(), plan));
       }
       case 'adopt': {
@@ -176,6 +193,10 @@ export class Controller {
         return problemsOf(await carryMoves(context, await begin(), await movesToResume(context)));
       case 'move':
         return problemsOf(await executeMoves(context, await begin(), await planMove(context, verb.account, verb.host)));
+      case 'rebalance': {
+        const prepared = await planRebalanceMoves(context, { threshold: null, maxMigrations: null, isSteady: false });
+        return problemsOf(await executeMoves(context, await begin(), prepared));
+      }
       case 'drain':
         return problemsOf(await executeMoves(context, await begin(), await planDrain(context, verb.host)));
       case 'start':

@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import './borders.ts';
 import { readClaim } from '../../agent/claims/claim-file.ts';
@@ -242,7 +241,7 @@ describe('two connections at once', () => {
     expect((await world.command({ verb: 'stop', account: 'a1' }))?.code).toBe('authority-refused');
     world.ledgerPath = second;
     world.host('h2').link = cut;
-    expect((await world.command({ verb: 'failover', host: 'h2' }))?.code).toBe('claim-refused');
+    expect((await world.command({ verb: 'failover', host: 'h2', statement: 'powered-off' }))?.code).toBe('claim-refused');
     world.host('h2').link = whole;
     await settle(world);
     expect(usersOfAll()).toEqual(before);
@@ -334,9 +333,7 @@ describe('two connections at once', () => {
     const host = world.host('h1');
     await moveA1Away();
     host.crash();
-    rmSync(host.root, { recursive: true, force: true });
-    host.install();
-    host.identify('another machine of this name');
+    host.reinstall('another machine of this name');
     host.boot();
     await world.simulation.pass(60_000);
     const [owner] = usersOf('a1');

@@ -3,8 +3,14 @@ import type { AccountName } from '../../src/model/names.ts';
 import type { Vault } from '../../src/vault/vault.ts';
 import { serializeRecord, type VaultRecord, vaultHashOf } from '../../src/vault/vault-record.ts';
 
+export interface MemoryVault extends Vault {
+  /** Accounts whose session was put aside by `accounts remove`. */
+  readonly removed: ReadonlySet<string>;
+}
+
 /** The vault without a disk and without age: real encryption works in other threads, for which a simulated moment cannot wait. */
-export function memoryVault(): Vault {
+export function memoryVault(): MemoryVault {
+  const removed = new Set<string>();
   const records = new Map<AccountName, VaultRecord & { keyId: VaultRecord['session']['keyId']; vaultHash: string }>();
   const find = (account: AccountName) => {
     const record = records.get(account);
@@ -12,10 +18,12 @@ export function memoryVault(): Vault {
     throw new FleetError('vault', `no session of ${account}`, { account, hint: 'import it' });
   };
   return {
+    removed,
     put: async (account, session, meta) => {
       const kept: VaultRecord = { ...meta, account, session: { ...session, authKey: session.authKey.slice() } };
       const receipt = { keyId: session.keyId, vaultHash: vaultHashOf(serializeRecord(kept)) };
       records.set(account, { ...kept, ...receipt });
+      removed.delete(account);
       return receipt;
     },
     get: async (account) => {
@@ -26,6 +34,7 @@ export function memoryVault(): Vault {
     remove: async (account) => {
       find(account);
       records.delete(account);
+      removed.add(account);
       return `removed/${account}`;
     },
     vaultHash: async (account) => find(account).vaultHash,

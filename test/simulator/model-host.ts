@@ -73,6 +73,8 @@ export class ModelHost implements Machine {
   bootId = '';
   clockOffsetMs = 0;
   isClockSynchronized = true;
+  /** fleet-agent answers on its socket. */
+  isAgentUp = true;
   /** Packets from the operator do not arrive, packets to the operator do not. */
   link = { hears: true, isHeard: true };
   disk: 'good' | 'full' | 'broken' = 'good';
@@ -98,6 +100,13 @@ export class ModelHost implements Machine {
     symlinkSync('releases/r1', this.places.current);
     writeFileSync(this.places.hostConfig, JSON.stringify({ ...settings, host: this.name }));
     this.identify(`machine-${this.name}`);
+  }
+
+  /** Another machine takes its name and place. */
+  reinstall(cloudId: string): void {
+    rmSync(this.root, { recursive: true, force: true });
+    this.install();
+    this.identify(cloudId);
   }
 
   /** Another machine, as a clone is one. */

@@ -73,9 +73,15 @@ export class ModelRemote implements Remote {
     return { exitCode: result.exitCode, signal: result.exitCode === null ? 'KILL' : null, stdout: none, stderr: none, truncated: false };
   }
 
-  get(): Promise<SocketReply> {
-    return this.#call('sample', 20_000, (_, reply) => {
+  async get(): Promise<SocketReply> {
+    const answer = await this.#call<SocketReply | null>('sample', 20_000, (_, reply) => {
+      if (!this.#target.isAgentUp) return reply(null);
       reply({ status: 200, body: new TextEncoder().encode(JSON.stringify(sampleOf(this.#target))) });
+    });
+    if (answer !== null) return answer;
+    throw new FleetError('agent-unreachable', `${this.host}: the agent closed the connection`, {
+      host: this.host,
+      hint: 'look at its log',
     });
   }
 

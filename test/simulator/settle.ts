@@ -1,35 +1,58 @@
 import { keyIds, type World } from './world.ts';
 
-const rounds = 5;
+const rounds = 6;
 
 /**
- * Ends all faults, gives late messages their time, then does what an operator does until nothing is left to be done: look, finish what stands open,
- * start what stands still. Checks that everything is as it should be.
+ * Ends all faults, gives late messages their time, then does what an operator does until nothing is left to be done: adopt where the ledger is not the
+ * one that hosts obey, say which machines are gone for good, let a sweep carry on what stands open, start what stands still. Checks that everything is
+ * as it should be.
  */
 export async function settle(world: World): Promise<void> {
+  endFaults(world);
+  await world.simulation.pass(200_000);
+  world.simulation.note('--- the faults are over');
+  if (world.isLedgerOld) {
+    for (const host of world.gone) await world.command({ verb: 'failover', host, statement: 'destroyed' });
+    const problem = await world.command({ verb: 'adopt' });
+    if (problem !== null) world.simulation.violate(`adopt: ${problem.message}`);
+  }
+  await world.uncordonAll();
+  for (let round = 0; round < rounds; round += 1) {
+    if (await isDoneAfterRound(world)) break;
+    await world.simulation.pass(60_000);
+  }
+  await world.checkSettled();
+}
+
+function endFaults(world: World): void {
   world.killControllers();
   for (const host of world.hosts) {
     host.link = { hears: true, isHeard: true };
     host.disk = 'good';
     host.isClockSynchronized = true;
+    host.isAgentUp = true;
     host.luck = { ...host.luck, stopNeedsKill: () => false, stopLagMs: () => 0, afterStop: () => undefined };
-    host.boot();
+    if (!world.gone.has(host.name)) host.boot();
   }
-  await world.simulation.pass(200_000);
-  world.simulation.note('--- the faults are over');
-  for (let round = 0; round < rounds; round += 1) {
-    await world.command({ verb: 'status' });
-    for (const account of (await world.read()).leaving) await world.command({ verb: 'remove', account });
-    await world.command({ verb: 'resume' });
-    await world.command({ verb: 'allocate' });
-    const { accounts, openMoves } = await world.read();
-    const idle = accounts.filter(({ host, state }) => host !== null && state !== 'online' && state !== 'removing');
-    for (const { name } of idle) await world.command({ verb: 'start', account: name });
-    if (openMoves.length === 0 && idle.length === 0 && isQuiet(world)) break;
-    await world.simulation.pass(60_000);
-  }
+}
+
+/** Whether the sweep of this round found everything as it should be, and nothing was left to do for the operator. */
+async function isDoneAfterRound(world: World): Promise<boolean> {
   await world.command({ verb: 'sweep' });
-  await world.checkSettled();
+  const before = await world.read();
+  for (const host of world.gone) {
+    const isOwner = before.accounts.some((account) => account.host === host);
+    if (isOwner || !before.destroyed.includes(host)) await world.command({ verb: 'failover', host, statement: 'destroyed' });
+  }
+  // Somebody with another ledger has taken it out of the fleet; fleet adopt has said so.
+  const removed = before.accounts.map(({ name }) => name).filter((name) => world.vault.removed.has(name));
+  for (const account of new Set([...before.leaving, ...removed])) await world.command({ verb: 'remove', account });
+  await world.command({ verb: 'allocate' });
+  const { accounts, openMoves } = await world.read();
+  const idle = accounts.filter(({ host, state }) => host !== null && state !== 'online' && state !== 'removing');
+  for (const { name } of idle) await world.command({ verb: 'start', account: name });
+  const isAtRest = JSON.stringify(await world.read()) === JSON.stringify(before);
+  return isAtRest && openMoves.length === 0 && idle.length === 0 && isQuiet(world);
 }
 
 /** Every unit of an account is either online or not there. */

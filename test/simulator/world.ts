@@ -1,30 +1,42 @@
 import './borders.ts';
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readClaim } from '../../agent/claims/claim-file.ts';
 import { readStaged } from '../../agent/host/world.ts';
 import { parseInventory } from '../../src/inventory/parse-inventory.ts';
 import { listAccounts, type PlacedAccount } from '../../src/ledger/accounts.ts';
-import { ensureHosts, recordBootstrapped, setCordon } from '../../src/ledger/hosts.ts';
+import { ensureHosts, listHosts, recordBootstrapped, setCordon } from '../../src/ledger/hosts.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { listOpenMoves } from '../../src/ledger/moves.ts';
+import { markStale } from '../../src/ledger/staleness.ts';
 import type { FleetError } from '../../src/model/errors.ts';
 import type { Inventory } from '../../src/model/inventory.ts';
+import type { AccountName } from '../../src/model/names.ts';
 import { forEachHost } from '../../src/remote/for-each-host.ts';
 import { formatSession } from '../../src/sessions/format-session.ts';
-import type { Vault } from '../../src/vault/vault.ts';
 import { fixtureKey, fixtureSession } from '../sessions/fixture-sessions.ts';
 import { Controller, type Verb } from './controller.ts';
+
 import { memoryVault } from './memory-vault.ts';
 import { ModelDataCentre } from './model-dc.ts';
+import { copyTree, modelRoot } from './model-disk.ts';
 import { type HostWatch, ModelHost } from './model-host.ts';
+import { ledgerBytes, putBlankLedger, putLedger, removeLedgers } from './model-ledger.ts';
 import { stage } from './model-process.ts';
 import { type CallFate, plainFate, type RemoteCall } from './model-remote.ts';
 import { Simulation } from './simulation.ts';
 
-export const accountNames = ['a1', 'a2', 'a3'] as const;
-const hostNames = ['h1', 'h2', 'h3'] as const;
+export const accountNames: readonly string[] = ['a1', 'a2', 'a3'];
+const hostNames: readonly string[] = ['h1', 'h2', 'h3'];
+
+/** How many hosts and accounts there are. */
+export interface WorldSize {
+  readonly hosts: number;
+  readonly accounts: number;
+}
+
+const largest: WorldSize = { hosts: hostNames.length, accounts: accountNames.length };
 
 const sessions = accountNames.map((_, index) => fixtureSession({ authKey: fixtureKey(index + 1), userId: 7_000_000n + BigInt(index) }));
 /** By account. */
@@ -33,31 +45,41 @@ export const keyIds: Readonly<Record<string, string>> = Object.fromEntries(
 );
 const sessionTexts = new Map(sessions.map((session) => [session.keyId as string, formatSession(session, 'gramjs-string')]));
 
-const yaml = `version: 1
+const yamlOf = (hosts: number): string => `version: 1
 fleet: sim
 vault: { key: env:VAULT_KEY }
 telegram: { api_id: 12345, api_hash: env:API_HASH }
+placement: { threshold: 4, cooldown: 0s }
+rebalance: { measured_for: 0s, cross_country: true, address_changes_per_week: 1000 }
+sweep: { down_after: 2m }
+defaults: { fence: { off: [switch-off, "{host}"], verify: [is-off, "{host}"] } }
 hosts:
-${hostNames.map((name) => `  ${name}: { address: 192.0.2.1 }`).join('\n')}
+${hostNames
+  .slice(0, hosts)
+  .map((name) => `  ${name}: { address: 192.0.2.1 }`)
+  .join('\n')}
 `;
 
-const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
-const base = mkdtempSync(join(memory, 'fleet-simulator-'));
+/** For session files, which are imported with real I/O; all else is on the model disk. */
+const base = mkdtempSync(join(tmpdir(), 'fleet-simulator-'));
 process.once('exit', () => rmSync(base, { recursive: true, force: true }));
 
-const inventory = parseInventory(yaml, { path: join(base, 'inventory.yaml'), home: base });
+const inventories = hostNames.map((_, index) => parseInventory(yamlOf(index + 1), { path: join(base, 'inventory.yaml'), home: base }));
 let worlds = 0;
 
 /** Hosts, data centre and operators of one run. */
 export class World implements HostWatch {
   readonly simulation: Simulation;
   readonly dataCentre: ModelDataCentre;
-  readonly inventory: Inventory = inventory;
+  readonly inventory: Inventory;
+  /** Those that were imported. */
+  readonly accounts: readonly string[];
   /** Those that the operator knows. */
   readonly hosts: readonly ModelHost[];
   /** These and their clones. */
   readonly machines: ModelHost[];
-  readonly vault: Vault = memoryVault();
+  readonly vault = memoryVault();
+  readonly #size: WorldSize;
   readonly #directory: string;
   readonly #ledgers = new Map<string, Ledger>();
   #controllers = 0;
@@ -68,30 +90,41 @@ export class World implements HostWatch {
   readonly #receipts = new Map<string, string>();
   /** The one that the operator uses. */
   ledgerPath: string;
+  /** Machines that will never boot again. */
+  readonly gone = new Set<string>();
+  /** Accounts that had something to remember. */
+  readonly remembering = new Set<string>();
+  /** The operator's ledger is not, or perhaps not, the one that the hosts obey. */
+  isLedgerOld = false;
   /** False where two ledgers count epochs on their own. */
   areEpochsUnique = true;
 
-  private constructor(seed: number) {
+  private constructor(seed: number, size: WorldSize) {
+    this.#size = size;
+    this.accounts = accountNames.slice(0, size.accounts);
+    this.inventory = inventories[size.hosts - 1] as Inventory;
     worlds += 1;
     this.simulation = new Simulation(seed);
     this.dataCentre = new ModelDataCentre(this.simulation);
-    this.#directory = join(base, String(worlds));
+    this.#directory = join(modelRoot, String(worlds));
     mkdirSync(this.#directory);
     this.ledgerPath = join(this.#directory, 'ledger.db');
-    this.hosts = hostNames.map((name) => new ModelHost(name, join(this.#directory, name), this.simulation, this.dataCentre, this));
+    this.hosts = hostNames
+      .slice(0, size.hosts)
+      .map((name) => new ModelHost(name, join(this.#directory, name), this.simulation, this.dataCentre, this));
     this.machines = [...this.hosts];
   }
 
   /** Hosts are up and initialised, accounts are imported, nothing is placed. */
-  static async create(seed: number): Promise<World> {
-    const world = new World(seed);
+  static async create(seed: number, size: WorldSize = largest): Promise<World> {
+    const world = new World(seed, size);
     stage.nowMs = () => world.simulation.nowMs;
     stage.identity = () => world.simulation.identity();
-    for (const [index, session] of sessions.entries()) {
+    for (const [index, session] of sessions.slice(0, size.accounts).entries()) {
       const meta = { sourceFormat: 'pyrogram-string', apiId: null, importedAt: '2023-11-14T00:00:00.000Z' } as const;
       await world.vault.put(accountNames[index] as never, session, meta);
     }
-    copyFileSync(await ledgerTemplate(), world.ledgerPath);
+    await blankLedger(world.ledgerPath, size);
     for (const host of world.hosts) {
       mkdirSync(host.root);
       host.install();
@@ -112,6 +145,7 @@ export class World implements HostWatch {
     for (const ledger of this.#ledgers.values()) await ledger.close();
     stage.nowMs = null;
     stage.identity = null;
+    removeLedgers(this.#directory);
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
@@ -124,14 +158,14 @@ export class World implements HostWatch {
   /** A copy of the ledger as it is now, as a backup or a synced folder makes one. */
   copyLedger(name: string): string {
     const path = join(this.#directory, `${name}.db`);
-    for (const suffix of ['', '-wal']) if (existsSync(this.ledgerPath + suffix)) copyFileSync(this.ledgerPath + suffix, path + suffix);
+    putLedger(path, ledgerBytes(this.ledgerPath));
     return path;
   }
 
   /** A second operator with the same sessions and hosts, who knows nothing of the first. */
   async secondLedger(): Promise<string> {
     const path = join(this.#directory, 'second.db');
-    copyFileSync(await ledgerTemplate(), path);
+    await blankLedger(path, this.#size);
     const ledger = await openLedger(path);
     await ledger.db.updateTable('meta').set({ value: 'second-ledger' }).where('key', '=', 'authority-id').execute();
     await ledger.close();
@@ -150,20 +184,23 @@ export class World implements HostWatch {
   /** Keeps the disk of a host as it is. */
   snapshotDisk(host: ModelHost): string {
     const copy = join(this.#directory, `${host.name}-disk-${this.simulation.elapsedMs}`);
-    cpSync(host.root, copy, { recursive: true, verbatimSymlinks: true });
+    copyTree(host.root, copy);
     return copy;
   }
 
   restoreDisk(host: ModelHost, copy: string): void {
     rmSync(host.root, { recursive: true, force: true });
-    cpSync(copy, host.root, { recursive: true, verbatimSymlinks: true });
+    copyTree(copy, host.root);
   }
 
-  start(verb: Verb, options: { ledgerPath?: string; fateOf?: (call: RemoteCall) => CallFate; queriesLeft?: number } = {}): Started {
+  start(
+    verb: Verb,
+    options: { ledgerPath?: string; fateOf?: (call: RemoteCall) => CallFate; queriesLeft?: number; withLock?: boolean } = {},
+  ): Started {
     this.#controllers += 1;
     const name = `c${this.#controllers}`;
-    const { ledgerPath = this.ledgerPath, fateOf = () => plainFate, queriesLeft = null } = options;
-    const controller = new Controller(this, { name, ledgerPath, vault: this.vault, fateOf, queriesLeft });
+    const { ledgerPath = this.ledgerPath, fateOf = () => plainFate, queriesLeft = null, withLock = false } = options;
+    const controller = new Controller(this, { name, ledgerPath, vault: this.vault, fateOf, queriesLeft, withLock });
     this.#active.push(controller);
     this.simulation.note(`${name}: ${verb.verb}${'account' in verb ? ` ${verb.account}` : ''}`);
     const started: Started = { controller, isOver: () => outcome !== undefined || !controller.isAlive, problem: () => outcome ?? null };
@@ -207,6 +244,19 @@ export class World implements HostWatch {
     await setCordon(db, name, 'by the operator');
   }
 
+  /** As `fleet restore` leaves a ledger. */
+  async markRestored(path: string): Promise<void> {
+    const { db } = await this.ledgerAt(path);
+    await markStale(db, 'it was restored from a backup');
+    await db.deleteFrom('lock').execute();
+  }
+
+  /** Drains, and operators who disagree, leave cordons behind. */
+  async uncordonAll(): Promise<void> {
+    const { db } = await this.ledgerAt(this.ledgerPath);
+    for (const { name } of this.hosts) await setCordon(db, name, null);
+  }
+
   killControllers(): void {
     for (const controller of this.#active.filter(({ isDone }) => !isDone)) controller.kill('in the end');
     this.#active = [];
@@ -239,14 +289,16 @@ export class World implements HostWatch {
   }
 
   /** What the ledger says. */
-  async read(): Promise<{ accounts: PlacedAccount[]; openMoves: string[]; leaving: string[] }> {
+  async read(): Promise<{ accounts: PlacedAccount[]; openMoves: string[]; leaving: string[]; destroyed: string[] }> {
     const { db } = await this.ledgerAt(this.ledgerPath);
     const accounts = await listAccounts(db);
     const moves = await listOpenMoves(db);
     const leaving = moves.filter(({ to_host }) => to_host === 'detached').map(({ account }) => account);
+    const hosts = await listHosts(db);
     return {
       accounts,
       leaving,
+      destroyed: hosts.filter(({ destroyed_at }) => destroyed_at !== null).map(({ name }) => name),
       openMoves: moves.map(({ account, phase, to_host, problem }) => `${account} -> ${to_host} ${phase}: ${problem}`),
     };
   }
@@ -258,10 +310,11 @@ export class World implements HostWatch {
   async checkSettled(): Promise<void> {
     const { accounts, openMoves } = await this.read();
     for (const move of openMoves) this.simulation.violate(`a move is still open: ${move}`);
-    for (const name of accountNames) {
+    for (const name of this.accounts) {
       const account = accounts.find((candidate) => candidate.name === name);
       const keyId = keyIds[name] ?? '';
       const isOut = account === undefined || account.state === 'detached';
+      await this.#checkSession(name, isOut);
       const running = this.dataCentre.usersOf(keyId);
       const expected = isOut ? [] : [account.host];
       if (JSON.stringify(running) !== JSON.stringify(expected)) {
@@ -270,8 +323,19 @@ export class World implements HostWatch {
         );
       }
       if (!isOut && account.state !== 'online') this.simulation.violate(`${name} is online, but the ledger says ${account.state}`);
-      for (const host of this.hosts) this.#checkFiles(host, keyId, host.name === account?.host ? account.epoch : null);
+      for (const host of this.hosts.filter((each) => !this.gone.has(each.name)))
+        this.#checkFiles(host, keyId, host.name === account?.host ? account.epoch : null);
     }
+  }
+
+  /** A session that is in the fleet is in the vault, and Telegram still knows its key. */
+  async #checkSession(name: string, isOut: boolean): Promise<void> {
+    if (this.dataCentre.killedKeys.has(keyIds[name] ?? '')) this.simulation.violate(`the session of ${name} is lost: its key was killed`);
+    const isKept = await this.vault.get(name as AccountName).then(
+      ({ session }) => session.keyId === keyIds[name],
+      () => false,
+    );
+    if (!isOut && !isKept) this.simulation.violate(`the session of ${name} is lost: it is not in the vault`);
   }
 
   #checkFiles(host: ModelHost, keyId: string, epoch: number | null): void {
@@ -292,21 +356,23 @@ export interface Started {
   readonly problem: () => FleetError | null;
 }
 
-let template: string | null = null;
+const templates = new Map<string, Buffer>();
 
-/** A ledger of initialised hosts with all accounts imported, by the shipped import. Made once; every world starts from a copy. */
-async function ledgerTemplate(): Promise<string> {
-  if (template !== null) return template;
-  const path = join(base, 'template.db');
+/** A ledger of initialised hosts with all accounts imported, by the shipped import. Each size is made once; every world starts from a copy. */
+async function blankLedger(path: string, size: WorldSize): Promise<void> {
+  const name = `template-${size.hosts}-${size.accounts}`;
+  const content = templates.get(name) ?? (await makeTemplate(join(modelRoot, `${name}.db`), size));
+  templates.set(name, content);
+  putBlankLedger(path, content, name);
+}
+
+async function makeTemplate(path: string, size: WorldSize): Promise<Buffer> {
   const ledger = await openLedger(path);
-  await ensureHosts(ledger.db, hostNames);
-  for (const name of hostNames)
-    await recordBootstrapped(ledger.db, name, Date.now(), {
-      holdAfterMs: inventory.hold.holdAfterMs,
-      release: 'r1',
-      arch: 'x64',
-      os: 'model',
-    });
+  const hosts = hostNames.slice(0, size.hosts);
+  await ensureHosts(ledger.db, hosts);
+  const inventory = inventories[size.hosts - 1] as Inventory;
+  const { holdAfterMs } = inventory.hold;
+  for (const name of hosts) await recordBootstrapped(ledger.db, name, Date.now(), { holdAfterMs, release: 'r1', arch: 'x64', os: 'model' });
   const world = {
     simulation: new Simulation(0),
     inventory,
@@ -314,7 +380,7 @@ async function ledgerTemplate(): Promise<string> {
     ledgerAt: async () => ledger,
     sessionFileOf: (account: string) => join(base, `${account}.txt`),
   };
-  for (const [index, name] of accountNames.entries()) {
+  for (const [index, name] of accountNames.slice(0, size.accounts).entries()) {
     const session = sessions[index];
     if (session === undefined) throw new Error('an account without a session');
     writeFileSync(join(base, `${name}.txt`), formatSession(session, 'pyrogram-string'), { mode: 0o600 });
@@ -322,9 +388,8 @@ async function ledgerTemplate(): Promise<string> {
     const problem = await new Controller(world as unknown as World, options).run({ verb: 'import', account: name });
     if (problem !== null) throw problem;
   }
-  await forEachHost([], 1, async () => undefined);
-  // Closing brings everything from the write-ahead log into the one file that is copied.
   await ledger.close();
-  template = path;
-  return path;
+  // Modules that are loaded by their first use would make a simulated moment wait for the real disk.
+  await Promise.all([forEachHost([], 1, async () => undefined), import('../../src/facts/agent-sample.ts')]);
+  return ledgerBytes(path);
 }

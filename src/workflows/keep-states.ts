@@ -1,0 +1,83 @@
+import type { ActReply, HostAct } from '../../agent/protocol/host-acts.ts';
+import { hashEntries, unpackState } from '../../agent/protocol/state-archive.ts';
+import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
+import { listOpenMoves } from '../ledger/moves.ts';
+import type { Run } from '../ledger/runs.ts';
+import type { FleetError } from '../model/errors.ts';
+import type { HostSpec } from '../model/inventory.ts';
+import type { AccountName } from '../model/names.ts';
+import type { HostEvidence } from '../moves/evidence.ts';
+import { forEachHost } from '../remote/for-each-host.ts';
+import type { StateRecord } from '../vault/state-store.ts';
+import { askAsAuthority } from './ask-as-authority.ts';
+import type { FleetContext } from './context.ts';
+
+/** A state that has not changed is written again with the time of the last look after this long: a plan prints its age. */
+const renewAfterMs = 10 * 60_000;
+
+interface Owned {
+  readonly account: PlacedAccount;
+  readonly epoch: number;
+  readonly known: StateRecord | null;
+}
+
+/**
+ * Copies what accounts remember from the hosts that answered into the vault, so that a failover continues from the last sweep (DESIGN section 6): small
+ * states only, whole or not at all, and not of accounts that are changing their host, whose final state is kept by the move. One request per host.
+ * Gives the hosts for which it could not be done.
+ */
+export async function keepStates(context: FleetContext, run: Run, evidence: readonly HostEvidence[]): Promise<FleetError[]> {
+  const { inventory, ledger } = context;
+  const moving = new Set((await listOpenMoves(ledger.db)).map(({ account }) => account));
+  const resting = (await listAccounts(ledger.db)).filter(({ name, host }) => host !== null && !moving.has(name));
+  const answering = new Set(evidence.filter(({ survey, isUnfenced }) => survey !== null && isUnfenced !== true).map(({ host }) => host));
+  const hosts = inventory.hosts.filter(({ name }) => answering.has(name) && resting.some(({ host }) => host === name));
+  const outcomes = await forEachHost(
+    hosts,
+    inventory.concurrency,
+    (host) =>
+      keepOf(
+        context,
+        run,
+        host,
+        resting.filter((account) => account.host === host.name),
+      ),
+    context.signal,
+  );
+  return outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
+}
+
+async function keepOf(context: FleetContext, run: Run, host: HostSpec, accounts: readonly PlacedAccount[]): Promise<void> {
+  const owned = await Promise.all(
+    accounts.map(async (account): Promise<Owned> => {
+      const kept = await context.states.get(account.name as AccountName);
+      return { account, epoch: account.epoch ?? 0, known: kept?.keyId === account.key_id ? kept : null };
+    }),
+  );
+  const acts = owned.map(({ account, epoch, known }): HostAct => {
+    const act = { act: 'copy-state', keyId: account.key_id, epoch } as const;
+    return known === null ? act : { ...act, unless: known.stateHash };
+  });
+  const replies = await askAsAuthority(context, run, host, acts);
+  // A move that began meanwhile keeps the final state, which must not be overwritten by an older one.
+  const moving = new Set((await listOpenMoves(context.ledger.db)).map(({ account }) => account));
+  for (const [index, each] of owned.entries()) {
+    const record = moving.has(each.account.name) ? null : recordOf(each, replies[index], run, context.now());
+    if (record !== null) await context.states.put(record);
+  }
+}
+
+/** What is to be kept now; null: nothing new. A claim that is in doubt is no reason to fail: others say so. */
+function recordOf({ account, epoch, known }: Owned, reply: ActReply | undefined, run: Run, nowMs: number): StateRecord | null {
+  const result = reply?.result;
+  if (result?.kind !== 'state-copy' || result.stateHash === undefined) return null;
+  if (result.data === undefined) {
+    const isCurrent = known === null || (known.epoch === epoch && nowMs - known.takenAtMs < renewAfterMs);
+    return isCurrent ? null : { ...known, epoch, takenAtMs: nowMs };
+  }
+  const archive = Buffer.from(result.data, 'base64');
+  if (hashEntries(unpackState(archive)) !== result.stateHash) return null;
+  const { stateHash } = result;
+  const name = account.name as AccountName;
+  return { account: name, keyId: account.key_id, moveId: `sweep-${run.serial}`, epoch, stateHash, takenAtMs: nowMs, settleMs: 0, archive };
+}

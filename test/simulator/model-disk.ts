@@ -1,0 +1,334 @@
+// From here because 'node:fs' itself is what the borders replace.
+import { constants } from 'node:fs/promises';
+
+/** Everything below is on the model disk; everything else is the real one's. */
+export const modelRoot = '/model-disk';
+
+export const isModelPath = (path: unknown): path is string => typeof path === 'string' && path.startsWith(modelRoot);
+
+interface ModelNode {
+  readonly ino: number;
+  readonly kind: 'file' | 'directory' | 'link';
+  mode: number;
+  uid: number;
+  gid: number;
+  content: Buffer;
+  readonly children: Map<string, ModelNode>;
+  readonly target: string;
+}
+
+interface OpenFile {
+  readonly node: ModelNode;
+  position: number;
+}
+
+/** Directory and name of a path, and what is there. */
+interface Place {
+  readonly parent: ModelNode;
+  readonly name: string;
+  readonly node: ModelNode | undefined;
+}
+
+type Encoded = string | Uint8Array;
+
+const firstDescriptor = 1_000_000;
+const none = Buffer.alloc(0);
+let inodes = 0;
+
+const make = (kind: ModelNode['kind'], mode: number, target = ''): ModelNode => {
+  inodes += 1;
+  return { ino: inodes, kind, mode, uid: 0, gid: 0, content: none, children: new Map(), target };
+};
+
+const root = make('directory', 0o755);
+const open = new Map<number, OpenFile>();
+let nextDescriptor = firstDescriptor;
+
+/** An error of the file system without a stack, which would cost more than all the rest: looking for what is not there is what programs do most. */
+class Fault {
+  readonly code: string;
+  readonly path: string;
+  readonly message: string;
+
+  constructor(code: string, act: string, path: string) {
+    this.code = code;
+    this.path = path;
+    this.message = `${code}: ${act} '${path}'`;
+  }
+}
+Object.setPrototypeOf(Fault.prototype, Error.prototype);
+
+function fail(code: string, act: string, path: string): never {
+  throw new Fault(code, act, path);
+}
+
+/** Follows links on the way, and at the end when `isFollowed`. */
+function find(path: string, act: string, isFollowed: boolean, depth = 0): Place {
+  if (depth > 40) return fail('ELOOP', act, path);
+  let parent = root;
+  let name = '';
+  let node: ModelNode | undefined = root;
+  let start = modelRoot.length;
+  while (start < path.length) {
+    const end = path.indexOf('/', start + 1);
+    const part = path.slice(start + 1, end < 0 ? path.length : end);
+    start = end < 0 ? path.length : end;
+    if (part === '' || part === '.') continue;
+    if (node === undefined) return fail('ENOENT', act, path);
+    if (node.kind !== 'directory') return fail('ENOTDIR', act, path);
+    parent = node;
+    name = part;
+    node = parent.children.get(name);
+    if (node?.kind === 'link' && (isFollowed || start < path.length)) {
+      const here = path.slice(0, path.lastIndexOf('/', start - 1));
+      const target = node.target.startsWith('/') ? node.target : `${here}/${node.target}`;
+      return find(target + path.slice(start), act, isFollowed, depth + 1);
+    }
+  }
+  return { parent, name, node };
+}
+
+const there = (path: string, act: string, isFollowed = true): ModelNode => find(path, act, isFollowed).node ?? fail('ENOENT', act, path);
+
+/** What of `fs.Stats` the product looks at. */
+class ModelStat {
+  readonly dev = 1;
+  readonly ino: number;
+  readonly mode: number;
+  readonly size: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly #kind: ModelNode['kind'];
+
+  constructor(node: ModelNode) {
+    this.ino = node.ino;
+    this.mode = node.mode;
+    this.uid = node.uid;
+    this.gid = node.gid;
+    this.size = node.kind === 'link' ? node.target.length : node.content.length;
+    this.#kind = node.kind;
+  }
+
+  isFile = (): boolean => this.#kind === 'file';
+  isDirectory = (): boolean => this.#kind === 'directory';
+  isSymbolicLink = (): boolean => this.#kind === 'link';
+}
+
+function statOf(path: string, act: string, isFollowed: boolean, options?: { throwIfNoEntry?: boolean }): ModelStat | undefined {
+  if (options?.throwIfNoEntry !== false) return new ModelStat(there(path, act, isFollowed));
+  try {
+    return new ModelStat(there(path, act, isFollowed));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
+const fileOf = (descriptor: number): OpenFile => open.get(descriptor) ?? fail('EBADF', 'descriptor', String(descriptor));
+const bytesOf = (data: Encoded): Buffer => (typeof data === 'string' ? Buffer.from(data) : Buffer.from(data));
+const permissions = (mode: number | undefined, usual: number): number => (mode ?? usual) & 0o7777;
+
+function openAt(path: string, flags: number, mode?: number): number {
+  const has = (flag: number): boolean => (flags & flag) !== 0;
+  const isFollowed = !has(constants.O_NOFOLLOW) && !(has(constants.O_CREAT) && has(constants.O_EXCL));
+  const { parent, name, node: before } = find(path, 'open', isFollowed);
+  if (before !== undefined && has(constants.O_CREAT) && has(constants.O_EXCL)) return fail('EEXIST', 'open', path);
+  if (before?.kind === 'link') return fail('ELOOP', 'open', path);
+  if (before === undefined && !has(constants.O_CREAT)) return fail('ENOENT', 'open', path);
+  const node = before ?? make('file', permissions(mode, 0o666));
+  if (before === undefined) parent.children.set(name, node);
+  if (node.kind !== 'directory' && has(constants.O_DIRECTORY)) return fail('ENOTDIR', 'open', path);
+  if (node.kind === 'directory' && (flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0) return fail('EISDIR', 'open', path);
+  if (has(constants.O_TRUNC)) node.content = none;
+  nextDescriptor += 1;
+  open.set(nextDescriptor, { node, position: 0 });
+  return nextDescriptor;
+}
+
+/** `position` null or left out: from where the last call on this descriptor ended, as Node does it. */
+function readFrom(descriptor: number, into: Uint8Array, offset = 0, length = into.length - offset, position: number | null = null): number {
+  const file = fileOf(descriptor);
+  if (file.node.kind === 'directory') return fail('EISDIR', 'read', String(descriptor));
+  const from = position ?? file.position;
+  const bytes = file.node.content.subarray(from, from + length);
+  into.set(bytes, offset);
+  if (position === null) file.position = from + bytes.length;
+  return bytes.length;
+}
+
+function writeTo(
+  descriptor: number,
+  bytes: Uint8Array,
+  offset = 0,
+  length = bytes.length - offset,
+  position: number | null = null,
+): number {
+  const file = fileOf(descriptor);
+  const from = position ?? file.position;
+  const part = bytes.subarray(offset, offset + length);
+  if (part.length === 0) return 0;
+  // A copy, so that what was copied or is being read keeps its content.
+  const content = Buffer.alloc(Math.max(file.node.content.length, from + part.length));
+  file.node.content.copy(content);
+  content.set(part, from);
+  file.node.content = content;
+  if (position === null) file.position = from + part.length;
+  return part.length;
+}
+
+function exists(path: string): boolean {
+  try {
+    return find(path, 'access', true).node !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function makeDirectory(path: string, options?: { recursive?: boolean; mode?: number }): void {
+  const { parent, name, node } = find(path, 'mkdir', false);
+  if (node !== undefined && options?.recursive === true && find(path, 'mkdir', true).node?.kind === 'directory') return;
+  if (node !== undefined) fail('EEXIST', 'mkdir', path);
+  parent.children.set(name, make('directory', permissions(options?.mode, 0o777)));
+}
+
+function makeDirectories(path: string, options?: { recursive?: boolean; mode?: number }): void {
+  if (options?.recursive === true) {
+    for (let end = path.indexOf('/', modelRoot.length + 1); end > 0; end = path.indexOf('/', end + 1)) {
+      const above = path.slice(0, end);
+      if (exists(above) && there(above, 'mkdir').kind !== 'directory') fail('ENOTDIR', 'mkdir', path);
+      makeDirectory(above, options);
+    }
+  }
+  makeDirectory(path, options);
+}
+
+function remove(path: string, options: { recursive?: boolean; force?: boolean } = {}): void {
+  if (options.force === true && !isThere(path)) return;
+  const { parent, name, node } = find(path, 'rm', false);
+  if (node === undefined) fail('ENOENT', 'rm', path);
+  if (node.kind === 'directory' && options.recursive !== true) fail('ERR_FS_EISDIR', 'rm', path);
+  parent.children.delete(name);
+}
+
+function isThere(path: string): boolean {
+  try {
+    return find(path, 'lstat', false).node !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function rename(from: string, to: string): void {
+  const source = find(from, 'rename', false);
+  const target = find(to, 'rename', false);
+  const { node } = source;
+  if (node === undefined) fail('ENOENT', 'rename', from);
+  if (target.node === node) return;
+  if (target.node?.kind === 'directory' && node.kind !== 'directory') fail('EISDIR', 'rename', to);
+  if (target.node !== undefined && target.node.kind !== 'directory' && node.kind === 'directory') fail('ENOTDIR', 'rename', to);
+  if (target.node !== undefined && target.node.children.size > 0) fail('ENOTEMPTY', 'rename', to);
+  source.parent.children.delete(source.name);
+  target.parent.children.set(target.name, node);
+}
+
+function add(path: string, act: string, node: ModelNode): void {
+  const place = find(path, act, false);
+  if (place.node !== undefined) fail('EEXIST', act, path);
+  place.parent.children.set(place.name, node);
+}
+
+function link(from: string, to: string): void {
+  const node = there(from, 'link', false);
+  if (find(to, 'link', false).node === undefined && node.kind === 'directory') fail('EPERM', 'link', from);
+  add(to, 'link', node);
+}
+
+function removeDirectory(path: string): void {
+  const { parent, name, node } = find(path, 'rmdir', false);
+  if (node === undefined) fail('ENOENT', 'rmdir', path);
+  if (node.kind !== 'directory') fail('ENOTDIR', 'rmdir', path);
+  if (node.children.size > 0) fail('ENOTEMPTY', 'rmdir', path);
+  parent.children.delete(name);
+}
+
+function realPath(path: string): string {
+  there(path, 'realpath');
+  let real = '';
+  for (const part of path.split('/').filter(Boolean)) {
+    const node = `${real}/${part}` === modelRoot ? root : there(`${real}/${part}`, 'realpath', false);
+    if (node.kind === 'link') real = node.target.startsWith('/') ? realPath(node.target) : realPath(`${real}/${node.target}`);
+    else real = `${real}/${part}`;
+  }
+  return real;
+}
+
+function list(path: string, options?: { withFileTypes?: boolean }): (string | { name: string })[] {
+  const node = there(path, 'scandir');
+  if (node.kind !== 'directory') return fail('ENOTDIR', 'scandir', path);
+  const names = [...node.children.keys()].sort();
+  if (options?.withFileTypes !== true) return names;
+  return names.map((name) => Object.assign(new ModelStat(node.children.get(name) ?? node), { name }));
+}
+
+function readLink(path: string): string {
+  const node = there(path, 'readlink', false);
+  return node.kind === 'link' ? node.target : fail('EINVAL', 'readlink', path);
+}
+
+function writeWhole(path: string, data: Encoded, options?: { mode?: number; flag?: string } | string): void {
+  const { mode, flag = 'w' } = typeof options === 'object' ? options : {};
+  const exclusive = flag.includes('x') ? constants.O_EXCL : 0;
+  const descriptor = openAt(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | exclusive, mode);
+  fileOf(descriptor).node.content = bytesOf(data);
+  open.delete(descriptor);
+}
+
+function readWhole(path: string, encoding?: BufferEncoding): string | Buffer {
+  const node = there(path, 'open');
+  if (node.kind === 'directory') return fail('EISDIR', 'read', path);
+  return encoding === undefined ? Buffer.from(node.content) : node.content.toString(encoding);
+}
+
+const copyOf = (node: ModelNode): ModelNode => {
+  const copy = make(node.kind, node.mode, node.target);
+  copy.content = node.content;
+  for (const [name, child] of node.children) copy.children.set(name, copyOf(child));
+  return copy;
+};
+
+/** A whole tree, as an image of a disk is made: what is written to either side later is not seen on the other. */
+export function copyTree(from: string, to: string): void {
+  add(to, 'copy', copyOf(there(from, 'copy', false)));
+}
+
+/** Node's synchronous file functions on the model disk, with Node's error codes; permissions are kept and never checked: everything on a host is root's. */
+export const modelDisk = {
+  openSync: openAt,
+  closeSync: (descriptor: number) => void (open.delete(descriptor) || fail('EBADF', 'close', String(descriptor))),
+  readSync: readFrom,
+  writeSync: writeTo,
+  fstatSync: (descriptor: number) => new ModelStat(fileOf(descriptor).node),
+  statSync: (path: string, options?: { throwIfNoEntry?: boolean }) => statOf(path, 'stat', true, options),
+  lstatSync: (path: string, options?: { throwIfNoEntry?: boolean }) => statOf(path, 'lstat', false, options),
+  existsSync: exists,
+  statfsSync: () => ({ bavail: 1_000_000, bsize: 4096 }),
+  mkdirSync: makeDirectories,
+  readdirSync: list,
+  readFileSync: readWhole,
+  readlinkSync: readLink,
+  realpathSync: realPath,
+  writeFileSync: writeWhole,
+  renameSync: rename,
+  linkSync: link,
+  symlinkSync: (target: string, path: string) => add(path, 'symlink', make('link', 0o777, target)),
+  rmSync: remove,
+  rmdirSync: removeDirectory,
+  chmodSync: (path: string, mode: number) => void Object.assign(there(path, 'chmod'), { mode: permissions(mode, 0) }),
+  fchmodSync: (descriptor: number, mode: number) => void Object.assign(fileOf(descriptor).node, { mode: permissions(mode, 0) }),
+  fchownSync: (descriptor: number, uid: number, gid: number) => void Object.assign(fileOf(descriptor).node, { uid, gid }),
+  lchownSync: (path: string, uid: number, gid: number) => void Object.assign(there(path, 'chown', false), { uid, gid }),
+  fsyncSync: (descriptor: number) => void fileOf(descriptor),
+};
+
+export const isModelDescriptor = (descriptor: unknown): boolean => typeof descriptor === 'number' && descriptor > firstDescriptor;

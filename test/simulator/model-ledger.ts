@@ -1,0 +1,124 @@
+import type Database from 'better-sqlite3';
+import { isModelPath, modelDisk } from './model-disk.ts';
+
+/** A ledger's file: SQLite in memory. All connections to it are one, which is as if they were many because no two events of a simulation overlap. */
+interface LedgerFile {
+  readonly database: Database.Database;
+  readonly statements: Map<string, Database.Statement>;
+}
+
+type Open = new (source: string | Buffer, options?: Database.Options) => Database.Database;
+
+const files = new Map<string, LedgerFile>();
+/** By the name of the template: ledgers with its content, of which nobody has one at the moment. */
+const blanks = new Map<string, LedgerFile[]>();
+/** Ledgers that began as a blank one and can become one again, with the name of the template. */
+const blankPaths = new Map<string, string>();
+let openReal: Open | null = null;
+
+/** What `new Database(path)` gives: the one in memory where the path is on the model disk. */
+export function openDatabase(real: Open, path: string | Buffer, options?: Database.Options): Connection | Database.Database {
+  openReal = real;
+  if (!isModelPath(path)) return new real(path, options);
+  return new Connection(files.get(path) ?? keep(path, fileOf(new real(':memory:'))));
+}
+
+const fileOf = (database: Database.Database): LedgerFile => {
+  database.pragma('foreign_keys = ON');
+  return { database, statements: new Map() };
+};
+
+/** The name exists on the model disk, for whoever looks whether there is a ledger. */
+function keep(path: string, file: LedgerFile): LedgerFile {
+  files.set(path, file);
+  modelDisk.writeFileSync(path, '');
+  return file;
+}
+
+/**
+ * Everything that happens to a ledger is one transaction, which is rolled back when its world ends: a blank ledger whose statements are compiled
+ * already. The transactions of the ledger itself are steps in it.
+ */
+const nested: Readonly<Record<string, string>> = {
+  begin: 'savepoint step',
+  commit: 'release step',
+  rollback: 'rollback to step; release step',
+};
+
+/** As far as the ledger uses a database. */
+class Connection {
+  readonly #file: LedgerFile;
+  /** In the middle of a transaction. */
+  #isWithin = false;
+
+  constructor(file: LedgerFile) {
+    this.#file = file;
+  }
+
+  prepare(sql: string): unknown {
+    const { database, statements } = this.#file;
+    const step = nested[sql];
+    if (step !== undefined) return { reader: false, run: () => this.#take(sql, step) };
+    // The same statement is compiled once: a schedule makes hundreds of the same few queries.
+    const known = statements.get(sql) ?? database.prepare(sql);
+    statements.set(sql, known);
+    return known;
+  }
+
+  #take(sql: string, step: string): { changes: number; lastInsertRowid: number } {
+    this.#file.database.exec(step);
+    this.#isWithin = sql === 'begin';
+    return { changes: 0, lastInsertRowid: 0 };
+  }
+
+  /** How a file is written is nothing to one in memory, and cannot be said within a transaction. */
+  pragma(source: string, options?: Database.PragmaOptions): unknown {
+    if (/^(?:journal_mode|synchronous|foreign_keys) =/.test(source)) return undefined;
+    return this.#file.database.pragma(source, options);
+  }
+
+  /** In the middle of a transaction when its process was killed there. */
+  close(): void {
+    if (this.#isWithin) this.#take('rollback', nested.rollback ?? '');
+  }
+}
+
+/** The content of a ledger, for {@link putLedger}. Only what is committed can be had, so the ledger can not become a blank one again. */
+export function ledgerBytes(path: string): Buffer {
+  const file = files.get(path);
+  if (file === undefined) throw new Error(`no ledger ${path}`);
+  if (blankPaths.delete(path)) file.database.exec('commit');
+  return file.database.serialize();
+}
+
+const opened = (content: Buffer): LedgerFile => {
+  if (openReal === null) throw new Error('no ledger was opened before');
+  return fileOf(new openReal(content));
+};
+
+/** A ledger file with this content, as a copy or a backup leaves one. */
+export function putLedger(path: string, content: Buffer): void {
+  keep(path, opened(content));
+}
+
+/** A ledger with the content of a template, which is always the same one for that name. */
+export function putBlankLedger(path: string, template: Buffer, name: string): void {
+  const { database } = keep(path, blanks.get(name)?.pop() ?? opened(template));
+  database.exec('begin');
+  blankPaths.set(path, name);
+}
+
+/** Removes all ledger files below a directory. */
+export function removeLedgers(directory: string): void {
+  for (const [path, file] of files) {
+    if (!path.startsWith(`${directory}/`)) continue;
+    files.delete(path);
+    const template = blankPaths.get(path);
+    blankPaths.delete(path);
+    if (template === undefined) file.database.close();
+    else {
+      file.database.exec('rollback');
+      blanks.set(template, [...(blanks.get(template) ?? []), file]);
+    }
+  }
+}

@@ -1,0 +1,10 @@
+import { it } from 'vitest';
+import { checkSchedules, seedsOf } from './check-schedules.ts';
+
+const seeds = seedsOf(1, 4);
+
+it(
+  `${seeds.length} schedules: nothing runs twice, no session is lost, every account comes online`,
+  { timeout: 120_000 + seeds.length * 2_000 },
+  () => checkSchedules(seeds),
+);
