@@ -13,6 +13,7 @@ import type { StateRecord } from '../vault/state-store.ts';
 import { checkRoom, keptState, ReleaseRefused, takeState } from './carry-state.ts';
 import type { FleetContext } from './context.ts';
 import { finishMove } from './finish-move.ts';
+import { whyTargetIsLost } from './lost-target.ts';
 import { formatDecisionJson, readDecision } from './move-decision.ts';
 import { inDoubt, isLostReply, isPassing, MoveHosts, refusedBy, resultOf, revokeAtTarget } from './move-hosts.ts';
 import { recordGrant } from './record-grant.ts';
@@ -185,9 +186,10 @@ class Carrier {
   async #grant(): Promise<void> {
     const state = (await keptState(this.#context, this.#move)) ?? (await this.#takeStateAgain());
     for (;;) {
-      const [refused] = await this.#place(state);
+      const lost = await whyTargetIsLost(this.#context, this.#move);
+      const [refused] = lost === null ? await this.#place(state) : [lost];
       if (refused === undefined) break;
-      await this.#turnBack(refused);
+      await this.#turnBack(refused, lost !== null);
     }
     this.#move = await recordGrant(this.#context, this.#move);
     this.#report('granted', '');
@@ -252,12 +254,12 @@ class Carrier {
     });
   }
 
-  /** The account goes back to where it came from, at a higher epoch, once the target durably refuses this move. Once only. */
-  async #turnBack(refused: FleetError): Promise<void> {
+  /** The account goes back to where it came from, at a higher epoch, once the target durably refuses this move, or is no more. Once only. */
+  async #turnBack(refused: FleetError, isLost: boolean): Promise<void> {
     const decision = readDecision(this.#move);
     const { to_host, from_host, epoch } = this.#move;
     if (decision.isBack || from_host === null) throw refused;
-    await revokeAtTarget(this.#context, this.#hosts, this.#move);
+    if (!isLost) await revokeAtTarget(this.#context, this.#hosts, this.#move);
     const reason = `came back: ${refused.message}`;
     const decisionJson = formatDecisionJson({ ...decision, host: from_host, reason, isBack: true, releasedTo: to_host });
     const back = { host: from_host, epoch: epoch + 1, decisionJson };

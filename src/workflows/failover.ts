@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { highestEpoch, type PlacedAccount } from '../ledger/accounts.ts';
 import { saveDecisionInput } from '../ledger/decision-inputs.ts';
 import { ensureHosts, listHosts, recordDestroyed, recordOff, withdrawOff } from '../ledger/hosts.ts';
-import { advanceMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
+import { advanceMove, correctMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { HostRow, MoveRow } from '../ledger/schema.ts';
@@ -14,6 +14,7 @@ import { type DecisionInput, decide } from '../planning/decision-input.ts';
 import type { PlacementPlan } from '../planning/placement.ts';
 import type { FleetContext } from './context.ts';
 import { type GrantOutcome, grantAccounts } from './grant-accounts.ts';
+import { readDecision } from './move-decision.ts';
 import { readFleetView } from './read-fleet-view.ts';
 
 /** What the operator says of a host that does not answer (DESIGN section 6). */
@@ -30,7 +31,7 @@ export interface FailoverPlan {
   readonly statesTakenAtMs: ReadonlyMap<string, number | null>;
   /** Failovers of that host that an earlier run left open. */
   readonly resumed: readonly MoveRow[];
-  /** Moves to that host or from it that have stopped nothing which still runs: they are dropped. */
+  /** Moves to that host or from it that have stopped nothing which still runs, or ended there: they are dropped. */
   readonly dropped: readonly MoveRow[];
   /** Accounts whose move has gone too far to be dropped; they wait for `fleet resume`. */
   readonly underWay: readonly MoveRow[];
@@ -66,7 +67,7 @@ export async function planFailover(context: FleetContext, name: string, statemen
   const resumed = touching.filter(({ kind, phase, to_host }) => kind === 'failover' && phase === 'staged' && to_host !== name);
   const isDropped = (move: MoveRow): boolean =>
     // Of a host that answers, a staged move may have closed the gate; of the silent one, that no longer matters.
-    move.phase === 'planned' || (move.phase === 'staged' && move.from_host === name);
+    move.phase === 'planned' || (move.phase === 'staged' && move.from_host === name) || isConsumed(move, name);
   const dropped = touching.filter((move) => isDropped(move) && !resumed.includes(move));
   const underWay = touching.filter((move) => !resumed.includes(move) && !dropped.includes(move));
   const goesOn = new Set([...resumed, ...underWay].map(({ account }) => account));
@@ -98,6 +99,10 @@ export async function planFailover(context: FleetContext, name: string, statemen
     keyIds: new Map(accounts.map((account) => [account.name, account.key_id])),
   };
 }
+
+/** It has arrived at the silent host, which has not said how it fares, or was on its way back to it: what was released is kept, so others can have it. */
+const isConsumed = ({ from_host, to_host, phase, decision_json }: MoveRow, name: string): boolean =>
+  to_host === name && from_host !== null && (phase === 'granted' || (phase === 'released' && readDecision({ decision_json }).isBack));
 
 async function stateAge(context: FleetContext, { name, key_id }: PlacedAccount): Promise<[string, number | null]> {
   const state = await context.states.get(name as AccountName);
@@ -145,7 +150,12 @@ export async function executeFailover(context: FleetContext, run: Run, plan: Fai
           ? 'switched off by its fence, and verified; its accounts are given to others'
           : 'stated by the operator; its accounts are given to others',
     });
-    for (const move of plan.dropped) await advanceMove(transaction, move, 'aborted', statedMs, `${plan.host} is ${plan.statement}`);
+    for (const move of plan.dropped) {
+      const text = `${plan.host} is ${plan.statement}`;
+      if (isConsumed(move, plan.host))
+        await correctMove(transaction, move.id, move.phase === 'granted' ? 'done' : 'aborted', text, statedMs);
+      else await advanceMove(transaction, move, 'aborted', statedMs, text);
+    }
     const ids: string[] = [];
     const inputHash = plan.placement.placements.length === 0 ? null : await saveDecisionInput(transaction, plan.input, statedMs);
     for (const decision of plan.placement.placements) {
