@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { LedgerDb } from './ledger.ts';
 import type { EventRow, HistoryRow, NewHistory } from './schema.ts';
 
@@ -68,6 +69,21 @@ export async function latestSamples(db: LedgerDb): Promise<{ host: string; taken
         .select(({ fn }) => fn.max('newest.taken_at').as('at'))
         .whereRef('newest.host', '=', 'hosts.name'),
     )
+    .select(['samples.host', 'samples.taken_at', 'samples.sample_json'])
+    .execute();
+}
+
+/** The last sample of every host in each day (UTC) since `sinceMs`. */
+export async function dailySamples(db: LedgerDb, sinceMs: number): Promise<{ host: string; taken_at: number; sample_json: string }[]> {
+  const days = db
+    .selectFrom('samples')
+    .select(({ fn }) => ['host as day_host', fn.max('taken_at').as('day_at')])
+    .where('taken_at', '>=', sinceMs)
+    .groupBy(['host', sql`taken_at / 86400000`])
+    .as('days');
+  return db
+    .selectFrom(days)
+    .innerJoin('samples', (join) => join.onRef('samples.host', '=', 'days.day_host').onRef('samples.taken_at', '=', 'days.day_at'))
     .select(['samples.host', 'samples.taken_at', 'samples.sample_json'])
     .execute();
 }

@@ -28,7 +28,15 @@ import {
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { migrations } from '../../src/ledger/migrations/all.ts';
 import { advanceMove, findMove, insertMove, listOpenMoves } from '../../src/ledger/moves.ts';
-import { latestSamples, pruneSamples, readEvents, readHistory, recordHistory, recordSample } from '../../src/ledger/records.ts';
+import {
+  dailySamples,
+  latestSamples,
+  pruneSamples,
+  readEvents,
+  readHistory,
+  recordHistory,
+  recordSample,
+} from '../../src/ledger/records.ts';
 import { lastSerial } from '../../src/ledger/staleness.ts';
 import { FleetError } from '../../src/model/errors.ts';
 
@@ -265,6 +273,22 @@ describe('records', () => {
         ['h2', 3],
       ]);
       expect(await pruneSamples(db, 4)).toBe(2);
+    }));
+
+  it('gives the last sample of each host and day', () =>
+    withLedger(async ({ db }) => {
+      await ensureHosts(db, ['h1', 'h2']);
+      const day = 86_400_000;
+      for (const [host, at] of [
+        ['h1', 10],
+        ['h1', day + 10],
+        ['h1', day + 20],
+        ['h2', day + 5],
+        ['h1', 2 * day],
+      ] as const)
+        await recordSample(db, host, at, '{}');
+      const found = (await dailySamples(db, day)).map((row) => `${row.host} ${row.taken_at}`);
+      expect(found.sort()).toEqual([`h1 ${2 * day}`, `h1 ${day + 20}`, `h2 ${day + 5}`].sort());
     }));
 
   it('counts failures until the host is seen again; a cordon has its reason', () =>

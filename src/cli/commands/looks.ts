@@ -16,21 +16,29 @@ export function registerLooks(program: Command): void {
 
 function registerRankings(program: Command): void {
   setAction(
-    program.command('rankings').description('hosts by load score, best first; samples that are too old are refreshed'),
+    program
+      .command('rankings')
+      .description('hosts by load score, best first, and whether hosts are crowded or missing; samples that are too old are refreshed'),
     async ({ options, signal }) => {
-      const [{ readFleetView }, { rankHosts }, { selectHosts }, { formatRankings }] = await Promise.all([
-        import('../../workflows/read-fleet-view.ts'),
-        import('../../planning/ranking.ts'),
-        import('../../inventory/select-hosts.ts'),
-        import('../render/hosts.ts'),
-      ]);
+      const [{ readFleetView }, { rankHosts }, { selectHosts }, { formatRankings }, { adviseFleet }, { adviceData, formatAdvice }] =
+        await Promise.all([
+          import('../../workflows/read-fleet-view.ts'),
+          import('../../planning/ranking.ts'),
+          import('../../inventory/select-hosts.ts'),
+          import('../render/hosts.ts'),
+          import('../../workflows/advise-scaling.ts'),
+          import('../render/scaling.ts'),
+        ]);
       return withContext(options, signal, async (context) => {
         const chosen = new Set<string>(selectHosts(context.inventory, options.limit).map(({ name }) => name));
-        const { view, readings } = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
+        const facts = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
+        const { view, readings } = facts;
+        const advice = await adviseFleet(context, facts);
         await context.progress.stop();
         const ranks = rankHosts(view, context.inventory.placement).filter(({ host }) => chosen.has(host));
         const errors = readings.flatMap(({ problem }) => (problem === null ? [] : [problem]));
-        return { data: { hosts: ranks }, text: formatRankings(ranks), errors };
+        const text = [formatRankings(ranks), formatAdvice(advice)].filter((part) => part !== '').join('\n\n');
+        return { data: { hosts: ranks, advice: adviceData(advice) }, text, errors };
       });
     },
   );
