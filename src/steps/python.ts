@@ -68,6 +68,8 @@ const digest = (lines: readonly string[]): string =>
 
 const pipOptions = ({ index, wheels }: PythonSettings): readonly string[] => [
   ...(index === undefined ? [] : index === 'none' ? ['--no-index'] : ['--index-url', index]),
+  // pip passes over an index without TLS unless it is told that this is meant.
+  ...(index?.startsWith('http://') === true ? ['--trusted-host', new URL(index).hostname] : []),
   ...(wheels === undefined ? [] : ['--find-links', wheels]),
 ];
 

@@ -45,6 +45,7 @@ describe('a Python environment', () => {
   it('is made anew when a wheel changes that pip may take', () => {
     const offline = 'index: none, wheels: wheels';
     expect(parts(offline).pip).toBe('--no-index --find-links wheels');
+    expect(parts('index: "http://10.0.0.1:80/simple"').pip).toBe('--index-url http://10.0.0.1:80/simple --trusted-host 10.0.0.1');
     expect(changed(parts(offline), parts(offline, files.with(2, file('wheels/a.whl', 'new'))))).toEqual(['project', 'venv', 'release']);
   });
 

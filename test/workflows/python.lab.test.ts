@@ -1,5 +1,8 @@
 /** A profile's Python environment on a real host: from a bare one to nothing left, without any package index. */
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
@@ -23,13 +26,18 @@ const wheel = (text: string): void => {
   const { file, content } = wheelOf('greeting', '1.0', `TEXT = ${JSON.stringify(text)}\n`);
   put(`bot/wheels/${file}`, content);
 };
+const profileWith = (settings: string): string =>
+  `description: mine
+extends: minimal
+packages: [python3-venv]
+python: { bot: { project: bot, run: main.py, requirements: requirements.txt, ${settings} } }
+`;
 let lab: Lab;
 
 beforeAll(async () => {
   lab = await connectLab();
   await lab.wipe(index);
-  const python = '{ bot: { project: bot, run: main.py, requirements: requirements.txt, index: none, wheels: wheels } }';
-  put('profiles/mine.yaml', `description: mine\nextends: minimal\npackages: [python3-venv]\npython: ${python}\n`);
+  put('profiles/mine.yaml', profileWith('index: none, wheels: wheels'));
   put('bot/main.py', 'import sys\nimport lib.words\nprint(lib.words.text(), *sys.argv[1:])\n');
   put('bot/lib/words.py', 'import greeting\n\n\ndef text():\n    return greeting.TEXT\n');
   put('bot/lib/__init__.py', '');
@@ -111,7 +119,34 @@ it('another wheel makes another venv; releases that nothing needs any more go aw
   expect(await onHost(`ls ${base}/releases | wc -l; ls ${base}/venvs | wc -l; ls ${base}/projects | wc -l`)).toBe('2\n2\n2');
 });
 
+it('an index is asked when the profile names one, and the one of the host’s pip configuration otherwise', async () => {
+  const { file, content } = wheelOf('greeting', '3.0', 'TEXT = "from the index"\n');
+  const index = createServer((request, response) => {
+    response.setHeader('content-type', 'text/html');
+    response.end(request.url?.endsWith('.whl') ? content : `<a href="/simple/greeting/${file}">${file}</a>`);
+  });
+  index.listen(0, lab.gateway);
+  await once(index, 'listening');
+  const { port } = index.address() as AddressInfo;
+  const address = `http://${lab.gateway}:${port}/simple`;
+  put('bot/requirements.txt', 'greeting==3.0\n');
+  put('profiles/mine.yaml', profileWith(`index: "${address}"`));
+  expect((await init()).error).toBeNull();
+  expect(await runAsAccount()).toBe('FROM THE INDEX');
+
+  await onHost(`printf '[global]\\nindex-url = ${address}\\ntrusted-host = ${lab.gateway}\\n' >/etc/pip.conf`);
+  put('profiles/mine.yaml', profileWith(''));
+  const outcome = await init();
+  index.close();
+  expect(outcome.error).toBeNull();
+  expect(what(outcome)).toEqual(['make a venv from requirements.txt']);
+  expect(await runAsAccount()).toBe('FROM THE INDEX');
+});
+
 it('what somebody damaged on the host is mended', async () => {
+  put('bot/requirements.txt', 'greeting==1.0\n');
+  put('profiles/mine.yaml', profileWith('index: none, wheels: wheels'));
+  await init();
   await onHost(`echo 'print(0)' >>${base}/current/project/main.py; rm ${base}/current/venv/bin/python`);
   const outcome = await init();
   expect(outcome.error).toBeNull();
