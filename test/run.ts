@@ -27,6 +27,7 @@ const longFiles = [
   'e2e/faults',
   'e2e/failover',
   'workflows/rollback',
+  'worker/unit',
 ];
 const inCi = process.env.CI === 'true';
 const vitestArgs = process.argv.slice(2);
