@@ -1,6 +1,6 @@
 /**
  * `fleet init` beside Ansible, which does the same by bench/ansible/account-host.yml, and beside the floor: `ssh HOST sh -s <bench/floor.sh`, which only looks.
- * `node bench/init.ts [HOSTS...]`, by default 1 8 16; all in one run, on real hosts of the lab, by turns.
+ * `node bench/init.ts [--settled] [HOSTS...]`, by default 1 8 16; all in one run, on real hosts of the lab, by turns. With `--settled` without fresh hosts.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,10 +9,11 @@ import { packageDirectory, peerHosts, startLabFleet } from './lab-fleet.ts';
 import { byTurns, type Cost, formatCosts, formatVerdicts, loadNote, type Verdict } from './measure.ts';
 import { Ansible, sshFanOut } from './peers.ts';
 
-const counts = process.argv.slice(2).map(Number);
+const words = process.argv.slice(2);
+const counts = words.filter((word) => word !== '--settled').map(Number);
 const sizes = counts.length > 0 ? counts : [1, 8, 16];
 /** Hosts on which fresh machines are made ready, too: at 16 that is ten minutes of dpkg on two cores. */
-const mostFresh = 8;
+const mostFresh = words.includes('--settled') ? 0 : 8;
 const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
 const bench = await startLabFleet(

@@ -25,10 +25,10 @@ export interface AuthPlan {
   exhausted(): boolean;
 }
 
-/** Prepares a login: named key files, then the agent, then OpenSSH's default keys, then the password. Reads keys and secrets once. */
-export async function planAuth(ssh2: Ssh2, target: SshTarget, context: SshContext): Promise<AuthPlan> {
+/** Prepares a login: named key files, then the agent, then OpenSSH's default keys, then the password. Reads keys and secrets once; asks for a passphrase only where it may. */
+export async function planAuth(ssh2: Ssh2, target: SshTarget, context: SshContext, mayAsk: boolean): Promise<AuthPlan> {
   const skipped: string[] = [];
-  const keys = await loadIdentities(ssh2, target, context);
+  const keys = await loadIdentities(ssh2, target, context, mayAsk);
   for (const key of keys) if (key.problem !== null) skipped.push(key.problem);
   for (const key of keys) if (key.certificate !== null) skipped.push(`${key.certificate} is a certificate, which fleet does not offer`);
   const files = keys.flatMap((key): Candidate[] => {
@@ -76,10 +76,10 @@ interface Identity {
 }
 
 /** Loads the target's keys. Where nothing else could be tried, or a key was named, its passphrase is asked for: one key after the other. */
-async function loadIdentities(ssh2: Ssh2, target: SshTarget, context: SshContext): Promise<readonly Identity[]> {
+async function loadIdentities(ssh2: Ssh2, target: SshTarget, context: SshContext, mayAsk: boolean): Promise<readonly Identity[]> {
   const keys = await Promise.all(target.identityFiles.map((path) => loadIdentity(ssh2, path, target, context)));
   const ask = context.askPassphrase ?? null;
-  if (ask === null) return keys;
+  if (ask === null || !mayAsk) return keys;
   const inAgent = await agentBlobs(ssh2, target, context);
   const isUsable = inAgent.size > 0 || keys.some(({ parsed }) => parsed !== null) || target.password !== null;
   const opened: Identity[] = [];

@@ -135,7 +135,7 @@ export function hostKeyFailure(target: SshTarget, key: HostKey, verdict: Exclude
     });
   }
   return new FleetError('ssh-host-key', `${target.host}: THE HOST KEY OF ${server} HAS CHANGED to ${shown}. Somebody may be listening in`, {
-    hint: `only if the server was reinstalled or got a new key: remove the lines below, then fleet hosts trust ${target.host}`,
+    hint: `only if the server was reinstalled or got a new key: remove what is known (file and line above), then fleet hosts trust ${target.host}`,
     host: target.host,
     problems: verdict.known.map((line) => `known: ${line}`),
   });

@@ -40,8 +40,11 @@ export interface LoggedIn {
  */
 export async function logIn(target: SshTarget, context: SshContext, open: () => Promise<Duplex>): Promise<LoggedIn> {
   const ssh2 = (await import('ssh2')).default;
-  const plan = () => planAuth(ssh2, target, context);
-  const [lines, firstPlan] = await Promise.all([context.knownHostLines(target), plan()]);
+  const lines = await context.knownHostLines(target);
+  // A host that nobody vouches for is refused before the login: nobody need be asked for a passphrase.
+  const mayAsk = target.pins.length > 0 || lines.some(({ marker }) => marker === null);
+  const plan = () => planAuth(ssh2, target, context, mayAsk);
+  const firstPlan = await plan();
   const giveUpAt = Date.now() + target.connectTimeoutMs;
   for (let attempt = 0; ; attempt += 1) {
     const auth = attempt === 0 ? firstPlan : await plan();

@@ -19,7 +19,12 @@ const PROGRAM_TIMEOUT_MS = 45 * 60_000;
 const CONFIRM_TIMEOUT_MS = 35_000;
 const STDERR_BYTES = 64 * 1024;
 
-export type InitEvent = { readonly host: HostName } & (HostLine | { readonly t: 'sent'; readonly sha256: string; readonly bytes: number });
+export type InitEvent = { readonly host: HostName } & (
+  | HostLine
+  | { readonly t: 'sent'; readonly sha256: string; readonly bytes: number }
+  /** It ended without the program's own end: no connection, or a broken one. */
+  | { readonly t: 'broken'; readonly error: FleetError }
+);
 
 export interface InitStepResult {
   readonly id: string;
@@ -148,6 +153,7 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
   } finally {
     feed.close();
   }
+  if (!ended && record.error !== null) world.onEvent({ host: name, t: 'broken', error: record.error });
   const { unconfirmed: _, ...outcome } = record;
   return { ...outcome, host: name, state: stateOf(record), ms: Math.round(performance.now() - began) };
 }

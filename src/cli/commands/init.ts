@@ -137,6 +137,7 @@ export function reportStep(context: OpenContext, event: InitEvent): void {
     context.report({ kind: 'host', host, text: changeLine(event.id, event.what), status: 'working' });
   if (event.t === 'step' && event.state === 'failed')
     context.report({ kind: 'host', host, text: `${event.id}: ${event.failure?.message ?? ''}`, status: 'failed' });
+  if (event.t === 'broken') context.report({ kind: 'host', host, text: event.error.message.replace(`${host}: `, ''), status: 'failed' });
   if (event.t === 'end' && !event.failed) {
     const text =
       event.pending > 0

@@ -31,11 +31,23 @@ export function formatInit(outcomes: readonly HostInitOutcome[]): string {
 function details({ steps, warnings, notes, diffs }: HostInitOutcome): string[] {
   const touched = steps.filter(({ state }) => state === 'changed' || state === 'pending');
   return [
-    ...touched.map(({ id, state, what }) => `  ${chalk.dim(state)} ${id}${what.length === 0 ? '' : `: ${what.join(', ')}`}`),
+    ...touched.map(({ id, state, what }) => `  ${chalk.dim(state)} ${id}${what.length === 0 ? '' : `: ${listed(what)}`}`),
     ...warnings.map((warning) => `  ${chalk.yellow('warning')} ${warning}`),
     ...notes.map((note) => `  ${chalk.dim('note')} ${note}`),
     ...diffs.map(({ text }) => text),
   ];
+}
+
+/** `create /a, create /b, start x` as `create /a, /b, start x`: lists of the same act are read as one. */
+function listed(what: readonly string[]): string {
+  let last = '';
+  const shown = what.map((item) => {
+    const [, act = '', object = item] = /^(create directory|create|change|install) (\S+)$/.exec(item) ?? [];
+    const isSame = act !== '' && act === last;
+    last = act;
+    return isSame ? object : item;
+  });
+  return shown.join(', ');
 }
 
 /** A host's outcome for programs. */
