@@ -11,6 +11,7 @@ export const canonicalKey = (path: readonly string[]): string => {
   if (inner.length === 0) return named && rest.length > 0 ? `${first}.*` : first;
   if (inner[0] === 'ssh' || inner[0] === 'telegram') return inner.join('.');
   if (inner[0] === 'limits' || inner[0] === 'location') return inner.join('.');
+  if (inner[0] === 'chats' && inner.length > 1) return 'chats.*';
   if (inner[0] === 'labels' && inner.length > 1) return 'labels.*';
   if (first === 'placement' && inner[0] === 'strategy_by_label' && inner.length > 1) return 'placement.strategy_by_label.*';
   const owner =

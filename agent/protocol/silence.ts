@@ -21,7 +21,7 @@ export const silenceReasons = {
   'no-rule': 'no rule of the script fits',
   condition: 'a rule fits, but not its conditions (when)',
   probability: 'a rule fits, but the draw of its probability was lost',
-  'silent-rule': 'the rule that fits asks for silence (say: nothing)',
+  'silent-rule': 'the rule that fits asks for silence (silent: true)',
   hours: 'outside working hours',
   holiday: 'a holiday',
   ceiling: 'everything that the account may say in an hour is said (answer_limits.ceiling)',

@@ -12,6 +12,7 @@ import { registerLooks } from './commands/looks.ts';
 import { registerMetrics } from './commands/metrics.ts';
 import { registerMoveActs } from './commands/moves.ts';
 import { registerRemoteShell } from './commands/remote-shell.ts';
+import { registerScripts } from './commands/scripts.ts';
 import { registerSimulate } from './commands/simulate.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerSweep } from './commands/sweep.ts';
@@ -57,6 +58,7 @@ function buildProgram(): Command {
     registerTop,
     registerLooks,
     registerMetrics,
+    registerScripts,
     registerSimulate,
     registerDoctor,
     registerRemoteShell,

@@ -2,12 +2,15 @@ import { dirname, resolve } from 'node:path';
 import type {
   AccountLimits,
   AccountSpec,
+  AnswerLimitsSpec,
+  ChatSpec,
   CustomWorker,
   FencePolicy,
   HoldPolicy,
   HostSpec,
   Inventory,
   Location,
+  ModelSpec,
   PlacementPolicy,
   RebalancePolicy,
   SshSettings,
@@ -139,6 +142,42 @@ const telegramFrom = (base: TelegramYaml, own: NonNullable<AccountYaml['telegram
 const workerFrom = (yaml: AccountYaml['worker']): CustomWorker | null =>
   yaml === undefined || yaml === bundledWorker ? null : { command: yaml.command, sessionFormat: yaml.session_format ?? 'gramjs-string' };
 
+const chatsFrom = (yaml: AccountYaml['chats']): readonly ChatSpec[] => {
+  const named = Array.isArray(yaml) ? yaml.map((id) => [null, id] as const) : Object.entries(yaml ?? {});
+  return named.map(([name, id]) => ({ id, name }));
+};
+
+const offOr = (limit: number | 'off' | undefined): number | null | undefined => (limit === 'off' ? null : limit);
+
+const answerLimitsFrom = (yaml: NonNullable<AccountYaml['answer_limits']>): AnswerLimitsSpec => ({
+  ...given('perAccount', offOr(yaml.per_account)),
+  ...given('perChat', offOr(yaml.per_chat)),
+  ...given('perUser', offOr(yaml.per_user)),
+  ...given('ceiling', yaml.ceiling),
+});
+
+const modelFrom = (yaml: InventoryYaml['model']): ModelSpec | null =>
+  yaml === undefined
+    ? null
+    : {
+        baseUrl: yaml.base_url,
+        model: yaml.model,
+        apiKey: yaml.api_key ?? null,
+        timeoutMs: yaml.timeout ?? 12_000,
+        retries: yaml.retries ?? 2,
+        concurrency: yaml.concurrency ?? 4,
+        temperature: yaml.temperature ?? null,
+        contextMessages: yaml.context_messages ?? 100,
+        contextTokens: yaml.context_tokens ?? 3_000,
+        answerTokens: yaml.answer_tokens ?? 400,
+        budgetTokens: yaml.budget_tokens ?? null,
+        budgetMoney: yaml.budget_money ?? null,
+        priceIn: yaml.price_in ?? 0,
+        priceOut: yaml.price_out ?? 0,
+        fallback: yaml.fallback ?? null,
+        isModerated: yaml.moderation ?? false,
+      };
+
 const accountFrom = (own: AccountYaml, yaml: InventoryYaml): AccountDefaults => {
   const layers: readonly AccountYaml[] = [yaml.account_defaults ?? {}, own];
   return {
@@ -151,6 +190,8 @@ const accountFrom = (own: AccountYaml, yaml: InventoryYaml): AccountDefaults => 
     pinnedTo: (last(layers, (layer) => layer.pinned_to) as HostName | undefined) ?? null,
     strategy: last(layers, (layer) => layer.strategy) ?? null,
     limits: Object.assign({}, ...layers.map((layer) => partialLimits(layer.limits ?? {}))),
+    chats: chatsFrom(last(layers, (layer) => layer.chats)),
+    answerLimits: Object.assign({}, ...layers.map((layer) => answerLimitsFrom(layer.answer_limits ?? {}))),
     telegram: telegramFrom(yaml.telegram, own.telegram ?? {}),
     worker: workerFrom(last(layers, (layer) => layer.worker)),
     logLevel: last(layers, (layer) => layer.log_level) ?? 'info',
@@ -208,6 +249,7 @@ export const assembleInventory = (yaml: InventoryYaml, path: string, home: strin
       ledger: absolute(yaml.ledger ?? 'fleet.db'),
       vault: absolute(yaml.vault.path ?? 'vault'),
       knownHosts: absolute(yaml.ssh?.known_hosts ?? 'known_hosts'),
+      scripts: absolute(yaml.scripts ?? 'scripts'),
     },
     vaultKey: yaml.vault.key,
     concurrency: yaml.concurrency ?? 32,
@@ -216,6 +258,8 @@ export const assembleInventory = (yaml: InventoryYaml, path: string, home: strin
     rebalance: rebalanceFrom(yaml.rebalance ?? {}),
     hold: holdFrom(yaml.hold ?? {}),
     sweep: sweepFrom(yaml.sweep ?? {}),
+    model: modelFrom(yaml.model),
+    answerSlotMs: yaml.answer_slot ?? 20_000,
     hosts: Object.entries(yaml.hosts).map(([name, host]) => hostFrom(name, host ?? {}, yaml, absolute)),
     accounts: Object.entries(yaml.accounts ?? {}).map(([name, own]) => ({ name: name as AccountName, ...accountFrom(own ?? {}, yaml) })),
     accountDefaults: accountFrom({}, yaml),

@@ -2,43 +2,29 @@ import { homedir } from 'node:os';
 import { FleetError } from '../model/errors.ts';
 import type { Inventory } from '../model/inventory.ts';
 import { assembleInventory } from './assemble.ts';
-import { formatKeyPath, problemsOfIssues } from './problems.ts';
+import { problemsOfIssues, rejected } from './problems.ts';
 import { referenceProblems } from './references.ts';
 import { type InventoryYaml, inventorySchema } from './schema.ts';
-import { type Problem, parseYamlDocument } from './yaml-document.ts';
+import { parseYamlDocument } from './yaml-document.ts';
 
-const maxProblems = 100;
-
-const formatProblem = (problem: Problem, path: string): string => {
-  const key = formatKeyPath(problem.path);
-  return `${path}:${problem.position.line}:${problem.position.column} ${key === '' ? '' : `${key}: `}${problem.text}`;
-};
-
-const byPosition = (left: Problem, right: Problem): number =>
-  left.position.line - right.position.line || left.position.column - right.position.column;
-
-const rejected = (problems: readonly Problem[], path: string): FleetError => {
-  // Two rules may find the same mistake in one value.
-  const lines = [...new Set(problems.toSorted(byPosition).map((problem) => formatProblem(problem, path)))];
-  const shown = lines.length > maxProblems ? [...lines.slice(0, maxProblems), `and ${lines.length - maxProblems} more`] : lines;
-  return new FleetError('inventory', `${path} has ${lines.length === 1 ? 'a mistake' : `${lines.length} mistakes`}`, {
-    hint: 'Correct them; inventory.example.yaml documents every key.',
-    problems: shown,
-  });
-};
+const hint = 'Correct them; inventory.example.yaml documents every key.';
 
 const validated = (text: string, path: string): InventoryYaml => {
   const document = parseYamlDocument(text);
   // Without data there is nothing more to say than what is wrong with the YAML.
-  if (document.value === undefined) throw rejected(document.problems, path);
+  if (document.value === undefined) throw rejected(document.problems, path, hint);
   if (document.value === null)
     throw new FleetError('inventory', `${path} is empty`, {
       hint: 'Start from a copy of inventory.example.yaml.',
       problems: [`${path}:1:1 the file is empty`],
     });
   const parsed = inventorySchema.safeParse(document.value);
-  const problems = [...document.problems, ...problemsOfIssues(parsed.error?.issues ?? [], document), ...referenceProblems(document)];
-  if (problems.length > 0 || !parsed.success) throw rejected(problems, path);
+  const problems = [
+    ...document.problems,
+    ...problemsOfIssues(parsed.error?.issues ?? [], document, inventorySchema),
+    ...referenceProblems(document),
+  ];
+  if (problems.length > 0 || !parsed.success) throw rejected(problems, path, hint);
   return parsed.data;
 };
 

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
+import { FleetError } from '../model/errors.ts';
 import { nearest } from './nearest.ts';
-import { keysAt, secretKeys } from './schema.ts';
+import { keysAt, secretKeys } from './schema-leaves.ts';
 import type { KeyPath, Problem, YamlDocument } from './yaml-document.ts';
 
 /** `hosts.web-1.groups[0]`; a name with other characters is put in brackets: `hosts["eu.web"].zone`. */
@@ -30,9 +31,9 @@ const described = (value: unknown, scalarWanted: boolean): string => {
 /** ` (did you mean "x"?)`, or nothing where `candidate` is null. */
 export const didYouMean = (candidate: string | null): string => (candidate === null ? '' : ` (did you mean "${candidate}"?)`);
 
-const unknownKeyText = (key: string, path: KeyPath): string => {
+const unknownKeyText = (key: string, path: KeyPath, schema: z.core.$ZodType): string => {
   if (key === '<<') return 'merge keys are not supported: use defaults and groups to share settings';
-  const known = keysAt(path);
+  const known = keysAt(schema, path);
   const near = nearest(key, known.keys());
   if (near !== null) return `unknown key${didYouMean(near)}`;
   const parent = [...known].find(([, inner]) => inner.includes(key))?.[0];
@@ -57,17 +58,44 @@ const meantBranch = (issue: z.core.$ZodIssueInvalidUnion): readonly z.core.$ZodI
 
 const keyPath = (path: readonly PropertyKey[]): KeyPath => path.map((segment) => (typeof segment === 'number' ? segment : String(segment)));
 
-/** Every mistake that zod found in the data of `document`, in the operator's words. Values of secret keys are not repeated. */
-export const problemsOfIssues = (issues: readonly z.core.$ZodIssue[], document: YamlDocument, above: KeyPath = []): readonly Problem[] =>
+/** Every mistake that zod found in the data of `document` by `schema`, in the operator's words. Values of secret keys are not repeated. */
+export const problemsOfIssues = (
+  issues: readonly z.core.$ZodIssue[],
+  document: YamlDocument,
+  schema: z.core.$ZodType,
+  above: KeyPath = [],
+): readonly Problem[] =>
   issues.flatMap((issue): readonly Problem[] => {
     const path = [...above, ...keyPath(issue.path)];
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => {
         const inner = [...path, key];
-        return { position: document.locate(inner, 'key'), path: inner, text: unknownKeyText(key, path) };
+        return { position: document.locate(inner, 'key'), path: inner, text: unknownKeyText(key, path, schema) };
       });
-    if (issue.code === 'invalid_union' && meantBranch(issue).length > 0) return problemsOfIssues(meantBranch(issue), document, path);
+    if (issue.code === 'invalid_union' && meantBranch(issue).length > 0)
+      return problemsOfIssues(meantBranch(issue), document, schema, path);
     if (issue.code === 'invalid_key')
       return [{ position: document.locate(path, 'key'), path, text: `bad name: ${issue.issues[0]?.message ?? 'not allowed'}` }];
     return [{ position: document.locate(path, 'value'), path, text: wrongValueText(issue, valueAt(document.value, path), path) }];
   });
+
+const maxProblems = 100;
+
+const formatProblem = (problem: Problem, path: string): string => {
+  const key = formatKeyPath(problem.path);
+  return `${path}:${problem.position.line}:${problem.position.column} ${key === '' ? '' : `${key}: `}${problem.text}`;
+};
+
+const byPosition = (left: Problem, right: Problem): number =>
+  left.position.line - right.position.line || left.position.column - right.position.column;
+
+/** The error for the file at `path`, with every mistake at once in the order of the file, as `path:line:column key.path: what is wrong`. `hint` says what to do. */
+export const rejected = (problems: readonly Problem[], path: string, hint: string): FleetError => {
+  // Two rules may find the same mistake in one value.
+  const lines = [...new Set(problems.toSorted(byPosition).map((problem) => formatProblem(problem, path)))];
+  const shown = lines.length > maxProblems ? [...lines.slice(0, maxProblems), `and ${lines.length - maxProblems} more`] : lines;
+  return new FleetError('inventory', `${path} has ${lines.length === 1 ? 'a mistake' : `${lines.length} mistakes`}`, {
+    hint,
+    problems: shown,
+  });
+};

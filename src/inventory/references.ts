@@ -1,6 +1,7 @@
 import { nearest } from './nearest.ts';
 import { findPlace, nearestPlace } from './places.ts';
 import { didYouMean } from './problems.ts';
+import { parseDuration } from './units.ts';
 import type { KeyPath, Problem, Target, YamlDocument } from './yaml-document.ts';
 
 // These rules join several keys. They look at the raw data, so that they are reported together with the mistakes of form;
@@ -116,7 +117,33 @@ const accountRules = (settings: Raw, path: KeyPath, hosts: Raw, areas: ReadonlyS
           },
         ],
   );
-  return [...unpinned, ...outside, ...placeRules(settings, path)];
+  return [...unpinned, ...outside, ...placeRules(settings, path), ...chatRules(settings, path)];
+};
+
+const chatRules = (settings: Raw, path: KeyPath): readonly Found[] => {
+  const { chats } = settings;
+  const entries = Array.isArray(chats) ? [...chats.entries()] : Object.entries(isRaw(chats) ? chats : {});
+  const seen = new Set<string>();
+  return entries.flatMap(([key, id]) => {
+    if (seen.has(String(id))) return [{ path: [...path, 'chats', key], text: `the group ${String(id).slice(0, 20)} is listed twice` }];
+    seen.add(String(id));
+    return [];
+  });
+};
+
+/** Milliseconds between the end of an answer and the end of its slot that are kept free for clocks and networks. */
+const slotGuardMs = 3_000;
+
+const modelRules = (raw: unknown): readonly Found[] => {
+  const model = mapAt(raw, 'model');
+  const { answer_slot: slot = '20s' } = isRaw(raw) ? raw : {};
+  const { timeout = '12s' } = model;
+  if (Object.keys(model).length === 0 || typeof slot !== 'string' || typeof timeout !== 'string') return [];
+  const [slotMs, timeoutMs] = [parseDuration(slot), parseDuration(timeout)];
+  if (slotMs === null || timeoutMs === null || timeoutMs + slotGuardMs < slotMs) return [];
+  return [
+    { path: ['model', 'timeout'], text: `an answer of the model (${timeout}) must end 3s before its slot does (answer_slot: ${slot})` },
+  ];
 };
 
 const weightRules = (raw: unknown): readonly Found[] => {
@@ -148,6 +175,7 @@ export const referenceProblems = (document: YamlDocument): readonly Problem[] =>
     ...sites.flatMap(([, inner]) => [...(typeof inner.zone === 'string' ? [inner.zone] : []), ...countriesOf(inner)]),
   ]);
   const found: readonly Found[] = [
+    ...modelRules(raw),
     ...weightRules(raw),
     ...groupRules(raw),
     ...sites.flatMap(([path, inner]) => [...placeRules(inner, path), ...timeZoneRules(inner, path)]),

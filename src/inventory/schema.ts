@@ -18,12 +18,6 @@ import {
 } from './schema-leaves.ts';
 import { secretReferenceForm } from './secret-reference.ts';
 
-// A command validates each document once: compiling validators first (half of the time that `fleet status` took) never pays.
-z.config({ jitless: true });
-
-/** Keys whose values are never repeated in a message: somebody may have written the secret itself. */
-export const secretKeys: ReadonlySet<string> = new Set(['key', 'api_id', 'api_hash', 'password', 'passphrase', 'sudo_password']);
-
 const labelKey = /^[A-Za-z][A-Za-z0-9._/-]{0,62}$/;
 const labelForm = 'text of letters, digits and "._:/@-", at most 63 characters, or a whole number, true or false';
 const labels = () =>
@@ -127,6 +121,55 @@ const worker = () =>
     error: `{ command: [/path/on/the/host] } for a program of your own, or ${bundledWorker}`,
   });
 
+const chatForm = 'the id of a group in the marked form: -100 and the number of a supergroup, - and the number of a basic group';
+/** Marked ids of groups. A whole number, or the same as text. */
+const chatId = () =>
+  z
+    .union([z.int({ error: chatForm }).max(-1, { error: chatForm }), z.string().regex(/^-[1-9]\d{0,15}$/, { error: chatForm })], {
+      error: chatForm,
+    })
+    .transform(String);
+
+const chats = () =>
+  z.union(
+    [
+      z.record(named(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$/, 'the name of a group: letters, digits, spaces, "-", "_" and "."'), chatId()),
+      z.array(chatId()).max(50),
+    ],
+    { error: 'a mapping of names to ids such as { garden: -1001234567890 }, or a list of at most 50 ids' },
+  );
+
+const hourly = () =>
+  z.union([z.literal('off'), z.int().min(0).max(100_000)], { error: 'a whole number from 0 to 100000 (answers in an hour), or off' });
+
+const answerLimits = () =>
+  mapping({
+    per_account: hourly().optional(),
+    per_chat: hourly().optional(),
+    per_user: hourly().optional(),
+    ceiling: whole(0, 100_000).optional(),
+  });
+
+const model = () =>
+  mapping({
+    base_url: matching(/^https?:\/\/[^\s]*[^\s/]$/, 'an address such as https://api.example.com/v1, without a "/" at its end'),
+    model: matching(/^[^\s]{1,200}$/, 'the name of a model'),
+    api_key: secret().optional(),
+    timeout: duration('1s', '5m').optional(),
+    retries: whole(0, 10).optional(),
+    concurrency: whole(1, 100).optional(),
+    temperature: decimal(0, 2).optional(),
+    context_messages: whole(0, 100).optional(),
+    context_tokens: whole(0, 200_000).optional(),
+    answer_tokens: whole(1, 4_096).optional(),
+    budget_tokens: whole(0, 1_000_000_000).optional(),
+    budget_money: decimal(0, 1_000_000).optional(),
+    price_in: decimal(0, 10_000).optional(),
+    price_out: decimal(0, 10_000).optional(),
+    fallback: matching(/^[^\0]{1,4096}$/, 'text of at most 4096 characters').optional(),
+    moderation: flag().optional(),
+  });
+
 const strategies = ['load', 'even', 'location', 'affinity', 'isolation'] as const;
 
 const accountShape = {
@@ -139,6 +182,8 @@ const accountShape = {
   pinned_to: matching(hostPattern, 'the name of a host').optional(),
   strategy: oneOf(strategies).optional(),
   limits: limits().optional(),
+  chats: chats().optional(),
+  answer_limits: answerLimits().optional(),
   worker: worker().optional(),
   log_level: oneOf(['error', 'warn', 'info', 'debug']).optional(),
 };
@@ -176,6 +221,9 @@ export const inventorySchema = mapping({
   ledger: path().optional(),
   concurrency: whole(1, 512).optional(),
   runtime_mirror: matching(/^https?:\/\/[^\s]+$/, 'the address of a registry such as https://mirror.example').optional(),
+  scripts: path().optional(),
+  model: model().optional(),
+  answer_slot: duration('5s', '10m').optional(),
   ssh: mapping({ ...sshShape, known_hosts: path().optional() }).optional(),
   telegram: mapping({ api_id: apiId(), api_hash: secret(), ...telegramShape }),
   placement: placement().optional(),
@@ -238,28 +286,3 @@ export type InventoryYaml = z.output<typeof inventorySchema>;
 export type HostYaml = NonNullable<InventoryYaml['hosts'][string]>;
 export type GroupYaml = NonNullable<NonNullable<InventoryYaml['groups']>[string]>;
 export type AccountYaml = NonNullable<NonNullable<InventoryYaml['accounts']>[string]>;
-
-const unwrapped = (schema: z.core.$ZodType): z.core.$ZodType => {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) return unwrapped(schema.unwrap());
-  if (schema instanceof z.ZodUnion) return schema.options.find((option) => option instanceof z.ZodObject) ?? schema;
-  return schema;
-};
-
-const below = (schema: z.core.$ZodType, segment: string | number): z.core.$ZodType | undefined => {
-  if (schema instanceof z.ZodObject) return schema.shape[segment];
-  if (schema instanceof z.ZodRecord) return schema.valueType;
-  return schema instanceof z.ZodArray ? schema.element : undefined;
-};
-
-/** Keys that are allowed in the mapping at `path`, each with the keys of its own mapping, if it has one. */
-export const keysAt = (path: readonly (string | number)[]): ReadonlyMap<string, readonly string[]> => {
-  let schema: z.core.$ZodType | undefined = inventorySchema;
-  for (const segment of path) schema = schema === undefined ? undefined : below(unwrapped(schema), segment);
-  const object = schema === undefined ? undefined : unwrapped(schema);
-  if (!(object instanceof z.ZodObject)) return new Map();
-  const inner = (each: z.core.$ZodType): readonly string[] => {
-    const type = unwrapped(each);
-    return type instanceof z.ZodObject ? Object.keys(type.shape) : [];
-  };
-  return new Map(Object.entries(object.shape).map(([key, each]) => [key, inner(each)]));
-};

@@ -29,7 +29,7 @@ export interface YamlDocument {
   locate(path: KeyPath, target: Target): Position;
 }
 
-/** An inventory needs 6 levels. The limit keeps the recursive parser far from the end of the stack, where V8 may end the process. */
+/** The files of an operator need 6 levels. The limit keeps the recursive parser far from the end of the stack, where V8 may end the process. */
 const maxDepth = 48;
 const maxCharacters = 8_000_000;
 const maxAliases = 100;
@@ -49,7 +49,7 @@ const syntaxTexts: Readonly<Record<string, string>> = {
   MISSING_CHAR: 'a character is missing: a closing quote or bracket, a comma, or the colon and space after a key',
   MULTILINE_IMPLICIT_KEY: 'this is no "key: value": a colon with a space after it is missing, or the indentation is wrong',
   MULTIPLE_ANCHORS: 'two anchors on one value',
-  MULTIPLE_DOCS: 'a second document starts here (---): an inventory is one document',
+  MULTIPLE_DOCS: 'a second document starts here (---): the file must be one document',
   MULTIPLE_TAGS: 'two tags on one value',
   NON_STRING_KEY: 'a key must be text',
   TAB_AS_INDENT: 'a tab is used as indentation: use spaces',
@@ -135,7 +135,7 @@ const aliasText = `an alias (*name) stands before its anchor (&name), inside it,
 export const parseYamlDocument = (text: string): YamlDocument => {
   if (text.length > maxCharacters) return unreadable(`the file has more than ${maxCharacters} characters`);
   const deep = tooDeepAt(text);
-  if (deep !== null) return unreadable('this is nested too deeply: a bracket is not closed, or this is not an inventory', deep);
+  if (deep !== null) return unreadable('this is nested too deeply: a bracket is not closed, or this is another kind of file', deep);
   const counter = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: counter,

@@ -125,6 +125,45 @@ export interface CustomWorker {
   readonly sessionFormat: SessionStringFormat;
 }
 
+/** A group in an account's allow-list. `id`: decimal text in the marked form (`-100...` a supergroup, `-...` a basic group). */
+export interface ChatSpec {
+  readonly id: string;
+  /** What the operator calls it; null: no name. */
+  readonly name: string | null;
+}
+
+/** Answers at most in any 60 minutes; null: the operator has switched that limit off. What is absent is not said. */
+export interface AnswerLimitsSpec {
+  readonly perAccount?: number | null;
+  readonly perChat?: number | null;
+  readonly perUser?: number | null;
+  readonly ceiling?: number;
+}
+
+/** The model that answers where a script asks for one. */
+export interface ModelSpec {
+  /** OpenAI-compatible, without a trailing slash. */
+  readonly baseUrl: string;
+  readonly model: string;
+  /** null: the server asks for none. */
+  readonly apiKey: SecretReference | null;
+  readonly timeoutMs: number;
+  readonly retries: number;
+  readonly concurrency: number;
+  readonly temperature: number | null;
+  readonly contextMessages: number;
+  readonly contextTokens: number;
+  readonly answerTokens: number;
+  /** Per account and day (UTC); null: no limit. */
+  readonly budgetTokens: number | null;
+  readonly budgetMoney: number | null;
+  /** Money per million tokens read and written. */
+  readonly priceIn: number;
+  readonly priceOut: number;
+  readonly fallback: string | null;
+  readonly isModerated: boolean;
+}
+
 export interface AccountSpec {
   readonly name: AccountName;
   readonly labels: Readonly<Record<string, string>>;
@@ -139,6 +178,9 @@ export interface AccountSpec {
   readonly strategy: Strategy | null;
   /** Overrides of the host's limits for this account. */
   readonly limits: Partial<AccountLimits>;
+  /** The groups in which it answers; empty: nowhere. */
+  readonly chats: readonly ChatSpec[];
+  readonly answerLimits: AnswerLimitsSpec;
   readonly telegram: TelegramSettings;
   /** null: the bundled worker. */
   readonly worker: CustomWorker | null;
@@ -191,6 +233,8 @@ export interface OperatorPaths {
   readonly ledger: string;
   readonly vault: string;
   readonly knownHosts: string;
+  /** Folder of the operator's scripts; fleet's own are looked for after it. */
+  readonly scripts: string;
 }
 
 /** The whole inventory, validated, defaults applied, paths absolute. */
@@ -208,6 +252,9 @@ export interface Inventory {
   readonly failover: FailoverPolicy;
   readonly hold: HoldPolicy;
   readonly sweep: SweepPolicy;
+  readonly model: ModelSpec | null;
+  /** Length of a time slot where several accounts share a group, ms. */
+  readonly answerSlotMs: number;
   readonly hosts: readonly HostSpec[];
   readonly accounts: readonly AccountSpec[];
   /** For accounts that are in the vault but not named in the inventory. */

@@ -44,6 +44,8 @@ export interface AccountView {
   /** Demand in bytes: measured where known, else what the inventory reserves. */
   readonly memoryBytes: number;
   readonly group: string | null;
+  /** Shared by the accounts that answer in the same groups, directly or over others; null: it shares none. Absent in decisions made before there were groups. */
+  readonly sharedChats?: string | null;
   readonly script: string | null;
   readonly owner: string | null;
   /** The only host where it may be. */
@@ -68,9 +70,10 @@ export interface FleetView {
 /** Label whose value is shared by accounts that must never be on one host. */
 export const antiAffinityLabel = 'anti-affinity';
 
-/** What the isolation strategy spreads: the account's group, else its owner, else its script; null: nothing to spread. */
+/** What the isolation strategy spreads: the account's group, else those who share its chats, else its owner, else its script; null: nothing to spread. */
 export function isolationKey(account: AccountView): string | null {
   if (account.group !== null) return `group ${account.group}`;
+  if (account.sharedChats) return `chats ${account.sharedChats}`;
   if (account.owner !== null) return `owner ${account.owner}`;
   return account.script === null ? null : `script ${account.script}`;
 }

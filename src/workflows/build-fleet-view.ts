@@ -5,6 +5,7 @@ import type { HostRow } from '../ledger/schema.ts';
 import type { AccountSpec, HostSpec, Inventory } from '../model/inventory.ts';
 import type { AccountName, HostName } from '../model/names.ts';
 import { type AccountView, type FleetView, type HostState, type HostView, unmeasuredBytes } from '../planning/fleet-view.ts';
+import { sharedChatCircles } from '../planning/shared-chats.ts';
 import type { HostReading } from './read-samples.ts';
 
 export interface FleetFacts {
@@ -21,16 +22,13 @@ export interface FleetFacts {
 export function buildFleetView(facts: FleetFacts): FleetView {
   const rows = new Map(facts.hosts.map((row) => [row.name, row]));
   const samples = new Map(facts.readings.map((reading) => [reading.host.name as string, reading.sample]));
-  const accounts = facts.accounts.map((account) => {
+  const specs = facts.accounts.map((account) => accountSpecFor(facts.inventory, account.name as AccountName));
+  const circles = sharedChatCircles(specs.map(({ chats }) => chats.map(({ id }) => id)));
+  const accounts = facts.accounts.map((account, index) => {
     const host = facts.arriving.get(account.name) ?? account.host;
     const sample = host === null ? null : (samples.get(host) ?? null);
-    return accountView(
-      accountSpecFor(facts.inventory, account.name as AccountName),
-      account,
-      host,
-      sample,
-      limitsOf(facts.inventory, host),
-    );
+    const spec = specs[index] ?? accountSpecFor(facts.inventory, account.name as AccountName);
+    return { ...accountView(spec, account, host, sample, limitsOf(facts.inventory, host)), sharedChats: circles[index] ?? null };
   });
   const readings = new Map(facts.readings.map((reading) => [reading.host.name, reading]));
   const hosts = facts.inventory.hosts.map((host) => {

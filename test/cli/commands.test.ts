@@ -57,6 +57,16 @@ describe('what is asked for wrongly ends with code 2 and says what to do', () =>
     { args: ['why-not', 'anna', 'web-1'], code: 2, stderr: unknownAccount },
     { args: ['history', '--lines', 'x'], code: 2, stderr: error('--lines x is not a positive number', 'for example --lines 20') },
     { args: ['init', '--limit', 'nowhere'], code: 2, stderr: /^✗ No host matches "nowhere"\n {2}→ / },
+    {
+      args: ['scripts', 'show', 'welcom'],
+      code: 2,
+      stderr: /^✗ There is no script welcom \(did you mean "welcome"\?\)\n {2}→ Scripts are: faq-desk, support-desk, welcome\. /,
+    },
+    {
+      args: ['scripts', 'test', 'welcome', 'nowhere.yaml'],
+      code: 2,
+      stderr: error('The transcript nowhere.yaml cannot be read', 'Check the path.'),
+    },
     { args: ['ssh', 'nowhere'], code: 2, stderr: error('no such host: nowhere', 'fleet hosts list shows the known ones') },
     { args: ['exec', 'web-1', '--timeout', '0', '--', 'true'], code: 2, stderr: /--timeout 0 is not a positive number/ },
   ])('$args', async (expected) => {

@@ -78,6 +78,21 @@ const added: readonly (readonly [yaml: string, problem: string])[] = [
     'accounts: { anna: { allowed_zones: [mars] } }',
     '8:37 accounts.anna.allowed_zones[0]: no host is in a zone, country or group called "mars"',
   ],
+  ['accounts: { anna: { chats: { garden: -1001, yard: -1001 } } }', '8:51 accounts.anna.chats.yard: the group -1001 is listed twice'],
+  [
+    'accounts: { anna: { chats: [1001] } }',
+    '8:29 accounts.anna.chats[0]: must be the id of a group in the marked form: -100 and the number of a supergroup, - and the number of a basic group, not 1001',
+  ],
+  [
+    'accounts: { anna: { answer_limits: { per_user: none } } }',
+    '8:48 accounts.anna.answer_limits.per_user: must be a whole number from 0 to 100000 (answers in an hour), or off, not "none"',
+  ],
+  [
+    'model: { base_url: http://x/v1, model: m, timeout: 17s }',
+    '8:52 model.timeout: an answer of the model (17s) must end 3s before its slot does (answer_slot: 20s)',
+  ],
+  ['model: { base_url: http://x/v1, model: m, api_key: sk-0123 }', `8:52 model.api_key: must be ${secretForm}`],
+  ['model: { base_url: http://x/v1, model: m, retrys: 1 }', '8:43 model.retrys: unknown key (did you mean "retries"?)'],
   ['accounts: { anna: { telegram: { api_hash: 0123456789abcdef } } }', `8:43 accounts.anna.telegram.api_hash: must be ${secretForm}`],
   [
     'accounts: { anna: { telegram: { api_id: x } } }',
@@ -87,7 +102,7 @@ const added: readonly (readonly [yaml: string, problem: string])[] = [
   ['<<: {}', '8:1 ["<<"]: merge keys are not supported: use defaults and groups to share settings'],
   [
     'zzz: 1',
-    '8:1 zzz: unknown key; allowed here: version, fleet, vault, ledger, concurrency, runtime_mirror, ssh, telegram, placement, failover, rebalance, hold, sweep, defaults, groups, hosts, account_defaults, accounts',
+    '8:1 zzz: unknown key; allowed here: version, fleet, vault, ledger, concurrency, runtime_mirror, scripts, model, answer_slot, ssh, telegram, placement, failover, rebalance, hold, sweep, defaults, groups, hosts, account_defaults, accounts',
   ],
 ];
 
@@ -131,12 +146,12 @@ const syntax: readonly (readonly [yaml: string, problem: string])[] = [
   ['ledger: @x', '8:9 text that starts with @ or ` needs quotes'],
   ['ledger: !secret x', '8:9 tags (!name) are not supported; text that starts with ! needs quotes'],
   ['ledger x\nfleet: y', '8:1 this is no "key: value": a colon with a space after it is missing, or the indentation is wrong'],
-  ['---\nversion: 1', '8:1 a second document starts here (---): an inventory is one document'],
+  ['---\nversion: 1', '8:1 a second document starts here (---): the file must be one document'],
   [
     'ledger: *hunter2',
     '8:9 an alias (*name) stands before its anchor (&name), inside it, or aliases multiply to more than 100: use groups to share settings',
   ],
-  [`ledger: ${'['.repeat(30_000)}`, '8:56 this is nested too deeply: a bracket is not closed, or this is not an inventory'],
+  [`ledger: ${'['.repeat(30_000)}`, '8:56 this is nested too deeply: a bracket is not closed, or this is another kind of file'],
 ];
 
 test.each(syntax)('syntax: %.40j', (yaml, problem) => {

@@ -33,6 +33,8 @@ test('the least inventory has the documented defaults', () => {
     pinnedTo: null,
     strategy: null,
     limits: {},
+    chats: [],
+    answerLimits: {},
     telegram: {
       apiId: 12_345,
       apiHash: { kind: 'env', target: 'API_HASH' },
@@ -73,7 +75,9 @@ test('the least inventory has the documented defaults', () => {
   expect(parsed(minimalYaml)).toEqual({
     fleet: 'test',
     path: '/ops/inventory.yaml',
-    paths: { ledger: '/ops/fleet.db', vault: '/ops/vault', knownHosts: '/ops/known_hosts' },
+    paths: { ledger: '/ops/fleet.db', vault: '/ops/vault', knownHosts: '/ops/known_hosts', scripts: '/ops/scripts' },
+    model: null,
+    answerSlotMs: 20_000,
     vaultKey: { kind: 'env', target: 'VAULT_KEY' },
     concurrency: 32,
     placement: {
@@ -235,4 +239,30 @@ test('two thousand hosts parse within a second or two', () => {
   const started = performance.now();
   expect(parsed(withHosts(hosts, 'groups: { g: { zone: z } }')).hosts).toHaveLength(2_000);
   expect(performance.now() - started).toBeLessThan(4_000);
+});
+
+test('groups by name or as a list, limits joined key by key, off as null; the model with its defaults', () => {
+  const { accounts, model, answerSlotMs, paths } = parsed(`${minimalYaml}
+model: { base_url: http://127.0.0.1:8080/v1, model: small, fallback: later }
+scripts: texts
+account_defaults: { chats: [-1001, '-42'], answer_limits: { per_chat: off, ceiling: 500 } }
+accounts: { anna: { answer_limits: { per_user: 3, ceiling: 600 } }, ben: { chats: { garden: -1002 } } }`);
+  expect(accounts.map(({ chats, answerLimits }) => [chats, answerLimits])).toEqual([
+    [
+      [
+        { id: '-1001', name: null },
+        { id: '-42', name: null },
+      ],
+      { perChat: null, perUser: 3, ceiling: 600 },
+    ],
+    [[{ id: '-1002', name: 'garden' }], { perChat: null, ceiling: 500 }],
+  ]);
+  expect(model).toMatchObject({
+    baseUrl: 'http://127.0.0.1:8080/v1',
+    apiKey: null,
+    timeoutMs: 12_000,
+    contextMessages: 100,
+    fallback: 'later',
+  });
+  expect([answerSlotMs, paths.scripts]).toEqual([20_000, '/ops/texts']);
 });

@@ -1,0 +1,57 @@
+import type { OptOut } from '../../agent/protocol/behaviour.ts';
+
+/** Words by which people ask for silence, where a script does not name its own: a message that is nothing else. In the languages of most groups. */
+const optOutWords: readonly string[] = [
+  'stop',
+  'opt out',
+  'unsubscribe',
+  'leave me alone',
+  'stopp',
+  'hör auf',
+  'aufhören',
+  'arrête',
+  'arrêtez',
+  'désabonner',
+  'para',
+  'parar',
+  'basta',
+  'pare',
+  'smettila',
+  'przestań',
+  'стоп',
+  'отстань',
+  'отписаться',
+  'відписатися',
+  'dur',
+  'توقف',
+  'रुको',
+  '停止',
+  '退订',
+  'やめて',
+  '그만',
+  'berhenti',
+];
+
+const backWords: readonly string[] = [
+  'start',
+  'старт',
+  'weiter',
+  'reprendre',
+  'empezar',
+  'começar',
+  'başla',
+  'ابدأ',
+  '开始',
+  '再開',
+  '시작',
+  'mulai',
+];
+
+export const standardOptOut: OptOut = {
+  words: optOutWords,
+  backWords,
+  answer: 'I will not answer you again. Write "start" if you change your mind.',
+};
+
+/** Said below an account's first answer to a person. */
+export const standardDisclosure = 'I am an automated assistant of this group. Write "stop" and I will not answer you again.';
