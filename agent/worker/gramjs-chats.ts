@@ -104,6 +104,11 @@ export class GramJsChats implements Reader {
     return events.filter((event) => event !== null && event !== 'unknown');
   }
 
+  /** Where basic groups and private chats stand. */
+  countFrom(pts: number): void {
+    this.#counters.note(null, pts, 0);
+  }
+
   /** Everything that Telegram tells by itself. */
   receive(updates: Api.TypeUpdates): void {
     if (updates instanceof Api.Updates || updates instanceof Api.UpdatesCombined) {

@@ -101,6 +101,9 @@ class GramJsLink implements TelegramLink {
       signal.removeEventListener('abort', stop);
     }
     this.#keepAlive = setInterval(() => void this.#ping(), this.#timing.keepAliveMs);
+    // Nobody waits for it: Telegram is known to tell nothing to a session that never asked, and holes show from the first update on.
+    const state = this.#ask<void, Api.updates.State>(new Api.updates.GetState(), this.#timing.requestLimitMs, 'the state of updates');
+    state.then(({ pts }) => this.#chats.countFrom(pts)).catch(() => {});
   }
 
   async check(): Promise<TelegramSelf> {
@@ -157,11 +160,11 @@ class GramJsLink implements TelegramLink {
     return { userId: self.id.toString(), username: self.username ?? null, latencyMs: Math.round(performance.now() - askedAt) };
   }
 
-  #ask<R>(request: Api.Request<unknown, R>, limitMs: number, what: string): Promise<R> {
+  #ask<A, R>(request: Api.Request<A, R>, limitMs: number, what: string): Promise<R> {
     return this.#within(this.#sent(request), limitMs, what);
   }
 
-  async #sent<R>(request: Api.Request<unknown, R>): Promise<R> {
+  async #sent<A, R>(request: Api.Request<A, R>): Promise<R> {
     if (this.#sender === null || this.#line.isOver) throw this.#cause ?? network('the connection is closed');
     return this.#sender.ask(request);
   }

@@ -6,7 +6,7 @@ import { Recent } from './recent.ts';
 import type { ChatGroup } from './telegram-port.ts';
 
 /** Asks Telegram, limited in time. `what` is for the message of a failure. */
-export type Ask = <R>(request: Api.Request<unknown, R>, what: string) => Promise<R>;
+export type Ask = <A, R>(request: Api.Request<A, R>, what: string) => Promise<R>;
 
 const pageSize = 100;
 const mostPages = 5;

@@ -63,7 +63,7 @@ export class Sender extends MTProtoSender {
   }
 
   /** Telegram's answer. Never retried; settles never when the connection ends before. */
-  async ask<R>(request: Api.Request<unknown, R>): Promise<R> {
+  async ask<A, R>(request: Api.Request<A, R>): Promise<R> {
     return (await this.send(request as unknown as Api.AnyRequest)) as R;
   }
 

@@ -345,6 +345,18 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       expect(heard.gaps).toEqual([null]);
     });
 
+    it('the very first message of an account that is lost is missed', async () => {
+      const chatId = basicGroup();
+      say(chatId, 'before');
+      const heard = await hear();
+      await heard.link.check();
+      dc.people.loseUpdates(ann.userId, 1);
+      say(chatId, 'lost');
+      say(chatId, 'heard');
+      await until(() => heard.gaps).toEqual([null]);
+      expect(texts(heard.events)).toEqual(['heard']);
+    });
+
     it('somebody unknown in a short message is a gap', async () => {
       const chatId = basicGroup(true);
       const heard = await hear();
