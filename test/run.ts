@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { faultPointsVariable } from './e2e/fault-points.ts';
 import { labAvailability } from './lab/availability.ts';
 import { type Lab, labVariable, startLab } from './lab/lab.ts';
 
@@ -118,6 +119,20 @@ function chooseLabFiles(): { readonly files: readonly string[]; readonly args: r
   return { files, args: vitestArgs.filter((word) => !chosen.some((file) => file.includes(word))) };
 }
 
+/** The faults that were made for real, in one list. A whole run in CI has to have made this many different ones. */
+const fewestFaultPoints = 60;
+
+async function listFaultPoints(path: string, isWhole: boolean): Promise<Tally[]> {
+  const points = [...new Set((await readFile(path, 'utf8').catch(() => '')).split('\n').filter(Boolean))];
+  if (points.length === 0) return [];
+  console.log(
+    `\nFault points made on the lab; after each the tests look for killed keys and for accounts that are not online again\n${points.map((point, index) => `${index + 1}. ${point}`).join('\n')}`,
+  );
+  const isEnough = points.length >= fewestFaultPoints || !(isWhole && inCi);
+  if (!isEnough) console.log(`These are ${points.length} different fault points; there have to be at least ${fewestFaultPoints}`);
+  return [{ passed: isEnough ? 1 : 0, failed: isEnough ? 0 : 1, skipped: 0 }];
+}
+
 async function runLabFiles(): Promise<Tally[]> {
   const { files, args } = chooseLabFiles();
   if (files.length === 0) return [];
@@ -127,13 +142,23 @@ async function runLabFiles(): Promise<Tally[]> {
     console.log(`\nLab tests were ${inCi ? 'NOT RUN, which is a failure in CI' : 'skipped'}: ${able.reason}`);
     return inCi ? [{ ...none, failed: 1 }] : [];
   }
+  const folder = await mkdtemp(join(tmpdir(), 'fleet-faults-'));
+  const pointsFile = join(folder, 'points');
   const isAlone = files.length === 1;
   const waiting = [...files];
   const tallies: Tally[] = [];
   const work = async (lab: Lab): Promise<void> => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       const around = (argv: readonly string[]) => lab.insideArgv(argv);
-      tallies.push(await runProject('lab', [file, ...args], around, { [labVariable]: lab.name }, isAlone ? undefined : console.log));
+      tallies.push(
+        await runProject(
+          'lab',
+          [file, ...args],
+          around,
+          { [labVariable]: lab.name, [faultPointsVariable]: pointsFile },
+          isAlone ? undefined : console.log,
+        ),
+      );
     }
   };
   const labs: Lab[] = [];
@@ -142,8 +167,9 @@ async function runLabFiles(): Promise<Tally[]> {
       labs.push(await startLab({ hosts: hostsPerLab, say: console.log }));
     }
     await Promise.all(labs.map(work));
+    tallies.push(...(await listFaultPoints(pointsFile, vitestArgs.length === 0)));
   } finally {
-    await Promise.all(labs.map((lab) => lab.down()));
+    await Promise.all([...labs.map((lab) => lab.down()), rm(folder, { recursive: true, force: true })]);
   }
   return tallies;
 }

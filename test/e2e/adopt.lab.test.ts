@@ -2,6 +2,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { noteFaultPoint } from './fault-points.ts';
 import { elsewhere, hostOf } from './move-looks.ts';
 import type { Login } from './operator.ts';
 import { expectExclusive, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
@@ -32,6 +33,7 @@ test('a restored ledger may only look until it has learned from the hosts; the o
   expect(await placements()).not.toEqual(truth);
   const refused = await world.operator.fleet(['accounts', 'stop', 'anna', '--yes']);
   expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('this ledger is an old copy and may only look')]);
+  noteFaultPoint('an old ledger restored while accounts have moved on');
   expect(await must(world, 'adopt', '--dry-run')).toMatch(/anna +h\d +h\d +2 +h\d owns it at epoch 2/);
   await must(world, 'adopt');
   expect([await placements(), await liveStates(world)]).toEqual([truth, online]);
@@ -64,6 +66,7 @@ test('a host that does not answer is left as it is, and is adopted when it does'
   expect([partly.code, partly.stderr]).toEqual([3, expect.stringContaining(`✗ ${away}`)]);
   const known = truth.map((each) => (each.host === away ? { ...each, host: null, epoch: null } : each));
   expect(await placements()).toEqual(known);
+  noteFaultPoint('the ledger lost while a host is cut off');
   const guarded = await world.operator.fleet(['allocate', '--all', '--yes']);
   expect([guarded.code, guarded.stderr]).toEqual([3, expect.stringContaining('might be running it')]);
   await world.lab.heal(Number(away.slice(1)));
@@ -71,3 +74,24 @@ test('a host that does not answer is left as it is, and is adopted when it does'
   expect([await placements(), await liveStates(world)]).toEqual([truth, online]);
   await expectExclusive(world, logins);
 });
+
+const preload = new URL('./kill-at-call.ts', import.meta.url).href;
+
+test('kill -9 of adopt and of sweep at each of their calls, before it or in the middle of it: run again, everything is as it was', async () => {
+  const truth = await placements();
+  for (const command of ['adopt', 'sweep']) {
+    for (let call = 1; ; call += 1) {
+      // In turn, because each takes seconds.
+      const when = call % 2 === 0 ? 'before' : 'after:60';
+      if (command === 'adopt') await loseLedger();
+      const env = { NODE_OPTIONS: `--import ${preload}`, FLEET_KILL_AT: `${call}:${when}` };
+      const { code, stderr } = await world.operator.fleet([command, '--yes'], { env });
+      expect([0, 137], stderr).toContain(code);
+      if (code === 0) break;
+      noteFaultPoint(`fleet ${command} killed ${when.replace(':60', ' (60 ms into it)')} its remote call ${call}`);
+      await must(world, command);
+      expect([await placements(), await liveStates(world)]).toEqual([truth, online]);
+    }
+  }
+  await expectExclusive(world, logins);
+}, 300_000);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { gramJsTelegram } from '../../agent/worker/gramjs-client.ts';
+import { noteFaultPoint } from './fault-points.ts';
 import type { Login } from './operator.ts';
 import { eventually, expectExclusive, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
 
@@ -40,6 +41,7 @@ describe('hosts', () => {
     expect(stderr).toMatch(/h4/);
     expect((await listAccounts(world)).map(({ state }) => state)).toEqual(['stored', 'stored', 'stored', 'stored']);
     expect((await world.dc.report()).connectionsOpened).toBe(0);
+    noteFaultPoint('a host without power during a first placement');
     await world.lab.start(4);
     await must(world, 'allocate', '--all');
     healthy.push(...logins);
@@ -53,6 +55,7 @@ describe('hosts', () => {
     await world.lab.unfill(3);
     expect(code).toBe(3);
     expect(stderr).toMatch(/h3.*space/);
+    noteFaultPoint('a full disk on the chosen host of a first placement');
     expect(await account('kept')).toMatchObject({ state: 'online', host: 'h2' });
     await must(world, 'allocate', '--all');
     expect(await account('full')).toMatchObject({ state: 'online', host: 'h3' });
@@ -81,12 +84,14 @@ describe('hosts', () => {
     expect([looked.code, trusted.code]).toEqual([3, 3]);
     expect(looked.stderr).toMatch(/h2: THE HOST KEY OF .* HAS CHANGED/);
     expect(trusted.stderr).toContain('presents another key');
+    noteFaultPoint('another host key');
     await allOnline();
   });
 
   test('after a reboot accounts come back by themselves', async () => {
     await world.lab.reboot(1);
     await eventually(60_000, allOnline);
+    noteFaultPoint('reboot of a host shortly after the last contact');
   });
 
   test('after a long absence a host holds its accounts, and allocate gives them back at a higher epoch', async () => {
@@ -125,6 +130,7 @@ describe('Telegram', () => {
     await eventually(60_000, async () => expect(Object.values(await liveStates(world))).not.toContain('online'));
     await world.dc.resume();
     await eventually(120_000, allOnline);
+    noteFaultPoint('an outage of Telegram');
   });
 
   test('a revoked session needs a login; the others do not notice', async () => {
@@ -156,6 +162,7 @@ describe('Telegram', () => {
     await link?.close();
     await world.dc.disconnectAll(login.userId);
     await eventually(90_000, async () => expect(await liveStates(world)).toMatchObject({ twice: 'duplicated' }));
+    noteFaultPoint('somebody else uses the session');
     const connections = async () => (await world.dc.report()).accounts.find(({ keyId }) => keyId === login.dcKeyId)?.connections.length;
     const before = await connections();
     await allocateAll();

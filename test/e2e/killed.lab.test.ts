@@ -1,5 +1,6 @@
 /** kill -9 of the operator's command at every remote call: run again, it converges, nothing is left behind, and no key was ever used twice. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { noteFaultPoint } from './fault-points.ts';
 import { type LabDataCentre, startLabDataCentre } from './lab-data-centre.ts';
 import type { Login } from './operator.ts';
 import { expectExclusive, importNew, type ListedAccount, labOfThisFile, makeWorld, must, prepareFleet, type World } from './world.ts';
@@ -11,7 +12,10 @@ const killedBySigkill = 137;
 async function runUntilKilled({ operator }: World, args: readonly string[], killAt: string): Promise<boolean> {
   const { code, stderr } = await operator.fleet(args, { env: { NODE_OPTIONS: `--import ${preload}`, FLEET_KILL_AT: killAt } });
   expect([0, killedBySigkill], `${killAt}: ${stderr}`).toContain(code);
-  return code === killedBySigkill;
+  if (code !== killedBySigkill) return false;
+  const [call, when, delayMs = '0'] = killAt.split(':');
+  noteFaultPoint(`fleet ${args[0]} killed ${when} its remote call ${call}${when === 'after' ? ` (${delayMs} ms into it)` : ''}`);
+  return true;
 }
 
 /** How long after the call was sent: right away, and while the host is at work on it. Spread over the calls. */

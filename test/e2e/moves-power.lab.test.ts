@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MovePhase } from '../../src/moves/phases.ts';
 import { connectLab } from '../lab/lab.ts';
+import { noteFaultPoint } from './fault-points.ts';
 import { type LabDataCentre, startLabDataCentre } from './lab-data-centre.ts';
 import { elsewhere, hostNumber, hostOf, phaseOf } from './move-looks.ts';
 import type { Login } from './operator.ts';
@@ -66,6 +67,7 @@ test.for([
   await world.lab.start(victim);
   if (code !== 0) await must(world, 'resume');
   console.log(`power loss of the ${end} when ${phase}: exit ${code}`);
+  noteFaultPoint(`power loss of the ${end} of a move that is ${phase}`);
   expect(await hostOf(world, 'ben')).toBe(to);
   await eventually(60_000, async () => expect(await liveStates(world)).toEqual({ anna: 'online', ben: 'online' }));
   expect(await world.operator.json(['moves'])).toMatchObject({ moves: [] });
@@ -81,6 +83,7 @@ test('what the source could not be told to clear is cleared by the next survey',
   await world.lab.start(hostNumber(from));
   const keyId = logins.find(({ account }) => account === 'ben')?.keyId ?? '';
   expect(await filesOn(from, keyId)).toBe('1');
+  noteFaultPoint('power loss of the source before it was told to wipe');
   // A first placement asks every host.
   await importNew(world, ['carla']);
   await must(world, 'allocate', '--all');

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MovePhase } from '../../src/moves/phases.ts';
+import { noteFaultPoint } from './fault-points.ts';
 import { elsewhere, hostNumber, hostOf, phaseOf } from './move-looks.ts';
 import type { Login } from './operator.ts';
 import { expectExclusive, importNew, listAccounts, makeWorld, must, prepareFleet, type World } from './world.ts';
@@ -126,6 +127,7 @@ describe('a move', () => {
     const { code, stdout, stderr } = await interruptAt('ben', to, 'planned');
     expect([code, stdout]).toEqual([130, expect.stringContaining(`Open: ben → ${to} (staged). Carry on with: fleet resume`)]);
     expect(stderr).toContain('ben was not stopped');
+    noteFaultPoint('fleet move interrupted by Ctrl-C between stage and release');
     expect(await hostOf(world, 'ben')).toBe(from);
     await expectExclusive(world, logins);
     expect(await must(world, 'moves')).toContain('staged');
@@ -147,6 +149,7 @@ describe('a move', () => {
     await world.lab.ssh(hostNumber(to), `rm -r ${dropIn}; systemctl daemon-reload`);
     expect([code, stderr]).toEqual([3, expect.stringContaining(`ben on ${to} is held`)]);
     expect(stdout).toContain(`${to}, is on ${from}`);
+    noteFaultPoint('the new host of a move cannot run the worker');
     expect(await hostOf(world, 'ben')).toBe(from);
     await expectSettled();
     await expectExclusive(world, logins);
@@ -228,6 +231,7 @@ describe('kill -9 of the command', () => {
         expect([0, 137], stderr).toContain(code);
         if (code === 0) break;
         phases.push(phaseOf(world, 'anna') ?? 'none');
+        noteFaultPoint(`fleet move killed ${variant} its remote call ${call} (journal: ${phases.at(-1)})`);
         await must(world, 'resume');
         await must(world, 'move', 'anna', to);
         expect(await hostOf(world, 'anna')).toBe(to);

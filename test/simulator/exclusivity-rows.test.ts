@@ -1,13 +1,17 @@
+import { readFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import './borders.ts';
 import { readClaim } from '../../agent/claims/claim-file.ts';
 import { readStaged } from '../../agent/host/world.ts';
 import { raiseEpoch } from '../../src/ledger/accounts.ts';
+import type { AccountName } from '../../src/model/names.ts';
+import { memoryStatesOf } from './memory-states.ts';
 import { type CallFate, plainFate, type RemoteCall } from './model-remote.ts';
+import { checkMemory, remember } from './moving.ts';
 import { settle } from './settle.ts';
 import { accountNames, keyIds, World } from './world.ts';
 
-/** The rows of the table of interleavings as far as what exists today concerns them; each with its number and title. */
+/** The rows of the table of interleavings (EXCLUSIVITY), each with its number and title; where no software can close one, it shows what the operator is told. */
 const a1 = keyIds.a1 ?? '';
 const allocate = { verb: 'allocate' } as const;
 const cut = { hears: false, isHeard: false };
@@ -16,6 +20,7 @@ const whole = { hears: true, isHeard: true };
 let world: World;
 
 afterEach(async () => {
+  if (world === undefined) return;
   world.killControllers();
   await world.simulation.pass(0);
   await world.destroy();
@@ -163,6 +168,26 @@ describe('two connections at once', () => {
     }
   });
 
+  it('6 start between the proof of the stop and its record: the gate is closed already', async () => {
+    await placed();
+    const host = world.host('h1');
+    host.luck = {
+      ...host.luck,
+      afterStop: (_, keyId, helper) => {
+        if (helper === undefined) return;
+        helper.onWrite = () => {
+          helper.onWrite = null;
+          host.units.start(keyId);
+        };
+      },
+    };
+    await world.command({ verb: 'remove', account: 'a1' });
+    await world.simulation.pass(60_000);
+    expect(usersOf('a1')).toEqual([]);
+    await settle(world);
+    nothingWrong();
+  });
+
   it('7 late message: a grant that arrives after the account has gone elsewhere starts nothing', async () => {
     world = await World.create(1);
     await world.command(allocate, { fateOf: at('grant', 'h1', { request: 'late', lateMs: 200_000 }) });
@@ -258,6 +283,53 @@ describe('two connections at once', () => {
     nothingWrong();
   });
 
+  it('11 false statement: a host that answers is not off, and one that comes back under its fence keeps its accounts', async () => {
+    await placed();
+    const answering = await world.command({ verb: 'failover', host: 'h1', statement: 'destroyed' });
+    expect(answering?.message).toBe('h1 is not switched off: it answers');
+    world.host('h1').link = cut;
+    const failover = world.start({ verb: 'failover', host: 'h1', statement: 'fenced' });
+    expect(await world.simulation.run(() => !world.host('h1').isUp, 60_000)).toBe(true);
+    // The fence has rebooted it.
+    world.host('h1').boot();
+    await world.simulation.run(failover.isOver, 300_000);
+    expect([failover.problem()?.code, failover.problem()?.message]).toEqual([
+      'fence',
+      'h1 is no longer off: nothing was started elsewhere',
+    ]);
+    expect(usersOfAll()).toEqual([['h1'], ['h2'], ['h3']]);
+    await settle(world);
+    nothingWrong();
+  });
+
+  it('11 false statement about a machine that runs behind a cut: no software can know; it is not believed before a boot would hold', async () => {
+    await placed();
+    world.host('h1').link = cut;
+    expect((await world.command({ verb: 'failover', host: 'h1', statement: 'powered-off' }))?.code).toBe('claim-refused');
+    expect(usersOf('a1')).toEqual(['h1']);
+    nothingWrong();
+  });
+
+  it('12 agent dead, worker alive: no reason to move or to fence, and claims need no agent', async () => {
+    await placed();
+    world.host('h1').isAgentUp = false;
+    for (let minute = 0; minute < 5; minute += 1) {
+      expect((await world.command({ verb: 'sweep', isAutomatic: true }))?.code ?? null).toBe(null);
+      await world.simulation.pass(60_000);
+    }
+    expect([usersOf('a1'), world.host('h1').isUp]).toEqual([['h1'], true]);
+    expect(await world.command({ verb: 'move', account: 'a1', host: 'h2' })).toBeNull();
+    expect(usersOf('a1')).toEqual(['h2']);
+    nothingWrong();
+  });
+
+  it('13 lease: there is none, so that a day without the operator stops nothing', async () => {
+    await placed();
+    await world.simulation.pass(86_400_000);
+    expect(usersOfAll()).toEqual([['h1'], ['h2'], ['h3']]);
+    nothingWrong();
+  });
+
   it('14 clock wrong on return: behind the last contact holds', async () => {
     await placed();
     world.host('h1').crash();
@@ -318,6 +390,29 @@ describe('two connections at once', () => {
     nothingWrong();
   });
 
+  it('18 in-process double: a worker whose connection drops closes it before it makes the next one', async () => {
+    await placed();
+    for (let drops = 0; drops < 50; drops += 1) {
+      world.dataCentre.dropOne();
+      await world.simulation.pass(world.simulation.between(10, 2_000));
+      for (const users of usersOfAll()) expect(users.length).toBeLessThanOrEqual(1);
+    }
+    nothingWrong();
+  });
+
+  it('19 escaped process: what is left of a stopped unit keeps the account where it is, and is named', async () => {
+    await placed();
+    const host = world.host('h1');
+    host.luck = { ...host.luck, stopLagMs: () => 900_000 };
+    const problem = await world.command({ verb: 'move', account: 'a1', host: 'h2' });
+    expect([problem?.code, problem?.message]).toEqual(['claim-refused', expect.stringContaining('h1 refused to release a1')]);
+    expect([claimAt('h1')?.state, usersOf('a1')]).toEqual(['releasing', []]);
+    await world.simulation.pass(1_000_000);
+    await settle(world);
+    expect(usersOf('a1')).toHaveLength(1);
+    nothingWrong();
+  });
+
   it('20 hand run: a unit that somebody starts where the account was given up stays down', async () => {
     await placed();
     await world.command({ verb: 'export', account: 'a1' }, { fateOf: at('wipe', 'h1', { kill: 'before' }) });
@@ -354,6 +449,46 @@ describe('session or state lost', () => {
     expect(usersOf('a1')).toEqual(['h1']);
     nothingWrong();
   });
+
+  it('23 killed between the read of the state and its keeping: the receipt asks for that very state', async () => {
+    await placed();
+    await remember(world);
+    await world.command({ verb: 'move', account: 'a1', host: 'h2' }, { fateOf: at('release', 'h1', { kill: 'after' }) });
+    expect([claimAt('h1')?.state, claimAt('h1')?.stateHash]).toEqual(['released', expect.stringMatching(/^[0-9a-f]{64}$/)]);
+    expect(await world.command({ verb: 'resume' })).toBeNull();
+    expect(usersOf('a1')).toEqual(['h2']);
+    await checkMemory(world);
+    nothingWrong();
+  });
+
+  it('24 what changes on a host: the next sweep keeps it, and a failover continues from there', async () => {
+    await placed();
+    await world.command({ verb: 'sweep' });
+    await world.simulation.pass(60_000);
+    await remember(world);
+    await world.command({ verb: 'sweep' });
+    world.gone.add('h1');
+    world.host('h1').crash();
+    expect(await world.command({ verb: 'failover', host: 'h1', statement: 'destroyed' })).toBeNull();
+    expect(usersOf('a1')).toHaveLength(1);
+    await checkMemory(world);
+    await settle(world);
+    nothingWrong();
+  });
+
+  it('25 failover loses what came after the last sweep: the age of what is kept is known', async () => {
+    await placed();
+    await remember(world);
+    await world.command({ verb: 'sweep' });
+    const kept = async () => (await memoryStatesOf(world.vault).get('a1' as AccountName))?.takenAtMs ?? 0;
+    const first = await kept();
+    expect(world.simulation.nowMs - first).toBeLessThan(1_000);
+    await world.simulation.pass(3_600_000);
+    expect(world.simulation.nowMs - (await kept())).toBeGreaterThan(3_599_000);
+    await world.command({ verb: 'sweep' });
+    expect(world.simulation.nowMs - (await kept())).toBeLessThan(1_000);
+    nothingWrong();
+  });
 });
 
 describe('stuck or wrongly offline', () => {
@@ -384,6 +519,17 @@ describe('stuck or wrongly offline', () => {
     expect(await world.command({ verb: 'remove', account: 'a1' })).not.toBeNull();
     await settle(world);
     expect(usersOf('a1')).toEqual([]);
+    nothingWrong();
+  });
+
+  it('28 torn claim: nothing starts from it, and the operator is told which one it is', async () => {
+    await placed();
+    world.host('h1').damageClaim(a1);
+    world.host('h1').units.crash(a1, true);
+    await world.simulation.pass(60_000);
+    expect(usersOf('a1')).toEqual([]);
+    const problem = await world.command({ verb: 'start', account: 'a1' });
+    expect([problem?.code, problem?.message]).toEqual(['claim-refused', expect.stringMatching(/h1 refused: .*claim/)]);
     nothingWrong();
   });
 
@@ -424,6 +570,34 @@ describe('stuck or wrongly offline', () => {
     nothingWrong();
   });
 
+  it('31 brake: two of three hosts down at once look like trouble of the network, one does not', async () => {
+    await placed();
+    for (const name of ['h2', 'h3']) world.host(name).link = cut;
+    for (let minute = 0; minute < 5; minute += 1) {
+      await world.command({ verb: 'sweep', isAutomatic: true });
+      await world.simulation.pass(60_000);
+    }
+    expect(world.hosts.map(({ isUp }) => isUp)).toEqual([true, true, true]);
+    world.host('h3').link = whole;
+    for (let minute = 0; minute < 3; minute += 1) {
+      await world.command({ verb: 'sweep', isAutomatic: true });
+      await world.simulation.pass(60_000);
+    }
+    expect(world.host('h2').isUp).toBe(false);
+    expect(usersOf('a2')).toHaveLength(1);
+    nothingWrong();
+  });
+
+  it('32 ping-pong: an account that its new host cannot bring online comes back once, and stays', async () => {
+    await placed();
+    world.dataCentre.unreachableFrom.add('h2');
+    const problem = await world.command({ verb: 'move', account: 'a1', host: 'h2' });
+    expect(problem?.message).toMatch(/a1 on h2 is /);
+    expect([usersOf('a1'), claimAt('h1')?.epoch]).toEqual([['h1'], 3]);
+    await settle(world);
+    nothingWrong();
+  });
+
   it('33 SSH drops while the helper works: the next run waits for it, or says that it is busy, and then goes on from where it is', async () => {
     await placed();
     const host = world.host('h1');
@@ -436,4 +610,10 @@ describe('stuck or wrongly offline', () => {
     expect(usersOf('a1')).toEqual([]);
     nothingWrong();
   });
+});
+
+it('every row of the table has a schedule', async () => {
+  const text = await readFile(new URL(import.meta.url), 'utf8');
+  const rows = new Set([...text.matchAll(/^ {2}it\('(\d+b?) /gm)].map(([, row]) => row));
+  expect([...rows].sort()).toEqual([...Array.from({ length: 33 }, (_, index) => String(index + 1)), '3b'].sort());
 });

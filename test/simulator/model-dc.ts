@@ -10,6 +10,8 @@ interface Connection {
 /** Telegram, as far as exclusivity goes: a key that is used over two connections at once is destroyed, for ever. */
 export class ModelDataCentre {
   readonly killedKeys = new Set<string>();
+  /** Hosts whose way to Telegram is blocked. */
+  readonly unreachableFrom = new Set<string>();
   readonly #simulation: Simulation;
   readonly #connections = new Map<string, Set<Connection>>();
 

@@ -102,6 +102,11 @@ export class ModelHost implements Machine {
     this.identify(`machine-${this.name}`);
   }
 
+  /** Both slots of the claim hold something else than what was written. */
+  damageClaim(keyId: string): void {
+    writeFileSync(join(this.places.claims, `${keyId}.claim`), 'x'.repeat(8192));
+  }
+
   /** Another machine takes its name and place. */
   reinstall(cloudId: string): void {
     rmSync(this.root, { recursive: true, force: true });

@@ -68,6 +68,7 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
         simulation.note(`${who} stops before a connect: ${refusal}`);
         return exit(workerExit.gateRefused);
       }
+      if (dataCentre.unreachableFrom.has(host.name)) continue;
       const ended = new Promise<'duplicated' | 'dropped'>((resolve) => {
         const made = dataCentre.connect(world.keyId, host.name, resolve);
         if (made === 'duplicated') resolve('duplicated');
