@@ -124,6 +124,7 @@ const statusFrom = (shape: Shape): WorkerStatus => {
     reason: shape.text('reason', 1024),
     updatedAt: shape.text('updatedAt', 40),
     userId: shape.textOrNull('userId', 20, /^\d+$/),
+    ...(shape.has('username') ? { username: shape.textOrNull('username', 64, /^\w*$/) } : {}),
     until: shape.textOrNull('until', 40),
     latencyMs: shape.value('latencyMs') === null ? null : shape.number('latencyMs', 0, 3_600_000),
     counters: countersFrom(shape),

@@ -39,6 +39,8 @@ export interface WorkerStatus {
   readonly updatedAt: string;
   /** Decimal text: a Telegram user id, once known. */
   readonly userId: string | null;
+  /** Without `@`; null: it has none. Absent: it was never online, or the worker does not tell. */
+  readonly username?: string | null | undefined;
   /** End of a flood wait, ISO 8601. */
   readonly until: string | null;
   /** Round trip of the last health check, ms. */

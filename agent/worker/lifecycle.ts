@@ -10,6 +10,7 @@ export interface Lifecycle {
   /** Empty when online. */
   readonly reason: string;
   readonly userId: string | null;
+  readonly username?: string | null;
   readonly latencyMs: number | null;
   /** End of a flood wait, wall clock, ms. */
   readonly untilMs: number | null;
@@ -125,8 +126,8 @@ export const step = (before: Lifecycle, event: LifecycleEvent, rules: LifecycleR
   }
 };
 
-const online = (before: Lifecycle, { userId, latencyMs }: TelegramSelf, rules: LifecycleRules, { nowMs }: Moment): Step => ({
-  lifecycle: { ...enter(before, 'online', '', nowMs), userId, latencyMs, keyUnknown: 0 },
+const online = (before: Lifecycle, { userId, username, latencyMs }: TelegramSelf, rules: LifecycleRules, { nowMs }: Moment): Step => ({
+  lifecycle: { ...enter(before, 'online', '', nowMs), userId, username, latencyMs, keyUnknown: 0 },
   next: { act: 'check', afterMs: rules.healthIntervalMs },
 });
 

@@ -10,6 +10,7 @@ export const statusOf = (lifecycle: Lifecycle, nowMs: number, gauges: Readonly<R
   reason: lifecycle.reason,
   updatedAt: new Date(nowMs).toISOString(),
   userId: lifecycle.userId,
+  ...(lifecycle.username === undefined ? {} : { username: lifecycle.username }),
   until: lifecycle.untilMs === null ? null : new Date(lifecycle.untilMs).toISOString(),
   latencyMs: lifecycle.latencyMs,
   counters: { ...lifecycle.counters, ...gauges },

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { registerWhySilent } from './commands/account-control.ts';
 import { registerAccounts } from './commands/accounts.ts';
 import { registerAdopt } from './commands/adopt.ts';
 import { registerAllocate } from './commands/allocate.ts';
@@ -12,6 +13,7 @@ import { registerLooks } from './commands/looks.ts';
 import { registerMetrics } from './commands/metrics.ts';
 import { registerMoveActs } from './commands/moves.ts';
 import { registerRemoteShell } from './commands/remote-shell.ts';
+import { registerScriptPush } from './commands/script-push.ts';
 import { registerScripts } from './commands/scripts.ts';
 import { registerSimulate } from './commands/simulate.ts';
 import { registerStatus } from './commands/status.ts';
@@ -57,8 +59,10 @@ function buildProgram(): Command {
     registerStatus,
     registerTop,
     registerLooks,
+    registerWhySilent,
     registerMetrics,
     registerScripts,
+    registerScriptPush,
     registerSimulate,
     registerDoctor,
     registerRemoteShell,

@@ -28,6 +28,11 @@ const workerStatus = z.object({
     .string()
     .regex(/^\d{1,20}$/)
     .nullable(),
+  username: z
+    .string()
+    .regex(/^\w{0,64}$/)
+    .nullable()
+    .optional(),
   until: z.string().max(64).nullable(),
   latencyMs: z.number().nonnegative().nullable(),
   counters: z.record(z.string().max(64), z.number()),

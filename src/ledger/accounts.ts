@@ -31,7 +31,10 @@ export const accountsOfUser = (db: LedgerDb, userId: string): Promise<PlacedAcco
 /** A new account in state `stored`. The key is unique over all names: a second import of it violates a constraint. */
 export async function insertAccount(
   db: LedgerDb,
-  account: Omit<AccountRow, 'state' | 'state_reason' | 'state_since' | 'wanted' | 'pinned_to'>,
+  account: Omit<
+    AccountRow,
+    'state' | 'state_reason' | 'state_since' | 'wanted' | 'pinned_to' | 'paused' | 'script' | 'username' | 'behaviour_hash'
+  >,
 ): Promise<void> {
   await db
     .insertInto('accounts')
@@ -67,6 +70,28 @@ export async function setPin(db: LedgerDb, name: string, host: string | null): P
 /** What Telegram told about the account, once a worker has been online. */
 export async function setUserId(db: LedgerDb, name: string, userId: string): Promise<void> {
   await db.updateTable('accounts').set({ user_id: userId }).where('name', '=', name).execute();
+}
+
+export async function setUsername(db: LedgerDb, name: string, username: string | null): Promise<void> {
+  await db.updateTable('accounts').set({ username }).where('name', '=', name).execute();
+}
+
+export async function setPaused(db: LedgerDb, name: string, isPaused: boolean): Promise<void> {
+  await db
+    .updateTable('accounts')
+    .set({ paused: isPaused ? 1 : 0 })
+    .where('name', '=', name)
+    .execute();
+}
+
+/** null: the inventory's. */
+export async function setScript(db: LedgerDb, name: string, script: string | null): Promise<void> {
+  await db.updateTable('accounts').set({ script }).where('name', '=', name).execute();
+}
+
+/** The behaviour that its host was given; null: it has to be given one. */
+export async function setBehaviourHash(db: LedgerDb, name: string, hash: string | null): Promise<void> {
+  await db.updateTable('accounts').set({ behaviour_hash: hash }).where('name', '=', name).execute();
 }
 
 /** Epochs and history stay. Refused by a foreign key while somebody owns the account. */

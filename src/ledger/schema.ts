@@ -63,6 +63,14 @@ interface AccountsTable {
   wanted: number;
   /** The only host where it may be, by the operator's word; null: wherever the planner puts it. The inventory's pin counts more. */
   pinned_to: string | null;
+  /** By the operator: 1 it reads and says nothing. */
+  paused: Generated<number>;
+  /** The operator's choice in place of the inventory's script; null: the inventory's. */
+  script: string | null;
+  /** As Telegram told the worker, without `@`. */
+  username: string | null;
+  /** SHA-256 of the behaviour that its host was last given; null: none yet. */
+  behaviour_hash: string | null;
 }
 
 interface PlacementsTable {

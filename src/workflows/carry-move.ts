@@ -16,6 +16,7 @@ import { finishMove } from './finish-move.ts';
 import { whyTargetIsLost } from './lost-target.ts';
 import { formatDecisionJson, readDecision } from './move-decision.ts';
 import { inDoubt, isLostReply, isPassing, MoveHosts, refusedBy, resultOf, revokeAtTarget } from './move-hosts.ts';
+import { behavioursToStage } from './push-scripts.ts';
 import { recordGrant } from './record-grant.ts';
 import { readWorkerMaterial } from './worker-material.ts';
 
@@ -138,9 +139,14 @@ class Carrier {
       const move = this.#move;
       const material = await readWorkerMaterial(this.#context, move.account as AccountName, this.#hosts.spec(move));
       const about = { keyId: move.key_id, account: move.account, epoch: move.epoch, moveId: move.id } as const;
-      const replies = await this.#hosts.ask(move, move.to_host, [{ act: 'stage', ...about, ...material }, ...more(move)]);
+      const behaviours = await behavioursToStage(this.#context);
+      const acts: readonly HostAct[] = [{ act: 'stage', ...about, ...material }, ...behaviours.acts(move), ...more(move)];
+      const replies = await this.#hosts.ask(move, move.to_host, acts);
       const failed = replies.find(({ ok }) => !ok);
-      if (failed === undefined) return [];
+      if (failed === undefined) {
+        await behaviours.noteStaged([move]);
+        return [];
+      }
       const seen = failed.claim?.epoch ?? 0;
       const isOver = failed.claim?.state === 'released' || failed.claim?.state === 'revoked';
       const mayRaise = failed.refusal === 'epoch' && isOver && failed.claim?.moveId !== move.id && seen <= move.epoch + maxEpochJump;

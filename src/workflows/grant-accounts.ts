@@ -17,6 +17,7 @@ import type { FleetContext } from './context.ts';
 import { grantIntent, leaveWithOwner } from './give-back.ts';
 import { evidenceError, hostGone, offlineError, refusalError } from './grant-errors.ts';
 import { lastKnownState, lostHostOf, passLostHostFloor, yieldToOwner } from './lost-host.ts';
+import { behavioursToStage } from './push-scripts.ts';
 import { recordGrant } from './record-grant.ts';
 import { surveyHosts } from './survey-hosts.ts';
 import { wipeOrphans } from './wipe-orphans.ts';
@@ -116,11 +117,14 @@ class Journey {
     const results: (StageFault | null)[] = moves.map(() => null);
     const acts: HostAct[] = [];
     const owners: number[] = [];
+    const behaviours = await behavioursToStage(this.#context);
     for (const [index, move] of moves.entries()) {
       try {
         const material = await readWorkerMaterial(this.#context, move.account as AccountName, host);
-        acts.push({ act: 'stage', keyId: move.key_id, account: move.account, epoch: move.epoch, moveId: move.id, ...material });
-        owners.push(index);
+        const about = { keyId: move.key_id, account: move.account, epoch: move.epoch, moveId: move.id };
+        const staged: readonly HostAct[] = [{ act: 'stage', ...about, ...material }, ...behaviours.acts(move)];
+        acts.push(...staged);
+        owners.push(...staged.map(() => index));
       } catch (error) {
         if (!(error instanceof FleetError)) throw error;
         results[index] = { problem: error, seenEpoch: 0 };
@@ -129,10 +133,12 @@ class Journey {
     const replies = await this.#ask(host, acts);
     for (const [at, index] of owners.entries()) {
       const [move, reply] = [moves[index], replies[at]];
-      if (move === undefined || reply?.ok === true) continue;
+      // What follows from a refused stage is not told.
+      if (move === undefined || reply?.ok === true || results[index] !== null) continue;
       const seenEpoch = reply?.refusal === 'epoch' && reply.claim?.state !== 'active' ? (reply.claim?.epoch ?? 0) : 0;
       results[index] = { problem: refusalError(move, 'take the files of', reply), seenEpoch };
     }
+    await behaviours.noteStaged(moves.filter((_, index) => results[index] === null));
     return results;
   }
 

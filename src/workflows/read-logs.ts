@@ -1,21 +1,51 @@
 import { accountUnit } from '../../agent/protocol/paths.ts';
 import { FleetError } from '../model/errors.ts';
+import type { HostSpec } from '../model/inventory.ts';
 import { findOwned } from './account-acts.ts';
 import type { FleetContext } from './context.ts';
 
 /** A following look ends after this, so that a forgotten terminal does not hold a connection for ever. */
 const followMs = 24 * 3_600_000;
 
-/** The journal of an account's unit on its host, line by line as it comes. With `isFollowing` it ends by the context's signal. */
-export async function readLogs(
-  context: FleetContext,
-  account: string,
-  options: { readonly lines: number; readonly isFollowing: boolean },
-  show: (line: string) => void,
-): Promise<void> {
-  const { account: row, host } = await findOwned(context, account);
-  const follow = options.isFollowing ? ' --follow' : '';
-  const command = `journalctl --unit ${accountUnit(row.key_id)} --lines ${options.lines} --output short-iso --no-hostname --quiet${follow}`;
+/** One account, or all accounts of a host. */
+export type LogSubject = { readonly account: string } | { readonly host: string };
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+
+export interface LogOptions {
+  readonly lines: number;
+  readonly isFollowing: boolean;
+  /** This level and everything graver; null: all. */
+  readonly level: LogLevel | null;
+  /** ms since the epoch; null: as far back as `lines`. */
+  readonly sinceMs: number | null;
+}
+
+const priorities: Readonly<Record<LogLevel, string>> = { error: 'err', warn: 'warning', info: 'info', debug: 'debug' };
+
+/** Pure. */
+export const journalCommand = (unit: string, { lines, isFollowing, level, sinceMs }: LogOptions): string =>
+  [
+    `journalctl --unit '${unit}' --lines ${lines} --output short-iso --no-hostname --quiet`,
+    ...(level === null ? [] : [`--priority ${priorities[level]}`]),
+    ...(sinceMs === null ? [] : [`--since @${Math.floor(sinceMs / 1000)}`]),
+    ...(isFollowing ? ['--follow'] : []),
+  ].join(' ');
+
+async function subjectOf(context: FleetContext, about: LogSubject): Promise<{ readonly host: HostSpec; readonly unit: string }> {
+  if ('account' in about) {
+    const { account, host } = await findOwned(context, about.account);
+    return { host, unit: accountUnit(account.key_id) };
+  }
+  const host = context.inventory.hosts.find(({ name }) => name === about.host);
+  if (host !== undefined) return { host, unit: accountUnit('*') };
+  throw new FleetError('usage', `no such host: ${about.host}`, { hint: 'fleet hosts list shows the known ones' });
+}
+
+/** The journal of the accounts' units on its host, line by line as it comes. With `isFollowing` it ends by the context's signal. */
+export async function readLogs(context: FleetContext, about: LogSubject, options: LogOptions, show: (line: string) => void): Promise<void> {
+  const { host, unit } = await subjectOf(context, about);
+  const command = journalCommand(unit, options);
   try {
     const result = await context
       .remoteFor(host)
@@ -23,7 +53,7 @@ export async function readLogs(
     if (result.exitCode === 0) return;
     throw new FleetError('command-failed', `${host.name}: journalctl ended with exit code ${result.exitCode}`, {
       host: host.name,
-      account,
+      ...('account' in about ? { account: about.account } : {}),
       hint: `try it by hand: fleet exec ${host.name} -- journalctl -n 5`,
     });
   } catch (error) {

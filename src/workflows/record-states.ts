@@ -1,5 +1,5 @@
 import { accountStateIn } from '../facts/account-state.ts';
-import { listAccounts, type PlacedAccount, setAccountState, setUserId } from '../ledger/accounts.ts';
+import { listAccounts, type PlacedAccount, setAccountState, setUserId, setUsername } from '../ledger/accounts.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { AccountState } from '../model/account-state.ts';
 import type { FleetContext } from './context.ts';
@@ -25,6 +25,8 @@ async function recordState(context: FleetContext, account: PlacedAccount, { samp
   if (await setAccountState(db, account.name, state, reason, context.now())) {
     await recordEvent(db, { at: context.now(), kind: `account-${state}`, host: account.host, account: account.name, text: reason });
   }
-  const userId = sample.accounts.find(({ keyId }) => keyId === account.key_id)?.status?.userId ?? null;
+  const status = sample.accounts.find(({ keyId }) => keyId === account.key_id)?.status;
+  const userId = status?.userId ?? null;
   if (userId !== null && account.user_id === null) await setUserId(db, account.name, userId);
+  if (status?.username !== undefined && status.username !== account.username) await setUsername(db, account.name, status.username);
 }

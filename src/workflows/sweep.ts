@@ -15,6 +15,7 @@ import type { FleetContext } from './context.ts';
 import type { GrantOutcome } from './grant-accounts.ts';
 import { keepStates } from './keep-states.ts';
 import { carryMoves, movesToResume } from './move-accounts.ts';
+import { pushStaleBehaviours } from './push-scripts.ts';
 import { type HostReading, readSamples } from './read-samples.ts';
 import { recordStates } from './record-states.ts';
 import { retireClaims } from './retire-claims.ts';
@@ -75,6 +76,7 @@ export async function sweepFleet(context: FleetContext, begin: () => Promise<Run
     moves = await carryMoves(context, run, await movesToResume(context));
     grants = await giveBack(context, run, survey.evidence, problems);
     problems.push(...(await keepStates(context, run, survey.evidence)));
+    problems.push(...(await pushStaleBehaviours(context, run)));
   }
   const hosts: SweptHost[] = [];
   const accounts = await listAccounts(ledger.db);

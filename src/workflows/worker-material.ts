@@ -58,7 +58,14 @@ async function workerConfig(context: MaterialContext, spec: AccountSpec): Promis
     langCode: telegram.langCode,
     logLevel: spec.logLevel,
     healthIntervalMs,
+    ...(await modelKey(context)),
   };
+}
+
+/** Part of the credential, so that it is never in the behaviour, which everybody on the host may read. */
+async function modelKey({ inventory, readSecret }: MaterialContext): Promise<Pick<WorkerConfig, 'modelKey'>> {
+  const reference = inventory.model?.apiKey ?? null;
+  return reference === null ? {} : { modelKey: (await readSecret(reference)).trim() };
 }
 
 /** An account's own limits may be partial and lie above or below its host's: what a ceiling bounds is clamped again. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** An application's API hash as the operator keeps it: a secret that must never be found anywhere. */
 const apiHash = 'c0ffee00c0ffee00c0ffee00c0ffee99';
 
+/** Of the model, the same. */
+export const modelKey = 'sk-canary-9f8e7d6c5b4a';
+
 /** A person with a folder, an inventory and the command `fleet`, sitting inside the lab's network. */
 export interface Operator {
   readonly directory: string;
@@ -23,6 +26,8 @@ export interface Operator {
   fleet(args: readonly string[], options?: { env?: Record<string, string>; timeoutMs?: number }): Promise<CommandResult>;
   /** The same with `--json` and `--yes`; the document, whose shape the caller knows. Throws where nothing was printed. */
   json<T>(args: readonly string[]): Promise<T>;
+  /** More of the inventory, at its end. */
+  append(text: string): Promise<void>;
   argv(args: readonly string[]): readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Everything that every command has printed so far. */
@@ -70,6 +75,7 @@ export async function makeOperator(options: OperatorOptions): Promise<Operator> 
   // A home of its own: whatever ssh configuration this machine has is none of the test's business.
   const env = {
     TELEGRAM_API_HASH: apiHash,
+    MODEL_KEY: modelKey,
     HOME: directory,
     XDG_CACHE_HOME: process.env.XDG_CACHE_HOME ?? `${process.env.HOME}/.cache`,
     SSH_AUTH_SOCK: '',
@@ -95,6 +101,7 @@ export async function makeOperator(options: OperatorOptions): Promise<Operator> 
       if (stdout === '') throw new Error(`fleet ${args.join(' ')} printed nothing: ${stderr}`);
       return JSON.parse(stdout) as T;
     },
+    append: (text) => appendFile(join(directory, 'inventory.yaml'), text),
     remove: () => rm(directory, { recursive: true, force: true }),
   };
 }

@@ -25,6 +25,8 @@ export type Act =
 export interface SeenRequest {
   readonly path: string;
   readonly authorization: string;
+  /** Address of whoever asked. */
+  readonly peer: string;
   readonly body: Readonly<Record<string, unknown>>;
 }
 
@@ -84,7 +86,7 @@ class RunningServer implements ModelServer {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<string, unknown>;
     const path = request.url ?? '';
-    this.requests.push({ path, authorization: request.headers.authorization ?? '', body });
+    this.requests.push({ path, authorization: request.headers.authorization ?? '', peer: request.socket.remoteAddress ?? '', body });
     if (path === '/v1/moderations' && this.#waiting.length === 0) return reply(response, this.#verdict(String(body.input)));
     await perform(this.#waiting.shift() ?? this.otherwise, body, response);
   }

@@ -130,7 +130,16 @@ export class Conversation implements LinkUser {
     return this.#world.state.memory;
   }
 
+  /** A message that brings out a fault of ours must not end the account: it stays unanswered, and that is said. */
   #hear(event: ChatEvent, isKnown: boolean): void {
+    try {
+      this.#take(event, isKnown);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #take(event: ChatEvent, isKnown: boolean): void {
     const verdict = this.#judge(event);
     const reason = verdict.kind === 'silence' ? verdict.reason : null;
     if (isKnown && reason !== null && noReceipt.has(reason)) return;
@@ -171,10 +180,14 @@ export class Conversation implements LinkUser {
       (end) => this.#ended(errand, end, link),
       (error: unknown) => {
         this.#errands.delete(plan.randomId);
-        this.#world.say('error', `an answer failed (${error instanceof Error ? error.name : typeof error})`);
-        this.#world.tally.add('answers_failed');
+        this.#failed(error);
       },
     );
+  }
+
+  #failed(error: unknown): void {
+    this.#world.say('error', `an answer failed (${error instanceof Error ? error.name : typeof error})`);
+    this.#world.tally.add('answers_failed');
   }
 
   #ended({ plan }: Errand, end: ErrandEnd, linkBefore: TelegramLink | null): void {

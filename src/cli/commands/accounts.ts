@@ -6,6 +6,7 @@ import { confirm } from '../confirm.ts';
 import { withContext, withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
+import { registerAccountControl } from './account-control.ts';
 import { registerPins } from './pins.ts';
 
 const formats: SessionFormat[] = ['telethon', 'telethon-string', 'pyrogram', 'pyrogram-string', 'gramjs-string', 'mtcute-string'];
@@ -18,6 +19,7 @@ export function registerAccounts(program: Command): void {
   registerActs(accounts);
   registerExport(accounts);
   registerPins(accounts);
+  registerAccountControl(accounts);
 }
 
 function registerImport(accounts: Command): void {

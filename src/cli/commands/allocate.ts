@@ -23,7 +23,10 @@ export function registerAllocate(program: Command): void {
   setAction<AllocateOptions>(command, async ({ options, args, signal }) => {
     if (args.length === 0 && !options.all) throw new FleetError('usage', 'which accounts?', { hint: 'name them, or use --all' });
     if (args.length > 0 && options.all) throw new FleetError('usage', 'both --all and names were given', { hint: 'use one of the two' });
-    const { executeAllocation, isEmptyPlan, planAllocation } = await import('../../workflows/allocate.ts');
+    const [{ executeAllocation, isEmptyPlan, planAllocation }, { pushStaleBehaviours }] = await Promise.all([
+      import('../../workflows/allocate.ts'),
+      import('../../workflows/push-scripts.ts'),
+    ]);
     const render = await import('../render/allocation.ts');
     return withLock('allocate', options, signal, async (context, begin): Promise<CommandResult> => {
       const plan = await planAllocation(context, args.length === 0 ? null : args, options.strategy ?? null);
@@ -35,9 +38,12 @@ export function registerAllocate(program: Command): void {
       }
       if (!options.json) console.error(render.formatPlan(plan));
       await confirm('Carry this out?', options);
-      const outcomes = await executeAllocation(context, await begin(), plan);
+      const run = await begin();
+      const outcomes = await executeAllocation(context, run, plan);
+      // Accounts that share a group with new ones have to know them.
+      const untold = await pushStaleBehaviours(context, run);
       await context.progress.stop();
-      const errors = [...unplaced, ...outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]))];
+      const errors = [...unplaced, ...outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem])), ...untold];
       const accounts = outcomes.map(({ account, host, state }) => ({ account, host, state }));
       return { data: { ...data, accounts }, text: render.formatOutcomes(outcomes), errors };
     });

@@ -3,6 +3,7 @@ import { FleetError } from '../../model/errors.ts';
 import { isAccountName, isHostName } from '../../model/names.ts';
 import { withContext } from '../open-context.ts';
 import { setAction } from '../run-command.ts';
+import { timeOf } from '../time-option.ts';
 
 /** Commands that explain: `rankings`, `why`, `why-not`, `history`, `moves`, `events`. */
 export function registerLooks(program: Command): void {
@@ -59,21 +60,12 @@ function registerWhy(program: Command): void {
       const { entry, decision, replayed } =
         options.at === undefined
           ? await explainNow(context, name)
-          : await explainThen(context, name, await timeOf(options.at, context.now()));
+          : await explainThen(context, name, await timeOf('--at', options.at, context.now()));
       const about = { account: entry.account, at: new Date(entry.at).toISOString(), type: entry.type, decision };
       const text = formatDecision(entry, decision);
       return replayed === null ? { data: about, text } : { data: { ...about, replayed }, text: `${text}\n\n${formatReplay(replayed)}` };
     });
   });
-}
-
-/** A moment as people write it: ISO 8601, or how long ago. */
-async function timeOf(text: string, nowMs: number): Promise<number> {
-  const { parseDuration } = await import('../../inventory/units.ts');
-  const agoMs = parseDuration(text);
-  const atMs = agoMs === null ? Date.parse(text) : nowMs - agoMs;
-  if (Number.isFinite(atMs)) return atMs;
-  throw new FleetError('usage', `--at ${text} is no time`, { hint: 'for example --at 2026-11-23T10:00Z, or --at 2h' });
 }
 
 function registerWhyNot(program: Command): void {

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { FleetError } from '../../model/errors.ts';
+import type { LogLevel, LogSubject } from '../../workflows/read-logs.ts';
 import { withContext } from '../open-context.ts';
 import { setAction } from '../run-command.ts';
+import { timeOf } from '../time-option.ts';
 
 /** Commands that reach through to hosts: `exec`, `ssh`, `logs`. */
 export function registerRemoteShell(program: Command): void {
@@ -56,11 +58,15 @@ function registerSsh(program: Command): void {
 
 function registerLogs(program: Command): void {
   const command = program
-    .command('logs <account>')
-    .description("the worker's journal, from its host")
+    .command('logs [account]')
+    .description("the worker's journal, from its host; with --host: of all accounts there")
+    .option('--host <name>', 'all accounts of this host')
+    .option('--level <level>', 'error, warn, info or debug: this and everything graver')
+    .option('--since <time>', 'from this time on: 2h for two hours ago, or 2026-11-23T10:00Z')
     .option('-f, --follow', 'go on until Ctrl-C')
     .option('-n, --lines <count>', 'how many lines from the past', '50');
-  setAction<{ follow?: boolean; lines: string }>(command, async ({ options, args, signal }) => {
+  setAction<LogFlags>(command, async ({ options, args, signal }) => {
+    const about = logSubject(args[0], options.host);
     const lines = Number(options.lines);
     if (!Number.isInteger(lines) || lines < 0)
       throw new FleetError('usage', `--lines ${options.lines} is not a number`, { hint: 'for example --lines 200' });
@@ -72,8 +78,33 @@ function registerLogs(program: Command): void {
         if (options.json) collected.push(line);
         else console.log(line);
       };
-      await readLogs(context, args[0] ?? '', { lines, isFollowing: options.follow === true }, show);
+      const level = logLevel(options.level);
+      const sinceMs = options.since === undefined ? null : await timeOf('--since', options.since, context.now());
+      await readLogs(context, about, { lines, isFollowing: options.follow === true, level, sinceMs }, show);
       return { data: { lines: collected }, text: '' };
     });
   });
+}
+
+interface LogFlags {
+  readonly host?: string;
+  readonly follow?: boolean;
+  readonly level?: string;
+  readonly since?: string;
+  readonly lines: string;
+}
+
+function logSubject(account: string | undefined, host: string | undefined): LogSubject {
+  if (account !== undefined && host === undefined) return { account };
+  if (account === undefined && host !== undefined) return { host };
+  throw new FleetError('usage', 'name an account, or a host with --host', { hint: 'for example: fleet logs anna --level warn --since 2h' });
+}
+
+const logLevels: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
+
+function logLevel(text: string | undefined): LogLevel | null {
+  if (text === undefined) return null;
+  const level = logLevels.find((each) => each === text);
+  if (level !== undefined) return level;
+  throw new FleetError('usage', `--level ${text} is none of ${logLevels.join(', ')}`, { hint: 'for example --level warn' });
 }

@@ -24,6 +24,9 @@ export const accountData = (row: PlacedAccount): Record<string, unknown> => ({
   format: row.source_format,
   wanted: row.wanted === 1,
   pinnedTo: row.pinned_to,
+  isPaused: row.paused === 1,
+  script: row.script,
+  username: row.username,
 });
 
 export const formatAccounts = (rows: readonly PlacedAccount[], nowMs: number): string =>
@@ -35,7 +38,7 @@ export const formatAccounts = (rows: readonly PlacedAccount[], nowMs: number): s
       formatAge(nowMs - row.state_since),
       row.host ?? chalk.dim('-'),
       row.user_id ?? chalk.dim('-'),
-      row.state_reason,
+      [...(row.paused === 1 ? [chalk.yellow('paused')] : []), row.state_reason].filter((text) => text !== '').join('; '),
     ]),
     'No accounts yet: fleet accounts import FILE...',
   );
@@ -51,7 +54,8 @@ export function formatAccount(row: PlacedAccount, history: readonly HistoryRow[]
     ['user', row.user_id ?? 'not known yet'],
     ['session', `${row.source_format}, data centre ${row.data_centre}, key ${row.key_id}`],
     ['imported', formatTime(row.imported_at)],
-    ['wanted', row.wanted === 1 ? 'running' : 'stopped'],
+    ['wanted', `${row.wanted === 1 ? 'running' : 'stopped'}${row.paused === 1 ? ', paused: it reads and says nothing' : ''}`],
+    ...(row.script === null ? [] : ([['script', `${row.script}, by fleet accounts set-script`]] as [string, string][])),
     ...(row.pinned_to === null ? [] : ([['pinned', `to ${row.pinned_to}: it is placed nowhere else`]] as [string, string][])),
   ];
   const head = facts.map(([name, value]) => `${chalk.dim(name.padEnd(9))} ${value}`).join('\n');

@@ -4,6 +4,14 @@ import { up as latency } from './0002-latency.ts';
 import { up as health } from './0003-health.ts';
 import { up as pinsAndInputs } from './0004-pins-and-inputs.ts';
 import { up as sampleTimes } from './0005-sample-times.ts';
+import { up as answering } from './0006-answering.ts';
 
 /** In order; the n-th brings a ledger to version n (SQLite's `user_version`). Never edited after a release, only appended to. */
-export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [core, latency, health, pinsAndInputs, sampleTimes];
+export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
+  core,
+  latency,
+  health,
+  pinsAndInputs,
+  sampleTimes,
+  answering,
+];

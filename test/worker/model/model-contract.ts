@@ -42,6 +42,7 @@ export function modelContract(name: string, open: (access: ModelAccess) => Model
         {
           path: '/v1/chat/completions',
           authorization: `Bearer ${key}`,
+          peer: '127.0.0.1',
           body: { model: 'tiny', messages: request.turns, max_tokens: 50, temperature: 0.3, stream: false },
         },
       ]);

@@ -1,0 +1,40 @@
+import chalk from 'chalk';
+import type { BehaviourChange } from '../../workflows/push-scripts.ts';
+import type { SilenceReport } from '../../workflows/why-silent.ts';
+import { formatTable, formatTime } from './table.ts';
+
+/** Counts first, then the last messages. */
+export function formatSilence({ account, host, isPaused, received, answered, reasons, recent }: SilenceReport): string {
+  const head =
+    received === null
+      ? `${chalk.bold(account)} on ${host}: its worker tells nothing yet`
+      : `${chalk.bold(account)} on ${host}: ${received} messages received and ${answered} answered since its worker started${isPaused ? `, ${chalk.yellow('paused')}` : ''}`;
+  const counts = formatTable(
+    ['TIMES', 'REASON', 'MEANING'],
+    reasons.map(({ reason, count, meaning }) => [String(count), reason, meaning]),
+    'It has left nothing unanswered.',
+  );
+  if (recent.length === 0) return `${head}\n\n${counts}`;
+  const last = formatTable(
+    ['TIME', 'CHAT', 'MESSAGE', 'FROM', 'REASON', 'RULE', 'UNTIL'],
+    recent.map(({ atMs, chatId, messageId, userId, reason, rule, untilMs }) => [
+      formatTime(atMs),
+      chatId,
+      String(messageId),
+      userId ?? chalk.dim('-'),
+      reason,
+      rule ?? chalk.dim('-'),
+      untilMs === null ? chalk.dim('-') : formatTime(untilMs),
+    ]),
+    '',
+  );
+  return `${head}\n\n${counts}\n\n${last}`;
+}
+
+/** `looked`: accounts that were compared. */
+export const formatPush = (changes: readonly BehaviourChange[], looked: number): string =>
+  formatTable(
+    ['ACCOUNT', 'HOST', 'CHANGE'],
+    changes.map(({ account, host, changes: words }) => [account, host.name, words.join('; ')]),
+    looked === 0 ? 'No account is on a host that answers.' : `Nothing to push: ${looked} of ${looked} accounts are up to date.`,
+  );

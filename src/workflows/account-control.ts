@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hostPaths } from '../../agent/protocol/paths.ts';
+import type { RecentSilences, TestOutcome } from '../../agent/protocol/silence.ts';
+import { setPaused, setScript } from '../ledger/accounts.ts';
+import { recordEvent } from '../ledger/records.ts';
+import type { Run } from '../ledger/runs.ts';
+import { FleetError } from '../model/errors.ts';
+import type { HostSpec } from '../model/inventory.ts';
+import { readScript } from '../scripts/read-script.ts';
+import { findOwned, requireAccount } from './account-acts.ts';
+import { scriptFolders } from './answer-behaviour.ts';
+import type { FleetContext } from './context.ts';
+import { planPush, pushBehaviours } from './push-scripts.ts';
+
+/** Pauses or resumes accounts: the wish is in the ledger first, so that it holds also for a host that cannot be told now. Returns what failed; safe to repeat. */
+export async function pauseAccounts(
+  context: FleetContext,
+  run: Run,
+  names: readonly string[],
+  isPaused: boolean,
+): Promise<readonly FleetError[]> {
+  for (const name of names) await requireAccount(context, name);
+  for (const name of names) {
+    await setPaused(context.ledger.db, name, isPaused);
+    await note(context, name, isPaused ? 'account-paused' : 'account-resumed', 'by the operator');
+  }
+  return push(context, run, names);
+}
+
+/** The operator's script for an account; null: the inventory's again. Errors: `usage`, `inventory`. Returns what failed on hosts. */
+export async function chooseScript(context: FleetContext, run: Run, name: string, script: string | null): Promise<readonly FleetError[]> {
+  await requireAccount(context, name);
+  if (script !== null) await readScript(scriptFolders(context.inventory), script);
+  await setScript(context.ledger.db, name, script);
+  await note(context, name, 'account-script', script === null ? "the inventory's script again" : `script ${script}, by the operator`);
+  return push(context, run, [name]);
+}
+
+async function push(context: FleetContext, run: Run, names: readonly string[]): Promise<readonly FleetError[]> {
+  const plan = await planPush(context, names);
+  const failed = await pushBehaviours(
+    context,
+    run,
+    plan.changes.filter(({ changes }) => changes.length > 0),
+  );
+  return [...plan.errors, ...failed];
+}
+
+const note = (context: FleetContext, account: string, kind: string, text: string): Promise<void> =>
+  recordEvent(context.ledger.db, { at: context.now(), kind, host: null, account, text });
+
+/** How long a worker may take to see its test message and say it, ms. */
+const testWaitMs = 30_000;
+const testLookMs = 1_000;
+
+/** Lets an account say `text` in an allowed chat, by its own worker and within its limits, and waits until it did or said why not. Errors: `usage`, `account-offline`, those of the host. */
+export async function sendTest(context: FleetContext, run: Run, name: string, chatId: string, text: string): Promise<TestOutcome> {
+  const { account, host } = await findOwned(context, name);
+  const id = randomBytes(8).toString('hex');
+  const { changes, errors } = await planPush(context, [name], { id, chatId, text, askedAtMs: context.now() });
+  const [behaviour] = changes.map((change) => change.behaviour);
+  if (behaviour !== undefined && !behaviour.chats.some((chat) => chat.id === chatId)) {
+    const known = behaviour.chats.map((chat) => chat.id).join(', ');
+    throw new FleetError('usage', `${name} answers not in chat ${chatId}`, {
+      account: name,
+      hint: known === '' ? `give it chats: in the inventory` : `it answers in ${known}`,
+    });
+  }
+  const [failed] = [...errors, ...(await pushBehaviours(context, run, changes))];
+  if (failed !== undefined) throw failed;
+  for (const endMs = context.now() + testWaitMs; context.now() < endMs && !context.signal.aborted; await sleep(testLookMs)) {
+    const found = (await readSilences(context, host, account.key_id))?.test;
+    if (found?.id === id) return found;
+  }
+  throw new FleetError('account-offline', `${name} on ${host.name} has not said the test message within ${testWaitMs / 1000} s`, {
+    account: name,
+    host: host.name,
+    hint: `is it online, and its host at the newest release? fleet accounts verify ${name}`,
+  });
+}
+
+/** What the worker tells about its silence; null: it has not said anything yet, or does not run. Errors: those of the Remote. */
+export async function readSilences(
+  context: Pick<FleetContext, 'remoteFor'>,
+  host: HostSpec,
+  keyId: string,
+): Promise<RecentSilences | null> {
+  const command = `cat ${hostPaths.accountRuntime}/${keyId}/silences.json 2>/dev/null || true`;
+  const { stdout } = await context.remoteFor(host).run({ command, asRoot: true });
+  try {
+    const value = JSON.parse(new TextDecoder().decode(stdout)) as RecentSilences;
+    return value.format === 1 && Array.isArray(value.recent) ? value : null;
+  } catch {
+    return null;
+  }
+}

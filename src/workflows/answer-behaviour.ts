@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { Behaviour, ChatPolicy, Script, TestMessage } from '../../agent/protocol/behaviour.ts';
+import { accountSpecFor } from '../inventory/account-spec.ts';
+import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
+import type { Inventory } from '../model/inventory.ts';
+import type { AccountName } from '../model/names.ts';
+import { packageRoot } from '../release/package-root.ts';
+import { composeBehaviour, type FleetMember } from '../scripts/compose-behaviour.ts';
+import type { ParsedScript } from '../scripts/parse-script.ts';
+import { readScript } from '../scripts/read-script.ts';
+import type { FleetContext } from './context.ts';
+
+/** An account that the ledger knows, and how it is to answer. */
+export interface AnsweringAccount {
+  readonly account: PlacedAccount;
+  readonly member: FleetMember;
+  readonly script: ParsedScript | null;
+}
+
+/** The operator's folder of scripts, then fleet's own. */
+export const scriptFolders = ({ paths }: Inventory): readonly string[] => [paths.scripts, join(packageRoot(), 'templates', 'scripts')];
+
+/** All accounts of the ledger; a script that several have is read once. Error `inventory`: a script is not there, or has mistakes. */
+export async function readAnsweringAccounts({
+  inventory,
+  ledger,
+}: Pick<FleetContext, 'inventory' | 'ledger'>): Promise<readonly AnsweringAccount[]> {
+  const scripts = new Map<string, Promise<ParsedScript>>();
+  const scriptOf = (name: string): Promise<ParsedScript> => {
+    const known = scripts.get(name) ?? readScript(scriptFolders(inventory), name);
+    scripts.set(name, known);
+    return known;
+  };
+  const accounts = await listAccounts(ledger.db);
+  return Promise.all(
+    accounts.map(async (account): Promise<AnsweringAccount> => {
+      const spec = accountSpecFor(inventory, account.name as AccountName);
+      const member = { spec, keyId: account.key_id, userId: account.user_id, username: account.username };
+      // A label for placement alone needs no file: who answers nowhere needs no script.
+      const name = spec.chats.length === 0 ? null : (account.script ?? spec.script);
+      return { account, member, script: name === null ? null : await scriptOf(name) };
+    }),
+  );
+}
+
+/** The behaviour of one account. `fleet`: all accounts, this one among them. Pure. */
+export function renderBehaviour(
+  inventory: Inventory,
+  { account, member, script }: AnsweringAccount,
+  fleet: readonly AnsweringAccount[],
+  test?: TestMessage,
+): Behaviour {
+  const members = fleet.map((other) => other.member);
+  const behaviour = composeBehaviour(inventory, member, members, script, account.paused === 1);
+  return test === undefined ? behaviour : { ...behaviour, test };
+}
+
+/** As it is sent: one line. */
+export const formatBehaviour = (behaviour: Behaviour): string => `${JSON.stringify(behaviour)}\n`;
+
+/** What the ledger remembers of a behaviour that a host was given. A test message is no part of it. */
+export function behaviourHash({ test: _, ...lasting }: Behaviour): string {
+  return createHash('sha256').update(JSON.stringify(lasting)).digest('hex');
+}
+
+/** Whether the account has anything to do with answering; otherwise its host needs no file. */
+export const answersAnywhere = ({ member }: AnsweringAccount): boolean => member.spec.chats.length > 0;
+
+/** What is different, in words, the most important first; empty: nothing. `before` null: the host has no behaviour of it. Pure. */
+export function describeChange(before: Behaviour | null, after: Behaviour): readonly string[] {
+  if (before === null)
+    return [`new: ${scriptName(after.script)}, ${countOf(after.chats.length, 'chat')}${after.isPaused ? ', paused' : ''}`];
+  const differs = (read: (behaviour: Behaviour) => unknown): boolean => JSON.stringify(read(before)) !== JSON.stringify(read(after));
+  const [left, joined] = [missing(before.chats, after.chats), missing(after.chats, before.chats)];
+  const same = (behaviour: Behaviour) => behaviour.chats.filter(({ id }) => !left.includes(id) && !joined.includes(id));
+  return [
+    ...(before.isPaused === after.isPaused ? [] : [after.isPaused ? 'paused' : 'resumed']),
+    ...(scriptName(before.script) === scriptName(after.script)
+      ? scriptChanges(before.script, after.script)
+      : [`${scriptName(before.script)} → ${scriptName(after.script)}`]),
+    ...joined.map((id) => `answers in ${id}`),
+    ...left.map((id) => `no longer in ${id}`),
+    ...(differs((behaviour) => same(behaviour).map(({ colleagues }) => colleagues)) ? ['other colleagues'] : []),
+    ...(differs((behaviour) => same(behaviour).map(({ name, slotMs }) => [name, slotMs])) ? ['names or slots of chats'] : []),
+    ...(differs(({ model }) => model) ? [`model: ${before.model?.model ?? 'none'} → ${after.model?.model ?? 'none'}`] : []),
+    ...(differs(({ limits }) => limits) ? ['other limits'] : []),
+    ...(differs(({ fleetUserIds }) => fleetUserIds) ? ['other accounts of the fleet'] : []),
+  ];
+}
+
+const scriptName = (script: Script | null): string => (script === null ? 'no script' : `script ${script.name}`);
+const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+const missing = (these: readonly ChatPolicy[], those: readonly ChatPolicy[]): readonly string[] =>
+  these.map(({ id }) => id).filter((id) => !those.some((other) => other.id === id));
+
+/** Of a script that kept its name: rules by name, then whatever else. */
+function scriptChanges(before: Script | null, after: Script | null): readonly string[] {
+  if (before === null || after === null || JSON.stringify(before) === JSON.stringify(after)) return [];
+  const text = (script: Script, name: string): string | undefined => {
+    const rule = script.rules.find((each) => each.name === name);
+    return rule === undefined ? undefined : JSON.stringify(rule);
+  };
+  const names = [...new Set([...before.rules, ...after.rules].map(({ name }) => name))];
+  const changed = names.filter((name) => text(before, name) !== text(after, name));
+  return changed.length === 0
+    ? [`script ${after.name} changed`]
+    : [`script ${after.name}: ${changed.map((name) => `rule ${name}`).join(', ')}`];
+}

@@ -1,0 +1,39 @@
+import { type RecentSilence, type SilenceReason, silenceReasons } from '../../agent/protocol/silence.ts';
+import { findOwned } from './account-acts.ts';
+import { readSilences } from './account-control.ts';
+import type { FleetContext } from './context.ts';
+import { readSamples } from './read-samples.ts';
+
+export interface SilenceReport {
+  readonly account: string;
+  readonly host: string;
+  readonly isPaused: boolean;
+  /** As the worker counts since its start; null: it tells no status. */
+  readonly received: number | null;
+  readonly answered: number | null;
+  /** Most frequent first, since the start of the worker. */
+  readonly reasons: readonly { readonly reason: string; readonly count: number; readonly meaning: string }[];
+  /** The newest, newest first. */
+  readonly recent: readonly RecentSilence[];
+}
+
+/** Why an account says nothing, as its worker counts and remembers it. Asks the host now. Errors: `usage`, those of the Remote, `agent-reply`. */
+export async function whySilent(context: FleetContext, name: string, lines: number): Promise<SilenceReport> {
+  const { account, host } = await findOwned(context, name);
+  const [[reading], silences] = await Promise.all([readSamples(context, [host], 0), readSilences(context, host, account.key_id)]);
+  if (reading?.problem) throw reading.problem;
+  const counters = reading?.sample?.accounts.find(({ keyId }) => keyId === account.key_id)?.status?.counters ?? null;
+  const skipped = Object.entries(counters ?? {}).filter(([counter]) => counter.startsWith('skipped_'));
+  return {
+    account: name,
+    host: host.name,
+    isPaused: account.paused === 1,
+    received: counters?.received ?? (counters === null ? null : 0),
+    answered: counters?.answered ?? (counters === null ? null : 0),
+    reasons: skipped
+      .map(([counter, count]) => ({ reason: counter.slice('skipped_'.length).replaceAll('_', '-'), count }))
+      .toSorted((a, b) => b.count - a.count)
+      .map(({ reason, count }) => ({ reason, count, meaning: silenceReasons[reason as SilenceReason] ?? '' })),
+    recent: (silences?.recent ?? []).toReversed().slice(0, lines),
+  };
+}
