@@ -57,7 +57,8 @@ describe('plan of fleet init', () => {
   it.each(ids({ upgrade: true }))('step %s brings everything that its check uses', (id) => {
     const [one] = plan({ only: [id], upgrade: true, check: true });
     const alone = `${one?.program.replace(/^(settle_guard; gather; facts|step .*|finish)$/gm, '')}\nARCH=x64 SSH_PORT=22 RELEASE_NOW=; declare -A OS=(); check_${id}`;
-    const { stderr, stdout } = spawnSync('bash', ['-c', `${alone}\necho through >&3`], { encoding: 'utf8' });
+    // What this machine's packages are is none of the test's business, and asking takes long.
+    const { stderr, stdout } = spawnSync('bash', ['-c', `apt-get() { :; }\n${alone}\necho through >&3`], { encoding: 'utf8' });
     expect(stderr).not.toMatch(/unbound|not found|syntax/);
     expect(stdout).toContain('through');
   });
