@@ -103,7 +103,7 @@ describe('a move', () => {
     const [move] = moves;
     const gap = await gapMs('anna');
     console.log(`move: offline ${move?.offlineMs} ms by the operator, ${gap} ms by the data centre, settle floor ${move?.settledMs} ms`);
-    expect((move?.offlineMs ?? Number.NaN) - (move?.settledMs ?? 0)).toBeLessThan(5000);
+    expect((move?.offlineMs ?? Number.NaN) - (move?.settledMs ?? 0)).toBeLessThan(20_000);
     expect(gap).toBeGreaterThan(1000);
     await expectSettled();
     await expectExclusive(world, logins);

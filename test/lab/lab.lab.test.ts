@@ -169,7 +169,8 @@ describe('faults', () => {
     await lab.slow(1, 0);
     expect(distant).toBeGreaterThanOrEqual(200);
     expect(new Set(sent.stdout.trim().split('\n')).size).toBe(1);
-    expect(await connectMs()).toBeLessThan(200);
+    // On a busy machine one may take long without the line being slow.
+    await expect.poll(connectMs, { timeout: 30_000 }).toBeLessThan(200);
   });
 });
 
