@@ -7,7 +7,9 @@ import type { GlobalOptions } from './global-options.ts';
 export async function confirm(question: string, options: Pick<GlobalOptions, 'yes' | 'json'>): Promise<void> {
   if (options.yes) return;
   if (options.json || !process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new FleetError('usage', 'nobody can be asked here: there is no terminal', { hint: 'read what it would do, above or with --dry-run; when it is right, add --yes' });
+    throw new FleetError('usage', 'nobody can be asked here: there is no terminal', {
+      hint: 'read what it would do, above or with --dry-run; when it is right, add --yes',
+    });
   }
   const prompts = await import('@inquirer/prompts');
   const isWanted = await prompts.confirm({ message: question, default: false }, { output: process.stderr }).catch(() => false);
