@@ -68,6 +68,8 @@ export async function behavioursToStage(context: FleetContext): Promise<StagedBe
     noteStaged: async (moves) => {
       for (const { account } of moves) {
         const behaviour = behaviours.get(account);
+        const known = fleet.find((own) => own.account.name === account)?.account.behaviour_hash ?? null;
+        if (behaviour === undefined && known === null) continue;
         await setBehaviourHash(context.ledger.db, account, behaviour === undefined ? null : behaviourHash(behaviour));
       }
     },
