@@ -64,6 +64,10 @@ export function behaviourHash({ test: _, ...lasting }: Behaviour): string {
   return createHash('sha256').update(JSON.stringify(lasting)).digest('hex');
 }
 
+/** Whether any account of this inventory answers anywhere. Where none does, placing accounts costs nothing more; taking the last group away is pushed by hand. */
+export const isAnsweringFleet = ({ accounts, accountDefaults }: Inventory): boolean =>
+  accountDefaults.chats.length > 0 || accounts.some(({ chats }) => chats.length > 0);
+
 /** Whether the account has anything to do with answering; otherwise its host needs no file. */
 export const answersAnywhere = ({ member }: AnsweringAccount): boolean => member.spec.chats.length > 0;
 

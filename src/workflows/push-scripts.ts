@@ -14,6 +14,7 @@ import {
   behaviourHash,
   describeChange,
   formatBehaviour,
+  isAnsweringFleet,
   readAnsweringAccounts,
   renderBehaviour,
 } from './answer-behaviour.ts';
@@ -50,6 +51,7 @@ export interface StagedBehaviours {
 
 /** A script with mistakes holds up no move: the accounts come online and say nothing there until it is right and was pushed, which is reported. */
 export async function behavioursToStage(context: FleetContext): Promise<StagedBehaviours> {
+  if (!isAnsweringFleet(context.inventory)) return { acts: () => [], noteStaged: async () => {} };
   const fleet = await readAnsweringAccounts(context).catch((error: unknown) => {
     if (!(error instanceof FleetError)) throw error;
     context.report({ kind: 'phase', text: `${error.message}: accounts that are placed now say nothing until fleet scripts push` });
@@ -180,6 +182,7 @@ async function pushToHost(context: FleetContext, run: Run, host: HostSpec, chang
  * is. Asks no host for anything else. Returns what failed.
  */
 export async function pushStaleBehaviours(context: FleetContext, run: Run): Promise<readonly FleetError[]> {
+  if (!isAnsweringFleet(context.inventory)) return [];
   let fleet: readonly AnsweringAccount[];
   try {
     fleet = await readAnsweringAccounts(context);
