@@ -116,6 +116,16 @@ export async function expectExclusive(world: World, logins: readonly Login[], ac
   expect(report.violations).toEqual([]);
 }
 
+/**
+ * No key was destroyed, and no old connection spoke after a newer one was open. For worlds in which a link was cut: the data centre keeps what it cannot
+ * know to be dead.
+ */
+export async function expectNoKills(world: World): Promise<void> {
+  const { kills, violations, accounts } = await world.dc.report();
+  expect([kills, violations]).toEqual([[], []]);
+  expect(accounts.flatMap(({ overlaps }) => overlaps.filter(({ olderSpokeAfter }) => olderSpokeAfter))).toEqual([]);
+}
+
 /** `look` until it holds, at most `limitMs`; the last failure otherwise. */
 export async function eventually(limitMs: number, look: () => Promise<void>): Promise<void> {
   const deadline = Date.now() + limitMs;
