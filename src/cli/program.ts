@@ -5,6 +5,7 @@ import { registerAccounts } from './commands/accounts.ts';
 import { registerAdopt } from './commands/adopt.ts';
 import { registerAllocate } from './commands/allocate.ts';
 import { registerBackup } from './commands/backup.ts';
+import { registerCheck } from './commands/check.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerFailover } from './commands/failover.ts';
 import { registerHosts } from './commands/hosts.ts';
@@ -65,6 +66,7 @@ function buildProgram(): Command {
     registerScriptPush,
     registerSimulate,
     registerDoctor,
+    registerCheck,
     registerRemoteShell,
     registerUninstall,
   ]) {

@@ -122,6 +122,23 @@ describe('the operator sees and understands', () => {
   });
 });
 
+test('the acceptance: every account runs on its host and nowhere else, and every host may be lost; that one has moved is not shown', async () => {
+  interface Check {
+    readonly stage: string;
+    readonly where: string;
+    readonly verdict: string;
+    readonly text: string;
+  }
+  const { checks } = await world.operator.json<{ checks: Check[] }>(['check', '--stage', 'accounts', '--stage', 'hosts']);
+  const inStage = (stage: string) => checks.filter((check) => check.stage === stage);
+  const accepted = inStage('accounts').filter(({ verdict }) => verdict === 'passed');
+  expect(accepted.map(({ where }) => where)).toEqual(names.toSorted());
+  expect(inStage('accounts').filter(({ verdict }) => verdict !== 'passed')).toEqual([]);
+  const [move, ...hosts] = inStage('hosts').toReversed();
+  expect(hosts.map(({ verdict }) => verdict)).toEqual(world.hosts.map(() => 'passed'));
+  expect(move).toMatchObject({ verdict: 'not-shown', text: 'no account has moved yet' });
+});
+
 test('the doctor finds the host whose agent is ended, the port that is open and the backup that is missing, and nothing where all is well', async () => {
   const { lab, operator } = world;
   await lab.ssh(1, 'systemctl stop fleet-agent; systemd-run --unit=opener python3 -m http.server 8099');
