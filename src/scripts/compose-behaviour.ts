@@ -1,4 +1,5 @@
 import { standardLimits } from '../../agent/answering/loosenings.ts';
+import { slotGuardMs } from '../../agent/answering/slots.ts';
 import type { Behaviour, Colleague, ModelSettings } from '../../agent/protocol/behaviour.ts';
 import type { AccountSpec, Inventory, ModelSpec } from '../model/inventory.ts';
 import type { ParsedScript } from './parse-script.ts';
@@ -40,3 +41,21 @@ export const composeBehaviour = (
   model: inventory.model === null || script === null ? null : modelSettings(inventory.model, script.systemPrompt),
   limits: { ...standardLimits, ...member.spec.answerLimits },
 });
+
+/** Why an account could never answer as its script wants it to, one sentence each; empty: it can. The model is asked while the delay runs. Pure. */
+export const misfitsOf = ({ account, chats, script, model }: Behaviour): readonly string[] => {
+  if (script === null || chats.length === 0) return [];
+  const asksModel = script.rules.some(({ answer }) => answer.kind === 'model');
+  const needMs = Math.max(script.delay.mostMs, asksModel ? (model?.timeoutMs ?? 0) : 0);
+  const tight = chats.find(({ colleagues, slotMs }) => colleagues.length > 1 && needMs > slotMs - slotGuardMs);
+  const seconds = (ms: number): string => `${ms / 1000} s`;
+  return [
+    ...(asksModel && model === null ? [`${account}: script ${script.name} asks a model, and the inventory has no "model"`] : []),
+    ...(tight === undefined
+      ? []
+      : [
+          `${account}: an answer of script ${script.name} may take ${seconds(needMs)}, and accounts that share chat ${tight.id} have ` +
+            `${seconds(tight.slotMs - slotGuardMs)} each (answer_slot less ${seconds(slotGuardMs)})`,
+        ]),
+  ];
+};

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import type { Behaviour, ChatPolicy, Script, TestMessage } from '../../agent/protocol/behaviour.ts';
 import { accountSpecFor } from '../inventory/account-spec.ts';
 import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
+import { FleetError } from '../model/errors.ts';
 import type { Inventory } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
 import { packageRoot } from '../release/package-root.ts';
-import { composeBehaviour, type FleetMember } from '../scripts/compose-behaviour.ts';
+import { composeBehaviour, type FleetMember, misfitsOf } from '../scripts/compose-behaviour.ts';
 import type { ParsedScript } from '../scripts/parse-script.ts';
 import { readScript } from '../scripts/read-script.ts';
 import type { FleetContext } from './context.ts';
@@ -21,7 +22,7 @@ export interface AnsweringAccount {
 /** The operator's folder of scripts, then fleet's own. */
 export const scriptFolders = ({ paths }: Inventory): readonly string[] => [paths.scripts, join(packageRoot(), 'templates', 'scripts')];
 
-/** All accounts of the ledger; a script that several have is read once. Error `inventory`: a script is not there, or has mistakes. */
+/** All accounts of the ledger; a script that several have is read once. Error `inventory`: a script is not there, has mistakes, or could never answer where it is used. */
 export async function readAnsweringAccounts({
   inventory,
   ledger,
@@ -33,7 +34,7 @@ export async function readAnsweringAccounts({
     return known;
   };
   const accounts = await listAccounts(ledger.db);
-  return Promise.all(
+  const answering = await Promise.all(
     accounts.map(async (account): Promise<AnsweringAccount> => {
       const spec = accountSpecFor(inventory, account.name as AccountName);
       const member = { spec, keyId: account.key_id, userId: account.user_id, username: account.username };
@@ -42,6 +43,12 @@ export async function readAnsweringAccounts({
       return { account, member, script: name === null ? null : await scriptOf(name) };
     }),
   );
+  const problems = answering.filter(answersAnywhere).flatMap((own) => misfitsOf(renderBehaviour(inventory, own, answering)));
+  if (problems.length === 0) return answering;
+  throw new FleetError('inventory', 'scripts do not fit the accounts that have them', {
+    hint: 'shorten the delay in the script or raise answer_slot; give the inventory a model, or choose a script that asks none',
+    problems,
+  });
 }
 
 /** The behaviour of one account. `fleet`: all accounts, this one among them. Pure. */
