@@ -72,10 +72,13 @@ export function mishapAt(world: World, delayMs: number): void {
   simulation.at(delayMs, () => happen(world, host));
 }
 
-function powerCycle({ simulation }: World, host: ModelHost): void {
+/** A machine of which was said meanwhile that it will never boot again does not. */
+function powerCycle({ simulation, gone }: World, host: ModelHost): void {
   host.crash();
   const [sshMs, holdMs] = [simulation.between(100, 3_000), simulation.between(100, 3_000)];
-  simulation.at(simulation.between(2_000, simulation.pick([30_000, 1_200_000])), () => host.boot(sshMs, holdMs));
+  simulation.at(simulation.between(2_000, simulation.pick([30_000, 1_200_000])), () => {
+    if (!gone.has(host.name)) host.boot(sshMs, holdMs);
+  });
 }
 
 export function cutLink({ simulation }: World, host: ModelHost): void {
