@@ -81,8 +81,8 @@ export async function makeOperator(options: OperatorOptions): Promise<Operator> 
     SSH_AUTH_SOCK: '',
   };
   const inside = (argv: readonly string[]) => (options.isOutside ? options.lab.insideArgv(argv) : argv);
-  // The sources, not bin/fleet: that one would prefer a build which may be older than they are.
-  const argv = (args: readonly string[]) => inside([process.execPath, join(root, 'src', 'cli', 'main.ts'), ...args]);
+  // The build, which starts in a third of the time, or the sources where they are newer.
+  const argv = (args: readonly string[]) => inside([join(root, 'bin', 'fleet'), ...args]);
   const transcript: string[] = [];
   const fleet: Operator['fleet'] = async (args, { env: more = {}, timeoutMs = 600_000 } = {}) => {
     const result = await tryCommand(argv(args), { cwd: directory, env: { ...env, ...more }, timeoutMs });
