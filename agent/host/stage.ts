@@ -18,7 +18,7 @@ export const stage = (world: HostWorld, act: Stage): ActOutcome => {
   if (decision.kind === 'stage') writeEpoch(world.places, act);
   touch(runLockPath(world.places, act.keyId), 0o644);
   writeLimits(world.places, act);
-  return done();
+  return { ...done(), claim: reading.claim };
 };
 
 const writeEpoch = (places: Places, act: Stage): void => {

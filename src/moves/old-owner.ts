@@ -29,6 +29,13 @@ export const isReleasing = (claim: Claim | null | undefined, moveId: string): bo
   claim?.moveId === moveId && (claim.state === 'releasing' || claim.state === 'released');
 
 /**
+ * Whether the new host has owned the account later than the epoch at which the ledger has it on the old one: then the ledger does not know the last owner,
+ * and the receipt and the state of that one may lie on the new host. A revoked claim never ran, or is replaced by what came after it.
+ */
+export const hasOwnedLater = (claim: Claim | null | undefined, { moveId, epoch }: Omit<FormerOwner, 'keyId'>): boolean =>
+  claim !== null && claim !== undefined && claim.state !== 'revoked' && claim.epoch > epoch && claim.moveId !== moveId;
+
+/**
  * Whether an account that did not come online on its new host is likely to do better on the old one. The account's own troubles (a login, a ban, a
  * flood wait) go with it wherever it is; what the host or its way to Telegram causes does not.
  */

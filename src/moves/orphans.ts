@@ -12,7 +12,7 @@ export interface StagedFiles {
 /**
  * Session files that a run which was killed left on a host that does not own the account and is not about to: they have to go. Files of an epoch that
  * the host's claim has, or of an open move to this very host, stay; those of a `released` claim go once the account has left the fleet, or is well at a
- * higher epoch on the host that `settled` names by key. `keyIds`: the keys that this ledger knows; other files are none of its business.
+ * higher epoch on the host that `settled` names by key (`detached`: it has left from there, or from a later owner). `keyIds`: the keys that this ledger knows; other files are none of its business.
  */
 export function orphanFiles(
   evidence: readonly HostEvidence[],

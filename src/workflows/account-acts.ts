@@ -10,7 +10,7 @@ import { detached } from '../moves/phases.ts';
 import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 import { readSamples } from './read-samples.ts';
-import { recordStates } from './record-states.ts';
+import { ownStates, recordStates } from './record-states.ts';
 
 /** An account that some host owns, with that host. Errors: `usage` for an unknown or unplaced account, `inventory` for a host that is gone. */
 export async function findOwned(context: FleetContext, name: string): Promise<{ account: PlacedAccount; host: HostSpec }> {
@@ -102,11 +102,21 @@ export async function startAccount(context: FleetContext, run: Run, name: string
   }
 }
 
+/** What the host said counts only while the account is still its own: another command may have moved it, or taken it out of the fleet, meanwhile. */
 async function noteState(context: FleetContext, account: PlacedAccount, state: PlacedAccount['state'], reason: string): Promise<void> {
-  const { db } = context.ledger;
-  if (await setAccountState(db, account.name, state, reason, context.now())) {
-    await recordEvent(db, { at: context.now(), kind: `account-${state}`, host: account.host, account: account.name, text: reason });
-  }
+  await context.ledger.db.transaction().execute(async (transaction) => {
+    const now = await findAccount(transaction, account.name);
+    if (now === undefined || now.host !== account.host || now.epoch !== account.epoch || ownStates.has(now.state)) return;
+    if (await setAccountState(transaction, account.name, state, reason, context.now())) {
+      await recordEvent(transaction, {
+        at: context.now(),
+        kind: `account-${state}`,
+        host: account.host,
+        account: account.name,
+        text: reason,
+      });
+    }
+  });
 }
 
 /** What the owning worker itself says; no second client is ever opened (DESIGN section 5). */

@@ -7,7 +7,7 @@ import type { AccountState } from '../model/account-state.ts';
 import { FleetError } from '../model/errors.ts';
 import type { AccountName } from '../model/names.ts';
 import { maxEpochJump } from '../moves/evidence.ts';
-import { contradiction, isReleasing } from '../moves/old-owner.ts';
+import { contradiction, hasOwnedLater, isReleasing } from '../moves/old-owner.ts';
 import type { MovePhase } from '../moves/phases.ts';
 import type { StateRecord } from '../vault/state-store.ts';
 import { checkRoom, keptState, ReleaseRefused, takeState } from './carry-state.ts';
@@ -15,7 +15,7 @@ import type { FleetContext } from './context.ts';
 import { finishMove } from './finish-move.ts';
 import { whyTargetIsLost } from './lost-target.ts';
 import { formatDecisionJson, readDecision } from './move-decision.ts';
-import { inDoubt, isLostReply, isPassing, MoveHosts, refusedBy, resultOf, revokeAtTarget } from './move-hosts.ts';
+import { inDoubt, isLostReply, isPassing, MoveHosts, refusedBy, resultOf, revokeAtTarget, unknownOwner } from './move-hosts.ts';
 import { behavioursToStage } from './push-scripts.ts';
 import { recordGrant } from './record-grant.ts';
 import { readWorkerMaterial } from './worker-material.ts';
@@ -143,6 +143,8 @@ class Carrier {
       const acts: readonly HostAct[] = [{ act: 'stage', ...about, ...material }, ...behaviours.acts(move), ...more(move)];
       const replies = await this.#hosts.ask(move, move.to_host, acts);
       const failed = replies.find(({ ok }) => !ok);
+      const claim = (failed ?? replies[0])?.claim;
+      if (hasOwnedLater(claim, { moveId: move.id, epoch: readDecision(move).fromEpoch })) throw unknownOwner(move, claim?.epoch ?? 0);
       if (failed === undefined) {
         await behaviours.noteStaged([move]);
         return [];

@@ -59,9 +59,13 @@ async function close(context: FleetContext, hosts: MoveHosts, move: MoveRow, { s
   return { move: done, state, problem: isWell ? null : offlineError(move, state, reason), back: null };
 }
 
-/** An account that was moved without a start is in the ledger what it was before: only the host is another. */
-async function noteState({ ledger, now }: FleetContext, { account, to_host }: MoveRow, { state, reason }: Ended): Promise<void> {
+/**
+ * An account that was moved without a start is in the ledger what it was before: only the host is another. Nothing is noted when another run has closed
+ * the move meanwhile: the account may have left the fleet since.
+ */
+async function noteState({ ledger, now }: FleetContext, { id, account, to_host }: MoveRow, { state, reason }: Ended): Promise<void> {
   await ledger.db.transaction().execute(async (transaction) => {
+    if ((await findMove(transaction, id))?.phase !== 'granted') return;
     if (!(await setAccountState(transaction, account, state, reason, now()))) return;
     await recordEvent(transaction, { at: now(), kind: `account-${state}`, host: to_host, account, text: reason });
   });

@@ -78,6 +78,18 @@ export function refusedBy(move: MoveRow, host: string, act: string, reply: ActRe
   });
 }
 
+/** The target has owned the account after all that this ledger knows: a move would end its claim and lose its state. */
+export const unknownOwner = ({ account, from_host, to_host }: MoveRow, epoch: number): FleetError =>
+  new FleetError(
+    'ledger-stale',
+    `${account} was not moved: ${to_host} has owned it at epoch ${epoch}, later than ${from_host} as this ledger has it`,
+    {
+      account,
+      host: to_host,
+      hint: 'bring the ledger in line with what the hosts know: fleet adopt',
+    },
+  );
+
 /** Refusals that say nothing about whether the host could do it at another moment, or for another run. */
 export const isPassing = (reply: ActReply | undefined): boolean =>
   reply?.refusal === 'authority' || reply?.refusal === 'busy' || reply?.refusal === 'deadline';

@@ -5,8 +5,8 @@ import type { AccountState } from '../model/account-state.ts';
 import type { FleetContext } from './context.ts';
 import type { HostReading } from './read-samples.ts';
 
-/** States that the ledger sets itself; a sample does not overrule them. */
-const ownStates: ReadonlySet<AccountState> = new Set(['removing', 'detached', 'stored']);
+/** States that the ledger sets itself; what a host says does not overrule them. */
+export const ownStates: ReadonlySet<AccountState> = new Set(['removing', 'detached', 'stored']);
 
 /** Brings the accounts' states in the ledger in line with fresh samples; a change is an event. */
 export async function recordStates(context: FleetContext, readings: readonly HostReading[]): Promise<void> {

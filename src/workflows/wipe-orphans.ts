@@ -1,4 +1,4 @@
-import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
+import { highestEpoch, listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
 import { listMovedKeys, listOpenMoves } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
@@ -6,6 +6,7 @@ import type { HostSpec } from '../model/inventory.ts';
 import type { HostEvidence } from '../moves/evidence.ts';
 import { movesIdle } from '../moves/old-owner.ts';
 import { orphanFiles, type StagedFiles } from '../moves/orphans.ts';
+import { detached } from '../moves/phases.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import { askAsAuthority } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
@@ -26,6 +27,10 @@ export async function wipeOrphans(context: FleetContext, run: Run, evidence: rea
       .filter((account) => isSettled(account, open))
       .map(({ key_id, host, epoch }) => [key_id, { host: host ?? '', epoch: epoch ?? 0 }]),
   );
+  const staying = new Set([...accounts.filter(({ state }) => state !== 'detached'), ...open].map(({ key_id }) => key_id));
+  const shown = new Set(evidence.flatMap(({ survey }) => (survey?.accounts ?? []).map(({ keyId }) => keyId)));
+  for (const keyId of shown)
+    if (keyIds.has(keyId) && !staying.has(keyId)) settled.set(keyId, { host: detached, epoch: await highestEpoch(db, keyId) });
   const byHost = Map.groupBy(orphanFiles(evidence, keyIds, expected, settled), ({ host }) => host);
   const hosts = context.inventory.hosts.filter(({ name }) => byHost.has(name));
   const wipe = async (host: HostSpec): Promise<void> => {

@@ -157,6 +157,18 @@ describe('files that nobody owns', () => {
       null,
       [1],
     ],
+    [
+      'it has left the fleet from a later owner',
+      host('h1', [account({ claim: claim({ state: 'released', epoch: 1 }), stagedEpochs: [1] })]),
+      { host: 'detached', epoch: 2 },
+      [1],
+    ],
+    [
+      'it has left the fleet, but this release is the later one',
+      host('h1', [account({ claim: claim({ state: 'released', epoch: 3 }), stagedEpochs: [3] })]),
+      { host: 'detached', epoch: 2 },
+      [],
+    ],
     ['it has not arrived', host('h1', [account({ claim: claim({ state: 'released', epoch: 1 }), stagedEpochs: [1] })]), null, []],
     [
       'it came back',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Claim } from '../../agent/protocol/claim.ts';
 import type { SurveyedAccount } from '../../agent/protocol/host-acts.ts';
-import { contradiction, isHostsFault, isReleasing, movesIdle } from '../../src/moves/old-owner.ts';
+import { contradiction, hasOwnedLater, isHostsFault, isReleasing, movesIdle } from '../../src/moves/old-owner.ts';
 import { claimOf, keyId } from '../agent/claim-fixtures.ts';
 
 const former = { keyId, moveId: 'm2', epoch: 3 };
@@ -46,6 +46,20 @@ describe('a refused release', () => {
   check(receipt({ state: 'releasing' }), true);
   check(receipt({ state: 'active' }), false);
   check(receipt({ moveId: 'm1' }), false);
+});
+
+describe('the new host has owned the account later than the ledger knows', () => {
+  const check = (claim: Claim | null | undefined, expected: boolean) =>
+    test(`${claim?.state ?? 'none'} at epoch ${claim?.epoch ?? 0} by ${claim?.moveId ?? 'nobody'}`, () =>
+      expect(hasOwnedLater(claim, { moveId: 'm2', epoch: 3 })).toBe(expected));
+  check(undefined, false);
+  check(null, false);
+  check(receipt({ moveId: 'm1', epoch: 2 }), false);
+  check(receipt({ moveId: 'm7', epoch: 4 }), true);
+  check(receipt({ moveId: 'm7', epoch: 4, state: 'active' }), true);
+  check(receipt({ moveId: 'm7', epoch: 4, state: 'revoked' }), false);
+  check(receipt({ epoch: 4, state: 'active' }), false);
+  check(receipt(), false);
 });
 
 test('whose fault it is that an account is not online', () => {

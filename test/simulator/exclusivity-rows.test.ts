@@ -461,6 +461,26 @@ describe('session or state lost', () => {
     nothingWrong();
   });
 
+  it('23 a host that has owned the account later than an old ledger knows keeps its receipt and its state, and adopt goes on from there', async () => {
+    await placed();
+    await remember(world);
+    const old = world.copyLedger('old');
+    expect(await world.command({ verb: 'move', account: 'a1', host: 'h2' })).toBeNull();
+    await world.command({ verb: 'move', account: 'a1', host: 'h3' }, { fateOf: at('put-state', 'h3', { kill: 'before' }) });
+    expect(claimAt('h2')).toMatchObject({ state: 'released', epoch: 2, successor: 'h3' });
+    world.ledgerPath = old;
+    world.isLedgerOld = true;
+    world.host('h2').link = cut;
+    expect(await world.command({ verb: 'adopt' })).toBeNull();
+    world.host('h2').link = whole;
+    expect((await world.command({ verb: 'move', account: 'a1', host: 'h2' }))?.code).toBe('ledger-stale');
+    expect(claimAt('h2')).toMatchObject({ state: 'released', epoch: 2, successor: 'h3' });
+    await settle(world);
+    expect(usersOf('a1')).toEqual(['h3']);
+    await checkMemory(world);
+    nothingWrong();
+  });
+
   it('24 what changes on a host: the next sweep keeps it, and a failover continues from there', async () => {
     await placed();
     await world.command({ verb: 'sweep' });
@@ -501,6 +521,27 @@ describe('stuck or wrongly offline', () => {
     expect(await world.command({ verb: 'start', account: 'a2' })).toBeNull();
     await settle(world);
     expect(usersOfAll()).toEqual([[], ['h2'], ['h3']]);
+    nothingWrong();
+  });
+
+  it('26 a start that still waits while the account is exported says nothing about it afterwards', async () => {
+    await placed();
+    const start = world.start({ verb: 'start', account: 'a1' }, { fateOf: at('start', 'h1', { replyMs: 30_000 }) });
+    await world.simulation.pass(1_000);
+    expect(await world.command({ verb: 'export', account: 'a1' })).toBeNull();
+    expect(await world.simulation.run(start.isOver, 600_000)).toBe(true);
+    expect((await world.read()).accounts[0]).toMatchObject({ name: 'a1', state: 'detached', host: null });
+    await settle(world);
+    nothingWrong();
+  });
+
+  it('26 a wipe that was lost: the files of a former owner go also when the account has left the fleet meanwhile', async () => {
+    await placed();
+    await world.command({ verb: 'move', account: 'a1', host: 'h2' }, { fateOf: at('wipe', 'h1', { request: 'lost' }) });
+    expect(await world.command({ verb: 'export', account: 'a1' })).toBeNull();
+    expect(readStaged(world.host('h1').places, a1)).toHaveLength(1);
+    await settle(world);
+    expect(readStaged(world.host('h1').places, a1)).toEqual([]);
     nothingWrong();
   });
 
