@@ -49,6 +49,9 @@ export class Controller {
   readonly name: string;
   readonly fateOf: (call: RemoteCall) => CallFate;
   isAlive = true;
+  readonly #killed = Promise.withResolvers<void>();
+  /** When it was killed: what it was doing never ends. */
+  readonly killed = this.#killed.promise;
   /** Its command has ended by itself. */
   isDone = false;
   /** How many queries to the ledger it has made. */
@@ -90,6 +93,7 @@ export class Controller {
     if (!this.isAlive) return;
     this.#world.simulation.note(`${this.name} is killed ${when}`);
     this.isAlive = false;
+    this.#killed.resolve();
     void this.#close();
   }
 

@@ -214,11 +214,11 @@ export class World implements HostWatch {
         this.simulation.violate(`${name} broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
       },
     );
-    this.lastWork = work;
+    this.lastWork = Promise.race([work, controller.killed]);
     return started;
   }
 
-  /** For commands that wait for real I/O (import). */
+  /** For commands that wait for real I/O (import); over when they were killed. */
   lastWork: Promise<void> = Promise.resolve();
 
   /** One command, until it has ended or was killed. */
