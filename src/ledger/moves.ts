@@ -1,5 +1,5 @@
 import { FleetError } from '../model/errors.ts';
-import { isOpen, type MovePhase, mayFollow, routeOf } from '../moves/phases.ts';
+import { detached, isOpen, type MovePhase, mayFollow, routeOf } from '../moves/phases.ts';
 import type { LedgerDb } from './ledger.ts';
 import type { MoveRow } from './schema.ts';
 
@@ -55,6 +55,19 @@ export async function advanceMove(
   }
   return { ...move, phase, problem, updated_at: nowMs };
 }
+
+/** Releases that are over, of accounts that left the fleet through them and that nobody owns now: each is the receipt of its `from_host` at its epoch. */
+export const listGivenUp = (db: LedgerDb): Promise<MoveRow[]> =>
+  db
+    .selectFrom('moves')
+    .selectAll()
+    .where('phase', '=', 'done')
+    .where('to_host', '=', detached)
+    .where('key_id', 'not in', (owned) =>
+      owned.selectFrom('placements').innerJoin('accounts', 'accounts.name', 'placements.account').select('accounts.key_id'),
+    )
+    .orderBy('created_at')
+    .execute();
 
 /** Another epoch for a move that has not been granted yet (the survey saw a higher one). */
 export async function setMoveEpoch(db: LedgerDb, id: string, epoch: number, nowMs: number): Promise<void> {

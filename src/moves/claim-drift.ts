@@ -1,3 +1,4 @@
+import type { Claim } from '../../agent/protocol/claim.ts';
 import type { SurveyedAccount } from '../../agent/protocol/host-acts.ts';
 import type { HostEvidence } from './evidence.ts';
 
@@ -25,6 +26,29 @@ export type ClaimDrift =
   /** It claims an account at an epoch that this ledger does not know of. */
   | { readonly kind: 'ahead'; readonly host: string; readonly account: string; readonly epoch: number };
 
+/** What a host gave its receipt for when an account left the fleet. */
+export interface GivenUp {
+  readonly account: string;
+  readonly keyId: string;
+  readonly host: string;
+  /** Epoch that ended with the receipt, and the move that has it. */
+  readonly epoch: number;
+  readonly moveId: string;
+}
+
+/**
+ * Receipts whose host claims the account again at the very epoch that it gave up: epochs never fall on a host, so its disk was rolled back. Only for
+ * accounts that nobody owns; others are told by `findDrift`.
+ */
+export const findUndone = (evidence: readonly HostEvidence[], receipts: readonly GivenUp[]): GivenUp[] =>
+  receipts.filter(({ host, keyId, epoch }) => {
+    const survey = evidence.find((each) => each.host === host)?.survey ?? null;
+    const claim = survey?.accounts.find((account) => account.keyId === keyId)?.claim ?? null;
+    return claim !== null && claim.epoch === epoch && isOpenClaim(claim);
+  });
+
+const isOpenClaim = ({ state }: Claim): boolean => state === 'active' || state === 'releasing';
+
 /** An open move: what it touches is told by the move. */
 export interface OpenMove {
   readonly account: string;
@@ -49,7 +73,7 @@ export function findDrift(evidence: readonly HostEvidence[], owners: readonly Kn
 
 function driftAt(host: string, found: SurveyedAccount | undefined, owner: KnownOwner, moves: readonly OpenMove[]): ClaimDrift[] {
   const claim = found?.claim ?? null;
-  const isOpen = claim !== null && (claim.state === 'active' || claim.state === 'releasing');
+  const isOpen = claim !== null && isOpenClaim(claim);
   const about = { host, account: owner.account };
   if (isOpen && owner.host !== host && claim.epoch < owner.epoch) {
     const isTarget = moves.some(({ to }) => to === host);

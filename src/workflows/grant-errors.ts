@@ -54,7 +54,7 @@ export function evidenceError(move: MoveRow, verdict: EvidenceVerdict, problems:
       return new FleetError('claim-refused', `${move.account} may be running on ${verdict.host}: ${verdict.what}`, {
         ...about,
         host: verdict.host,
-        hint: `it is not started twice. If ${verdict.host} should own it, bring the ledger in line with it; if not, stop it there first`,
+        hint: `it is not started twice. If ${verdict.host} should own it, bring the ledger in line with it; if its disk was rolled back: fleet sweep; else stop it there first`,
       });
     case 'poisoned':
       return new FleetError(

@@ -1,14 +1,15 @@
 import type { HostAct } from '../../agent/protocol/host-acts.ts';
 import { listAccounts } from '../ledger/accounts.ts';
-import { listOpenMoves } from '../ledger/moves.ts';
+import { listGivenUp, listOpenMoves } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
-import { type ClaimDrift, findDrift } from '../moves/claim-drift.ts';
+import { type ClaimDrift, findDrift, findUndone } from '../moves/claim-drift.ts';
 import type { HostEvidence } from '../moves/evidence.ts';
+import { detached } from '../moves/phases.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
-import { askAsAuthority } from './ask-as-authority.ts';
+import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 
 /**
@@ -39,7 +40,34 @@ export async function retireClaims(context: FleetContext, run: Run, evidence: re
     }
   };
   const outcomes = await forEachHost(hosts, context.inventory.concurrency, revoke, context.signal);
-  return [...outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error])), ...drift.flatMap(driftError)];
+  const problems = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
+  return [...problems, ...(await releaseAgain(context, run, evidence)), ...drift.flatMap(driftError)];
+}
+
+/**
+ * A host whose disk was rolled back to before an account left the fleet is asked for its receipt once more: the same release, which also waits until
+ * nothing of the account's connection is left, and the same wipe.
+ */
+async function releaseAgain(context: FleetContext, run: Run, evidence: readonly HostEvidence[]): Promise<FleetError[]> {
+  const { db } = context.ledger;
+  const receipts = (await listGivenUp(db)).map(({ id, account, key_id, from_host, epoch }) => ({
+    ...{ account, keyId: key_id, host: from_host ?? '', epoch, moveId: id },
+  }));
+  const byHost = Map.groupBy(findUndone(evidence, receipts), ({ host }) => host);
+  const release = async (host: HostSpec): Promise<void> => {
+    const here = byHost.get(host.name) ?? [];
+    const acts = here.map(({ keyId, epoch, moveId }): HostAct => ({ act: 'release', keyId, epoch, moveId, successor: detached }));
+    const wipes = here.map(({ keyId, epoch }): HostAct => ({ act: 'wipe', keyId, epoch }));
+    const replies = await askAsAuthority(context, run, host, [...acts, ...wipes], { timeoutMs: helperTimeoutMs + onlineTimeoutMs });
+    for (const [index, { account }] of here.entries()) {
+      if (replies[index]?.ok !== true) throw notRevoked(host.name, account, replies[index]?.message);
+      const text = 'it came back with a claim that it had given up, and gave its receipt again';
+      await recordEvent(db, { at: context.now(), kind: 'claim-retired', host: host.name, account, text });
+    }
+  };
+  const hosts = context.inventory.hosts.filter(({ name }) => byHost.has(name));
+  const outcomes = await forEachHost(hosts, context.inventory.concurrency, release, context.signal);
+  return outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
 }
 
 const notRevoked = (host: string, account: string, message = 'no answer'): FleetError =>

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Claim } from '../../agent/protocol/claim.ts';
 import type { SurveyedAccount } from '../../agent/protocol/host-acts.ts';
-import { findDrift, type KnownOwner } from '../../src/moves/claim-drift.ts';
+import { findDrift, findUndone, type GivenUp, type KnownOwner } from '../../src/moves/claim-drift.ts';
 import type { HostEvidence } from '../../src/moves/evidence.ts';
 
 const keyId = 'a'.repeat(32);
@@ -57,4 +57,15 @@ it('leaves to a move what it touches, and keys alone that the ledger does not kn
   expect(findDrift([host('h1'), host('h2', claimed('active', 4))], [owner], moving)).toEqual([]);
   expect(findDrift([host('h1'), host('h3', claimed('active', 4))], [owner], moving)).toMatchObject([{ kind: 'outdated', host: 'h3' }]);
   expect(findDrift([host('h2', claimed('active', 9))], [], [])).toEqual([]);
+});
+
+it('finds the receipts that a host whose disk was rolled back has forgotten, and nothing else', () => {
+  const receipt: GivenUp = { account: 'alice', keyId, host: 'h2', epoch: 4, moveId: 'm' };
+  const undone = (...evidence: HostEvidence[]) => findUndone(evidence, [receipt]);
+  expect(undone(host('h2', claimed('active', 4)))).toEqual([receipt]);
+  expect(undone(host('h2', claimed('releasing', 4)))).toEqual([receipt]);
+  expect(undone(host('h2', claimed('released', 4)))).toEqual([]);
+  // It got the account anew, or another host has it: not what this receipt is about.
+  expect(undone(host('h2', claimed('active', 5)), host('h3', claimed('active', 4)))).toEqual([]);
+  expect(undone({ host: 'h2', survey: null }, host('h1'))).toEqual([]);
 });

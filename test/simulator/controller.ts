@@ -191,6 +191,7 @@ export class Controller {
       case 'adopt': {
         const adoption = await prepareAdoption(context);
         await executeAdoption(context, await beginAdoption(context.ledger, context.now(), adoption), adoption);
+        this.#world.heardAtAdoption(adoption.plan.problems);
         return [];
       }
       case 'resume':

@@ -124,6 +124,36 @@ describe('two connections at once', () => {
     nothingWrong();
   });
 
+  it.each([
+    { passMs: 700_000, at: 'held' },
+    { passMs: 60_000, at: 'running' },
+  ])(
+    '3 snapshot rolled back after the account has left the fleet and come back, $at: gives its receipt again, then it is placed',
+    async ({ passMs, at: found }) => {
+      await placed();
+      const disk = world.snapshotDisk(world.host('h1'));
+      expect(await world.command({ verb: 'remove', account: 'a1' })).toBeNull();
+      await world.command({ verb: 'import', account: 'a1' });
+      await world.simulation.pass(passMs);
+      world.host('h1').crash();
+      world.restoreDisk(world.host('h1'), disk);
+      world.host('h1').boot();
+      await world.simulation.pass(60_000);
+      expect(usersOf('a1')).toEqual(found === 'held' ? [] : ['h1']);
+      await world.cordon('h1');
+      expect(await world.command(allocate)).toMatchObject({ code: 'claim-refused', hint: expect.stringContaining('fleet sweep') });
+      const beforeMs = world.simulation.nowMs;
+      expect(await world.command({ verb: 'sweep' })).toBeNull();
+      expect(claimAt('h1')).toMatchObject({ state: 'released', epoch: 1, successor: 'detached' });
+      expect(readStaged(world.host('h1').places, a1)).toEqual([]);
+      expect(usersOf('a1')).toHaveLength(1);
+      expect(usersOf('a1')).not.toEqual(['h1']);
+      // Behind the settle floor of the host that let go.
+      if (found === 'running') expect(world.simulation.nowMs - beforeMs).toBeGreaterThanOrEqual(5_000);
+      nothingWrong();
+    },
+  );
+
   it('3b memory snapshot: after a jump of the clock a worker does not connect again', async () => {
     await placed();
     const host = world.host('h1');

@@ -15,6 +15,7 @@ export async function settle(world: World): Promise<void> {
     for (const host of world.gone) await world.command({ verb: 'failover', host, statement: 'destroyed' });
     const problem = await world.command({ verb: 'adopt' });
     if (problem !== null) world.simulation.violate(`adopt: ${problem.message}`);
+    await importStrangers(world);
   }
   await world.uncordonAll();
   for (let round = 0; round < rounds; round += 1) {
@@ -22,6 +23,14 @@ export async function settle(world: World): Promise<void> {
     await world.simulation.pass(60_000);
   }
   await world.checkSettled();
+}
+
+/** A host runs what this ledger has removed without knowing that it was placed: adopt says to import that session, and to adopt again. */
+async function importStrangers(world: World): Promise<void> {
+  if (world.strangers.length === 0) return;
+  for (const account of world.strangers) await world.command({ verb: 'import', account });
+  await world.command({ verb: 'adopt' });
+  for (const account of world.strangers) world.simulation.violate(`adopt still finds ${account} without a session`);
 }
 
 function endFaults(world: World): void {

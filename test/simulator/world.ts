@@ -13,6 +13,7 @@ import { markStale } from '../../src/ledger/staleness.ts';
 import type { FleetError } from '../../src/model/errors.ts';
 import type { Inventory } from '../../src/model/inventory.ts';
 import type { AccountName } from '../../src/model/names.ts';
+import type { AdoptionProblem } from '../../src/moves/plan-adoption.ts';
 import { forEachHost } from '../../src/remote/for-each-host.ts';
 import { formatSession } from '../../src/sessions/format-session.ts';
 import { fixtureKey, fixtureSession } from '../sessions/fixture-sessions.ts';
@@ -96,6 +97,8 @@ export class World implements HostWatch {
   readonly remembering = new Set<string>();
   /** The operator's ledger is not, or perhaps not, the one that the hosts obey. */
   isLedgerOld = false;
+  /** Accounts that some host claims although their session is not in the vault, as the last adoption said. */
+  strangers: readonly string[] = [];
   /** False where two ledgers count epochs on their own. */
   areEpochsUnique = true;
 
@@ -260,6 +263,12 @@ export class World implements HostWatch {
   killControllers(): void {
     for (const controller of this.#active.filter(({ isDone }) => !isDone)) controller.kill('in the end');
     this.#active = [];
+  }
+
+  heardAtAdoption(problems: readonly AdoptionProblem[]): void {
+    for (const { text, hint } of problems) this.simulation.note(`adopt: ${text}; ${hint}`);
+    const strange = problems.filter(({ hint }) => hint.includes('import that session'));
+    this.strangers = this.accounts.filter((name) => strange.some(({ text }) => text.includes(`"${name}"`)));
   }
 
   passedGate(host: ModelHost, keyId: string, epoch: number): void {
