@@ -184,7 +184,12 @@ function leaving(
 
 /** What the claims say about an open move; nothing: it goes on. */
 function endOf({ id, account, epoch, to }: JournaledMove, truth: ClaimTruth | undefined): AdoptionPlan['endedMoves'] {
-  if (truth === undefined || truth.kind === 'conflict' || to === detached) return [];
+  if (truth === undefined || truth.kind === 'conflict') return [];
+  if (to === detached) {
+    // Its host has let go of that epoch already, and was given the account anew since.
+    const isOwnedAnew = truth.kind === 'owned' && truth.claim.epoch > epoch;
+    return isOwnedAnew ? [{ id, account, end: 'overtaken' }] : [];
+  }
   if (truth.kind === 'owned' && truth.claim.moveId === id && truth.host === to) return [{ id, account, end: 'done' }];
   const seen = truth.kind === 'owned' || truth.kind === 'leaving' ? truth.claim.epoch : truth.epoch;
   const isOther = truth.kind !== 'owned' || truth.claim.moveId !== id;

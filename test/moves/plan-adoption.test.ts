@@ -118,6 +118,13 @@ describe('under way', () => {
     ]);
   });
 
+  test('a removal goes on while its epoch stands, and was overtaken where the account was given to a host anew', () => {
+    const removal = { id: 'm9', account: 'anna', keyId, epoch: 3, to: 'detached' };
+    const given = (epoch: number) => adopt([asked('h1', claimOn('h1', epoch))], known('h1', 3), [removal]).endedMoves;
+    expect(given(3)).toEqual([]);
+    expect(given(4)).toEqual([{ id: 'm9', account: 'anna', end: 'overtaken' }]);
+  });
+
   test('an aborted attempt to move it elsewhere hides nothing', () => {
     const tombstone = asked('h3', claimOn('h3', 5, { state: 'revoked' }));
     expect(adopt([asked('h1', leaving), asked('h2', null), tombstone], known('h1', 3)).foundMoves).toHaveLength(1);
