@@ -104,10 +104,20 @@ test('a changed script and a pause reach workers that run; why-silent and metric
   const pids = async (): Promise<string> =>
     (await world.lab.ssh(hostIndex(account?.host), "systemctl show -P MainPID 'fleet-account@*'")).stdout;
   const running = await pids();
+  const takenUp = async (): Promise<number[]> => {
+    const logs = names.map((name) => must(world, 'logs', name, '--level', 'info', '--since', '10m'));
+    return (await Promise.all(logs)).map((text) => text.split('behaviour taken up').length);
+  };
+  const before = await takenUp();
   await must(world, 'accounts', 'pause', ...names.slice(1));
   await writeScript('Ten coins.');
   expect(await must(world, 'scripts', 'push')).toContain('rule');
   expect(await must(world, 'scripts', 'push')).toContain('Nothing to push');
+  // Workers look every 2 s.
+  await eventually(60_000, async () => {
+    const counts = await takenUp();
+    expect(counts.every((count, index) => count > (before[index] ?? 0))).toBe(true);
+  });
   await say(cleo, 'hush');
   const ref = await say(bob, 'the price?');
   await eventually(90_000, async () => expect(await answersTo(ref)).toEqual([['a1', 'Ten coins.']]));
