@@ -7,8 +7,9 @@ import { once } from 'node:events';
 import { globSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { z } from 'zod';
 import { faultPointsVariable } from './e2e/fault-points.ts';
 import { labAvailability } from './lab/availability.ts';
@@ -37,7 +38,12 @@ interface Tally {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** What failed, a text each: where, and the beginning of why. */
+  readonly failures: readonly string[];
 }
+
+const nothing: Tally = { passed: 0, failed: 0, skipped: 0, failures: [] };
+const failure = (why: string): Tally => ({ ...nothing, failed: 1, failures: [why] });
 
 const reportSchema = z.object({
   success: z.boolean(),
@@ -45,24 +51,38 @@ const reportSchema = z.object({
   numFailedTests: z.number(),
   numPendingTests: z.number(),
   numTodoTests: z.number(),
-  testResults: z.array(z.object({ status: z.string(), assertionResults: z.array(z.object({ status: z.string() })) })),
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      message: z.string().default(''),
+      assertionResults: z.array(z.object({ status: z.string(), fullName: z.string(), failureMessages: z.array(z.string()).nullish() })),
+    }),
+  ),
 });
 
+const linesOfAFailure = 12;
+
+/** One failure for the list at the end: the file, the test, the first lines of what it said. */
+function describeFailure(file: string, test: string, said: string): string {
+  const why = stripVTControlCharacters(said).split('\n').slice(0, linesOfAFailure);
+  return [`${relative(projectRoot, file)}: ${test}`, ...why].join('\n    ');
+}
+
 /**
- * Counts of one vitest run. A file that could not be loaded has no failed test but is a failure; so is a run that ended badly (code other than 0) in
+ * Counts of one vitest run, and what failed. A file that could not be loaded has no failed test but is a failure; so is a run that ended badly (code other than 0) in
  * spite of a report without one.
  */
 function tallyOf(report: unknown, code: number): Tally {
   const parsed = reportSchema.parse(report);
-  const brokenFiles = parsed.testResults.filter(
-    (file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'),
-  ).length;
-  const counted = parsed.numFailedTests + brokenFiles;
-  return {
-    passed: parsed.numPassedTests,
-    failed: counted === 0 && (code !== 0 || !parsed.success) ? 1 : counted,
-    skipped: parsed.numPendingTests + parsed.numTodoTests,
-  };
+  const failures = parsed.testResults.flatMap((file) => {
+    const failed = file.assertionResults.filter((test) => test.status === 'failed');
+    if (failed.length === 0 && file.status === 'failed') return [describeFailure(file.name, 'the file itself', file.message)];
+    return failed.map((test) => describeFailure(file.name, test.fullName, test.failureMessages?.join('\n') ?? ''));
+  });
+  if (failures.length === 0 && (code !== 0 || !parsed.success))
+    failures.push(`a run of vitest ended with code ${code} though no test failed: see above`);
+  return { passed: parsed.numPassedTests, failed: failures.length, skipped: parsed.numPendingTests + parsed.numTodoTests, failures };
 }
 
 /** Runs tests of one project; `around` may put the command into another network. Nothing is printed when `say` is given, which gets it all at the end. */
@@ -88,7 +108,8 @@ async function runProject(
   try {
     const code = await runThrough(around([...vitest, ...flags, ...args]), env, say);
     const report: unknown = await readFile(reportFile, 'utf8').then(JSON.parse, () => undefined);
-    return report === undefined ? { passed: 0, failed: code === 0 ? 0 : 1, skipped: 0 } : tallyOf(report, code);
+    if (report !== undefined) return tallyOf(report, code);
+    return code === 0 ? nothing : failure(`vitest ended with code ${code} and left no report: see above (${project} ${args.join(' ')})`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -129,18 +150,21 @@ async function listFaultPoints(path: string, isWhole: boolean): Promise<Tally[]>
     `\nFault points made on the lab; after each the tests look for killed keys and for accounts that are not online again\n${points.map((point, index) => `${index + 1}. ${point}`).join('\n')}`,
   );
   const isEnough = points.length >= fewestFaultPoints || !(isWhole && inCi);
-  if (!isEnough) console.log(`These are ${points.length} different fault points; there have to be at least ${fewestFaultPoints}`);
-  return [{ passed: isEnough ? 1 : 0, failed: isEnough ? 0 : 1, skipped: 0 }];
+  return [
+    isEnough
+      ? { ...nothing, passed: 1 }
+      : failure(`${points.length} different fault points; there have to be at least ${fewestFaultPoints}`),
+  ];
 }
 
 async function runLabFiles(): Promise<Tally[]> {
   const { files, args } = chooseLabFiles();
   if (files.length === 0) return [];
-  const none = { passed: 0, failed: 0, skipped: 0 };
   const able = await labAvailability();
   if (!able.ok) {
-    console.log(`\nLab tests were ${inCi ? 'NOT RUN, which is a failure in CI' : 'skipped'}: ${able.reason}`);
-    return inCi ? [{ ...none, failed: 1 }] : [];
+    const said = `Lab tests were ${inCi ? 'NOT RUN, which is a failure in CI' : 'skipped'}: ${able.reason}`;
+    console.log(`\n${said}`);
+    return inCi ? [failure(said)] : [];
   }
   const folder = await mkdtemp(join(tmpdir(), 'fleet-faults-'));
   const pointsFile = join(folder, 'points');
@@ -175,13 +199,11 @@ async function runLabFiles(): Promise<Tally[]> {
 }
 
 const tallies = [await runProject('fast', vitestArgs, (argv) => argv, {})];
-tallies.push(
-  ...(await runLabFiles().catch((error: Error) => {
-    console.log(`\nThe lab failed: ${error.message}`);
-    return [{ passed: 0, failed: 1, skipped: 0 }];
-  })),
-);
-const sum = (key: keyof Tally) => tallies.reduce((total, tally) => total + tally[key], 0);
+tallies.push(...(await runLabFiles().catch((error: Error) => [failure(`the lab failed: ${error.message}`)])));
+const failures = tallies.flatMap((tally) => tally.failures);
+// at the end, where somebody looks who has only the last page of the output
+if (failures.length > 0) console.log(`\nFailed:\n- ${failures.join('\n- ')}`);
+const sum = (key: 'passed' | 'failed' | 'skipped') => tallies.reduce((total, tally) => total + tally[key], 0);
 const skipped = sum('skipped') === 0 ? '' : `, ${sum('skipped')} skipped`;
 console.log(`${sum('passed')} passed, ${sum('failed')} failed${skipped}`);
 process.exit(sum('failed') === 0 && sum('passed') > 0 ? 0 : 1);

@@ -43,7 +43,9 @@ export const revoke = async (world: HostWorld, act: Extract<HostAct, { readonly 
   const claim = decision.kind === 'write' ? decision.next : decision.claim;
   if (decision.kind === 'write') writeClaim(world.places, reading, claim);
   const left = killFault(unit) ?? (await stopAndProve(world, act.keyId, unit));
-  return left === null ? { ...done({ kind: 'claim', claim }), claim } : notStopped(left, claim);
+  if (left !== null) return notStopped(left, claim);
+  if (act.settle === true) await passSettleFloor(world, act.keyId);
+  return { ...done({ kind: 'claim', claim }), claim };
 };
 
 /** The successor of an account that is exported or removed: then nobody of fleet waits before the session is used elsewhere. */
@@ -52,7 +54,7 @@ const floorsWithoutConfig = { settleMs: 5_000, settleUncleanMs: 30_000 };
 
 /**
  * A killed worker's orphan socket may still send what was queued (EXCLUSIVITY row 17). The receipt says that the session may be used elsewhere, so it
- * is written only afterwards. A helper that is killed in here leaves `releasing`, and the next one waits for the rest.
+ * is written only afterwards. A helper that is killed in here has not answered, and the next one waits for the rest.
  */
 const passSettleFloor = async ({ places, bootId }: HostWorld, keyId: string): Promise<void> => {
   const state = stateDirectory(places, keyId);

@@ -105,7 +105,10 @@ const readAct = (act: HostAct['act'], shape: Shape): HostAct => {
     case 'wipe':
       return { act, keyId: keyId(), epoch: epoch() };
     case 'revoke':
-      return { act, keyId: keyId(), account: account(), epoch: epoch(), moveId: moveId() };
+      return {
+        ...{ act, keyId: keyId(), account: account(), epoch: epoch(), moveId: moveId() },
+        ...(shape.has('settle') ? { settle: shape.flag('settle') } : {}),
+      };
     case 'stop':
     case 'start':
       return { act, keyId: keyId() };

@@ -84,8 +84,18 @@ export type HostAct =
   | { readonly act: 'put-state'; readonly keyId: string; readonly epoch: number; readonly moveId: string; readonly archive: string }
   /** Removes staged or owned files of `epoch`; refused when the claim is active at `epoch` or newer. */
   | { readonly act: 'wipe'; readonly keyId: string; readonly epoch: number }
-  /** Makes the host durably refuse everything up to `epoch` (abort of a move whose grant may have been sent). */
-  | { readonly act: 'revoke'; readonly keyId: string; readonly account: string; readonly epoch: number; readonly moveId: string }
+  /**
+   * Makes the host durably refuse everything up to `epoch` (abort of a move whose grant may have been sent). `settle`: answers only when nothing of what
+   * was stopped can be heard any more, because the account may start anywhere next.
+   */
+  | {
+      readonly act: 'revoke';
+      readonly keyId: string;
+      readonly account: string;
+      readonly epoch: number;
+      readonly moveId: string;
+      readonly settle?: boolean;
+    }
   /** The operator's stop and start of an owned account; the claim stays. */
   | { readonly act: 'stop'; readonly keyId: string }
   | { readonly act: 'start'; readonly keyId: string }

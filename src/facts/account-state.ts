@@ -20,7 +20,8 @@ export function accountStateIn(sample: HostSample, keyId: string, isWanted: bool
   if (isRunning) return runningState(account);
   const final = finalStates.get(account.unit.exitStatus ?? Number.NaN);
   if (final !== undefined) return final;
-  if (sample.bootVerdict?.verdict === 'hold') return { state: 'held', reason: sample.bootVerdict.reasons.join('; ') };
+  // What the operator stopped is not waiting for the end of the hold.
+  if (sample.bootVerdict?.verdict === 'hold' && isWanted) return { state: 'held', reason: sample.bootVerdict.reasons.join('; ') };
   return endedState(account, isWanted);
 }
 

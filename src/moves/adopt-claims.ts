@@ -13,6 +13,17 @@ export type ClaimTruth =
   | { readonly kind: 'detached'; readonly epoch: number }
   /** Nobody has it. */
   | { readonly kind: 'free'; readonly epoch: number }
+  /**
+   * The claim on `host` is torn, so nothing starts from it. `epoch`: the highest one that still shows there, in the claim or in files. `rest`: what the
+   * other hosts say; null: nothing.
+   */
+  | {
+      readonly kind: 'torn';
+      readonly host: string;
+      readonly epoch: number;
+      readonly stagedEpochs: readonly number[];
+      readonly rest: ClaimTruth | null;
+    }
   /** The claims contradict each other or cannot be read: nothing is guessed. */
   | { readonly kind: 'conflict'; readonly epoch: number; readonly what: string };
 
@@ -48,7 +59,14 @@ function judge(found: readonly Found[]): ClaimTruth | null {
   const epoch = Math.max(0, ...claims.map(({ claim }) => claim.epoch));
   const conflict = (what: string): ClaimTruth => ({ kind: 'conflict', epoch, what });
   const unreadable = found.find(({ account }) => account.claimFault !== null);
-  if (unreadable !== undefined) return conflict(`the claim on ${unreadable.host} cannot be read (${unreadable.account.claimFault})`);
+  if (unreadable !== undefined) {
+    const { host, account } = unreadable;
+    const rest = judge(found.filter((each) => each !== unreadable));
+    if (account.claimFault !== 'torn' || rest?.kind === 'torn')
+      return conflict(`the claim on ${host} cannot be read (${account.claimFault})`);
+    const { stagedEpochs } = account;
+    return { kind: 'torn', host, epoch: Math.max(account.claim?.epoch ?? 0, ...stagedEpochs), stagedEpochs, rest };
+  }
   if (claims.length === 0) return null;
   // A revoked claim closes its own host and says nothing about the others: an aborted move leaves one above the epoch of the owner.
   const standing = claims.filter(({ claim }) => claim.state !== 'revoked');

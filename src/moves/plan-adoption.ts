@@ -55,6 +55,16 @@ export interface FoundMove {
   readonly fromEpoch: number;
 }
 
+/** A torn claim that its host closes for good, at an epoch above all that were used. Only then may the account start again, there or elsewhere. */
+export interface ClosedClaim {
+  readonly account: string;
+  readonly keyId: string;
+  readonly host: string;
+  readonly epoch: number;
+  /** Files that go with it. */
+  readonly stagedEpochs: readonly number[];
+}
+
 export interface AdoptionProblem {
   readonly account: string | null;
   readonly host: string | null;
@@ -67,6 +77,7 @@ export interface AdoptionPlan {
   /** Open moves of the ledger that are over on the hosts. */
   readonly endedMoves: readonly { readonly id: string; readonly account: string; readonly end: 'done' | 'overtaken' }[];
   readonly foundMoves: readonly FoundMove[];
+  readonly closedClaims: readonly ClosedClaim[];
   /** What cannot be decided from here. Nothing is guessed about it. */
   readonly problems: readonly AdoptionProblem[];
 }
@@ -75,10 +86,12 @@ export interface AdoptionPlan {
 export function planAdoption(facts: AdoptionFacts): AdoptionPlan {
   const judged = facts.accounts.map((account) => judgeAccount(account, facts));
   const known = new Set(facts.accounts.map(({ keyId }) => keyId));
+  const freed = new Set(judged.flatMap(({ adopted, closed }) => (closed !== undefined && adopted.after === null ? [closed.keyId] : [])));
   return {
     accounts: judged.map(({ adopted }) => adopted),
-    endedMoves: facts.openMoves.flatMap((move) => endOf(move, facts.truths.get(move.keyId))),
+    endedMoves: facts.openMoves.flatMap((move) => endOf(move, facts.truths.get(move.keyId), freed.has(move.keyId))),
     foundMoves: judged.flatMap(({ found }) => found),
+    closedClaims: judged.flatMap(({ closed }) => closed ?? []),
     problems: [
       ...judged.flatMap(({ problems }) => problems),
       ...[...facts.truths].filter(([keyId]) => !known.has(keyId)).flatMap(strangeKey),
@@ -89,6 +102,7 @@ export function planAdoption(facts: AdoptionFacts): AdoptionPlan {
 interface Judged {
   readonly adopted: AdoptedAccount;
   readonly found: readonly FoundMove[];
+  readonly closed?: ClosedClaim;
   readonly problems: readonly AdoptionProblem[];
 }
 
@@ -123,12 +137,10 @@ function unclaimed(known: KnownAccount, { answering }: AdoptionFacts): Judged {
 }
 
 function claimed(known: KnownAccount, truth: ClaimTruth, facts: AdoptionFacts): Judged {
-  const { account, ledger } = known;
-  const epoch = truth.kind === 'owned' || truth.kind === 'leaving' ? truth.claim.epoch : truth.epoch;
-  if (truth.kind === 'conflict') {
-    const hint = 'find out which of the hosts runs it, stop it on the other one, and wipe fleet from that one; then: fleet adopt';
-    return { adopted: same(known, ''), found: [], problems: [{ account, host: null, text: truth.what, hint }] };
-  }
+  const { ledger } = known;
+  if (truth.kind === 'torn') return torn(known, truth, facts);
+  if (truth.kind === 'conflict') return conflicting(known, truth.what);
+  const epoch = epochOf(truth);
   if (ledger?.host && (ledger.epoch ?? 0) > epoch) return newerInLedger(known, ledger.host, epoch, facts);
   switch (truth.kind) {
     case 'owned': {
@@ -143,6 +155,32 @@ function claimed(known: KnownAccount, truth: ClaimTruth, facts: AdoptionFacts): 
     case 'leaving':
       return leaving(known, truth, facts);
   }
+}
+
+const conflicting = (known: KnownAccount, text: string): Judged => {
+  const hint = 'find out which of the hosts runs it, stop it on the other one, and wipe fleet from that one; then: fleet adopt';
+  return { adopted: same(known, ''), found: [], problems: [{ account: known.account, host: null, text, hint }] };
+};
+
+const epochOf = (truth: Exclude<ClaimTruth, { kind: 'torn' }>): number =>
+  truth.kind === 'owned' || truth.kind === 'leaving' ? truth.claim.epoch : truth.epoch;
+
+/**
+ * A torn claim is closed where it cannot be the newest one, or where ledger and hosts name nobody else: then the account is free above all epochs that
+ * were used, and goes on from what the last sweep kept. Otherwise nothing is guessed.
+ */
+function torn(known: KnownAccount, truth: Extract<ClaimTruth, { kind: 'torn' }>, facts: AdoptionFacts): Judged {
+  const { account, keyId, ledger } = known;
+  const { host, epoch, stagedEpochs, rest } = truth;
+  const owner = ledger?.host ?? null;
+  const closed = (at: number) => ({ closed: { account, keyId, host, epoch: at, stagedEpochs } });
+  if (rest?.kind === 'owned' && rest.claim.epoch >= epoch && (owner === null || owner === rest.host))
+    return { ...claimed(known, rest, facts), ...closed(rest.claim.epoch) };
+  if ((rest !== null && rest.kind !== 'free') || (owner !== null && owner !== host))
+    return conflicting(known, `the claim on ${host} cannot be read (torn)`);
+  const next = Math.max(epoch, ledger?.epoch ?? 0, rest?.epoch ?? 0) + 1;
+  const reason = `its claim on ${host} is torn and will be closed; fleet allocate starts it again`;
+  return { adopted: nowAt(known, null, next, reason), found: [], ...closed(next), problems: [] };
 }
 
 /** The ledger has used a higher epoch than any host that answers shows. */
@@ -183,8 +221,9 @@ function leaving(
 }
 
 /** What the claims say about an open move; nothing: it goes on. */
-function endOf({ id, account, epoch, to }: JournaledMove, truth: ClaimTruth | undefined): AdoptionPlan['endedMoves'] {
-  if (truth === undefined || truth.kind === 'conflict') return [];
+function endOf({ id, account, epoch, to }: JournaledMove, truth: ClaimTruth | undefined, isFreed: boolean): AdoptionPlan['endedMoves'] {
+  if (isFreed) return [{ id, account, end: 'overtaken' }];
+  if (truth === undefined || truth.kind === 'conflict' || truth.kind === 'torn') return [];
   if (to === detached) {
     // Its host has let go of that epoch already, and was given the account anew since.
     const isOwnedAnew = truth.kind === 'owned' && truth.claim.epoch > epoch;

@@ -14,6 +14,8 @@ export interface SshOptions {
   readonly identityFiles: readonly string[];
   /** One line for every directive that applies, would change the connection, and is not supported. */
   readonly warnings: readonly string[];
+  /** Directives that apply and that fleet does without, because it has its own way or no need: named when a host is met, and that is all. */
+  readonly unused: readonly string[];
 }
 
 const SUPPORTED = new Set(
@@ -23,7 +25,7 @@ const SUPPORTED = new Set(
 );
 
 /** Directives that concern terminals, forwarding, sharing or comfort of the `ssh` program: fleet has its own way or no need. */
-const HARMLESS = new Set(
+const OWN_WAY = new Set(
   `addkeystoagent batchmode checkhostip clearallforwardings compression connectionattempts connecttimeout controlmaster controlpath
   controlpersist dynamicforward enableescapecommandline escapechar exitonforwardfailure fingerprinthash forkafterauthentication forwardagent forwardx11
   forwardx11timeout forwardx11trusted gatewayports gssapiauthentication gssapidelegatecredentials hashknownhosts ignoreunknown ipqos kbdinteractivedevices
@@ -61,6 +63,7 @@ export function evaluateSshOptions(
   const first = new Map<string, readonly string[]>();
   const identityFiles: string[] = [];
   const warnings = new Set<string>();
+  const unused = new Set<string>();
   const walk = (body: readonly SshConfigLine[]): void => {
     for (const line of body) {
       if (line.keyword === 'host') {
@@ -74,15 +77,16 @@ export function evaluateSshOptions(
         first.set(line.keyword, line.values);
         const warning = warningOf(line);
         if (warning !== null) warnings.add(warning);
+        if (OWN_WAY.has(line.keyword)) unused.add(line.keyword);
       }
     }
   };
   walk(lines);
-  return { first, identityFiles, warnings: [...warnings] };
+  return { first, identityFiles, warnings: [...warnings], unused: [...unused] };
 }
 
 function warningOf(line: SshConfigLine): string | null {
-  if (SUPPORTED.has(line.keyword) || HARMLESS.has(line.keyword)) return null;
+  if (SUPPORTED.has(line.keyword) || OWN_WAY.has(line.keyword)) return null;
   const value = line.values.join(' ').toLowerCase();
   if (NEUTRAL[line.keyword]?.includes(value)) return null;
   if (line.keyword === 'stricthostkeychecking')

@@ -31,6 +31,8 @@ export interface SshTarget {
   readonly jumps: readonly SshTarget[];
   /** What the ssh config asks for and fleet does not do. */
   readonly warnings: readonly string[];
+  /** See {@link SshOptions}. */
+  readonly unused: readonly string[];
 }
 
 /** What the machine contributes: arrives as data so that the decision can be tested. */
@@ -95,6 +97,7 @@ function resolve(
     commandTimeoutMs: ssh.commandTimeoutMs,
     jumps: jumps === undefined || jumps.toLowerCase() === 'none' ? [] : resolveJumps(host, jumps, ssh, config, around, depth),
     warnings: options.warnings,
+    unused: options.unused,
   };
 }
 

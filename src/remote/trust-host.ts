@@ -15,6 +15,8 @@ export interface PresentedHostKey {
   readonly line: string;
   /** What is known about it already. `changed` and `revoked` need more than a yes: adding the line would silence the alarm. */
   readonly verdict: HostKeyVerdict;
+  /** Directives of the ssh config that apply to this host and that fleet does without. */
+  readonly unusedOptions: readonly string[];
 }
 
 /** Connects, looks at the host key and leaves without a login. Jump hosts on the way must be trusted already. Rejects with `ssh-*`. */
@@ -25,7 +27,7 @@ export async function readHostKey(spec: Pick<HostSpec, 'name' | 'ssh'>, context:
   const type = keyBlobType(blob);
   const line = `${knownHostName(target.keyName, target.port)} ${type} ${blob.toString('base64')}`;
   const verdict = judgeHostKey({ type, blob }, await context.knownHostLines(target), target.pins);
-  return { type, fingerprint: hostKeyFingerprint(blob), line, verdict };
+  return { type, fingerprint: hostKeyFingerprint(blob), line, verdict, unusedOptions: target.unused };
 }
 
 /**

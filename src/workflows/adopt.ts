@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { HostSurvey } from '../../agent/protocol/host-acts.ts';
+import type { HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import { askHost } from '../facts/ask-host.ts';
 import { listAccounts } from '../ledger/accounts.ts';
 import { ensureHosts, listHosts } from '../ledger/hosts.ts';
@@ -9,11 +9,11 @@ import { lastSerial, readStaleness } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import { readClaims } from '../moves/adopt-claims.ts';
-import { type AdoptionPlan, type KnownAccount, planAdoption } from '../moves/plan-adoption.ts';
+import { type AdoptionPlan, type ClosedClaim, type KnownAccount, planAdoption } from '../moves/plan-adoption.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import type { VaultReceipt } from '../vault/vault.ts';
 import type { VaultRecord } from '../vault/vault-record.ts';
-import { askAsAuthority, helperTimeoutMs } from './ask-as-authority.ts';
+import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 import { recordAdoption } from './record-adoption.ts';
 
@@ -125,8 +125,8 @@ async function planFrom({ ledger }: FleetContext, hosts: readonly AskedHost[], v
 
 /**
  * Carries the plan out: every host that answered hears a serial above all that it has heard, so that no other copy of the ledger can act there any more; is
- * asked once more; and then the ledger is changed in one transaction. Killed anywhere, the same command does it again. Errors: `plan-stale` when a host
- * says something else by now, `authority-refused`, and those of the Remote.
+ * asked once more; torn claims are closed; and then the ledger is changed in one transaction. Killed anywhere, the same command does it again. Errors: `plan-stale` when a host
+ * says something else by now, `authority-refused`, `claim-refused`, and those of the Remote.
  */
 export async function executeAdoption(context: FleetContext, run: Run, shown: Adoption): Promise<void> {
   const { inventory, ledger } = context;
@@ -158,5 +158,27 @@ export async function executeAdoption(context: FleetContext, run: Run, shown: Ad
   if (!isDeepStrictEqual(await planFrom(context, hosts, shown.vault), shown.plan)) {
     throw new FleetError('plan-stale', 'the hosts say something else by now than when they were asked', { hint: 'run fleet adopt again' });
   }
+  for (const claim of shown.plan.closedClaims) await closeClaim(context, run, claim);
   await recordAdoption(context, { ...shown, hosts });
+}
+
+/** The host writes the claim anew, stops what may still run, and answers when none of it can be heard any more. */
+async function closeClaim(
+  context: FleetContext,
+  run: Run,
+  { account, keyId, host: name, epoch, stagedEpochs }: ClosedClaim,
+): Promise<void> {
+  const host = context.inventory.hosts.find((each) => each.name === name);
+  if (host === undefined) return;
+  const acts: HostAct[] = [
+    { act: 'revoke', keyId, account, epoch, moveId: `adopt-${run.serial}`, settle: true },
+    ...stagedEpochs.map((staged): HostAct => ({ act: 'wipe', keyId, epoch: staged })),
+  ];
+  const replies = await askAsAuthority(context, run, host, acts, { timeoutMs: helperTimeoutMs + onlineTimeoutMs });
+  const refused = replies.find(({ ok }) => !ok);
+  if (refused === undefined) return;
+  throw new FleetError('claim-refused', `${name} did not close its torn claim on ${account}: ${refused.message ?? 'no reason given'}`, {
+    ...{ host: name, account },
+    hint: 'put that right on the host, then run fleet adopt again',
+  });
 }

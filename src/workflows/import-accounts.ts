@@ -28,13 +28,16 @@ interface Candidate {
 
 /**
  * Reads every file first, then takes the sound ones: vault before ledger (invariant 5), so that a run that was killed is simply repeated. The same key is
- * never known under two names. Files are opened read-only and left untouched. One outcome per path, in order.
+ * never known under two names. Files are opened read-only and left untouched. One outcome per path, in order; a log or journal that SQLite keeps
+ * beside a file of the list is judged with that file and has none.
  */
 export async function importAccounts(context: FleetContext, paths: readonly string[], name: string | null): Promise<ImportOutcome[]> {
   const outcomes: ImportOutcome[] = [];
   const seen = new Map<string, string>();
   for (const path of paths) {
-    const candidate = await readCandidate(path, name);
+    const mainFile = mainFileOf(path);
+    if (mainFile !== null && paths.includes(mainFile)) continue;
+    const candidate = mainFile === null ? await readCandidate(path, name) : companionAlone(path, mainFile);
     if (candidate instanceof FleetError) {
       outcomes.push(refusal(path, null, candidate));
       continue;
@@ -51,6 +54,14 @@ export async function importAccounts(context: FleetContext, paths: readonly stri
   }
   return outcomes;
 }
+
+/** `x.session` for `x.session-wal`, `-shm` and `-journal`, which SQLite keeps beside it; null for any other name. */
+const mainFileOf = (path: string): string | null => /^(.+\.[a-z0-9]+)-(?:wal|shm|journal)$/i.exec(path)?.[1] ?? null;
+
+const companionAlone = (path: string, mainFile: string): FleetError =>
+  new FleetError('session-file', `${path}: a file that SQLite keeps beside a session, not a session (COMPANION)`, {
+    hint: `import ${mainFile} itself, with this file left beside it`,
+  });
 
 async function readCandidate(path: string, name: string | null): Promise<Candidate | FleetError> {
   const account = name ?? accountNameFor(path);

@@ -84,7 +84,10 @@ function driftError(drift: ClaimDrift): FleetError[] {
       new FleetError('claim-refused', `${account} should be on ${host}, which has ${drift.found}`, {
         host,
         account,
-        hint: `was ${host} reinstalled, or its disk rolled back? If nothing else runs the account: fleet failover ${host} --destroyed, then fleet init`,
+        hint:
+          drift.found === 'torn'
+            ? 'fleet adopt closes a torn claim; fleet allocate then starts the account again'
+            : `was ${host} reinstalled, or its disk rolled back? If nothing else runs the account: fleet failover ${host} --destroyed, then fleet init`,
       }),
     ];
   }

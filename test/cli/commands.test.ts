@@ -186,6 +186,25 @@ describe('the vault key', () => {
   });
 });
 
+describe('a pattern that takes in what SQLite keeps beside a session', () => {
+  test('is judged with its session when that is named too; alone it is refused with the way out', async () => {
+    const { fleet, path } = await makeFolder();
+    await fleet(['vault', 'create-key']);
+    await writeFile(join(path, 'anna.txt'), session);
+    await writeFile(join(path, 'anna.txt-shm'), Buffer.alloc(32_768));
+    await writeFile(join(path, 'bert.session-wal'), '');
+    const both = await fleet(['accounts', 'import', 'anna.txt', 'anna.txt-shm', '--yes']);
+    expect(both).toMatchObject({ code: 0, stdout: expect.not.stringContaining('-shm') });
+    await check(fleet, {
+      args: ['accounts', 'import', 'bert.session-wal', '--yes'],
+      code: 3,
+      stdout: /Nothing was imported/,
+      stderr:
+        /bert\.session-wal: a file that SQLite keeps beside a session, not a session \(COMPANION\)\n {2}→ import bert\.session itself/,
+    });
+  });
+});
+
 describe('without a terminal', () => {
   test('nothing that changes accounts runs unless --yes says so', async () => {
     const { fleet, path } = await makeFolder();

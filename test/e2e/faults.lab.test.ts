@@ -142,6 +142,44 @@ describe('Telegram', () => {
     await allOnline();
   });
 
+  test('every class of error shows as its state within 5 s, with what to do about it', async () => {
+    const classes = [
+      ['revoked', 401, 'SESSION_REVOKED', 'needs-login', 'log in again'],
+      ['unknown', 401, 'AUTH_KEY_UNREGISTERED', 'needs-login', 'log in again'],
+      ['stolen', 406, 'AUTH_KEY_DUPLICATED', 'duplicated', 'find the other program'],
+      ['gone', 403, 'USER_DEACTIVATED_BAN', 'banned', 'fleet accounts remove'],
+      ['strange', 400, 'API_ID_INVALID', 'misconfigured', 'correct telegram: in the inventory'],
+      ['waits', 420, 'FLOOD_WAIT_60', 'flood-wait', 'the pause that Telegram asked for is obeyed'],
+      ['retries', 500, 'INTERNAL', 'reconnecting', ''],
+    ] as const;
+    const logins = await importNew(
+      world,
+      classes.map(([name]) => name),
+    );
+    await must(world, 'allocate', ...classes.map(([name]) => name));
+    for (const [index, [, code, message]] of classes.entries()) {
+      const { userId = '' } = logins[index] ?? {};
+      await world.dc.fault({ method: 'users.getUsers', userId, times: 1000, effect: { kind: 'error', code, message } });
+    }
+    await Promise.all(logins.map(({ userId }) => world.dc.disconnectAll(userId)));
+    const failedAt = performance.now();
+    const seenAfterMs = new Map<string, number>();
+    await eventually(60_000, async () => {
+      const askedAt = performance.now();
+      const states = await liveStates(world);
+      for (const [name, , , state] of classes)
+        if (states[name] === state && !seenAfterMs.has(name)) seenAfterMs.set(name, askedAt - failedAt);
+      expect([...seenAfterMs.keys()].sort()).toEqual(classes.map(([name]) => name).sort());
+    });
+    console.log(
+      [...seenAfterMs].map(([name, ms]) => `${name}: asked ${(ms / 1000).toFixed(1)} s after the fault, status shows it`).join('\n'),
+    );
+    expect(Math.max(...seenAfterMs.values())).toBeLessThan(5000);
+    const { stdout } = await world.operator.fleet(['status']);
+    for (const [, , , state, remedy] of classes) expect(stdout).toMatch(new RegExp(`${state}.*${remedy}`));
+    await world.dc.clearFaults();
+  });
+
   test('a session that is used twice is quarantined and never started again', async () => {
     const [login] = await importNew(world, ['twice']);
     if (login === undefined) throw new Error('nothing was imported');

@@ -16,8 +16,11 @@ export interface World {
 
 export interface WorldOptions {
   readonly hosts: readonly number[];
-  /** `wiped`: new disks. `forgotten`: packages stay, nothing of fleet's accounts does, so that `init` takes seconds. */
-  readonly state: 'wiped' | 'forgotten';
+  /**
+   * `wiped`: new disks. `equipped`: new disks with the packages of an account host. `forgotten`: packages are there, nothing of fleet's accounts is, so that
+   * `init` takes seconds.
+   */
+  readonly state: 'wiped' | 'equipped' | 'forgotten';
   readonly accounts?: string;
   /** One that is there already; otherwise a data centre is started, and ended with the world. */
   readonly dc?: LabDataCentre;
@@ -27,14 +30,16 @@ export interface WorldOptions {
 const forgetAll = `systemctl stop 'fleet-account@*' fleet-agent
 rm -rf /var/lib/fleet /var/lib/fleet-accounts /var/lib/private/fleet-accounts /etc/fleet
 rm -rf /etc/systemd/system/fleet-account@*.service.d /etc/systemd/system/multi-user.target.wants/fleet-account@*
-systemctl daemon-reload; systemctl reset-failed; true`;
+systemctl daemon-reload; systemctl reset-failed
+command -v ufw >/dev/null && echo equipped; true`;
 
 async function prepare(lab: Lab, host: number, state: WorldOptions['state']): Promise<void> {
   await Promise.all([lab.heal(host), lab.unfill(host)]);
   await lab.start(host);
-  if (state === 'wiped') return lab.wipe(host);
-  const { code, stderr } = await lab.ssh(host, forgetAll);
+  if (state !== 'forgotten') return lab.wipe(host, state === 'wiped' ? 'bare' : state);
+  const { code, stdout, stderr } = await lab.ssh(host, forgetAll);
   if (code !== 0) throw new Error(`host ${host} could not be made ready for the test: ${stderr}`);
+  if (!stdout.includes('equipped')) await lab.wipe(host, 'equipped');
 }
 
 let connected: Promise<Lab> | undefined;

@@ -38,6 +38,8 @@ describe('the state of an account', () => {
     const unit = { activeState: 'inactive', subState: 'dead', restarts: 0, exitStatus: null } as const;
     const sample = hostReply({ accounts: [accountReply({ status: null, unit })] });
     expect([accountStateIn(sample, keyId, false).state, accountStateIn(sample, keyId, true).state]).toEqual(['stopped', 'offline']);
+    const onHold = hostReply({ ...hold, accounts: [accountReply({ status: null, unit })] });
+    expect([accountStateIn(onHold, keyId, false).state, accountStateIn(onHold, keyId, true).state]).toEqual(['stopped', 'held']);
   });
 
   it('is offline when its host does not know it', () => {

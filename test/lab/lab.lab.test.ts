@@ -114,6 +114,13 @@ describe('power', () => {
     expect(lab.hosts[1]?.fingerprint).not.toBe(before.fingerprint);
     expect(await on(2, 'cat /etc/machine-id; ls /root')).not.toContain(id);
   });
+
+  test('a host may have the packages of an account host from the start, and nothing of fleet', async () => {
+    const look = 'dpkg-query -W ufw fail2ban >/dev/null 2>&1 && echo equipped || echo bare; ls -d /opt/fleet /etc/fleet 2>/dev/null; true';
+    expect(await on(2, look)).toBe('bare\n');
+    await lab.wipe(2, 'equipped');
+    expect(await on(2, look)).toBe('equipped\n');
+  });
 });
 
 describe('faults', () => {

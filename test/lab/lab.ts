@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { inotifyLimit, labAvailability, missingInotifyInstances } from './availability.ts';
 import { type ControlClient, connectControl } from './control.ts';
 import { ensureGoldenTree } from './golden-tree.ts';
+import type { DiskContent } from './host-disk.ts';
 import { type LabFiles, labFiles, labGateway, maxHosts } from './layout.ts';
 import type { Cut } from './network.ts';
 import { isRunning } from './processes.ts';
@@ -64,7 +65,7 @@ export interface Lab {
   /** Orderly, from inside. */
   reboot(index: number): Promise<void>;
   /** New disk, machine id and host key under the old name and address. */
-  wipe(index: number): Promise<void>;
+  wipe(index: number, content?: DiskContent): Promise<void>;
   cut(index: number, how?: Cut): Promise<void>;
   /** Takes back every cut. */
   heal(index: number): Promise<void>;
@@ -107,7 +108,7 @@ function toHost(raw: { name: string; address: string; hostKey: string }): LabHos
 }
 
 /**
- * Starts a lab and waits until all its hosts take logins: 1-3 s, and about a minute more the first time on a machine. Unless detached it ends with this
+ * Starts a lab and waits until all its hosts take logins: 1-3 s, and about a minute and a half more the first time on a machine. Unless detached it ends with this
  * process, however that ends. Rejects with a reason and a remedy where a lab cannot run.
  */
 export async function startLab(options: LabOptions): Promise<Lab> {
@@ -194,8 +195,8 @@ function makeLab(name: string, files: LabFiles, control: ControlClient, insidePi
     start: async (index) => void (await act('start', index)),
     isOn: async (index) => z.boolean().parse(await act('isOn', index)),
     reboot: async (index) => void (await act('reboot', index)),
-    wipe: async (index) => {
-      hosts[index - 1] = toHost(hostsSchema.element.parse(await act('wipe', index)));
+    wipe: async (index, content = 'bare') => {
+      hosts[index - 1] = toHost(hostsSchema.element.parse(await act('wipe', index, content)));
     },
     cut: async (index, how = 'drop') => void (await act('cut', index, how)),
     heal: async (index) => void (await act('heal', index)),

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeHostGroups } from './cgroups.ts';
-import { type DiskSetup, diskRoot, dropDisk, makeDisk, readMachineId } from './host-disk.ts';
+import { type DiskContent, type DiskSetup, diskRoot, dropDisk, makeDisk, readMachineId } from './host-disk.ts';
 import { linkDown, plugIn, unplug } from './network.ts';
 import { childrenOf, waitUntilGone } from './processes.ts';
 
@@ -80,10 +80,10 @@ export class Machine {
   }
 
   /** A new machine in the same place: same name and address, new disk, machine id and host key. */
-  async wipe(): Promise<void> {
+  async wipe(content: DiskContent): Promise<void> {
     await this.kill();
     await dropDisk(this.#setup.disk);
-    await makeDisk(this.#setup.disk);
+    await makeDisk(this.#setup.disk, content);
     await this.start();
   }
 

@@ -76,6 +76,7 @@ function serveAptFront(): Promise<void> {
 
 const indexSchema = z.number().int().positive();
 const cutSchema = z.enum(['link', 'drop', 'in', 'out']);
+const contentSchema = z.enum(['bare', 'equipped']);
 const amountSchema = z.number().nonnegative();
 
 function hostActs(places: readonly Place[]) {
@@ -92,8 +93,8 @@ function hostActs(places: readonly Place[]) {
     kill: onHost((place) => place.machine.kill()),
     crash: onHost((place) => place.machine.crash()),
     reboot: onHost((place) => place.machine.reboot()),
-    wipe: onHost(async (place) => {
-      await place.machine.wipe();
+    wipe: onHost(async (place, content) => {
+      await place.machine.wipe(contentSchema.parse(content));
       await writeKnownHosts(places);
       return describeHost(place);
     }),

@@ -141,10 +141,38 @@ describe('under way', () => {
   });
 });
 
+describe('a torn claim is closed', () => {
+  const torn = asked('h1', null, { claimFault: 'torn', stagedEpochs: [3] });
+
+  test('of its owner: the account is free above every epoch that was used, and its open moves are over', () => {
+    const move = { id: 'm9', account: 'anna', keyId, epoch: 4, to: 'h2' };
+    const plan = adopt([torn, asked('h2', claimOn('h2', 7, { state: 'revoked' }))], known('h1', 3), [move]);
+    expect([outcome(plan), plan.problems]).toEqual([[['h1', null, 8, true]], []]);
+    expect(plan.closedClaims).toEqual([{ account: 'anna', keyId, host: 'h1', epoch: 8, stagedEpochs: [3] }]);
+    expect(plan.endedMoves).toEqual([{ id: 'm9', account: 'anna', end: 'overtaken' }]);
+  });
+
+  test('of a former owner: at the epoch of the one that has it, which keeps it', () => {
+    const plan = adopt([torn, asked('h2', claimOn('h2', 5))], known('h2', 5));
+    expect([outcome(plan), plan.problems]).toEqual([[['h2', 'h2', 5, false]], []]);
+    expect(plan.closedClaims).toEqual([{ account: 'anna', keyId, host: 'h1', epoch: 5, stagedEpochs: [3] }]);
+  });
+});
+
 describe('conflicts are listed and nothing is changed', () => {
   test.each([
     ['two hosts at one epoch', [asked('h1', claimOn('h1', 3)), asked('h2', claimOn('h2', 3))], 'h1 and h2 both claim it at epoch 3'],
-    ['a torn claim', [asked('h1', null, { claimFault: 'torn' })], 'the claim on h1 cannot be read (torn)'],
+    [
+      'a torn claim where the ledger names another host',
+      [asked('h1', null, { claimFault: 'torn' })],
+      'the claim on h1 cannot be read (torn)',
+    ],
+    ['a claim of a newer release', [asked('h1', null, { claimFault: 'newer-format' })], 'the claim on h1 cannot be read (newer-format)'],
+    [
+      'a torn claim beside one that is older than its files',
+      [asked('h1', null, { claimFault: 'torn', stagedEpochs: [4] }), asked('h2', claimOn('h2', 3))],
+      'the claim on h1 cannot be read (torn)',
+    ],
     ['a clone', [asked('h1', claimOn('h2', 3))], 'the claim on h1 was made for another machine'],
   ])('%s', (_, evidence, text) => {
     const plan = adopt(evidence, known('h2', 1));

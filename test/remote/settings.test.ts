@@ -52,6 +52,7 @@ describe('how a host is reached', () => {
       agentSocket: '/run/agent',
       jumps: [],
       warnings: [],
+      unused: [],
     });
   });
 
@@ -157,6 +158,14 @@ describe('OpenSSH itself reads the same', () => {
 });
 
 describe('what is not supported is named', () => {
+  test('what fleet does without is listed apart: nobody is warned of the defaults of a distribution', async () => {
+    const text =
+      'Host other\n Compression yes\nHost *\n SendEnv LANG LC_*\n HashKnownHosts yes\n GSSAPIAuthentication yes\n RemoteCommand top\n Port 22\n';
+    const { warnings, unused } = evaluateSshOptions(await parsed(text), 'eu-1', null, 'op');
+    expect(warnings).toEqual([]);
+    expect(unused).toEqual(['sendenv', 'hashknownhosts', 'gssapiauthentication', 'remotecommand']);
+  });
+
   const warned: [string, string[]][] = [
     ['Ciphers aes128-ctr\n', ['ciphers']],
     ['StrictHostKeyChecking no\n', ['always verified']],

@@ -604,6 +604,31 @@ describe('stuck or wrongly offline', () => {
     nothingWrong();
   });
 
+  it('28 torn claim: adopt closes it, also under a worker that still runs, and the account starts again above it', async () => {
+    await placed();
+    const { epoch = 0 } = claimAt('h1') ?? {};
+    world.host('h1').damageClaim(a1);
+    expect(usersOf('a1')).toEqual(['h1']);
+    expect(await world.command({ verb: 'adopt' })).toBeNull();
+    expect([usersOf('a1'), claimAt('h1')?.state]).toEqual([[], 'revoked']);
+    expect(await world.command(allocate)).toBeNull();
+    const [owner = ''] = usersOf('a1');
+    expect([usersOf('a1').length, (claimAt(owner)?.epoch ?? 0) > epoch]).toEqual([1, true]);
+    await settle(world);
+    nothingWrong();
+  });
+
+  it('28 torn claim of a former owner: adopt closes it, and the account stays where it is', async () => {
+    await placed();
+    await moveA1Away();
+    const owners = usersOf('a1');
+    world.host('h1').damageClaim(a1);
+    expect(await world.command({ verb: 'adopt' })).toBeNull();
+    expect([usersOf('a1'), claimAt('h1')?.state]).toEqual([owners, 'revoked']);
+    await settle(world);
+    nothingWrong();
+  });
+
   it('29 a ledger that has forgotten epochs goes on above the highest one that a host has seen', async () => {
     await placed();
     for (let times = 0; times < 3; times += 1) {

@@ -22,6 +22,7 @@ const target: SshTarget = {
   commandTimeoutMs: 1,
   jumps: [],
   warnings: [],
+  unused: [],
 };
 
 it('hands OpenSSH the same target and insists on the host key', () => {

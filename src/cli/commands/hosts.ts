@@ -55,7 +55,13 @@ function registerTrust(hosts: Command): void {
         fresh.length === 0
           ? `${keys.length} known already, nothing to remember.`
           : `${fresh.length} remembered in ${context.inventory.paths.knownHosts}.`;
-      const data = keys.map(({ host, type, fingerprint, isKnown }) => ({ host, type, fingerprint, wasKnown: isKnown }));
+      const data = keys.map(({ host, type, fingerprint, isKnown, unusedOptions }) => ({
+        host,
+        type,
+        fingerprint,
+        wasKnown: isKnown,
+        unusedOptions,
+      }));
       return { data: { hosts: data }, text, errors };
     });
   });

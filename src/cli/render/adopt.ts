@@ -16,6 +16,10 @@ export function formatAdoption({ plan, hosts, takenOver, forgotten, isOld }: Ado
       : [`${takenOver.join(', ')} obey another ledger and will obey this one; any copy of that one is refused from then on.`]),
     ...plan.endedMoves.map(({ account, end }) => `The open move of ${account} is ${end === 'done' ? 'done' : 'overtaken by a later one'}.`),
     ...plan.foundMoves.map(({ account, from, to }) => `${account} was on its way from ${from} to ${to}: fleet resume carries it on.`),
+    ...plan.closedClaims.map(
+      ({ account, host, epoch }) =>
+        `${host} closes its torn claim on ${account} at epoch ${epoch}: whatever still runs there is stopped; what ${account} remembers goes on from the last sweep.`,
+    ),
     ...(forgotten.length === 0 ? [] : [`${forgotten.join(', ')} no longer count as lost: say it again (fleet failover HOST) if they are.`]),
     ...(isOld ? ['This ledger is new or an old copy: after this it is the one that the hosts obey.'] : []),
   ];
@@ -25,7 +29,11 @@ export function formatAdoption({ plan, hosts, takenOver, forgotten, isOld }: Ado
 
 /** Nothing would be written. */
 export const isAdopted = ({ plan, isOld }: Adoption): boolean =>
-  !isOld && plan.endedMoves.length === 0 && plan.foundMoves.length === 0 && plan.accounts.every(({ isChanged }) => !isChanged);
+  !isOld &&
+  plan.endedMoves.length === 0 &&
+  plan.foundMoves.length === 0 &&
+  plan.closedClaims.length === 0 &&
+  plan.accounts.every(({ isChanged }) => !isChanged);
 
 /** Hosts that were not heard, and what cannot be decided. */
 export const adoptionErrors = ({ plan, hosts }: Adoption): FleetError[] => [
@@ -52,5 +60,6 @@ export const adoptionData = ({ plan, hosts, takenOver, forgotten, isOld }: Adopt
     reason,
   })),
   endedMoves: plan.endedMoves,
+  closedClaims: plan.closedClaims.map(({ account, host, epoch }) => ({ account, host, epoch })),
   foundMoves: plan.foundMoves.map(({ id, account, from, to }) => ({ id, account, from, to })),
 });

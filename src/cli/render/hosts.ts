@@ -62,9 +62,19 @@ export const formatRankings = (ranks: readonly HostRanking[]): string =>
     'No hosts.',
   );
 
-export const formatHostKeys = (keys: readonly HostKeyOffer[]): string =>
-  formatTable(
+/** The keys, and what of the ssh config fleet does without: once for all hosts that have it alike. */
+export function formatHostKeys(keys: readonly HostKeyOffer[]): string {
+  const table = formatTable(
     ['HOST', 'KEY', 'FINGERPRINT', ''],
     keys.map(({ host, type, fingerprint, isKnown }) => [host, type, fingerprint, isKnown ? chalk.dim('known') : chalk.yellow('new')]),
     'No hosts.',
   );
+  const withUnused = Map.groupBy(
+    keys.filter(({ unusedOptions }) => unusedOptions.length > 0),
+    ({ unusedOptions }) => unusedOptions.join(', '),
+  );
+  const notes = [...withUnused].map(
+    ([options, of]) => `${of.map(({ host }) => host).join(', ')}: of your ssh config fleet does without ${options}`,
+  );
+  return [table, ...notes.map((note) => chalk.dim(note))].join('\n');
+}

@@ -1,0 +1,126 @@
+/**
+ * Commands that move several accounts, killed at each of their remote calls, one call further every time, until one run gets through; and disks that are
+ * full in the middle of a move. The data centre counts connections.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { MovePhase } from '../../src/moves/phases.ts';
+import { noteFaultPoint } from './fault-points.ts';
+import { type LabDataCentre, startLabDataCentre } from './lab-data-centre.ts';
+import { elsewhere, hostNumber, hostOf, phaseOf } from './move-looks.ts';
+import {
+  eventually,
+  expectNoKills,
+  importNew,
+  labOfThisFile,
+  listAccounts,
+  liveStates,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from './world.ts';
+
+const preload = new URL('./kill-at-call.ts', import.meta.url).href;
+const names = ['anna', 'ben', 'carla'];
+const online = Object.fromEntries(names.map((name) => [name, 'online']));
+
+let dc: LabDataCentre;
+let world: World;
+beforeAll(async () => {
+  // A dead host's connection is given up sooner than an account that ended uncleanly may start again: what the settle floor is for.
+  dc = await startLabDataCentre(await labOfThisFile(), false, ['--idle-timeout-ms', '15000']);
+  world = await makeWorld({ hosts: [1, 2, 3], state: 'forgotten', dc });
+  const inventory = join(world.operator.directory, 'inventory.yaml');
+  await writeFile(inventory, (await readFile(inventory, 'utf8')).replace('settle_unclean: 5s', 'settle_unclean: 20s'));
+  await prepareFleet(world);
+  await importNew(world, names);
+  await must(world, 'hosts', 'cordon', 'h1', 'h2');
+  await must(world, 'allocate', '--all');
+  await must(world, 'hosts', 'uncordon', 'h1', 'h2');
+});
+afterAll(async () => {
+  await world?.end();
+  await dc?.stop();
+});
+
+const delaysMs = [0, 150, 400];
+
+/**
+ * Runs the command again and again, killed a remote call later each time, every second time before the call and otherwise while the host is at work on it.
+ * Returns how often it was killed before it got through.
+ */
+async function killAtEachCall(args: readonly string[]): Promise<number> {
+  for (let call = 1; ; call += 1) {
+    const delayMs = delaysMs[call % delaysMs.length];
+    const point = call % 2 === 0 ? `${call}:before` : `${call}:after:${delayMs}`;
+    const { code, stderr } = await world.operator.fleet(args, { env: { NODE_OPTIONS: `--import ${preload}`, FLEET_KILL_AT: point } });
+    await expectNoKills(world);
+    if (code === 0) return call - 1;
+    expect([code, code === 137 ? '' : stderr]).toEqual([137, '']);
+    noteFaultPoint(
+      `fleet ${args[0]} killed ${call % 2 === 0 ? 'before its' : `${delayMs} ms into its`} remote call ${call}, after all the kills before`,
+    );
+  }
+}
+
+async function expectAllWell(): Promise<void> {
+  await eventually(60_000, async () => expect(await liveStates(world)).toEqual(online));
+  expect(await world.operator.json(['moves'])).toMatchObject({ moves: [] });
+  await expectNoKills(world);
+}
+
+test('a drain, killed at each of its calls, empties its host in the end', { timeout: 600_000 }, async () => {
+  const kills = await killAtEachCall(['drain', 'h3', '--yes']);
+  console.log(`a drain of three accounts was killed ${kills} times`);
+  expect(kills).toBeGreaterThanOrEqual(5);
+  expect((await listAccounts(world)).map(({ host }) => host)).not.toContain('h3');
+  await must(world, 'hosts', 'uncordon', 'h3');
+  await expectAllWell();
+});
+
+/** Fills the disk of a host in the moment in which the journal shows the phase; what the command said. */
+async function moveWithFullDisk(name: string, to: string, phase: MovePhase, full: number) {
+  const command = world.operator.fleet(['move', name, to, '--yes']);
+  const deadline = Date.now() + 60_000;
+  while (phaseOf(world, name) !== phase) {
+    if (Date.now() > deadline) throw new Error(`the move never was ${phase}`);
+    await sleep(5);
+  }
+  await world.lab.fill(full);
+  return command;
+}
+
+test.for([
+  ['source', 'staged'],
+  ['target', 'released'],
+] as const)(
+  'the disk of the %s is full when the move is %s: nothing is lost, and with room again it ends',
+  { timeout: 300_000 },
+  async ([end, phase]) => {
+    const from = await hostOf(world, 'ben');
+    const to = elsewhere(from);
+    const full = hostNumber(end === 'source' ? from : to);
+    const { code, stderr } = await moveWithFullDisk('ben', to, phase, full);
+    console.log(`disk of the ${end} full when ${phase}: exit ${code}\n${stderr}`);
+    noteFaultPoint(`a full disk on the ${end} of a move that is ${phase}`);
+    await expectNoKills(world);
+    await world.lab.unfill(full);
+    if (code !== 0) await must(world, 'resume');
+    expect(['h1', 'h2']).toContain(await hostOf(world, 'ben'));
+    await expectAllWell();
+  },
+);
+
+test('a failover, killed at each of its calls, brings every account of the lost host online', { timeout: 600_000 }, async () => {
+  const lost = 'h1';
+  for (const name of names) if ((await hostOf(world, name)) !== lost) await must(world, 'move', name, lost);
+  await world.lab.kill(hostNumber(lost));
+  const kills = await killAtEachCall(['failover', lost, '--destroyed', '--yes']);
+  console.log(`a failover of three accounts was killed ${kills} times`);
+  expect(kills).toBeGreaterThanOrEqual(5);
+  expect((await listAccounts(world)).map(({ host }) => host)).not.toContain(lost);
+  await expectAllWell();
+});
