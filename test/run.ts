@@ -188,7 +188,7 @@ async function runLabFiles(): Promise<Tally[]> {
   const labs: Lab[] = [];
   try {
     for (let count = 0; count < Math.min(labsAtOnce, files.length); count += 1) {
-      labs.push(await startLab({ hosts: hostsPerLab, say: console.log }));
+      labs.push(await startLab({ hosts: hostsPerLab, hasEquipment: true, say: console.log }));
     }
     await Promise.all(labs.map(work));
     tallies.push(...(await listFaultPoints(pointsFile, vitestArgs.length === 0)));

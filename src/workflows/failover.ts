@@ -29,7 +29,7 @@ export interface FailoverPlan {
   readonly input: DecisionInput;
   /** When the state that an account will continue from was taken, ms since the epoch; null: none is kept, it starts with an empty one. */
   readonly statesTakenAtMs: ReadonlyMap<string, number | null>;
-  /** Failovers of that host that an earlier run left open. */
+  /** Failovers that an earlier run left open: of that host, and of any when the account is at its new host already. */
   readonly resumed: readonly MoveRow[];
   /** Moves to that host or from it that have stopped nothing which still runs, or ended there: they are dropped. */
   readonly dropped: readonly MoveRow[];
@@ -64,7 +64,11 @@ export async function planFailover(context: FleetContext, name: string, statemen
   const touching = open.filter(
     ({ account, to_host }) => to_host === name || accounts.some((each) => each.name === account && each.host === name),
   );
-  const resumed = touching.filter(({ kind, phase, to_host }) => kind === 'failover' && phase === 'staged' && to_host !== name);
+  const resumed = [
+    ...touching.filter(({ kind, phase, to_host }) => kind === 'failover' && phase === 'staged' && to_host !== name),
+    // Their accounts are where they go already; only that they came online was not seen.
+    ...open.filter(({ kind, phase, to_host }) => kind === 'failover' && phase === 'granted' && to_host !== name),
+  ];
   const isDropped = (move: MoveRow): boolean =>
     // Of a host that answers, a staged move may have closed the gate; of the silent one, that no longer matters.
     move.phase === 'planned' || (move.phase === 'staged' && move.from_host === name) || isConsumed(move, name);

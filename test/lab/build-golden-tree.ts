@@ -1,3 +1,3 @@
-import { buildGoldenTree } from './golden-tree.ts';
+import { buildEquippedTree, buildGoldenTree } from './golden-tree.ts';
 
-await buildGoldenTree();
+await (process.argv[2] === 'equipped' ? buildEquippedTree() : buildGoldenTree());

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
@@ -28,7 +28,7 @@ const accountHost = fileURLToPath(new URL('../../templates/profiles/account-host
 const equipment = (parse(readFileSync(accountHost, 'utf8')) as { packages: string[] }).packages;
 
 /** The tree of hosts that have the packages of an account host already, beside the bare one: installing them anew costs 15 s of processor time a host. */
-export const equippedTree = (goldenTree: string): string => `${goldenTree}-equipped`;
+export const equippedTree = (goldenTree: string): string => `${goldenTree}-equipped-${shortHash(JSON.stringify(equipment))}`;
 
 /** Background work that would make timings and package locks random, and consoles that a lab host does not have. */
 const maskedUnits = [
@@ -85,28 +85,33 @@ export async function labSources(): Promise<AptSource[]> {
 }
 
 function goldenTree(sources: readonly AptSource[]): string {
-  const recipe = JSON.stringify([packages, equipment, maskedUnits, imageFiles(sources), process.arch]);
+  const recipe = JSON.stringify([packages, maskedUnits, imageFiles(sources), process.arch]);
   return join(cacheDirectory(), `tree-${shortHash(recipe)}`);
 }
 
-/** The tree, when it has been built from today's recipe and sources. */
-export async function findGoldenTree(): Promise<string | undefined> {
-  const tree = goldenTree(await labSources());
-  return existsSync(tree) ? tree : undefined;
-}
-
 /**
- * The read-only tree under every lab host, and its {@link equippedTree}; built when absent (about a minute and a half, needs the mirror), else found at once. Two builders at a time
+ * The read-only tree under every lab host; built when absent (about a minute, needs the mirror), else found at once. Two builders at a time
  * are kept apart by a lock; a build that was interrupted leaves nothing that is mistaken for a tree.
  */
 export async function ensureGoldenTree(say: (line: string) => void): Promise<string> {
-  const found = await findGoldenTree();
-  if (found !== undefined) return found;
-  say('building the tree of the lab hosts (once, about a minute and a half) ...');
+  const tree = goldenTree(await labSources());
+  if (existsSync(tree)) return tree;
+  say('building the tree of the lab hosts (once, about a minute) ...');
+  await buildLocked();
+  return tree;
+}
+
+/** Builds the {@link equippedTree} too when it is absent (half a minute). */
+export async function ensureEquippedTree(say: (line: string) => void): Promise<void> {
+  if (existsSync(equippedTree(await ensureGoldenTree(say)))) return;
+  say('building the tree of lab hosts that have their packages (once, half a minute) ...');
+  await buildLocked('equipped');
+}
+
+async function buildLocked(...args: readonly string[]): Promise<void> {
   await mkdir(cacheDirectory(), { recursive: true });
   const program = fileURLToPath(new URL('./build-golden-tree.ts', import.meta.url));
-  await runCommand(['flock', join(cacheDirectory(), 'lock'), process.execPath, program], { timeoutMs: 900_000 });
-  return goldenTree(await labSources());
+  await runCommand(['flock', join(cacheDirectory(), 'lock'), process.execPath, program, ...args], { timeoutMs: 900_000 });
 }
 
 /** Builds the tree. Only under the lock that {@link ensureGoldenTree} takes. */
@@ -115,27 +120,45 @@ export async function buildGoldenTree(): Promise<void> {
   const tree = goldenTree(sources);
   if (existsSync(tree)) return;
   const draft = `${tree}.draft`;
-  const equippedDraft = `${draft}-equipped`;
   const debs = join(cacheDirectory(), 'debs');
-  for (const each of [draft, equippedDraft]) await rm(each, { recursive: true, force: true });
+  await rm(draft, { recursive: true, force: true });
   await mkdir(debs, { recursive: true });
   const mirror = sources[0]?.uri ?? '';
-  const proxy = (await runCommand(['apt-config', 'shell', 'proxy', 'Acquire::http::Proxy'])).match(/'(.*)'/)?.[1];
-  const env = { DEBIAN_FRONTEND: 'noninteractive', ...(proxy === undefined ? {} : { http_proxy: proxy }) };
   await runCommand(
     ['debootstrap', '--variant=minbase', `--include=${packages.join(',')}`, `--cache-dir=${debs}`, labRelease, draft, mirror],
-    { timeoutMs: 840_000, env },
+    { timeoutMs: 840_000, env: await proxyOfMachine() },
   );
-  await runCommand(['cp', '-a', draft, equippedDraft]);
-  await runCommand(['chroot', equippedDraft, 'apt-get', '-q', 'update'], { timeoutMs: 120_000, env });
-  await runCommand(['chroot', equippedDraft, 'apt-get', '-q', '-y', 'install', ...equipment], { timeoutMs: 600_000, env });
-  for (const each of [draft, equippedDraft]) await finishTree(each, sources);
-  await rename(equippedDraft, equippedTree(tree));
+  await runCommand(['chroot', draft, 'useradd', '--create-home', '--shell', '/bin/bash', '--groups', 'sudo', 'ubuntu']);
+  await finishTree(draft, sources);
+  await rename(draft, tree);
+}
+
+async function proxyOfMachine(): Promise<Record<string, string>> {
+  const proxy = (await runCommand(['apt-config', 'shell', 'proxy', 'Acquire::http::Proxy'])).match(/'(.*)'/)?.[1];
+  return proxy === undefined ? {} : { http_proxy: proxy };
+}
+
+/** Builds the tree with the packages from the bare one, which must be there. Only under the lock that {@link ensureEquippedTree} takes. */
+export async function buildEquippedTree(): Promise<void> {
+  const sources = await labSources();
+  const tree = equippedTree(goldenTree(sources));
+  if (existsSync(tree)) return;
+  const draft = `${tree}.draft`;
+  await rm(draft, { recursive: true, force: true });
+  await runCommand(['cp', '-a', goldenTree(sources), draft]);
+  // the lab's own proxy and names are not there yet
+  const inTree = ['chroot', draft, 'env', 'APT_CONFIG=/tmp/apt.conf', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q'];
+  const { http_proxy: proxy } = await proxyOfMachine();
+  await writeFile(join(draft, 'tmp/apt.conf'), `Dir::Etc::parts "-";\n${proxy === undefined ? '' : `Acquire::http::Proxy "${proxy}";\n`}`);
+  await copyFile('/etc/resolv.conf', join(draft, 'etc/resolv.conf'));
+  await runCommand([...inTree, 'update'], { timeoutMs: 120_000 });
+  await runCommand([...inTree, '-y', 'install', ...equipment], { timeoutMs: 600_000 });
+  await rm(join(draft, 'tmp/apt.conf'));
+  await finishTree(draft, sources);
   await rename(draft, tree);
 }
 
 async function finishTree(tree: string, sources: readonly AptSource[]): Promise<void> {
-  await runCommand(['chroot', tree, 'useradd', '--create-home', '--shell', '/bin/bash', '--groups', 'sudo', 'ubuntu']);
   for (const file of imageFiles(sources)) {
     await rm(join(tree, file.path), { force: true });
     await writeFile(join(tree, file.path), file.text);

@@ -79,9 +79,15 @@ export async function dropDisk(disk: DiskSetup): Promise<void> {
 /** Takes the disk's free space but for `leaveKb` kibibytes; the host's own files are not touched. */
 export async function fillDisk(disk: DiskSetup, leaveKb: number): Promise<void> {
   await unfillDisk(disk);
-  const { bavail, bsize } = await statfs(memory(disk));
-  const bytes = bavail * bsize - leaveKb * 1024;
-  if (bytes > 0) await runCommand(['fallocate', '-l', String(bytes), join(memory(disk), 'filler')]);
+  for (let tries = 1; ; tries += 1) {
+    const { bavail, bsize } = await statfs(memory(disk));
+    const bytes = bavail * bsize - leaveKb * 1024;
+    if (bytes <= 0) return;
+    const { code, stderr } = await tryCommand(['fallocate', '-l', String(bytes), join(memory(disk), 'filler')]);
+    if (code === 0) return;
+    // The host, which goes on working, has written something meanwhile.
+    if (tries === 10) throw new Error(`the disk of ${disk.name} could not be filled: ${stderr}`);
+  }
 }
 
 export async function unfillDisk(disk: DiskSetup): Promise<void> {

@@ -117,9 +117,9 @@ describe('power', () => {
 
   test('a host may have the packages of an account host from the start, and nothing of fleet', async () => {
     const look = 'dpkg-query -W ufw fail2ban >/dev/null 2>&1 && echo equipped || echo bare; ls -d /opt/fleet /etc/fleet 2>/dev/null; true';
-    expect(await on(2, look)).toBe('bare\n');
+    expect(await on(2, look)).toBe('bare');
     await lab.wipe(2, 'equipped');
-    expect(await on(2, look)).toBe('equipped\n');
+    expect(await on(2, look)).toBe('equipped');
   });
 });
 

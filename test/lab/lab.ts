@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { inotifyLimit, labAvailability, missingInotifyInstances } from './availability.ts';
 import { type ControlClient, connectControl } from './control.ts';
-import { ensureGoldenTree } from './golden-tree.ts';
+import { ensureEquippedTree, ensureGoldenTree } from './golden-tree.ts';
 import type { DiskContent } from './host-disk.ts';
 import { type LabFiles, labFiles, labGateway, maxHosts } from './layout.ts';
 import type { Cut } from './network.ts';
@@ -64,7 +64,7 @@ export interface Lab {
   isOn(index: number): Promise<boolean>;
   /** Orderly, from inside. */
   reboot(index: number): Promise<void>;
-  /** New disk, machine id and host key under the old name and address. */
+  /** New disk, machine id and host key under the old name and address. `equipped` needs {@link LabOptions.hasEquipment}. */
   wipe(index: number, content?: DiskContent): Promise<void>;
   cut(index: number, how?: Cut): Promise<void>;
   /** Takes back every cut. */
@@ -89,6 +89,8 @@ export interface LabOptions {
   readonly diskMb?: number;
   /** Raises fs.inotify.max_user_instances of the machine when the hosts need more; the higher limit stays. `FLEET_LAB_RAISE_INOTIFY=1` does so, too. */
   readonly raiseInotify?: boolean;
+  /** Hosts may be wiped to disks that have the packages of an account host; half a minute more the first time on a machine. */
+  readonly hasEquipment?: boolean;
   /** The lab outlives this process and ends with `down` only. */
   readonly detached?: boolean;
   /** Is told about what takes long. */
@@ -108,7 +110,7 @@ function toHost(raw: { name: string; address: string; hostKey: string }): LabHos
 }
 
 /**
- * Starts a lab and waits until all its hosts take logins: 1-3 s, and about a minute and a half more the first time on a machine. Unless detached it ends with this
+ * Starts a lab and waits until all its hosts take logins: 1-3 s, and about a minute more the first time on a machine. Unless detached it ends with this
  * process, however that ends. Rejects with a reason and a remedy where a lab cannot run.
  */
 export async function startLab(options: LabOptions): Promise<Lab> {
@@ -118,6 +120,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   await makeInotifyRoom(options.hosts, options.raiseInotify ?? process.env.FLEET_LAB_RAISE_INOTIFY === '1');
   await sweepStaleLabs();
   const tree = await ensureGoldenTree(options.say ?? (() => {}));
+  if (options.hasEquipment) await ensureEquippedTree(options.say ?? (() => {}));
   const name = options.name ?? `lab-${process.pid}-${randomBytes(3).toString('hex')}`;
   await startKeeper(name, tree, options);
   return connectLab(name);

@@ -17,7 +17,7 @@ const [command = '', ...words] = process.argv.slice(2);
 
 async function up(): Promise<void> {
   const started = performance.now();
-  const lab = await startLab({ hosts: Number(words[0]), name, detached: true, say: console.error });
+  const lab = await startLab({ hosts: Number(words[0]), name, hasEquipment: true, detached: true, say: console.error });
   console.log(`${lab.hosts.length} hosts up in ${((performance.now() - started) / 1000).toFixed(2)} s`);
   showHosts(lab);
 }
