@@ -13,6 +13,8 @@ import { loadNote } from './measure.ts';
 const scenarioSeconds = Number(process.argv[2] ?? 60);
 const idleSeconds = 30;
 const manyMessages = 30_000;
+/** What a day has at 30 questions a minute, one after the other without the pauses between them. */
+const dayMessages = 24 * 60 * 30;
 const fastMessages = 5_000;
 const inFlight = 20;
 const peopleCount = 2_000;
@@ -134,14 +136,18 @@ async function measureOne(): Promise<void> {
   await sleep(idleSeconds * 1000);
   const idleRatio = (cpuMs(online) - before) / (idleSeconds * 1000);
   const fast = await converse(online, fastMessages);
+  const warm = online.worker.privateBytes;
   await converse(online, manyMessages - fastMessages);
   const later = online.worker.privateBytes;
+  await converse(online, dayMessages - manyMessages);
+  const growth = online.worker.privateBytes / warm - 1;
   await end(online);
   starts.sort((a, b) => a - b);
   const rows = [
     ['start of the process to online, median of 5', `${quantile(starts, 0.5).toFixed(0)} ms`, '<= 500 ms'],
     ['private memory, online', megabytes(atRest), '<= 36 MB'],
     [`private memory after ${manyMessages} messages`, megabytes(later), '<= 40 MB'],
+    [`growth over a day of ${dayMessages} messages, after the first ${fastMessages}`, `${(100 * growth).toFixed(1)} %`, '<= 10 %'],
     [`idle load over ${idleSeconds} s`, `${(100 * idleRatio).toFixed(2)} % of a core`, '<= 0.15 %'],
     [`received and answered, ${inFlight} under way`, `${fast.perSecond.toFixed(0)} a second`, '>= 250'],
     ['processor time of each', `${fast.cpuEachMs.toFixed(2)} ms`, '<= 2.5 ms'],

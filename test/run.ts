@@ -21,7 +21,7 @@ const hostsPerLab = 5;
 const labsAtOnce = 2;
 /** By a part of their path: files that take minutes go first, so that both labs end at about the same time. */
 const longFiles = [
-  'e2e/killed',
+  'e2e/killed.',
   'e2e/moves-power',
   'e2e/moves.',
   'workflows/init',
@@ -31,8 +31,16 @@ const longFiles = [
   'workflows/rollback',
   'worker/unit',
 ];
+/** Aborts when this process is asked to end: what runs is ended, nothing more is begun, and the labs are taken down. */
+const { signal: stop } = stopper();
 const inCi = process.env.CI === 'true';
 const vitestArgs = process.argv.slice(2);
+
+function stopper(): AbortController {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => controller.abort());
+  return controller;
+}
 
 interface Tally {
   readonly passed: number;
@@ -121,10 +129,11 @@ async function runThrough(argv: readonly string[], env: Record<string, string>, 
   const output = say === undefined ? 'inherit' : 'pipe';
   const child = spawn(program, args, { cwd: projectRoot, stdio: ['inherit', output, output], env: { ...process.env, ...env } });
   const end = () => child.kill('SIGTERM');
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
+  stop.addEventListener('abort', end, { once: true });
   const said: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => said.push(chunk));
   const [code] = (await once(child, 'close')) as [number | null];
+  stop.removeEventListener('abort', end);
   say?.(Buffer.concat(said).toString());
   return code ?? 1;
 }
@@ -159,7 +168,7 @@ async function listFaultPoints(path: string, isWhole: boolean): Promise<Tally[]>
 
 async function runLabFiles(): Promise<Tally[]> {
   const { files, args } = chooseLabFiles();
-  if (files.length === 0) return [];
+  if (files.length === 0 || stop.aborted) return [];
   const able = await labAvailability();
   if (!able.ok) {
     const said = `Lab tests were ${inCi ? 'NOT RUN, which is a failure in CI' : 'skipped'}: ${able.reason}`;
@@ -172,7 +181,7 @@ async function runLabFiles(): Promise<Tally[]> {
   const waiting = [...files];
   const tallies: Tally[] = [];
   const work = async (lab: Lab): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+    for (let file = waiting.shift(); file !== undefined && !stop.aborted; file = waiting.shift()) {
       const around = (argv: readonly string[]) => lab.insideArgv(argv);
       tallies.push(
         await runProject(
@@ -200,6 +209,7 @@ async function runLabFiles(): Promise<Tally[]> {
 
 const tallies = [await runProject('fast', vitestArgs, (argv) => argv, {})];
 tallies.push(...(await runLabFiles().catch((error: Error) => [failure(`the lab failed: ${error.message}`)])));
+if (stop.aborted) tallies.push(failure('the run was stopped before its end'));
 const failures = tallies.flatMap((tally) => tally.failures);
 // at the end, where somebody looks who has only the last page of the output
 if (failures.length > 0) console.log(`\nFailed:\n- ${failures.join('\n- ')}`);

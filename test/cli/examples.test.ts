@@ -3,32 +3,10 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
-import * as z from 'zod';
 import { tryCommand } from '../lab/run-command.ts';
+import { cronLines, example, exampleFolder, pipelineLines, scheduleAndCommand } from './example-lines.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const example = (name: string): Promise<string> => readFile(join(root, 'templates', 'examples', name), 'utf8');
-const pipelineSchema = z.object({
-  on: z.record(z.string(), z.unknown()),
-  jobs: z.record(
-    z.string(),
-    z.object({
-      env: z.record(z.string(), z.string()),
-      steps: z.array(z.object({ name: z.string().optional(), uses: z.string().optional(), run: z.string().optional() })),
-    }),
-  ),
-});
-const isFleetLine = (line: string): boolean => line.startsWith('fleet ');
-const pipelineLines = async (): Promise<string[]> => {
-  const { jobs } = pipelineSchema.parse(parse(await example('github-pipeline.yaml')));
-  const steps = Object.values(jobs).flatMap((job) => job.steps);
-  return steps.flatMap(({ run = '' }) => run.split('\n').filter(isFleetLine));
-};
-const scheduleAndCommand = /^((?:\S+\s+){5})(fleet .*)$/;
-const cronLines = async (): Promise<string[]> =>
-  (await example('crontab')).split('\n').flatMap((line) => scheduleAndCommand.exec(line)?.[2] ?? []);
-
 let directory: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'fleet-examples-'));
@@ -43,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 const runLine = (line: string) =>
-  tryCommand(['bash', '-c', line.replaceAll('/home/operator/fleet', directory)], {
+  tryCommand(['bash', '-c', line.replaceAll(exampleFolder, directory)], {
     cwd: directory,
     env: {
       PATH: `${directory}/bin:/usr/bin:/bin`,

@@ -1,9 +1,12 @@
-/** Issue 2 from end to end: bare servers and a folder of sessions become accounts that are online, sandboxed, explained, and nowhere leaked. */
+/** The first day from end to end: bare servers and a folder of sessions become accounts that are online, sandboxed, explained, and nowhere leaked. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cronLines, exampleFolder, pipelineLines } from '../cli/example-lines.ts';
+import { tryCommand } from '../lab/run-command.ts';
 import { found, needlesOf, searchFiles, searchHost, watchProcesses } from './canary.ts';
 import { type Login, logIn } from './operator.ts';
 import { eventually, expectExclusive, listAccounts, liveStates, makeWorld, must, type World } from './world.ts';
@@ -164,6 +167,25 @@ test('the doctor finds the host whose agent is ended, the port that is open and 
     // Nobody has put sweeps into cron here.
     expect((await examine()).filter((text) => !text.startsWith('here: no sweep'))).toEqual([]);
   });
+});
+
+test('every line of the example pipeline and crontab runs as it stands, on hosts with accounts', async () => {
+  const { operator } = world;
+  const bin = join(operator.directory, 'bin');
+  await mkdir(bin);
+  await symlink(operator.argv([])[0] ?? '', join(bin, 'fleet'));
+  const before = (await world.dc.report()).connectionsOpened;
+  for (const line of [...(await pipelineLines()), ...(await cronLines())]) {
+    const argv = ['bash', '-c', line.replaceAll(exampleFolder, operator.directory)];
+    const env = { ...operator.env, PATH: `${bin}:/usr/bin:/bin`, FLEET_INVENTORY: join(operator.directory, 'inventory.yaml') };
+    const { code, stderr } = await tryCommand(argv, { cwd: operator.directory, env, timeoutMs: 120_000 });
+    expect({ line, code, stderr: code === 0 ? '' : stderr }).toEqual({ line, code: 0, stderr: '' });
+  }
+  const read = async (name: string): Promise<unknown> => JSON.parse(await readFile(join(operator.directory, name), 'utf8'));
+  expect(await read('drift.json')).toMatchObject({ command: 'init', ok: true });
+  expect(await read('sweep.json')).toMatchObject({ command: 'sweep', ok: true, hosts: world.hosts.map(() => ({ health: 'healthy' })) });
+  // Nothing of it touches what runs.
+  expect((await world.dc.report()).connectionsOpened).toBe(before);
 });
 
 describe('what runs on a host is small and locked in', () => {

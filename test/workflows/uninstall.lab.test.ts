@@ -1,13 +1,13 @@
 /** `fleet uninstall` on a real host: what a look at the whole host says before `fleet init` and after it. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createSshContext } from '../../src/remote/ssh-context.ts';
-import { createSshRemote } from '../../src/remote/ssh-remote.ts';
-import { type HostInitOutcome, runInit } from '../../src/workflows/init.ts';
+import type { HostSpec } from '../../src/model/inventory.ts';
+import type { HostInitOutcome } from '../../src/workflows/init.ts';
 import { type InitMaterials, loadInitMaterials, loadLibrary } from '../../src/workflows/init-materials.ts';
 import { type HostInitPlan, planInit } from '../../src/workflows/init-plan.ts';
 import { planUninstall } from '../../src/workflows/uninstall.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
-import { hold, hostSpec, packageDirectory } from './init-fixture.ts';
+import { hold, packageDirectory } from './init-fixture.ts';
+import { labHost, runOnHost } from './init-on-host.ts';
 
 const index = 2;
 let lab: Lab;
@@ -32,31 +32,8 @@ for key in net.core.somaxconn net.ipv4.tcp_fin_timeout net.ipv4.ip_local_port_ra
 const onHost = async (command: string): Promise<string> => (await lab.ssh(index, command, { timeoutMs: 120_000 })).stdout.trim();
 const lookAtAll = async (): Promise<Set<string>> => new Set((await onHost(look)).split('\n'));
 
-async function run(plan: (host: ReturnType<typeof hostSpec>) => readonly HostInitPlan[]): Promise<HostInitOutcome> {
-  const at = lab.hosts[index - 1];
-  const host = hostSpec('h2', {
-    ssh: { address: at?.address ?? '', user: 'root', identityFiles: [lab.keyFile], hostKeys: [at?.fingerprint ?? ''] },
-  });
-  const context = createSshContext({
-    homeDirectory: '/nonexistent',
-    localUser: 'test',
-    agentSocket: null,
-    knownHosts: lab.knownHostsFile,
-    configFiles: [],
-    readSecret: async () => '',
-  });
-  const remote = createSshRemote(host, context);
-  const [outcome] = await runInit(plan(host), {
-    remoteFor: () => remote,
-    freshRemote: () => createSshRemote(host, context),
-    openBlob: materials.openBlob,
-    onEvent: () => {},
-    concurrency: 1,
-  });
-  await remote.close();
-  if (outcome === undefined) throw new Error('no outcome');
-  return outcome;
-}
+const run = (plan: (host: HostSpec) => readonly HostInitPlan[]): Promise<HostInitOutcome> =>
+  runOnHost(lab, plan(labHost(lab, index, 'account-host')), materials.openBlob);
 
 async function init(): Promise<void> {
   const options = { check: false, diff: false, upgrade: false, only: [], skip: [] };

@@ -1,0 +1,36 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import * as z from 'zod';
+
+/** The text of a file in `templates/examples`. */
+export const example = (name: string): Promise<string> =>
+  readFile(join(import.meta.dirname, '..', '..', 'templates', 'examples', name), 'utf8');
+
+const pipelineSchema = z.object({
+  on: z.record(z.string(), z.unknown()),
+  jobs: z.record(
+    z.string(),
+    z.object({
+      env: z.record(z.string(), z.string()),
+      steps: z.array(z.object({ name: z.string().optional(), uses: z.string().optional(), run: z.string().optional() })),
+    }),
+  ),
+});
+
+/** What the example pipeline runs, line by line. */
+export async function pipelineLines(): Promise<string[]> {
+  const { jobs } = pipelineSchema.parse(parse(await example('github-pipeline.yaml')));
+  const steps = Object.values(jobs).flatMap((job) => job.steps);
+  return steps.flatMap(({ run = '' }) => run.split('\n').filter((line) => line.startsWith('fleet ')));
+}
+
+/** A line of the example crontab: its schedule and its command. */
+export const scheduleAndCommand = /^((?:\S+\s+){5})(fleet .*)$/;
+
+/** The commands of the example crontab. */
+export const cronLines = async (): Promise<string[]> =>
+  (await example('crontab')).split('\n').flatMap((line) => scheduleAndCommand.exec(line)?.[2] ?? []);
+
+/** Where the examples have the operator's folder. */
+export const exampleFolder = '/home/operator/fleet';
