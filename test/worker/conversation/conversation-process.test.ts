@@ -316,11 +316,12 @@ test('private memory with a script, and with a model at work', async () => {
   await start({ nodeFlags });
   for (let round = 0; round < 50; round += 1) say(bob, `price ${round}`);
   await until(() => answers().length, 50, 30_000);
+  // Until V8 has tidied up, what a burst has left behind counts too.
+  await expect.poll(() => worker.privateBytes, { timeout: 60_000 }).toBeLessThan(40 * 1024 ** 2);
   const withScript = worker.privateBytes;
-  expect(withScript).toBeLessThan(40 * 1024 ** 2);
   for (let round = 0; round < 10; round += 1) say(bob, `@ann_helps ${round}`);
   await until(() => answers().length, 60, 30_000);
   // Measured: some 10 MB more, half of it Node's own HTTP client.
-  expect(worker.privateBytes - withScript).toBeLessThan(20 * 1024 ** 2);
+  await expect.poll(() => worker.privateBytes - withScript, { timeout: 60_000 }).toBeLessThan(20 * 1024 ** 2);
   console.log(`private memory: ${(withScript / 2 ** 20).toFixed(1)} MB, with a model ${(worker.privateBytes / 2 ** 20).toFixed(1)} MB`);
 });
