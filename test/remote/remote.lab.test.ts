@@ -92,11 +92,14 @@ describe('SSH to lab hosts', () => {
       .toBe('none\n');
   });
 
+  /** As root. sshd is restarted, not reloaded: a reload returns before sshd takes connections again. */
+  const onHost = (command: string): Promise<void> =>
+    expect.poll(async () => (await lab.ssh(index, command)).code, { timeout: 10_000 }).toBe(0);
+
   test('sudo passwords and SSH passwords: asked for, wrong, right; a payload never sees them', async () => {
-    await lab.ssh(index, `useradd -m -s /bin/bash lena; echo 'lena:s3cret' | chpasswd; usermod -aG sudo lena`);
-    await lab.ssh(index, 'echo PasswordAuthentication yes > /etc/ssh/sshd_config.d/00-fleet-test.conf && systemctl reload ssh');
-    await lab.ssh(
-      index,
+    await onHost(`useradd -m -s /bin/bash lena; echo 'lena:s3cret' | chpasswd; usermod -aG sudo lena`);
+    await onHost('echo PasswordAuthentication yes > /etc/ssh/sshd_config.d/00-fleet-test.conf && systemctl restart ssh');
+    await onHost(
       `mkdir -p ~lena/.ssh && cp ~ubuntu/.ssh/authorized_keys ~lena/.ssh/ && chown -R lena: ~lena/.ssh && echo noise-from-start-file >> ~lena/.bashrc`,
     );
     const asks = await failureOf(remoteAs('lena').run({ command: 'true', asRoot: true }));
@@ -106,15 +109,14 @@ describe('SSH to lab hosts', () => {
     const remote = remoteAs('lena', { sudoPassword: secret('s3cret'), password: secret('s3cret'), identityFiles: ['/nonexistent/key'] });
     const asked = await remote.run({ command: 'id -un; cat', asRoot: true, stdin: 'payload' });
     expect(text(asked.stdout)).toBe('root\npayload');
-    await lab.ssh(index, `echo 'lena ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/zz-fleet-test`);
+    await onHost(`echo 'lena ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/zz-fleet-test`);
     expect(text((await remote.run({ command: 'id -un; cat', asRoot: true, stdin: 'payload' })).stdout)).toBe('root\npayload');
     const refused = await failureOf(remoteAs('lena', { password: secret('nope'), identityFiles: ['/nonexistent/key'] }).connect());
     expect(refused).toMatchObject({ code: 'ssh-auth', message: expect.stringContaining('password') });
 
     // The way of PAM where only questions are allowed: the server asks, fleet answers with the password.
-    await lab.ssh(
-      index,
-      "printf 'PasswordAuthentication no\\nKbdInteractiveAuthentication yes\\n' > /etc/ssh/sshd_config.d/00-fleet-test.conf && systemctl reload ssh",
+    await onHost(
+      "printf 'PasswordAuthentication no\\nKbdInteractiveAuthentication yes\\n' > /etc/ssh/sshd_config.d/00-fleet-test.conf && systemctl restart ssh",
     );
     const questioned = remoteAs('lena', { password: secret('s3cret'), identityFiles: ['/nonexistent/key'] });
     expect(text((await questioned.run({ command: 'id -un' })).stdout)).toBe('lena\n');
