@@ -85,6 +85,8 @@ function driftAt(host: string, found: SurveyedAccount | undefined, owner: KnownO
   if (isOpen && claim.epoch > owner.epoch) return [{ kind: 'ahead', ...about, epoch: claim.epoch }];
   if (owner.host !== host) return [];
   if (claim?.state === 'active' && claim.epoch === owner.epoch && found?.claimFault === null) return [];
-  const words = found?.claimFault ?? (claim === null ? 'no claim' : `a claim that is ${claim.state} at epoch ${claim.epoch}`);
+  const fault = found?.claimFault ?? null;
+  const words =
+    fault !== null ? `a claim that is ${fault}` : claim === null ? 'no claim' : `a claim that is ${claim.state} at epoch ${claim.epoch}`;
   return [{ kind: 'lost', ...about, found: words }];
 }

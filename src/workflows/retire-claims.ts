@@ -85,7 +85,7 @@ function driftError(drift: ClaimDrift): FleetError[] {
         host,
         account,
         hint:
-          drift.found === 'torn'
+          drift.found === 'a claim that is torn'
             ? 'fleet adopt closes a torn claim; fleet allocate then starts the account again'
             : `was ${host} reinstalled, or its disk rolled back? If nothing else runs the account: fleet failover ${host} --destroyed, then fleet init`,
       }),

@@ -47,7 +47,11 @@ it.each<[string, HostEvidence[], unknown[]]>([
     [host('h1', claimed('released', 3))],
     [{ kind: 'lost', host: 'h1', account: 'alice', found: 'a claim that is released at epoch 3' }],
   ],
-  ['a torn claim', [host('h1', claimed('active', 5, 'torn'))], [{ kind: 'lost', host: 'h1', account: 'alice', found: 'torn' }]],
+  [
+    'a torn claim',
+    [host('h1', claimed('active', 5, 'torn'))],
+    [{ kind: 'lost', host: 'h1', account: 'alice', found: 'a claim that is torn' }],
+  ],
 ])('%s', (_, evidence, expected) => {
   expect(findDrift(evidence, [owner], [])).toEqual(expected);
 });
