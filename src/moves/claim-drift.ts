@@ -22,7 +22,7 @@ export type ClaimDrift =
       readonly stagedEpochs: readonly number[];
     }
   /** The ledger places the account there, and the host has no right to run it. `found`: what it has. */
-  | { readonly kind: 'lost'; readonly host: string; readonly account: string; readonly found: string }
+  | { readonly kind: 'lost'; readonly host: string; readonly account: string; readonly found: string; readonly isTorn: boolean }
   /** It claims an account at an epoch that this ledger does not know of. */
   | { readonly kind: 'ahead'; readonly host: string; readonly account: string; readonly epoch: number };
 
@@ -86,7 +86,6 @@ function driftAt(host: string, found: SurveyedAccount | undefined, owner: KnownO
   if (owner.host !== host) return [];
   if (claim?.state === 'active' && claim.epoch === owner.epoch && found?.claimFault === null) return [];
   const fault = found?.claimFault ?? null;
-  const words =
-    fault !== null ? `a claim that is ${fault}` : claim === null ? 'no claim' : `a claim that is ${claim.state} at epoch ${claim.epoch}`;
-  return [{ kind: 'lost', ...about, found: words }];
+  const words = claim === null ? 'no claim' : `a claim that is ${claim.state} at epoch ${claim.epoch}`;
+  return [{ kind: 'lost', ...about, found: fault === null ? words : `a claim that is ${fault}`, isTorn: fault === 'torn' }];
 }

@@ -125,8 +125,8 @@ async function planFrom({ ledger }: FleetContext, hosts: readonly AskedHost[], v
 
 /**
  * Carries the plan out: every host that answered hears a serial above all that it has heard, so that no other copy of the ledger can act there any more; is
- * asked once more; torn claims are closed; and then the ledger is changed in one transaction. Killed anywhere, the same command does it again. Errors: `plan-stale` when a host
- * says something else by now, `authority-refused`, `claim-refused`, and those of the Remote.
+ * asked once more; torn claims are closed; and then the ledger is changed in one transaction. Killed anywhere, the same command does it again. Errors:
+ * `plan-stale` when a host says something else by now, `authority-refused`, `claim-refused`, and those of the Remote.
  */
 export async function executeAdoption(context: FleetContext, run: Run, shown: Adoption): Promise<void> {
   const { inventory, ledger } = context;
@@ -158,7 +158,8 @@ export async function executeAdoption(context: FleetContext, run: Run, shown: Ad
   if (!isDeepStrictEqual(await planFrom(context, hosts, shown.vault), shown.plan)) {
     throw new FleetError('plan-stale', 'the hosts say something else by now than when they were asked', { hint: 'run fleet adopt again' });
   }
-  for (const claim of shown.plan.closedClaims) await closeClaim(context, run, claim);
+  for (const { host } of hosts)
+    for (const claim of shown.plan.closedClaims.filter((each) => each.host === host.name)) await closeClaim(context, run, host, claim);
   await recordAdoption(context, { ...shown, hosts });
 }
 
@@ -166,10 +167,9 @@ export async function executeAdoption(context: FleetContext, run: Run, shown: Ad
 async function closeClaim(
   context: FleetContext,
   run: Run,
-  { account, keyId, host: name, epoch, stagedEpochs }: ClosedClaim,
+  host: HostSpec,
+  { account, keyId, epoch, stagedEpochs }: ClosedClaim,
 ): Promise<void> {
-  const host = context.inventory.hosts.find((each) => each.name === name);
-  if (host === undefined) return;
   const acts: HostAct[] = [
     { act: 'revoke', keyId, account, epoch, moveId: `adopt-${run.serial}`, settle: true },
     ...stagedEpochs.map((staged): HostAct => ({ act: 'wipe', keyId, epoch: staged })),
@@ -177,8 +177,12 @@ async function closeClaim(
   const replies = await askAsAuthority(context, run, host, acts, { timeoutMs: helperTimeoutMs + onlineTimeoutMs });
   const refused = replies.find(({ ok }) => !ok);
   if (refused === undefined) return;
-  throw new FleetError('claim-refused', `${name} did not close its torn claim on ${account}: ${refused.message ?? 'no reason given'}`, {
-    ...{ host: name, account },
-    hint: 'put that right on the host, then run fleet adopt again',
-  });
+  throw new FleetError(
+    'claim-refused',
+    `${host.name} did not close its torn claim on ${account}: ${refused.message ?? 'no reason given'}`,
+    {
+      ...{ host: host.name, account },
+      hint: 'put that right on the host, then run fleet adopt again',
+    },
+  );
 }

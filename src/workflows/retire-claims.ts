@@ -84,10 +84,9 @@ function driftError(drift: ClaimDrift): FleetError[] {
       new FleetError('claim-refused', `${account} should be on ${host}, which has ${drift.found}`, {
         host,
         account,
-        hint:
-          drift.found === 'a claim that is torn'
-            ? 'fleet adopt closes a torn claim; fleet allocate then starts the account again'
-            : `was ${host} reinstalled, or its disk rolled back? If nothing else runs the account: fleet failover ${host} --destroyed, then fleet init`,
+        hint: drift.isTorn
+          ? 'fleet adopt closes a torn claim; fleet allocate then starts the account again'
+          : `was ${host} reinstalled, or its disk rolled back? If nothing else runs the account: fleet failover ${host} --destroyed, then fleet init`,
       }),
     ];
   }

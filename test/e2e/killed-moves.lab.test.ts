@@ -2,11 +2,9 @@
  * Commands that move several accounts, killed at each of their remote calls, one call further every time, until one run gets through; and disks that are
  * full in the middle of a move. The data centre counts connections.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { MovePhase } from '../../src/moves/phases.ts';
 import { noteFaultPoint } from './fault-points.ts';
-import { elsewhere, hostNumber, hostOf, phaseOf } from './move-looks.ts';
+import { elsewhere, hostNumber, hostOf, moveWithFault } from './move-looks.ts';
 import { eventually, expectNoKills, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
 
 const preload = new URL('./kill-at-call.ts', import.meta.url).href;
@@ -59,18 +57,6 @@ test('a drain, killed at each of its calls, empties its host in the end', { time
   await expectAllWell();
 });
 
-/** Fills the disk of a host in the moment in which the journal shows the phase; what the command said. */
-async function moveWithFullDisk(name: string, to: string, phase: MovePhase, full: number) {
-  const command = world.operator.fleet(['move', name, to, '--yes']);
-  const deadline = Date.now() + 60_000;
-  while (phaseOf(world, name) !== phase) {
-    if (Date.now() > deadline) throw new Error(`the move never was ${phase}`);
-    await sleep(5);
-  }
-  await world.lab.fill(full);
-  return command;
-}
-
 test.for([
   ['source', 'staged'],
   ['target', 'released'],
@@ -81,7 +67,7 @@ test.for([
     const from = await hostOf(world, 'ben');
     const to = elsewhere(from);
     const full = hostNumber(end === 'source' ? from : to);
-    const { code, stderr } = await moveWithFullDisk('ben', to, phase, full);
+    const { code, stderr } = await moveWithFault(world, 'ben', to, phase, () => world.lab.fill(full));
     console.log(`disk of the ${end} full when ${phase}: exit ${code}\n${stderr}`);
     noteFaultPoint(`a full disk on the ${end} of a move that is ${phase}`);
     await expectNoKills(world);

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { MovePhase } from '../../src/moves/phases.ts';
+import type { CommandResult } from '../lab/run-command.ts';
 import { listAccounts, type World } from './world.ts';
 
 export const hostOf = async (world: World, name: string): Promise<string | null> =>
@@ -22,4 +24,22 @@ export function phaseOf(world: World, name: string): MovePhase | null {
   } finally {
     database.close();
   }
+}
+
+/** Moves an account and does `act` in the moment in which the journal shows the phase; what the command said. */
+export async function moveWithFault(
+  world: World,
+  name: string,
+  to: string,
+  phase: MovePhase,
+  act: () => Promise<void>,
+): Promise<CommandResult> {
+  const command = world.operator.fleet(['move', name, to, '--yes']);
+  const deadline = Date.now() + 60_000;
+  while (phaseOf(world, name) !== phase) {
+    if (Date.now() > deadline) throw new Error(`the move never was ${phase}`);
+    await sleep(5);
+  }
+  await act();
+  return command;
 }

@@ -1,15 +1,14 @@
 /** Power loss at either end of a move. The data centre does not see a host die: its connection stays open there until it is given up. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MovePhase } from '../../src/moves/phases.ts';
 import { connectLab } from '../lab/lab.ts';
 import { noteFaultPoint } from './fault-points.ts';
 import { type LabDataCentre, startLabDataCentre } from './lab-data-centre.ts';
-import { elsewhere, hostNumber, hostOf, phaseOf } from './move-looks.ts';
+import { elsewhere, hostNumber, hostOf, moveWithFault } from './move-looks.ts';
 import type { Login } from './operator.ts';
-import { eventually, importNew, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
+import { eventually, expectNoKills, importNew, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
 
 let dc: LabDataCentre;
 let world: World;
@@ -30,22 +29,8 @@ afterAll(async () => {
 });
 
 /** Takes the power of a host in the moment in which the journal shows the phase; gives the command's exit code. */
-async function moveWithPowerLoss(name: string, to: string, phase: MovePhase, victim: number): Promise<number> {
-  const command = world.operator.fleet(['move', name, to, '--yes']);
-  const deadline = Date.now() + 60_000;
-  while (phaseOf(world, name) !== phase) {
-    if (Date.now() > deadline) throw new Error(`the move never was ${phase}`);
-    await sleep(5);
-  }
-  await world.lab.kill(victim);
-  return (await command).code;
-}
-
-async function expectNoKills(): Promise<void> {
-  const { kills, violations, accounts } = await dc.report();
-  expect([kills, violations]).toEqual([[], []]);
-  expect(accounts.flatMap(({ overlaps }) => overlaps.filter(({ olderSpokeAfter }) => olderSpokeAfter))).toEqual([]);
-}
+const moveWithPowerLoss = async (name: string, to: string, phase: MovePhase, victim: number): Promise<number> =>
+  (await moveWithFault(world, name, to, phase, () => world.lab.kill(victim))).code;
 
 /** Session files of the account on a host. */
 const filesOn = async (host: string | null, keyId: string): Promise<string> =>
@@ -61,7 +46,7 @@ test.for([
   const to = elsewhere(from);
   const victim = hostNumber(end === 'source' ? from : to);
   const code = await moveWithPowerLoss('ben', to, phase, victim);
-  await expectNoKills();
+  await expectNoKills(world);
   // The receipt is all that the move needs of a source that has given one.
   if (end === 'source' && phase === 'released') expect([code, await hostOf(world, 'ben')]).toEqual([0, to]);
   await world.lab.start(victim);
@@ -71,7 +56,7 @@ test.for([
   expect(await hostOf(world, 'ben')).toBe(to);
   await eventually(60_000, async () => expect(await liveStates(world)).toEqual({ anna: 'online', ben: 'online' }));
   expect(await world.operator.json(['moves'])).toMatchObject({ moves: [] });
-  await expectNoKills();
+  await expectNoKills(world);
   const keyId = logins.find(({ account }) => account === 'ben')?.keyId ?? '';
   expect([await filesOn(from, keyId), await filesOn(to, keyId)]).toEqual([end === 'source' && phase === 'released' ? '1' : '0', '1']);
 });
@@ -88,5 +73,5 @@ test('what the source could not be told to clear is cleared by the next survey',
   await importNew(world, ['carla']);
   await must(world, 'allocate', '--all');
   expect([await filesOn(from, keyId), await filesOn(to, keyId)]).toEqual(['0', '1']);
-  await expectNoKills();
+  await expectNoKills(world);
 });

@@ -41,16 +41,16 @@ it.each<[string, HostEvidence[], unknown[]]>([
     [sound, host('h2', claimed('active', 6))],
     [{ kind: 'ahead', host: 'h2', account: 'alice', epoch: 6 }],
   ],
-  ['an owner that knows nothing', [host('h1')], [{ kind: 'lost', host: 'h1', account: 'alice', found: 'no claim' }]],
+  ['an owner that knows nothing', [host('h1')], [{ kind: 'lost', host: 'h1', account: 'alice', found: 'no claim', isTorn: false }]],
   [
     'an owner whose disk was rolled back',
     [host('h1', claimed('released', 3))],
-    [{ kind: 'lost', host: 'h1', account: 'alice', found: 'a claim that is released at epoch 3' }],
+    [{ kind: 'lost', host: 'h1', account: 'alice', found: 'a claim that is released at epoch 3', isTorn: false }],
   ],
   [
     'a torn claim',
     [host('h1', claimed('active', 5, 'torn'))],
-    [{ kind: 'lost', host: 'h1', account: 'alice', found: 'a claim that is torn' }],
+    [{ kind: 'lost', host: 'h1', account: 'alice', found: 'a claim that is torn', isTorn: true }],
   ],
 ])('%s', (_, evidence, expected) => {
   expect(findDrift(evidence, [owner], [])).toEqual(expected);
