@@ -1,7 +1,7 @@
 import { findingsIn, type HostFinding } from '../facts/host-findings.ts';
 import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
 import { ensureHosts, listHosts, recordUnreachable, setHealth } from '../ledger/hosts.ts';
-import { listOpenMoves } from '../ledger/moves.ts';
+import { listMovedKeys, listOpenMoves } from '../ledger/moves.ts';
 import { pruneSamples, recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { HostRow } from '../ledger/schema.ts';
@@ -36,7 +36,7 @@ export interface SweptHost {
 }
 
 export interface SweepResult {
-  /** This ledger owns no account, so it has looked and changed nothing on hosts. */
+  /** This ledger has no account and never sent one to a host, so it has looked and changed nothing there. */
   readonly isObserver: boolean;
   readonly hosts: readonly SweptHost[];
   /** Changes of owner that were carried on. */
@@ -53,7 +53,7 @@ export interface SweepResult {
 /**
  * One pass over all hosts (requirement D2): looks at each over a fresh connection, keeps samples, states and health, carries on what earlier runs left
  * open, tells hosts that came back what has moved on, gives back what hosts held since a boot, and keeps a copy of what accounts remember. The same as often as it is called. `begin` takes the
- * run's serial; a ledger that owns nothing is an observer and never takes it. `isAutomatic`: hosts that are down are failed over where a fence can switch
+ * run's serial; a ledger that has no account and never had one on a host is an observer and never takes it. `isAutomatic`: hosts that are down are failed over where a fence can switch
  * them off.
  */
 export async function sweepFleet(context: FleetContext, begin: () => Promise<Run>, isAutomatic = false): Promise<SweepResult> {
@@ -64,7 +64,8 @@ export async function sweepFleet(context: FleetContext, begin: () => Promise<Run
   );
   const rows = new Map((await listHosts(ledger.db)).map((row) => [row.name, row]));
   const ready = inventory.hosts.filter(({ name }) => isReady(rows.get(name)));
-  const isObserver = (await listAccounts(ledger.db)).length === 0;
+  // One whose last account was removed still has to wipe what killed runs left of it.
+  const isObserver = (await listAccounts(ledger.db)).length === 0 && (await listMovedKeys(ledger.db)).length === 0;
   const run = isObserver ? null : await begin();
   const [readings, survey] = await Promise.all([readSamples(context, ready, 0), run === null ? null : surveyHosts(context, run)]);
   await recordStates(context, readings);

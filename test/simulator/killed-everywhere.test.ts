@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import './borders.ts';
+import { readStaged } from '../../agent/host/world.ts';
 import type { Verb } from './controller.ts';
 import { type CallFate, plainFate } from './model-remote.ts';
 import { settle } from './settle.ts';
-import { World } from './world.ts';
+import { keyIds, World } from './world.ts';
 
 interface Case {
   readonly verb: Verb;
@@ -133,4 +134,21 @@ describe('the helper', () => {
       }
     },
   );
+});
+
+describe('files that come late', () => {
+  it('of the last account, which has left the fleet since, go with the next sweep', async () => {
+    const world = await World.create(1, { hosts: 2, accounts: 1 });
+    const [keyId, host] = [keyIds.a1 ?? '', world.host('h1')];
+    const late = { ...plainFate, request: 'late', lateMs: 100_000 } as const;
+    await world.command(allocate, { fateOf: ({ what }) => (what === 'stage' ? late : plainFate) });
+    await world.command({ verb: 'remove', account: 'a1' });
+    await world.simulation.pass(200_000);
+    expect(readStaged(host.places, keyId)).toHaveLength(1);
+    await world.command({ verb: 'sweep' });
+    expect(readStaged(host.places, keyId)).toEqual([]);
+    await settle(world);
+    expect(world.simulation.violations).toEqual([]);
+    await world.destroy();
+  });
 });

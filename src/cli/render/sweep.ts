@@ -15,7 +15,7 @@ export function formatSweep({ hosts, moves, grants, isObserver, failedOver }: Sw
   if (failedOver.length > 0)
     sections.push(chalk.yellow(`Switched off and failed over: ${failedOver.join(', ')}. Keep it off until you have looked at it.`));
   if (hosts.some(({ findings }) => findings.length > 0)) sections.push(chalk.dim('fleet doctor says what to do about findings.'));
-  if (isObserver) sections.push(chalk.dim('This ledger owns no account: the sweep has only looked.'));
+  if (isObserver) sections.push(chalk.dim('This ledger has no account and never had one on a host: the sweep has only looked.'));
   return sections.join('\n\n');
 }
 
