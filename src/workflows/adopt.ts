@@ -13,6 +13,7 @@ import { type AdoptionPlan, type ClosedClaim, type KnownAccount, planAdoption } 
 import { forEachHost } from '../remote/for-each-host.ts';
 import type { VaultReceipt } from '../vault/vault.ts';
 import type { VaultRecord } from '../vault/vault-record.ts';
+import { type AdoptedConduct, readConduct } from './adopt-conduct.ts';
 import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 import { recordAdoption } from './record-adoption.ts';
@@ -38,6 +39,8 @@ export interface Adoption {
   /** Lost hosts about which the operator has to say so again. */
   readonly forgotten: readonly string[];
   readonly heardSerial: number;
+  /** Pauses and scripts that hosts know and the ledger does not. */
+  readonly conduct: readonly AdoptedConduct[];
   readonly vault: readonly StoredSession[];
 }
 
@@ -66,7 +69,10 @@ export async function prepareAdoption(context: FleetContext): Promise<Adoption> 
   const isOld = isEmpty || isBehind || takenOver.length > 0 || (await readStaleness(ledger.db)) !== null;
   const lost = (await listHosts(ledger.db)).filter(({ off_at, destroyed_at }) => off_at !== null || destroyed_at !== null);
   const forgotten = isOld ? lost.map(({ name }) => name) : [];
-  return { plan: await planFrom(context, hosts, vault), hosts, takenOver, isOld, forgotten, heardSerial, vault };
+  const plan = await planFrom(context, hosts, vault);
+  const answering = hosts.filter(({ survey }) => survey !== null).map(({ host }) => host);
+  const conduct = isOld ? await readConduct(context, plan, answering) : [];
+  return { plan, hosts, takenOver, isOld, forgotten, heardSerial, conduct, vault };
 }
 
 const foreign = (name: string, theirs: string, ours: string): FleetError =>

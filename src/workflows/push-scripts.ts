@@ -116,7 +116,7 @@ export async function planPush(context: FleetContext, names: readonly string[], 
 }
 
 /** By name of the account. A file that is no behaviour counts as none. */
-async function readBehaviours(context: FleetContext, host: HostSpec): Promise<ReadonlyMap<string, Behaviour>> {
+export async function readBehaviours(context: FleetContext, host: HostSpec): Promise<ReadonlyMap<string, Behaviour>> {
   const command = `cat ${hostPaths.behaviour}/*.json 2>/dev/null || true`;
   const { stdout } = await context.remoteFor(host).run({ command });
   const lines = new TextDecoder()

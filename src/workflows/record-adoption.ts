@@ -1,4 +1,13 @@
-import { deletePlacement, insertAccount, raiseEpoch, setAccountState, setPlacement, setWanted } from '../ledger/accounts.ts';
+import {
+  deletePlacement,
+  insertAccount,
+  raiseEpoch,
+  setAccountState,
+  setPaused,
+  setPlacement,
+  setScript,
+  setWanted,
+} from '../ledger/accounts.ts';
 import { forgetStatements, recordBootstrapped } from '../ledger/hosts.ts';
 import type { LedgerDb } from '../ledger/ledger.ts';
 import { correctMove, findMove, insertMove } from '../ledger/moves.ts';
@@ -19,6 +28,10 @@ export async function recordAdoption(context: FleetContext, adoption: Adoption):
     for (const asked of adoption.hosts) await noteHost(context, transaction, asked, nowMs);
     for (const account of adoption.plan.accounts.filter(({ isChanged }) => isChanged)) {
       await noteAccount(transaction, account, adoption.vault, nowMs);
+    }
+    for (const { account, isPaused, script } of adoption.conduct) {
+      await setPaused(transaction, account, isPaused);
+      await setScript(transaction, account, script);
     }
     for (const { keyId, epoch } of adoption.plan.accounts) if (epoch > 0) await raiseEpoch(transaction, keyId, epoch);
     for (const { id, end } of adoption.plan.endedMoves) await endMove(transaction, id, end, nowMs);

@@ -10,7 +10,8 @@ import { expectExclusive, expectNoKills, importNew, listAccounts, liveStates, ma
 let world: World;
 let logins: Login[];
 beforeAll(async () => {
-  world = await makeWorld({ hosts: [1, 2, 3], state: 'forgotten' });
+  const accounts = 'accounts: { carla: { script: welcome, chats: { garden: -1001234567890 } } }\n';
+  world = await makeWorld({ hosts: [1, 2, 3], state: 'forgotten', accounts });
   await prepareFleet(world);
   logins = await importNew(world, ['anna', 'ben', 'carla']);
   await must(world, 'allocate', '--all');
@@ -42,8 +43,21 @@ test('a restored ledger may only look until it has learned from the hosts; the o
   await expectExclusive(world, logins);
 });
 
-test('without any ledger, hosts and vault are enough; a stopped account stays stopped, and nothing is started twice', async () => {
+interface Told {
+  readonly accounts: readonly { readonly name: string; readonly isPaused: boolean; readonly script: string | null }[];
+}
+
+/** Who was paused by the operator, and whose script was chosen. */
+async function told(): Promise<readonly (readonly [string, boolean, string | null])[]> {
+  const { accounts } = await world.operator.json<Told>(['accounts', 'list']);
+  return accounts.map(({ name, isPaused, script }) => [name, isPaused, script]);
+}
+
+test('without any ledger, hosts and vault are enough; a stopped account stays stopped, a paused one paused, and nothing is started twice', async () => {
   await must(world, 'accounts', 'stop', 'ben');
+  await must(world, 'accounts', 'pause', 'carla');
+  await must(world, 'accounts', 'set-script', 'carla', 'faq-desk');
+  const orders = await told();
   const truth = await placements();
   await loseLedger();
   const observer = await world.operator.fleet(['adopt', '--dry-run', '--json']);
@@ -51,6 +65,8 @@ test('without any ledger, hosts and vault are enough; a stopped account stays st
   expect(await placements()).toEqual([]);
   await must(world, 'adopt');
   expect([await placements(), await liveStates(world)]).toEqual([truth, { ...online, ben: 'stopped' }]);
+  expect(await told()).toEqual(orders);
+  expect(orders.at(-1)).toEqual(['carla', true, 'faq-desk']);
   await must(world, 'sweep');
   expect(await liveStates(world)).toEqual({ ...online, ben: 'stopped' });
   await must(world, 'accounts', 'start', 'ben');

@@ -4,7 +4,7 @@ import type { Adoption } from '../../workflows/adopt.ts';
 import { formatTable } from './table.ts';
 
 /** What the hosts know and the ledger does not. */
-export function formatAdoption({ plan, hosts, takenOver, forgotten, isOld }: Adoption): string {
+export function formatAdoption({ plan, hosts, takenOver, forgotten, isOld, conduct }: Adoption): string {
   const changed = plan.accounts.filter(({ isChanged }) => isChanged);
   const rows = changed.map(({ account, before, after, epoch, reason }) => [account, before ?? '–', after ?? '–', String(epoch), reason]);
   const answered = hosts.filter(({ problem }) => problem === null).length;
@@ -20,12 +20,18 @@ export function formatAdoption({ plan, hosts, takenOver, forgotten, isOld }: Ado
       ({ account, host, epoch }) =>
         `${host} closes its torn claim on ${account} at epoch ${epoch}: whatever still runs there is stopped; what ${account} remembers goes on from the last sweep.`,
     ),
+    ...conduct.map(describeConduct),
     ...(forgotten.length === 0 ? [] : [`${forgotten.join(', ')} no longer count as lost: say it again (fleet failover HOST) if they are.`]),
     ...(isOld ? ['This ledger is new or an old copy: after this it is the one that the hosts obey.'] : []),
   ];
   const table = formatTable(['ACCOUNT', 'LEDGER', 'HOSTS SAY', 'EPOCH', 'WHY'], rows, 'The ledger says what the hosts say.');
   return `${table}\n${chalk.dim(notes.join('\n'))}`;
 }
+
+const describeConduct = ({ account, isPaused, script, missingScript }: Adoption['conduct'][number]): string => {
+  const missing = missingScript === null ? '' : `; its script ${missingScript} is in none of your folders`;
+  return `${account} on its host: ${isPaused ? 'paused' : 'not paused'}, ${script === null ? "the inventory's script" : `script ${script}`}${missing}.`;
+};
 
 /** Nothing would be written. */
 export const isAdopted = ({ plan, isOld }: Adoption): boolean =>
@@ -45,7 +51,7 @@ export const adoptionErrors = ({ plan, hosts }: Adoption): FleetError[] => [
 ];
 
 /** The plan for programs. */
-export const adoptionData = ({ plan, hosts, takenOver, forgotten, isOld }: Adoption): Record<string, unknown> => ({
+export const adoptionData = ({ plan, hosts, takenOver, forgotten, isOld, conduct }: Adoption): Record<string, unknown> => ({
   isOld,
   hosts: hosts.map(({ host, problem }) => ({ host: host.name, answered: problem === null, code: problem?.code ?? null })),
   takenOver,
@@ -59,6 +65,7 @@ export const adoptionData = ({ plan, hosts, takenOver, forgotten, isOld }: Adopt
     isNew,
     reason,
   })),
+  conduct,
   endedMoves: plan.endedMoves,
   closedClaims: plan.closedClaims.map(({ account, host, epoch }) => ({ account, host, epoch })),
   foundMoves: plan.foundMoves.map(({ id, account, from, to }) => ({ id, account, from, to })),
