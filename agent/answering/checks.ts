@@ -114,7 +114,7 @@ const talkMs = 3_600_000;
 /** Whether the sender means the accounts of the fleet: mentions or replies to one, or was answered by one within the hour. */
 export const isMeant = ({ memory, heard, chat, chatMemory, people, nowMs }: Scene): boolean => {
   const { event, isAddressed, mentions } = heard;
-  if (isAddressed || mentions.some((name) => chat.colleagueNames.has(name))) return true;
+  if (isAddressed || mentions.some((name) => chat.sharing.colleagueNames.has(name))) return true;
   if (nowMs - (memory.talks.get(talkKey(event.chatId, people[0]?.id ?? '')) ?? Number.NEGATIVE_INFINITY) <= talkMs) return true;
   if (event.kind !== 'message' || event.replyTo === null) return false;
   const author = chatMemory.context.findLast(({ id }) => id === event.replyTo)?.userId ?? '';

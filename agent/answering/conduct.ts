@@ -1,4 +1,4 @@
-import type { Behaviour, ChatPolicy, Conditions, Rule, Trigger } from '../protocol/behaviour.ts';
+import type { Behaviour, ChatPolicy, ChatSharing, Conditions, Rule, Trigger } from '../protocol/behaviour.ts';
 import type { ChatEvent, ChatMessage, ChatUser } from '../protocol/chat.ts';
 import { clockIn, type OpenAt, openAt } from './hours.ts';
 import { compilePattern, type PatternText, patternText } from './pattern.ts';
@@ -53,12 +53,24 @@ export interface ReadyRule {
   readonly allows: (chatId: string, sender: ChatUser | null) => boolean;
 }
 
-export interface ReadyChat {
-  readonly policy: ChatPolicy;
+/** How messages are shared out, ready. */
+export interface ReadySharing {
+  readonly slotMs: number;
   readonly keyIds: readonly string[];
-  readonly colleagueIds: ReadonlySet<string>;
   readonly colleagueNames: ReadonlySet<string>;
 }
+
+export interface ReadyChat {
+  readonly policy: ChatPolicy;
+  /** Colleagues whose answers count, of now and of before. */
+  readonly colleagueIds: ReadonlySet<string>;
+  readonly sharing: ReadySharing;
+  readonly former: ReadySharing | null;
+}
+
+/** How a message of `sentAtMs` is shared out. */
+export const sharingAt = ({ policy, sharing, former }: ReadyChat, sentAtMs: number): ReadySharing =>
+  former !== null && sentAtMs < (policy.former?.untilMs ?? 0) ? former : sharing;
 
 /** A behaviour, ready for thousands of decisions: words folded, patterns and calendars made. */
 export interface Conduct {
@@ -120,11 +132,17 @@ const conditionTest = ({ chats, senders, languages }: Conditions): ReadyRule['al
   };
 };
 
+const readySharing = ({ slotMs, colleagues }: ChatSharing): ReadySharing => ({
+  slotMs,
+  keyIds: colleagues.map(({ keyId }) => keyId),
+  colleagueNames: new Set(colleagues.flatMap(({ username }) => username?.toLowerCase() ?? [])),
+});
+
 const readyChat = (policy: ChatPolicy): ReadyChat => ({
   policy,
-  keyIds: policy.colleagues.map(({ keyId }) => keyId),
-  colleagueIds: new Set(policy.colleagues.flatMap(({ userId }) => userId ?? [])),
-  colleagueNames: new Set(policy.colleagues.flatMap(({ username }) => username?.toLowerCase() ?? [])),
+  colleagueIds: new Set([...policy.colleagues, ...(policy.former?.colleagues ?? [])].flatMap(({ userId }) => userId ?? [])),
+  sharing: readySharing(policy),
+  former: policy.former === undefined ? null : readySharing(policy.former),
 });
 
 /** Makes `behaviour` ready. Once per behaviour; it was checked by the operator's side. Throws for a pattern or a time zone that cannot be. */

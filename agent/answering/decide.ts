@@ -87,7 +87,7 @@ const planned = (scene: Scene, { cause, rule, say }: Saying): Verdict => {
   const forbidden = checkForbidden(memory, scene.chatMemory, nowMs, rule);
   if (forbidden?.reason === 'write-forbidden') return forbidden;
   const window = nextWindow(heard, scene.chat, identity, { sentAtMs: event.sentAtMs, nowMs: possibleAtMs, needMs, staleAtMs });
-  if (window === null) return forbidden ?? silence(scene.chat.keyIds.length > 1 ? 'slot-over' : 'stale', rule);
+  if (window === null) return forbidden ?? silence(scene.chat.sharing.keyIds.length > 1 ? 'slot-over' : 'stale', rule);
   const randomId = randomIdOf(self.keyId, identity, rule ?? cause);
   const isCounted = memory.pending.get(randomId)?.isCounted === true;
   remember(memory.pending, randomId, { event, cause, isCounted }, memoryBounds.pending);

@@ -157,6 +157,15 @@ export const decideStage = (standing: StandingClaim, act: Act<'stage'>, facts: H
   return { kind: 'stage' };
 };
 
+/** Settings of the epoch that is owned here, and of no other. null: go on. */
+export const decideRestage = (standing: StandingClaim, act: Act<'restage'>, facts: HostFacts): Refusal | null => {
+  const refusal = refuseUnsound(standing, facts);
+  if (refusal !== null) return refusal;
+  const { claim } = standing;
+  if (claim?.state === 'active' && claim.epoch === act.epoch) return null;
+  return refuse('state', `the claim here is ${wordsFor(claim)}; the files of epoch ${act.epoch} are not replaced`);
+};
+
 /** The operator's start: only what the gate would let through. null: go on. */
 export const decideStart = (standing: StandingClaim, facts: HostFacts): Refusal | null => {
   const refusal = refuseUnsound(standing, facts);

@@ -1,6 +1,6 @@
 import { epochLimit, successorPattern, vaultHashPattern } from '../claims/parse-claim.ts';
 import { accountPattern, keyIdPattern, Shape, sha256Pattern, wordPattern } from '../machine/json-shape.ts';
-import type { AccountUnitLimits, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
+import type { AccountFiles, AccountUnitLimits, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
 import { workerCommandPattern } from '../protocol/worker.ts';
 
 /** Largest request in bytes: a thousand staged sessions with room to spare. */
@@ -43,6 +43,7 @@ const parseAct = (value: unknown): { readonly act: HostAct } | { readonly fault:
     'survey',
     'contact',
     'stage',
+    'restage',
     'configure',
     'grant',
     'release',
@@ -72,7 +73,9 @@ const readAct = (act: HostAct['act'], shape: Shape): HostAct => {
     case 'contact':
       return { act };
     case 'stage':
-      return { ...readStage(shape), keyId: keyId(), account: account(), epoch: epoch(), moveId: moveId() };
+      return { act, ...readFiles(shape), keyId: keyId(), account: account(), epoch: epoch(), moveId: moveId() };
+    case 'restage':
+      return { act, ...readFiles(shape), keyId: keyId(), account: account(), epoch: epoch() };
     case 'configure':
       return { act, keyId: keyId(), account: account(), behaviour: shape.text('behaviour', textLimit, /^\{/) };
     case 'grant':
@@ -117,8 +120,7 @@ const readAct = (act: HostAct['act'], shape: Shape): HostAct => {
   }
 };
 
-const readStage = (shape: Shape) => ({
-  act: 'stage' as const,
+const readFiles = (shape: Shape): AccountFiles => ({
   session: shape.text('session', textLimit, /./),
   config: shape.text('config', textLimit, /./),
   limits: readLimits(shape),

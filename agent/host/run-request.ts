@@ -7,7 +7,7 @@ import { configure } from './configure.ts';
 import { grant, start, stop } from './grant.ts';
 import { takeLocks } from './locks.ts';
 import { release, revoke } from './release.ts';
-import { reloadIfNeeded, stage } from './stage.ts';
+import { reloadIfNeeded, restage, stage } from './stage.ts';
 import { copyState, putState, readState, weighState } from './state.ts';
 import { survey } from './survey.ts';
 import { wipe } from './wipe.ts';
@@ -96,6 +96,8 @@ const runKeyed = async (act: KeyedAct, world: HostWorld): Promise<ActOutcome> =>
   switch (act.act) {
     case 'stage':
       return stage(world, act);
+    case 'restage':
+      return restage(world, act);
     case 'configure':
       return configure(world, act);
     case 'grant':

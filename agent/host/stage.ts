@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { decideStage } from '../claims/decide.ts';
+import { decideRestage, decideStage } from '../claims/decide.ts';
 import { fsyncDirectory, namesIn, readSmallFile, writeDurably } from '../machine/durable-file.ts';
 import { accountPath, epochPath, type Places, runLockPath } from '../machine/places.ts';
-import type { HostAct } from '../protocol/host-acts.ts';
+import type { AccountFiles, HostAct } from '../protocol/host-acts.ts';
 import { accountUnit, accountUser } from '../protocol/paths.ts';
 import { touch } from './locks.ts';
 import { type ActOutcome, done, type HostWorld, identityFault, readFacts, refused } from './world.ts';
@@ -21,6 +21,21 @@ export const stage = (world: HostWorld, act: Stage): ActOutcome => {
   return { ...done(), claim: reading.claim };
 };
 
+/** Anew what the owned epoch is started with, each file whole or not at all. */
+export const restage = (world: HostWorld, act: Extract<HostAct, { readonly act: 'restage' }>): ActOutcome => {
+  const { reading, facts } = readFacts(world, act.keyId);
+  const refusal = identityFault(world) ?? decideRestage(reading, act, facts);
+  if (refusal !== null) return refused(refusal, reading.claim);
+  writeCredentials(epochPath(world.places, act.keyId, act.epoch), act);
+  writeLimits(world.places, act);
+  return { ...done(), claim: reading.claim };
+};
+
+const writeCredentials = (directory: string, { session, config }: AccountFiles): void => {
+  writeDurably(join(directory, 'session'), session, 0o600);
+  writeDurably(join(directory, 'config'), config, 0o600);
+};
+
 const writeEpoch = (places: Places, act: Stage): void => {
   const target = epochPath(places, act.keyId, act.epoch);
   const epochs = dirname(target);
@@ -30,8 +45,7 @@ const writeEpoch = (places: Places, act: Stage): void => {
   const temporary = `${target}.new`;
   try {
     mkdirSync(temporary, { mode: 0o700 });
-    writeDurably(join(temporary, 'session'), act.session, 0o600);
-    writeDurably(join(temporary, 'config'), act.config, 0o600);
+    writeCredentials(temporary, act);
     writeDurably(join(temporary, 'staged.json'), `${JSON.stringify({ moveId: act.moveId, account: act.account })}\n`, 0o600);
     rmSync(target, { recursive: true, force: true });
     renameSync(temporary, target);
@@ -44,8 +58,10 @@ const writeEpoch = (places: Places, act: Stage): void => {
 
 export const limitsPath = (places: Places, keyId: string): string => join(places.units, `${accountUnit(keyId)}.d`, 'limits.conf');
 
+type UnitSettings = Pick<Stage, 'keyId' | 'account' | 'limits' | 'command'>;
+
 /** The drop-in of one account's unit. Every value is a number, a name, or words that need no escape. */
-export const formatLimits = ({ keyId, account, limits, command }: Pick<Stage, 'keyId' | 'account' | 'limits' | 'command'>): string =>
+export const formatLimits = ({ keyId, account, limits, command }: UnitSettings): string =>
   [
     '# Written by fleet when the account was staged.',
     '[Unit]',
@@ -61,7 +77,7 @@ export const formatLimits = ({ keyId, account, limits, command }: Pick<Stage, 'k
     '',
   ].join('\n');
 
-const writeLimits = (places: Places, act: Stage): void => {
+const writeLimits = (places: Places, act: UnitSettings): void => {
   const path = limitsPath(places, act.keyId);
   const text = formatLimits(act);
   const present = readSmallFile(path, 64 * 1024);

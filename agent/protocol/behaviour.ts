@@ -28,14 +28,20 @@ export interface TestMessage {
   readonly askedAtMs: number;
 }
 
-export interface ChatPolicy {
+export interface ChatPolicy extends ChatSharing {
   /** Marked form, see chat.ts. */
   readonly id: string;
   /** What the operator calls it; null: no name. Until Telegram's title is known it stands for `{{group}}`. */
   readonly name: string | null;
-  /** Length of a time slot where several accounts share the chat, ms: the same for all of them. */
+  /** How messages are shared out that were sent before `untilMs` (ms since the epoch), so that all accounts change over at the same message; absent: as they are from then on. */
+  readonly former?: ChatSharing & { readonly untilMs: number };
+}
+
+/** How the accounts of a chat share its messages out: the same for all of them. */
+export interface ChatSharing {
+  /** Length of a time slot where several accounts share the chat, ms. */
   readonly slotMs: number;
-  /** Key ids of the accounts that share this group, this one among them, sorted: one of them answers each message (requirement C4). */
+  /** The accounts that share this group, sorted by key id: one of them answers each message (requirement C4). Who is not among them answers none. */
   readonly colleagues: readonly Colleague[];
 }
 

@@ -33,24 +33,33 @@ export interface AccountUnitLimits {
   readonly tasksMax: number;
 }
 
+/** What an account is started with. `session` and `config` are texts that become credentials of the unit. */
+export interface AccountFiles {
+  readonly session: string;
+  readonly config: string;
+  readonly limits: AccountUnitLimits;
+  /** A custom worker, which `fleet-run` executes behind the gate: {@link workerCommandPattern}; absent: the bundled worker. */
+  readonly command?: string;
+}
+
 export type HostAct =
   /** Read only: everything the host knows about claims, units and itself. Needs no authority. */
   | { readonly act: 'survey' }
   /** Records the authority's contact (it alone shortens a hold). */
   | { readonly act: 'contact' }
-  /** Files only, no claim. `session` and `config` are texts that become credentials of the unit. */
-  | {
+  /** Files only, no claim. */
+  | (AccountFiles & {
       readonly act: 'stage';
       readonly keyId: string;
       readonly account: string;
       readonly epoch: number;
       readonly moveId: string;
-      readonly session: string;
-      readonly config: string;
-      readonly limits: AccountUnitLimits;
-      /** A custom worker, which `fleet-run` executes behind the gate: {@link workerCommandPattern}; absent: the bundled worker. */
-      readonly command?: string;
-    }
+    })
+  /**
+   * The same files and limits anew for the epoch that this host owns: settings that the operator has changed. A worker that runs keeps the former ones
+   * until its next start. Touches no claim. Safe to repeat, also after one that was cut off.
+   */
+  | (AccountFiles & { readonly act: 'restage'; readonly keyId: string; readonly account: string; readonly epoch: number })
   /**
    * What the account answers: the JSON of a {@link Behaviour}, as a whole, in place of the one before. Touches no claim and starts nothing; a worker
    * that runs takes it up within seconds. Refused where no files of the account are. Safe to repeat.

@@ -59,7 +59,7 @@ export async function actOnOwner(
 }
 
 /** An account that is on its way out is neither started nor stopped by hand: its state says so until it is gone. Errors: `in-doubt`. */
-async function refuseLeaving(context: FleetContext, name: string): Promise<void> {
+export async function refuseLeaving(context: FleetContext, name: string): Promise<void> {
   const leaving = (await listOpenMoves(context.ledger.db)).find(({ account, to_host }) => account === name && to_host === detached);
   if (leaving === undefined) return;
   throw new FleetError('in-doubt', `${name} is being taken out of the fleet (${leaving.phase})`, {

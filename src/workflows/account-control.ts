@@ -39,12 +39,9 @@ export async function chooseScript(context: FleetContext, run: Run, name: string
 
 async function push(context: FleetContext, run: Run, names: readonly string[]): Promise<readonly FleetError[]> {
   const plan = await planPush(context, names);
-  const failed = await pushBehaviours(
-    context,
-    run,
-    plan.changes.filter(({ changes }) => changes.length > 0),
-  );
-  return [...plan.errors, ...failed];
+  const changes = plan.changes.filter((change) => change.changes.length > 0);
+  const { errors } = await pushBehaviours(context, run, { ...plan, changes });
+  return [...plan.errors, ...errors];
 }
 
 const note = (context: FleetContext, account: string, kind: string, text: string): Promise<void> =>
@@ -58,8 +55,8 @@ const testLookMs = 1_000;
 export async function sendTest(context: FleetContext, run: Run, name: string, chatId: string, text: string): Promise<TestOutcome> {
   const { account, host } = await findOwned(context, name);
   const id = randomBytes(8).toString('hex');
-  const { changes, errors } = await planPush(context, [name], { id, chatId, text, askedAtMs: context.now() });
-  const [behaviour] = changes.map((change) => change.behaviour);
+  const plan = await planPush(context, [name], { id, chatId, text, askedAtMs: context.now() });
+  const [behaviour] = plan.changes.map((change) => change.behaviour);
   if (behaviour !== undefined && !behaviour.chats.some((chat) => chat.id === chatId)) {
     const known = behaviour.chats.map((chat) => chat.id).join(', ');
     throw new FleetError('usage', `${name} answers not in chat ${chatId}`, {
@@ -67,7 +64,7 @@ export async function sendTest(context: FleetContext, run: Run, name: string, ch
       hint: known === '' ? `give it chats: in the inventory` : `it answers in ${known}`,
     });
   }
-  const [failed] = [...errors, ...(await pushBehaviours(context, run, changes))];
+  const [failed] = [...plan.errors, ...(await pushBehaviours(context, run, plan)).errors];
   if (failed !== undefined) throw failed;
   for (const endMs = context.now() + testWaitMs; context.now() < endMs && !context.signal.aborted; await sleep(testLookMs)) {
     const found = (await readSilences(context, host, account.key_id))?.test;

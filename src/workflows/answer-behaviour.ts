@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { Behaviour, ChatPolicy, Script, TestMessage } from '../../agent/protocol/behaviour.ts';
+import type { Behaviour, ChatPolicy, ChatSharing, Script, TestMessage } from '../../agent/protocol/behaviour.ts';
 import { accountSpecFor } from '../inventory/account-spec.ts';
 import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
 import { FleetError } from '../model/errors.ts';
@@ -66,9 +66,32 @@ export function renderBehaviour(
 /** As it is sent: one line. */
 export const formatBehaviour = (behaviour: Behaviour): string => `${JSON.stringify(behaviour)}\n`;
 
-/** What the ledger remembers of a behaviour that a host was given. A test message is no part of it. */
-export function behaviourHash({ test: _, ...lasting }: Behaviour): string {
+/** What the ledger remembers of a behaviour that a host was given. What passes is no part of it: a test message, and how chats were shared before. */
+export function behaviourHash({ test: _, ...behaviour }: Behaviour): string {
+  const lasting = { ...behaviour, chats: behaviour.chats.map(({ former: __, ...chat }) => chat) };
   return createHash('sha256').update(JSON.stringify(lasting)).digest('hex');
+}
+
+const isSharedAlike = (one: ChatSharing, other: ChatSharing): boolean =>
+  one.slotMs === other.slotMs && JSON.stringify(one.colleagues) === JSON.stringify(other.colleagues);
+
+/**
+ * The behaviours `afters` of accounts whose hosts have `befores`, so that a chat which is shared out in another way is so for all of them from the same
+ * message on, the first that is sent after `untilMs`; until then as the hosts have it now. Whoever is new in a chat waits for that moment too. Pure.
+ */
+export function changeOver(befores: readonly Behaviour[], afters: readonly Behaviour[], untilMs: number): readonly Behaviour[] {
+  const known = befores.flatMap(({ account, chats }) => chats.map((chat) => ({ account, chat })));
+  return afters.map((after) => ({
+    ...after,
+    chats: after.chats.map((chat): ChatPolicy => {
+      const others = known.filter((before) => before.chat.id === chat.id && !isSharedAlike(before.chat, chat));
+      const own = known.find((before) => before.chat.id === chat.id && before.account === after.account);
+      const [first] = others;
+      if (first === undefined || (own !== undefined && isSharedAlike(own.chat, chat))) return chat;
+      const { slotMs, colleagues } = own?.chat ?? first.chat;
+      return { ...chat, former: { slotMs, colleagues, untilMs } };
+    }),
+  }));
 }
 
 /** Whether any account of this inventory answers anywhere. Where none does, placing accounts costs nothing more; taking the last group away is pushed by hand. */

@@ -12,6 +12,7 @@ import {
   type AnsweringAccount,
   answersAnywhere,
   behaviourHash,
+  changeOver,
   describeChange,
   formatBehaviour,
   isAnsweringFleet,
@@ -33,6 +34,8 @@ export interface BehaviourChange {
 
 export interface PushPlan {
   readonly changes: readonly BehaviourChange[];
+  /** What the hosts have now. */
+  readonly befores: readonly Behaviour[];
   readonly errors: readonly FleetError[];
 }
 
@@ -112,7 +115,11 @@ export async function planPush(context: FleetContext, names: readonly string[], 
         };
       });
   });
-  return { changes, errors: outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error])) };
+  return {
+    changes,
+    befores: outcomes.flatMap((outcome) => (outcome.ok ? [...outcome.value.values()] : [])),
+    errors: outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error])),
+  };
 }
 
 /** By name of the account. A file that is no behaviour counts as none. */
@@ -135,8 +142,32 @@ function parseBehaviour(line: string): readonly Behaviour[] {
   }
 }
 
-/** Gives hosts what `changes` say, hosts side by side, one request each. Returns what failed; safe to repeat. */
-export async function pushBehaviours(context: FleetContext, run: Run, changes: readonly BehaviourChange[]): Promise<readonly FleetError[]> {
+/** Until all hosts have been told and all workers, which look every 2 s, have taken it up. */
+const changeOverMs = 8_000;
+
+export interface Pushed {
+  /** What failed. */
+  readonly errors: readonly FleetError[];
+  /** From when chats are shared out in another way, ms since the epoch; null: none is. */
+  readonly changeOverAtMs: number | null;
+}
+
+/**
+ * Gives hosts what `changes` say, hosts side by side, one request each. Accounts that share a chat change over at the same message, a few seconds from now. Safe
+ * to repeat.
+ */
+export async function pushBehaviours(
+  context: FleetContext,
+  run: Run,
+  { changes: wanted, befores }: Pick<PushPlan, 'changes' | 'befores'>,
+): Promise<Pushed> {
+  const changeOverAtMs = context.now() + changeOverMs;
+  const behaviours = changeOver(
+    befores,
+    wanted.map(({ behaviour }) => behaviour),
+    changeOverAtMs,
+  );
+  const changes = wanted.map((change, index) => ({ ...change, behaviour: behaviours[index] ?? change.behaviour }));
   const hosts = [...new Set(changes.map(({ host }) => host))];
   const outcomes = await forEachHost(
     hosts,
@@ -150,7 +181,11 @@ export async function pushBehaviours(context: FleetContext, run: Run, changes: r
       ),
     context.signal,
   );
-  return outcomes.flatMap((outcome) => (outcome.ok ? outcome.value : [outcome.error]));
+  const isChangedOver = behaviours.some(({ chats }) => chats.some(({ former }) => former !== undefined));
+  return {
+    errors: outcomes.flatMap((outcome) => (outcome.ok ? outcome.value : [outcome.error])),
+    changeOverAtMs: isChangedOver ? changeOverAtMs : null,
+  };
 }
 
 async function pushToHost(context: FleetContext, run: Run, host: HostSpec, changes: readonly BehaviourChange[]): Promise<FleetError[]> {
@@ -179,15 +214,16 @@ async function pushToHost(context: FleetContext, run: Run, host: HostSpec, chang
 
 /**
  * Brings hosts up to date whose accounts' behaviour is not what the ledger says they were given: another account has joined a shared group, or Telegram has told who one
- * is. Asks no host for anything else. Returns what failed.
+ * is. Asks no host for anything else.
  */
-export async function pushStaleBehaviours(context: FleetContext, run: Run): Promise<readonly FleetError[]> {
-  if (!isAnsweringFleet(context.inventory)) return [];
+export async function pushStaleBehaviours(context: FleetContext, run: Run): Promise<Pushed> {
+  const nothing = { errors: [], changeOverAtMs: null };
+  if (!isAnsweringFleet(context.inventory)) return nothing;
   let fleet: readonly AnsweringAccount[];
   try {
     fleet = await readAnsweringAccounts(context);
   } catch (error) {
-    if (error instanceof FleetError) return [error];
+    if (error instanceof FleetError) return { ...nothing, errors: [error] };
     throw error;
   }
   const changes = fleet.flatMap((own): BehaviourChange[] => {
@@ -198,5 +234,24 @@ export async function pushStaleBehaviours(context: FleetContext, run: Run): Prom
     if (behaviourHash(behaviour) === account.behaviour_hash) return [];
     return [{ account: account.name, keyId: account.key_id, host, behaviour, changes: ['what it shares with other accounts has changed'] }];
   });
-  return changes.length === 0 ? [] : pushBehaviours(context, run, changes);
+  if (changes.length === 0) return nothing;
+  const hosts = [...new Set(changes.map(({ host }) => host))];
+  const outcomes = await forEachHost(hosts, context.inventory.concurrency, (host) => readBehaviours(context, host), context.signal);
+  const befores = outcomes.flatMap((outcome) => (outcome.ok ? [...outcome.value.values()] : []));
+  return pushBehaviours(context, run, { changes, befores });
+}
+
+/**
+ * Before accounts are placed: those that run learn with whom they will share their groups, and have changed over when the first of the new ones comes
+ * online. What fails is tried again once they are.
+ */
+export async function announceColleagues(context: FleetContext, run: Run): Promise<void> {
+  const { changeOverAtMs } = await pushStaleBehaviours(context, run);
+  if (changeOverAtMs === null) return;
+  const leftMs = Math.max(0, changeOverAtMs - context.now());
+  context.report({
+    kind: 'phase',
+    text: `waiting ${(leftMs / 1000).toFixed(0)} s until those who share groups with the new accounts know it`,
+  });
+  await context.pause(leftMs);
 }

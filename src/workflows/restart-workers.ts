@@ -1,3 +1,4 @@
+import type { HostAct } from '../../agent/protocol/host-acts.ts';
 import { awaitedState } from '../facts/account-state.ts';
 import type { PlacedAccount } from '../ledger/accounts.ts';
 import { recordEvent } from '../ledger/records.ts';
@@ -8,41 +9,51 @@ import { forEachHost } from '../remote/for-each-host.ts';
 import { actOnOwner } from './account-acts.ts';
 import { onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
-import { restartBegun, restartEnded, type StaleWorker } from './stale-workers.ts';
+import { restartBegun, restartEnded } from './stale-workers.ts';
+
+/** A worker that is to be started anew where it is. */
+export interface Restart {
+  readonly host: HostSpec;
+  readonly account: PlacedAccount;
+  readonly why: string;
+  /** While it is stopped. */
+  readonly acts: readonly HostAct[];
+  /** How to do it again when it did not come back. */
+  readonly again: string;
+}
 
 /**
  * Restarts workers with this run's authority: hosts side by side, on each host one account after the other, each stopped and proven online again before
  * the next one begins. A host on which one does not come back keeps the others as they are. Returns what failed; safe to repeat.
  */
-export async function restartWorkers(context: FleetContext, run: Run, workers: readonly StaleWorker[]): Promise<FleetError[]> {
-  const hosts = [...new Set(workers.map(({ host }) => host))];
+export async function restartWorkers(context: FleetContext, run: Run, restarts: readonly Restart[]): Promise<FleetError[]> {
+  const hosts = [...new Set(restarts.map(({ host }) => host))];
   const outcomes = await forEachHost(
     hosts,
     context.inventory.concurrency,
     async (host) => {
-      for (const { account, host: owner } of workers) {
-        if (owner === host && account !== null && !context.signal.aborted) await restartWorker(context, run, host, account);
-      }
+      for (const restart of restarts) if (restart.host === host && !context.signal.aborted) await restartWorker(context, run, restart);
     },
     context.signal,
   );
   return outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
 }
 
-async function restartWorker(context: FleetContext, run: Run, host: HostSpec, account: PlacedAccount): Promise<void> {
+async function restartWorker(context: FleetContext, run: Run, { host, account, why, acts, again }: Restart): Promise<void> {
   const { name, key_id: keyId } = account;
   const { db } = context.ledger;
   const note = (kind: string, text: string): Promise<void> =>
     recordEvent(db, { at: context.now(), kind, host: host.name, account: name, text });
   // Before the stop: a run that dies in between is found by the next `fleet init`.
-  await note(restartBegun, 'its worker is of an earlier release');
-  context.report({ kind: 'account', account: name, host: host.name, state: 'restarting', reason: 'its worker is of an earlier release' });
+  await note(restartBegun, why);
+  context.report({ kind: 'account', account: name, host: host.name, state: 'restarting', reason: why });
   const replies = await actOnOwner(context, run, host, name, [
     { act: 'stop', keyId },
+    ...acts,
     { act: 'start', keyId },
     { act: 'await', keyIds: [keyId], timeoutMs: onlineTimeoutMs },
   ]);
-  const result = replies[2]?.result;
+  const result = replies.at(-1)?.result;
   const awaited = result?.kind === 'awaited' ? result.accounts[0] : undefined;
   const state = awaited === undefined ? 'offline' : awaitedState(awaited);
   const reason = awaited?.reason ?? 'the host did not say';
@@ -52,6 +63,6 @@ async function restartWorker(context: FleetContext, run: Run, host: HostSpec, ac
   throw new FleetError('account-offline', `${name} on ${host.name} is ${state} after its restart: ${reason}`, {
     account: name,
     host: host.name,
-    hint: `the other accounts of ${host.name} keep their former worker; watch it with: fleet logs ${name} -f, then run fleet init again`,
+    hint: `the other accounts of ${host.name} were not restarted; watch it with: fleet logs ${name} -f, then: ${again}`,
   });
 }

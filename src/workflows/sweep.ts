@@ -77,7 +77,7 @@ export async function sweepFleet(context: FleetContext, begin: () => Promise<Run
     moves = await carryMoves(context, run, await movesToResume(context));
     grants = await giveBack(context, run, survey.evidence, problems);
     problems.push(...(await keepStates(context, run, survey.evidence)));
-    problems.push(...(await pushStaleBehaviours(context, run)));
+    problems.push(...(await pushStaleBehaviours(context, run)).errors);
   }
   const hosts: SweptHost[] = [];
   const accounts = await listAccounts(ledger.db);

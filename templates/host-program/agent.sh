@@ -16,7 +16,7 @@ agent_answers() { # asks until it answers, 20 s at most
 switch_to() { ln -sfnT "releases/$1" /opt/fleet/current.fleet-new && mv -fT /opt/fleet/current.fleet-new /opt/fleet/current; }
 # Starting the agent starts the hold before it. Both have to be enabled for the next boot and be up now.
 start_agent() {
-  [[ ${U[fleet-hold.service.UnitFileState]-} = enabled && ${U[fleet-agent.service.UnitFileState]-} = enabled ]] || systemctl enable -q fleet-hold.service fleet-agent.service
+  [[ ${U[fleet-hold.service.UnitFileState]-} = enabled && ${U[fleet-agent.service.UnitFileState]-} = enabled ]] || systemctl enable -q --no-reload fleet-hold.service fleet-agent.service
   systemctl restart fleet-agent.service && agent_answers && systemctl is-active -q fleet-hold.service && systemctl is-active -q fleet-agent.service
 }
 put_agent() {

@@ -3,6 +3,7 @@ import {
   completeRelease,
   decideGrant,
   decideRelease,
+  decideRestage,
   decideRevoke,
   decideStage,
   decideStart,
@@ -173,6 +174,23 @@ describe('wipe, stage and start', () => {
     check(standing(), 1004, 'epoch');
     check(standing({}, 'torn'), 4, 'state');
     check(standing({ instanceId: 'machine-2' }), 4, 'instance');
+  });
+
+  test('files are replaced only for the epoch that is owned here', () => {
+    const check = (claim: StandingClaim, epoch: number, expected: string | null) => {
+      const limits = { memoryMaxBytes: 1, memoryHighBytes: 1, cpuMaxCores: 1, tasksMax: 1 };
+      const act = { act: 'restage', keyId, account: 'anna', epoch, session: 's', config: '{}', limits } as const;
+      expect(decideRestage(claim, act, factsOf())?.code ?? null).toBe(expected);
+    };
+    check(standing(), 3, null);
+    check(standing(), 2, 'state');
+    check(standing(), 4, 'state');
+    check(standing({ state: 'releasing', successor: 'b' }), 3, 'state');
+    check(standing({ state: 'released' }), 3, 'state');
+    check(standing({ state: 'revoked' }), 3, 'state');
+    check(standing({}, 'torn'), 3, 'state');
+    check(standing({ instanceId: 'machine-2' }), 3, 'instance');
+    check(none, 3, 'state');
   });
 
   test('start wants an active claim that the gate would pass', () => {

@@ -9,7 +9,7 @@ import { markNames } from '../../agent/gate/marks.ts';
 import { defaultControlGroup } from '../../agent/host/processes.ts';
 import { parseRequest } from '../../agent/host/request.ts';
 import { runRequest } from '../../agent/host/run-request.ts';
-import { formatLimits } from '../../agent/host/stage.ts';
+import { formatLimits, limitsPath } from '../../agent/host/stage.ts';
 import {
   actLockPath,
   authorityLockPath,
@@ -155,6 +155,33 @@ describe('a life of an account', () => {
   });
 });
 
+describe('settings that were changed', () => {
+  const restage = (epoch: number): HostAct => {
+    const { moveId: _, ...files } = stage(epoch);
+    return { ...files, act: 'restage', config: '{"a":2}', limits: { ...limits, tasksMax: 32 } };
+  };
+  const configOf = ({ places }: Host, epoch: number): string => readFileSync(join(epochPath(places, keyId, epoch), 'config'), 'utf8');
+
+  test('are written for the owned epoch, once systemd knows the limits, and touch neither claim nor worker', async () => {
+    const host = newHost();
+    await ask(host, [stage(1), grant(1)]);
+    const [claim, calls] = [readClaim(host.places, keyId), [...host.units.calls]];
+    expect((await ask(host, [restage(1), restage(1)])).refusals).toEqual(['ok', 'ok']);
+    expect([configOf(host, 1), mode(join(epochPath(host.places, keyId, 1), 'session'))]).toEqual(['{"a":2}', '600']);
+    expect(readFileSync(limitsPath(host.places, keyId), 'utf8')).toContain('TasksMax=32');
+    expect([readClaim(host.places, keyId), host.units.calls]).toEqual([claim, [...calls, 'reload']]);
+  });
+
+  test('are refused for any other epoch, before the grant, after the release, and without authority', async () => {
+    const host = newHost();
+    await ask(host, [stage(1)]);
+    expect((await ask(host, [restage(1), grant(1), restage(2)])).refusals).toEqual(['state', 'ok', 'state']);
+    expect((await ask(host, [restage(1)], null)).refusals).toEqual(['authority']);
+    expect((await ask(host, [release(1), restage(1)])).refusals).toEqual(['ok', 'state']);
+    expect(configOf(host, 1)).toBe('{"a":1}');
+  });
+});
+
 describe('what the account answers', () => {
   const configure = (text: string, account = 'anna'): HostAct => ({
     act: 'configure',
@@ -231,7 +258,7 @@ describe('refusals', () => {
     await ask(host, [stage(1)]);
     const holder = spawn('flock', [actLockPath(host.places, keyId), 'sh', '-c', 'echo; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
     await once(holder.stdout, 'data');
-    expect((await ask(host, [grant(1)], stampOf({ deadlineMs: 300 }))).refusals).toEqual(['busy']);
+    expect((await ask(host, [grant(1)], stampOf({ deadlineMs: 2_000 }))).refusals).toEqual(['busy']);
     holder.stdin.end();
     await once(holder, 'exit');
     expect((await ask(host, [grant(1)])).refusals).toEqual(['ok']);

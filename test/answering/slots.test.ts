@@ -33,6 +33,15 @@ const plansOf = (colleagues: readonly Colleague[], said: (account: Colleague) =>
     return verdict.kind === 'answer' ? verdict : null;
   });
 
+/** What one account plans under `shared`; null: nothing. */
+function planOf(shared: ChatPolicy, account: Colleague | undefined, said: ChatMessage) {
+  const conduct = prepare(
+    behaviour({ chats: [shared], script: script({ rules: [rule('all', { kind: 'any' })], staleAfterMs: 3_600_000 }) }),
+  );
+  const verdict = decide(emptyMemory(), conduct, said, moment({ self: selfOf(account as Colleague) }));
+  return verdict.kind === 'answer' ? verdict : null;
+}
+
 describe('accounts that share a group', () => {
   test('property: slots never overlap, and exactly one account is first, whatever is replied to and mentioned and however late it is heard', () => {
     fc.assert(
@@ -92,6 +101,36 @@ describe('accounts that share a group', () => {
     noteLook(memory, conduct, [message(2, 'yes', { sender: user(colleague(1).userId ?? ''), replyTo: 1 })], self);
     expect(beforeSend(memory, conduct, again, again.notBeforeMs)?.reason).toBe('colleague-answered');
     expect(decide(memory, conduct, message(2, 'what was only looked at is still new'), moment()).kind).toBe('answer');
+  });
+
+  test('property: while colleagues learn of a new sharing at different times, slots do not overlap either', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.nat(6), { minLength: 1, maxLength: 6 }),
+        fc.uniqueArray(fc.nat(6), { minLength: 1, maxLength: 6 }),
+        fc.array(fc.boolean(), { minLength: 7, maxLength: 7 }),
+        fc.integer({ min: 1, max: 1_000_000 }),
+        fc.boolean(),
+        (before, after, informed, id, isEarly) => {
+          const all = accounts(7);
+          const [old, current] = [before, after].map((indexes) => policy(indexes.sort().map((index) => all[index] as Colleague)));
+          const untilMs = noon + (isEarly ? 5_000 : -5_000);
+          const said = message(id, 'hi');
+          // Once the change-over is there, everybody has been told.
+          const told = after.filter((index) => informed[index] || !isEarly);
+          const untold = before.filter((index) => !told.includes(index) && isEarly && !(informed[index] && !after.includes(index)));
+          const plans = [
+            ...told.map((index) => planOf({ ...(current as ChatPolicy), former: { ...(old as ChatPolicy), untilMs } }, all[index], said)),
+            ...untold.map((index) => planOf(old as ChatPolicy, all[index], said)),
+          ].filter((each) => each !== null);
+          const windows = plans.map(({ startAtMs, notAfterMs }) => [startAtMs, notAfterMs] as const).sort(([a], [b]) => a - b);
+          for (const [index, [from]] of windows.slice(1).entries()) expect(from).toBeGreaterThanOrEqual(windows[index]?.[1] ?? 0);
+          // Whoever shared it before and still does answers; from the change-over on, all do who share it now.
+          const answering = isEarly ? before.filter((index) => told.includes(index) || untold.includes(index)) : after;
+          expect(plans).toHaveLength(answering.length);
+        },
+      ),
+    );
   });
 
   test('no slot is left once the message is stale', () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConversationControl } from '../dc/control.ts';
 import { type ModelServer, startModelServer } from '../model-server/model-server.ts';
 import { type Login, modelKey } from './operator.ts';
-import { eventually, expectExclusive, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
+import { eventually, expectExclusive, expectNoKills, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
 
 /** Accounts that answer in groups, on real hosts, by the operator's scripts. */
 const names = ['a1', 'a2', 'a3', 'a4', 'a5'];
@@ -138,6 +138,23 @@ test('a changed script and a pause reach workers that run; why-silent and metric
   expect(await must(world, 'logs', 'a1', '--level', 'info', '--since', '5m')).toContain('behaviour taken up');
   const seen = world.operator.transcript.join('\n');
   for (const secret of [modelKey, 'what is the price?', 'think harder']) expect(seen).not.toContain(secret);
+});
+
+test('a changed key of the model reaches a worker when it is restarted where it is; without a place there is nothing to restart', async () => {
+  const [owner] = await listAccounts(world);
+  const changedKey = 'sk-canary-0a1b2c3d4e5f';
+  const refused = await world.operator.fleet(['accounts', 'restart', 'a1', 'nobody', '--yes']);
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('no such account: nobody')]);
+  model.otherwise = { act: 'answer', text: 'I thought.' };
+  const before = model.requests.length;
+  const restarted = await world.operator.fleet(['accounts', 'restart', 'a1', '--yes'], { env: { MODEL_KEY: changedKey } });
+  expect([restarted.code, restarted.stdout]).toEqual([0, expect.stringContaining('a1 online')]);
+  const ref = await say(bob, 'now think of something else');
+  await eventually(90_000, async () => expect((await answersTo(ref)).map(([, text]) => text)).toEqual(['I thought.']));
+  expect(new Set(model.requests.slice(before).map(({ authorization }) => authorization))).toEqual(new Set([`Bearer ${changedKey}`]));
+  expect((await listAccounts(world))[0]).toEqual(owner);
+  expect(world.operator.transcript.join('\n')).not.toContain(changedKey);
+  await expectNoKills(world);
 });
 
 const hostIndex = (host: string | null | undefined): number => world.lab.hosts.findIndex(({ name }) => name === host) + 1;

@@ -4,7 +4,7 @@
  *
  * Arguments: name of the lab, golden tree, number of hosts, disk size of a host in MB.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { connect as connectSocket, createServer } from 'node:net';
 import { z } from 'zod';
 import { makeHostGroups, shareProcessor } from './cgroups.ts';
@@ -55,9 +55,17 @@ async function describeAll(places: readonly Place[]) {
   return Promise.all(places.map(describeHost));
 }
 
-async function writeKnownHosts(places: readonly Place[]): Promise<void> {
-  const hosts = await describeAll(places);
-  await writeFile(files.knownHosts, hosts.map((host) => `${host.address} ${host.hostKey}\n`).join(''));
+let knownHostsWritten: Promise<void> = Promise.resolve();
+
+/** One after the other, so that no older key is written over a newer one; whole or not at all, because logins to other hosts read it meanwhile. */
+function writeKnownHosts(places: readonly Place[]): Promise<void> {
+  knownHostsWritten = knownHostsWritten.then(async () => {
+    const hosts = await describeAll(places);
+    const temporary = `${files.knownHosts}.new`;
+    await writeFile(temporary, hosts.map((host) => `${host.address} ${host.hostKey}\n`).join(''));
+    await rename(temporary, files.knownHosts);
+  });
+  return knownHostsWritten;
 }
 
 /** Passes the hosts' package requests to the proxy outside, which alone can reach a mirror. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Behaviour, ChatPolicy } from '../../agent/protocol/behaviour.ts';
-import { behaviourHash, describeChange } from '../../src/workflows/answer-behaviour.ts';
+import { behaviourHash, changeOver, describeChange } from '../../src/workflows/answer-behaviour.ts';
 import { behaviour, colleague, rule, script, sharedChat } from '../answering/fixtures.ts';
 
 const check = (change: Partial<Behaviour>, expected: readonly string[], from: Partial<Behaviour> = {}) =>
@@ -31,4 +31,27 @@ test('a test message is no change of the behaviour', () => {
   expect(describeChange(said, behaviour())).toEqual([]);
   expect(behaviourHash(said)).toBe(behaviourHash(behaviour()));
   expect(behaviourHash(behaviour({ isPaused: true }))).not.toBe(behaviourHash(behaviour()));
+});
+
+test('who shares a chat in another way, or is new in it, changes over with the others; who knows already, or is alone, does not wait', () => {
+  const [two, three] = [sharedChat(1), sharedChat(2)];
+  const own = (account: string, chats: readonly ChatPolicy[]) => behaviour({ account, chats });
+  const former = { slotMs: two.slotMs, colleagues: two.colleagues, untilMs: 9 };
+  const untilOf = (befores: readonly Behaviour[], afters: readonly Behaviour[]) =>
+    changeOver(befores, afters, 9).map(({ chats }) => chats.map((chat) => chat.former));
+  const befores = [own('anna', [two]), own('ben', [two])];
+  expect(untilOf(befores, [own('anna', [three]), own('ben', [three]), own('new', [three, elsewhere])])).toEqual([
+    [former],
+    [former],
+    [former, undefined],
+  ]);
+  expect(untilOf([own('anna', [three]), own('ben', [two])], [own('anna', [three]), own('ben', [three])])).toEqual([[undefined], [former]]);
+  expect(untilOf(befores, befores)).toEqual([[undefined], [undefined]]);
+  expect(untilOf([], [own('new', [three])])).toEqual([[undefined]]);
+});
+
+test('how a chat was shared before is no change of the behaviour', () => {
+  const passing = behaviour({ chats: [{ ...sharedChat(1), former: { ...sharedChat(0), untilMs: 9 } }] });
+  expect(describeChange(passing, behaviour({ chats: [sharedChat(1)] }))).toEqual([]);
+  expect(behaviourHash(passing)).toBe(behaviourHash(behaviour({ chats: [sharedChat(1)] })));
 });

@@ -122,6 +122,22 @@ function registerActs(accounts: Command): void {
       });
     },
   );
+  const restart = accounts
+    .command('restart <accounts...>')
+    .description('restart workers where they are, one at a time on each host, with what telegram:, worker:, limits: and the model say now');
+  setAction(restart, async ({ options, args, signal }) => {
+    const { executeRestarts, planRestarts } = await import('../../workflows/restart-accounts.ts');
+    return withLock('accounts restart', options, signal, async (context, begin) => {
+      const plan = await planRestarts(context, args);
+      if (plan.errors.length > 0) return { data: { restarted: [] }, text: '', errors: plan.errors };
+      const text = plan.restarts.map(({ account, host }) => `${account.name} on ${host.name}`).join(', ');
+      await confirm(`Restart ${text}?`, options);
+      const errors = await executeRestarts(context, await begin(), plan);
+      const failed = new Set(errors.map(({ host }) => host));
+      const done = plan.restarts.filter(({ host }) => !failed.has(host.name)).map(({ account }) => account.name);
+      return { data: { restarted: done }, text: done.map((name) => `${name} online`).join('\n'), errors };
+    });
+  });
   const remove = accounts.command('remove <accounts...>').description('stop accounts, take them off their hosts and out of the fleet');
   setAction(remove, async ({ options, args, signal }) => {
     const { removeAccount } = await import('../../workflows/detach-account.ts');

@@ -23,7 +23,7 @@ export function registerAllocate(program: Command): void {
   setAction<AllocateOptions>(command, async ({ options, args, signal }) => {
     if (args.length === 0 && !options.all) throw new FleetError('usage', 'which accounts?', { hint: 'name them, or use --all' });
     if (args.length > 0 && options.all) throw new FleetError('usage', 'both --all and names were given', { hint: 'use one of the two' });
-    const [{ executeAllocation, isEmptyPlan, planAllocation }, { pushStaleBehaviours }] = await Promise.all([
+    const [{ executeAllocation, isEmptyPlan, planAllocation }, { announceColleagues, pushStaleBehaviours }] = await Promise.all([
       import('../../workflows/allocate.ts'),
       import('../../workflows/push-scripts.ts'),
     ]);
@@ -39,9 +39,10 @@ export function registerAllocate(program: Command): void {
       if (!options.json) console.error(render.formatPlan(plan));
       await confirm('Carry this out?', options);
       const run = await begin();
+      await announceColleagues(context, run);
       const outcomes = await executeAllocation(context, run, plan);
-      // Accounts that share a group with new ones have to know them.
-      const untold = await pushStaleBehaviours(context, run);
+      // Users and names are known once they are online; and whoever could not be told before.
+      const { errors: untold } = await pushStaleBehaviours(context, run);
       await context.progress.stop();
       const errors = [...unplaced, ...outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem])), ...untold];
       const accounts = outcomes.map(({ account, host, state }) => ({ account, host, state }));

@@ -1,5 +1,6 @@
 import { FleetError } from '../../model/errors.ts';
 import type { HostInitOutcome } from '../../workflows/init.ts';
+import type { Restart } from '../../workflows/restart-workers.ts';
 import type { StaleWorker } from '../../workflows/stale-workers.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import type { OpenContext } from '../open-context.ts';
@@ -43,7 +44,7 @@ export async function restartStale(
     return { data: { stale: workers.map(workerData), restarted: [] }, text: stillOld(workers, lock.message), errors: [lock] };
   }
   try {
-    const errors = await restartWorkers(context, await beginRun(context.ledger, 'init', context.now()), owned);
+    const errors = await restartWorkers(context, await beginRun(context.ledger, 'init', context.now()), restartsOf(owned));
     const foreign = workers.filter(({ account }) => account === null);
     const failed = new Set(errors.map(({ host }) => host));
     const done = owned.filter(({ host }) => !failed.has(host.name));
@@ -56,6 +57,11 @@ export async function restartStale(
     await lock.release();
   }
 }
+
+const restartsOf = (workers: readonly StaleWorker[]): readonly Restart[] =>
+  workers.flatMap(({ account, host }) =>
+    account === null ? [] : [{ host, account, why: 'its worker is of an earlier release', acts: [], again: 'fleet init' }],
+  );
 
 /** Null: go on. */
 async function refusal(context: OpenContext, options: GlobalOptions, owned: readonly StaleWorker[]): Promise<string | null> {

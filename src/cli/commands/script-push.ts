@@ -28,8 +28,8 @@ export function registerScriptPush(program: Command): void {
       if (options.dryRun === true || changes.length === 0) return { data, text, errors: plan.errors };
       if (!options.yes) console.error(text);
       await confirm(`Push to ${changes.length === 1 ? 'this account' : `these ${changes.length} accounts`}?`, options);
-      const failed = await pushBehaviours(context, await begin(), changes);
-      return { data, text: options.yes ? text : 'Pushed.', errors: [...plan.errors, ...failed] };
+      const { errors } = await pushBehaviours(context, await begin(), { ...plan, changes });
+      return { data, text: options.yes ? text : 'Pushed.', errors: [...plan.errors, ...errors] };
     });
   });
 }
