@@ -14,7 +14,8 @@ beforeAll(async () => {
   world = await makeWorld({ hosts: [1, 2, 3], state: 'forgotten', accounts });
   await prepareFleet(world);
   logins = await importNew(world, ['anna', 'ben', 'carla']);
-  await must(world, 'allocate', '--all');
+  // One on each host, so that nobody has ever been where carla is.
+  await must(world, 'allocate', '--all', '--strategy', 'even');
 });
 afterAll(() => world?.end());
 

@@ -4,7 +4,18 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConversationControl } from '../dc/control.ts';
 import { type ModelServer, startModelServer } from '../model-server/model-server.ts';
 import { type Login, modelKey } from './operator.ts';
-import { eventually, expectExclusive, expectNoKills, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
+import {
+  eventually,
+  expectExclusive,
+  expectNoKills,
+  importNew,
+  listAccounts,
+  liveStates,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from './world.ts';
 
 /** Accounts that answer in groups, on real hosts, by the operator's scripts. */
 const names = ['a1', 'a2', 'a3', 'a4', 'a5'];
@@ -144,7 +155,7 @@ test('a changed key of the model reaches a worker when it is restarted where it 
   const [owner] = await listAccounts(world);
   const changedKey = 'sk-canary-0a1b2c3d4e5f';
   const refused = await world.operator.fleet(['accounts', 'restart', 'a1', 'nobody', '--yes']);
-  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('no such account: nobody')]);
+  expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('no such account: nobody')]);
   model.otherwise = { act: 'answer', text: 'I thought.' };
   const before = model.requests.length;
   const restarted = await world.operator.fleet(['accounts', 'restart', 'a1', '--yes'], { env: { MODEL_KEY: changedKey } });
