@@ -42,7 +42,6 @@ export class FlatFleet {
   readonly accounts: readonly AccountView[];
   readonly policy: PlacementPolicy;
   readonly hostIndex: ReadonlyMap<HostName, number>;
-  readonly accountIndex: ReadonlyMap<AccountName, number>;
 
   /** 1: may receive. Only such hosts count in the spread. */
   readonly up: Uint8Array;
@@ -77,13 +76,13 @@ export class FlatFleet {
   readonly firstOn: Int32Array;
   readonly nextOn: Int32Array;
   private readonly previousOn: Int32Array;
+  #accountIndex: ReadonlyMap<AccountName, number> | null = null;
 
   constructor(view: FleetView, policy: PlacementPolicy) {
     this.policy = policy;
     this.hosts = [...view.hosts].sort(byName);
     this.accounts = [...view.accounts].sort(byName);
     this.hostIndex = new Map(this.hosts.map((host, index) => [host.name, index]));
-    this.accountIndex = new Map(this.accounts.map((account, index) => [account.name, index]));
 
     const hostCount = this.hosts.length;
     this.up = fill(new Uint8Array(hostCount), this.hosts, (host) => (host.state === 'up' ? 1 : 0));
@@ -104,30 +103,35 @@ export class FlatFleet {
     this.allowedPlaces = places.allowedPlaces;
 
     const accountCount = this.accounts.length;
-    this.cpu = fill(new Float64Array(accountCount), this.accounts, (account) => account.cpuCores);
-    this.memory = fill(new Float64Array(accountCount), this.accounts, (account) => account.memoryBytes);
+    this.cpu = new Float64Array(accountCount);
+    this.memory = new Float64Array(accountCount);
     this.anti = indexKeys(this.accounts, (account) => account.labels[antiAffinityLabel] ?? null);
-    this.pin = fill(new Int32Array(accountCount), this.accounts, ({ pinnedTo }) =>
-      pinnedTo === null ? none : (this.hostIndex.get(pinnedTo) ?? nowhere),
-    );
+    this.pin = new Int32Array(accountCount).fill(none);
     this.hostOf = new Int32Array(accountCount).fill(none);
     this.forced = new Uint8Array(accountCount);
     this.movable = new Uint8Array(accountCount);
     this.firstOn = new Int32Array(hostCount).fill(none);
     this.nextOn = new Int32Array(accountCount).fill(none);
     this.previousOn = new Int32Array(accountCount).fill(none);
-    this.accounts.forEach((account, index) => {
-      this.settle(account, index, view.nowMs);
-    });
+    for (let index = 0; index < accountCount; index++) this.settle(this.accounts[index] as AccountView, index, view.nowMs);
   }
 
   private settle(account: AccountView, index: number, nowMs: number): void {
+    this.cpu[index] = account.cpuCores;
+    this.memory[index] = account.memoryBytes;
+    if (account.pinnedTo !== null) this.pin[index] = this.hostIndex.get(account.pinnedTo) ?? nowhere;
     const host = account.host === null ? none : (this.hostIndex.get(account.host) ?? none);
     const state = this.hosts[host]?.state;
     this.forced[index] = host === none || state === 'dead' || state === 'draining' ? 1 : 0;
     const isCooling = account.movedAtMs !== null && nowMs - account.movedAtMs < this.policy.cooldownMs;
     this.movable[index] = (state === 'up' || state === 'cordoned') && account.pinnedTo === null && !isCooling ? 1 : 0;
     if (host !== none) this.attach(index, host);
+  }
+
+  /** Made when it is first asked for: a rebalance never looks an account up by name. */
+  get accountIndex(): ReadonlyMap<AccountName, number> {
+    this.#accountIndex ??= new Map(this.accounts.map((account, index) => [account.name, index]));
+    return this.#accountIndex;
   }
 
   /** Points that the account adds to the score of that host: 100 × weights × demand / capacity. Linear, so exact bounds exist. */

@@ -15,34 +15,27 @@ export interface MovableLists {
 export function compileMovableLists(fleet: FlatFleet): MovableLists {
   const hostCount = fleet.hosts.length;
   const start = new Int32Array(hostCount + 1);
-  const found: number[] = [];
-  const weightOf = new Float64Array(fleet.accounts.length);
+  const lists: MovableLists = { start, account: new Int32Array(fleet.accounts.length), weight: new Float64Array(fleet.accounts.length) };
+  let end = 0;
   for (let host = 0; host < hostCount; host++) {
-    start[host] = found.length;
-    const first = found.length;
-    for (let account = fleet.firstOn[host] as number; account !== none; account = fleet.nextOn[account] as number) {
-      if (fleet.movable[account] === 0) continue;
-      const weight = fleet.weight(account, host);
-      weightOf[account] = weight;
-      insertHeaviestFirst(found, first, account, weightOf);
-    }
+    start[host] = end;
+    for (let account = fleet.firstOn[host] as number; account !== none; account = fleet.nextOn[account] as number)
+      if (fleet.movable[account] === 1) insertHeaviestFirst(lists, start[host] as number, end++, account, fleet.weight(account, host));
   }
-  start[hostCount] = found.length;
-  const account = Int32Array.from(found);
-  return { start, account, weight: Float64Array.from(account, (index) => weightOf[index] as number) };
+  start[hostCount] = end;
+  return { start, account: lists.account.subarray(0, end), weight: lists.weight.subarray(0, end) };
 }
 
-/** Insertion into the tail of `found` that begins at `first`: hosts have a handful of accounts. Ties to the lower index. */
-function insertHeaviestFirst(found: number[], first: number, account: number, weightOf: Float64Array): void {
-  const weight = weightOf[account] as number;
-  let position = found.length;
-  found.push(account);
+/** Insertion into the positions from `first` to `end` (exclusive): hosts have a handful of accounts. Ties to the lower index. */
+function insertHeaviestFirst({ account, weight }: MovableLists, first: number, end: number, added: number, addedWeight: number): void {
+  let position = end;
   while (position > first) {
-    const before = found[position - 1] as number;
-    const difference = (weightOf[before] as number) - weight;
-    if (difference > 0 || (difference === 0 && before < account)) break;
-    found[position] = before;
+    const difference = (weight[position - 1] as number) - addedWeight;
+    if (difference > 0 || (difference === 0 && (account[position - 1] as number) < added)) break;
+    account[position] = account[position - 1] as number;
+    weight[position] = weight[position - 1] as number;
     position--;
   }
-  found[position] = account;
+  account[position] = added;
+  weight[position] = addedWeight;
 }

@@ -126,7 +126,10 @@ function arrivalClasses(fleet: FlatFleet, hosts: readonly number[], movable: Int
     const slots = fleet.hosts[host]?.maxAccounts ?? 0;
     const weights = new Float64Array(movable.length);
     let count = 0;
-    for (const account of movable) if (fleet.allows(account, host)) weights[count++] = fleet.weight(account, host);
+    for (let position = 0; position < movable.length; position++) {
+      const account = movable[position] as number;
+      if (fleet.allows(account, host)) weights[count++] = fleet.weight(account, host);
+    }
     const allowed = weights.subarray(0, count).sort();
     return {
       weights: allowed,
@@ -145,10 +148,12 @@ function mostWeights(fleet: FlatFleet, hosts: readonly number[], accounts: Int32
     memory = Math.max(memory, fleet.memoryPoints[host] as number);
     slots = Math.max(slots, fleet.slotPoints[host] as number);
   }
-  return Float64Array.from(
-    accounts,
-    (account) => (fleet.cpu[account] as number) * cpu + (fleet.memory[account] as number) * memory + slots,
-  ).sort();
+  const weights = new Float64Array(accounts.length);
+  for (let position = 0; position < accounts.length; position++) {
+    const account = accounts[position] as number;
+    weights[position] = (fleet.cpu[account] as number) * cpu + (fleet.memory[account] as number) * memory + slots;
+  }
+  return weights.sort();
 }
 
 /** Of weights in ascending order: the sums of the heaviest 0, 1, 2 ... `most`. */

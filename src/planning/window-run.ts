@@ -25,7 +25,7 @@ export interface Window {
  * How many of the coolest hosts a hot host looks at: one of each quarter point, since hosts of like scores are alike as targets and a
  * choice of needs is what finds a good fit.
  */
-const targetReach = 40;
+const targetReach = 24;
 /** How many of the warmest hosts a cold host looks at, and in a fleet of thousands, where that would take its time. */
 const sourceReach = 400;
 const sourceReachAtScale = 100;
