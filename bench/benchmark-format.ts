@@ -91,9 +91,14 @@ export function toView({ now, hosts, accounts }: Instance): FleetView {
 
 const mebibyte = 2 ** 20;
 
-function toLocation(lat: number | undefined, lon: number | undefined): HostView['location'] {
-  return lat === undefined || lon === undefined ? null : { name: `${lat},${lon}`, latitude: lat, longitude: lon, country: null };
+/** Places of instances have no names; `name` is that of what stands there. */
+function toLocation(name: string, lat: number | undefined, lon: number | undefined): HostView['location'] {
+  return lat === undefined || lon === undefined ? null : { name, latitude: lat, longitude: lon, country: null };
 }
+
+/** One for all: a view of 50,000 accounts is made for every plan. */
+const anyZone: readonly string[] = [];
+const noLabels: AccountView['labels'] = {};
 
 function toHost(host: InstanceHost): HostView {
   return {
@@ -108,7 +113,7 @@ function toHost(host: InstanceHost): HostView {
     maxAccounts: host.max,
     zone: host.zone ?? null,
     groups: [],
-    location: toLocation(host.lat, host.lon),
+    location: toLocation(host.id, host.lat, host.lon),
     latencyMs: null,
   };
 }
@@ -124,9 +129,9 @@ function toAccount(account: InstanceAccount): AccountView {
     script: account.script ?? null,
     owner: null,
     pinnedTo: account.pinned === true ? host : null,
-    allowedZones: account.zones ?? [],
-    location: toLocation(account.lat, account.lon),
-    labels: account.anti === undefined ? {} : { 'anti-affinity': account.anti },
+    allowedZones: account.zones ?? anyZone,
+    location: toLocation(account.id, account.lat, account.lon),
+    labels: account.anti === undefined ? noLabels : { 'anti-affinity': account.anti },
     movedAtMs: account.movedAt ?? null,
     strategy: null,
   };

@@ -25,11 +25,12 @@ export interface WidthBound {
  * Lower bounds on voluntary moves. After a plan all scores lie in some window [low, low + width]. A host above it must lose at least as
  * many accounts as its heaviest movable ones need; a host below must gain at least as many as the heaviest that exist and may go there,
  * and two hosts cannot gain the same account. A move serves one source and one target, so no plan has fewer moves than
- * max(departures, arrivals). Judges the fleet as it is when the bound is made.
+ * max(departures, arrivals). Judges the fleet as it is when the bound is made. Its loops count, because iterators of typed arrays allocate: they run sixty
+ * times over all hosts.
  */
 export class MoveBound {
   private readonly score: Float64Array;
-  private readonly hosts: readonly number[];
+  private readonly hosts: Int32Array;
   private readonly lists: MovableLists;
   private readonly classes: readonly ArrivalClass[];
   private readonly heaviestAnywhere: Float64Array;
@@ -37,17 +38,19 @@ export class MoveBound {
 
   constructor(fleet: FlatFleet, lists: MovableLists) {
     this.score = fleet.score.slice();
-    this.hosts = fleet.upHosts();
+    const hosts = fleet.upHosts();
+    this.hosts = Int32Array.from(hosts);
     this.lists = lists;
-    this.classes = arrivalClasses(fleet, this.hosts, lists.account);
-    this.heaviestAnywhere = sumsOfHeaviest(mostWeights(fleet, this.hosts, lists.account), lists.account.length);
+    this.classes = arrivalClasses(fleet, hosts, lists.account);
+    this.heaviestAnywhere = sumsOfHeaviest(mostWeights(fleet, hosts, lists.account), lists.account.length);
   }
 
   /** Fewest departures that bring every host to `high` or below; Infinity where what may not move is above it. */
   departuresAbove(high: number): number {
     const { start, weight } = this.lists;
     let moves = 0;
-    for (const host of this.hosts) {
+    for (let index = 0; index < this.hosts.length; index++) {
+      const host = this.hosts[index] as number;
       let excess = (this.score[host] as number) - high;
       const end = start[host + 1] as number;
       for (let position = start[host] as number; excess > scoreTolerance; position++) {
@@ -65,7 +68,8 @@ export class MoveBound {
     let allDeficits = 0;
     for (const { weights, heaviest, members, averages } of this.classes) {
       let needy = 0;
-      for (const host of members) {
+      for (let index = 0; index < members.length; index++) {
+        const host = members[index] as number;
         const deficit = low - (this.score[host] as number);
         if (deficit <= scoreTolerance) continue;
         const fewest = itemsFor(heaviest, deficit);
@@ -186,7 +190,8 @@ function dealOut(weights: Float64Array, averages: Float64Array): number {
   averages.sort();
   let position = 0;
   let dealt = 0;
-  for (const average of averages) {
+  for (let index = 0; index < averages.length; index++) {
+    const average = averages[index] as number;
     while (position < weights.length && (weights[position] as number) < average - scoreTolerance) position++;
     if (position === weights.length) break;
     position++;
