@@ -27,6 +27,7 @@ const longFiles = [
   'workflows/init',
   'e2e/killed-moves',
   'e2e/failover',
+  'e2e/talk',
   'e2e/first-day',
   'e2e/adopt',
   'e2e/faults',

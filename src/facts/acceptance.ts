@@ -130,7 +130,9 @@ function checkReplies({ name, measured }: AccountLook, before: AccountSample | n
       `${traffic}, P95 above ${bounds.replyMs / 1000} s without the model's time`,
       `fleet logs ${name}; is its host busy? fleet top`,
     );
-  if (perMinute < bounds.perMinute || replies === 0)
+  if (replies === 0 && perMinute >= bounds.perMinute)
+    return say.open(traffic, `if it is meant to answer, fleet why-silent ${name} says why it does not`);
+  if (perMinute < bounds.perMinute)
     return say.open(`only ${traffic}`, `measure again while its groups are busy, at least ${bounds.perMinute} messages a minute`);
   return say.passed(`${traffic}, P95 at most ${p95Ms} ms without the model's time`);
 }

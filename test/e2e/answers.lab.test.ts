@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConversationControl } from '../dc/control.ts';
 import { type ModelServer, startModelServer } from '../model-server/model-server.ts';
@@ -19,6 +20,8 @@ import {
 
 /** Accounts that answer in groups, on real hosts, by the operator's scripts. */
 const names = ['a1', 'a2', 'a3', 'a4', 'a5'];
+/** Joins them later. */
+const newcomer = 'a6';
 const [bob, cleo] = ['900001', '900002'];
 const chatNumber = 1_700_000_001;
 const chatId = `-100${chatNumber}`;
@@ -42,8 +45,10 @@ opt_out: { words: [hush], answer: "off" }
 const writeScript = (price: string): Promise<void> => writeFile(join(world.operator.directory, 'scripts/desk.yaml'), scriptText(price));
 
 beforeAll(async () => {
+  // Few people ask more here than they ever would.
+  const limits = '{ per_account: "off", per_chat: "off", per_user: "off", ceiling: 1000 }';
   const accounts = `accounts:
-${names.map((name) => `  ${name}: { script: desk, chats: { garden: ${chatId} } }`).join('\n')}
+${[...names, newcomer].map((name) => `  ${name}: { script: desk, chats: { garden: ${chatId} }, answer_limits: ${limits} }`).join('\n')}
 `;
   world = await makeWorld({ hosts: [1, 2, 3], state: 'forgotten', accounts });
   people = world.dc.people;
@@ -97,6 +102,34 @@ test('five accounts of one group on three hosts: each message is answered once, 
   await expectExclusive(world, logins);
 });
 
+test('another account joins them while people talk: still one answer for each message, and the new one takes its share', async () => {
+  logins = [...logins, ...(await importNew(world, [newcomer]))];
+  await people.join(chatId, [logins.at(-1)?.userId ?? '']);
+  const refs: number[] = [];
+  let isJoining = true;
+  const talk = async (): Promise<void> => {
+    while (isJoining) {
+      refs.push(await say(refs.length % 2 === 0 ? bob : cleo, `what is the price now? ${refs.length}`));
+      await sleep(400);
+    }
+  };
+  const talking = talk();
+  expect(await must(world, 'allocate', newcomer)).toContain('online');
+  isJoining = false;
+  await talking;
+  const joinedAt = refs.length;
+  for (let round = 0; round < 40; round += 1) refs.push(await say(bob, `and what is the price then? ${round}`));
+  const who = async () => Promise.all(refs.map(async (ref) => (await answersTo(ref)).map(([account]) => account)));
+  await eventually(120_000, async () => expect((await who()).map((accounts) => accounts.length)).toEqual(refs.map(() => 1)));
+  // The next in line would have answered by now, had it not seen that somebody has.
+  await sleep(10_000);
+  const answered = await who();
+  expect(answered.map((accounts) => accounts.length)).toEqual(refs.map(() => 1));
+  expect(answered.slice(joinedAt).flat()).toContain(newcomer);
+  console.log(`${joinedAt} messages while ${newcomer} joined, 40 after it`);
+  await expectExclusive(world, logins);
+});
+
 test('one is killed while it asks the model: a colleague answers, and nobody twice', async () => {
   model.otherwise = { act: 'hang' };
   const before = model.requests.length;
@@ -120,7 +153,7 @@ test('a changed script and a pause reach workers that run; why-silent and metric
     return (await Promise.all(logs)).map((text) => text.split('behaviour taken up').length);
   };
   const before = await takenUp();
-  await must(world, 'accounts', 'pause', ...names.slice(1));
+  await must(world, 'accounts', 'pause', ...names.slice(1), newcomer);
   await writeScript('Ten coins.');
   expect(await must(world, 'scripts', 'push')).toContain('rule');
   expect(await must(world, 'scripts', 'push')).toContain('Nothing to push');

@@ -121,13 +121,20 @@ export interface Login {
 }
 
 /** Logs `names` in at the data centre and leaves their session files, in all formats by turns, in `directory`. */
-export async function logIn(dc: DataCentreControl, directory: string, names: readonly string[]): Promise<Login[]> {
+export async function logIn(
+  dc: DataCentreControl,
+  directory: string,
+  names: readonly string[],
+  usernames: Readonly<Record<string, string>> = {},
+): Promise<Login[]> {
   await mkdir(directory, { recursive: true });
   const logins: Login[] = [];
   for (const [index, account] of names.entries()) {
     const format = formats[index % formats.length] ?? 'telethon';
     const userId = (randomBytes(4).readUInt32BE() + 5_000_000_000).toString();
-    const login = await dc.addAccount({ userId, firstName: account, dcId: (index % 5) + 1 });
+    const username = usernames[account];
+    const named = username === undefined ? {} : { username };
+    const login = await dc.addAccount({ userId, firstName: account, ...named, dcId: (index % 5) + 1 });
     const keyId = keyIdOf(login.authKey);
     const session: Session = {
       dataCentre: login.dcId,

@@ -79,9 +79,9 @@ export async function prepareFleet(world: World): Promise<void> {
   await must(world, 'vault', 'create-key');
 }
 
-/** New logins, imported. */
-export async function importNew({ dc, operator }: World, names: readonly string[]): Promise<Login[]> {
-  const logins = await logIn(dc, `${operator.directory}/sessions`, names);
+/** New logins, imported. `usernames`: of those that have one, by name of the account. */
+export async function importNew({ dc, operator }: World, names: readonly string[], usernames = {}): Promise<Login[]> {
+  const logins = await logIn(dc, `${operator.directory}/sessions`, names, usernames);
   await must({ operator }, 'accounts', 'import', ...logins.map(({ path }) => path));
   return logins;
 }

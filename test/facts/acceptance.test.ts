@@ -102,7 +102,7 @@ it.each<[string, Readonly<Record<string, number>>, string]>([
     "failed: 30.0 messages a minute, 30 replies, P95 above 2 s without the model's time",
   ],
   ['little asked', { received: 9, reply_own_ms_250: 9 }, 'not-shown: only 9.0 messages a minute, 9 replies'],
-  ['silent', { received: 30 }, 'not-shown: only 30.0 messages a minute, 0 replies'],
+  ['silent', { received: 30 }, 'not-shown: 30.0 messages a minute, 0 replies'],
 ])('judges the replies of a %s account by what was counted between two looks', (_, counters, expected) => {
   const base = { received: 1_000, reply_own_ms_more: 1_000, reply_own_ms_250: 5 };
   const later = Object.fromEntries(
