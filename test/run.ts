@@ -27,10 +27,11 @@ const longFiles = [
   'workflows/init',
   'e2e/killed-moves',
   'e2e/failover',
-  'e2e/talk',
   'e2e/first-day',
+  'e2e/answers',
   'e2e/adopt',
   'e2e/faults',
+  'e2e/talk',
   'workflows/rollback',
   'worker/unit',
 ];
