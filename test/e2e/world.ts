@@ -131,15 +131,19 @@ export async function expectNoKills(world: World): Promise<void> {
   expect(accounts.flatMap(({ overlaps }) => overlaps.filter(({ olderSpokeAfter }) => olderSpokeAfter))).toEqual([]);
 }
 
-/** `look` until it holds, at most `limitMs`; the last failure otherwise. */
+/**
+ * `look` until it holds, at most `limitMs`; the last failure otherwise. A look is often a whole command, so that looking takes at most a third of the time: what
+ * is waited for has to run on the same machine.
+ */
 export async function eventually(limitMs: number, look: () => Promise<void>): Promise<void> {
   const deadline = Date.now() + limitMs;
   for (;;) {
+    const startedMs = Date.now();
     try {
       return await look();
     } catch (failure) {
       if (Date.now() > deadline) throw failure;
     }
-    await sleep(500);
+    await sleep(Math.min(3_000, Math.max(500, 2 * (Date.now() - startedMs))));
   }
 }

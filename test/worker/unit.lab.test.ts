@@ -224,7 +224,7 @@ test('stop: away from Telegram within 10 s, and the end counts as clean', async 
     expect(Date.now() - askedAt).toBeLessThan(10_000);
     // The other end of the connection hears of it a moment later.
     const away = { liveNow: 0, maxLive: 1, connections: [{ closedBy: 'peer' }] };
-    await expect.poll(worker.account, { timeout: 10_000 }).toMatchObject(away);
+    await expect.poll(() => worker.account(), { timeout: 10_000 }).toMatchObject(away);
     expect(await worker.show('Result')).toBe('success');
     expect(JSON.parse(await run(`cat /var/lib/private/fleet-accounts/${worker.keyId}/stopped.json`))).toMatchObject({ clean: true });
   });

@@ -1,5 +1,6 @@
 import { OpenAI } from 'openai/client';
 import { APIConnectionError, APIError, APIUserAbortError } from 'openai/error';
+import { httpFetch } from './http-fetch.ts';
 import { type Completion, type ModelAccess, type ModelClient, ModelFailure } from './model-port.ts';
 
 /** Longer than any call: the caller's signal is what ends one. */
@@ -14,7 +15,7 @@ const noKey = 'none';
 export const openAiClient = ({ baseUrl, key }: ModelAccess): ModelClient => {
   const client = new OpenAI({
     ...{ baseURL: baseUrl, apiKey: key ?? noKey, adminAPIKey: null, organization: null, project: null, webhookSecret: null },
-    ...{ maxRetries: 0, timeout: ownTimeoutMs, logLevel: 'off' },
+    ...{ maxRetries: 0, timeout: ownTimeoutMs, logLevel: 'off', fetch: httpFetch },
   });
   return {
     complete: async ({ model, turns, answerTokens, temperature }, signal) => {
