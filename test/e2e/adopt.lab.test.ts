@@ -14,8 +14,13 @@ beforeAll(async () => {
   world = await makeWorld({ hosts: [1, 2, 3], state: 'forgotten', accounts });
   await prepareFleet(world);
   logins = await importNew(world, ['anna', 'ben', 'carla']);
-  // One on each host, so that nobody has ever been where carla is.
-  await must(world, 'allocate', '--all', '--strategy', 'even');
+  // Carla alone on h3, where the others, who move between h1 and h2, have never been: what h1 and h2 know of them says where they are.
+  await must(world, 'hosts', 'cordon', 'h1', 'h2');
+  await must(world, 'allocate', 'carla');
+  await must(world, 'hosts', 'uncordon', 'h1', 'h2');
+  await must(world, 'hosts', 'cordon', 'h3');
+  await must(world, 'allocate', '--all');
+  await must(world, 'hosts', 'uncordon', 'h3');
 });
 afterAll(() => world?.end());
 

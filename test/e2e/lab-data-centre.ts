@@ -24,7 +24,7 @@ export async function startLabDataCentre(lab: Lab, isOutside: boolean, more: rea
   const [command = '', ...args] = isOutside ? lab.insideArgv(argv) : argv;
   const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'inherit'] });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const client = await connectControl(control, 15_000);
+  const client = await connectControl(control, 60_000);
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
     await ended;
