@@ -84,12 +84,11 @@ export function changeOver(befores: readonly Behaviour[], afters: readonly Behav
   return afters.map((after) => ({
     ...after,
     chats: after.chats.map((chat): ChatPolicy => {
-      const others = known.filter((before) => before.chat.id === chat.id && !isSharedAlike(before.chat, chat));
-      const own = known.find((before) => before.chat.id === chat.id && before.account === after.account);
-      const [first] = others;
-      if (first === undefined || (own !== undefined && isSharedAlike(own.chat, chat))) return chat;
-      const { slotMs, colleagues } = own?.chat ?? first.chat;
-      return { ...chat, former: { slotMs, colleagues, untilMs } };
+      const here = known.filter((before) => before.chat.id === chat.id);
+      const own = here.find(({ account }) => account === after.account);
+      const former = (own ?? here.find((before) => !isSharedAlike(before.chat, chat)))?.chat;
+      if (former === undefined || isSharedAlike(former, chat)) return chat;
+      return { ...chat, former: { slotMs: former.slotMs, colleagues: former.colleagues, untilMs } };
     }),
   }));
 }

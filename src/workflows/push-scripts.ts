@@ -7,7 +7,7 @@ import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
-import { forEachHost } from '../remote/for-each-host.ts';
+import { forEachHost, type HostOutcome } from '../remote/for-each-host.ts';
 import {
   type AnsweringAccount,
   answersAnywhere,
@@ -117,7 +117,7 @@ export async function planPush(context: FleetContext, names: readonly string[], 
   });
   return {
     changes,
-    befores: outcomes.flatMap((outcome) => (outcome.ok ? [...outcome.value.values()] : [])),
+    befores: behavioursIn(outcomes),
     errors: outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error])),
   };
 }
@@ -132,6 +132,10 @@ export async function readBehaviours(context: FleetContext, host: HostSpec): Pro
     .filter((line) => line !== '');
   return new Map(lines.flatMap(parseBehaviour).map((behaviour) => [behaviour.account, behaviour]));
 }
+
+/** Of the hosts that answered. */
+const behavioursIn = (outcomes: readonly HostOutcome<HostSpec, ReadonlyMap<string, Behaviour>>[]): readonly Behaviour[] =>
+  outcomes.flatMap((outcome) => (outcome.ok ? [...outcome.value.values()] : []));
 
 function parseBehaviour(line: string): readonly Behaviour[] {
   try {
@@ -237,7 +241,7 @@ export async function pushStaleBehaviours(context: FleetContext, run: Run): Prom
   if (changes.length === 0) return nothing;
   const hosts = [...new Set(changes.map(({ host }) => host))];
   const outcomes = await forEachHost(hosts, context.inventory.concurrency, (host) => readBehaviours(context, host), context.signal);
-  const befores = outcomes.flatMap((outcome) => (outcome.ok ? [...outcome.value.values()] : []));
+  const befores = behavioursIn(outcomes);
   return pushBehaviours(context, run, { changes, befores });
 }
 

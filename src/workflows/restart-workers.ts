@@ -63,6 +63,6 @@ async function restartWorker(context: FleetContext, run: Run, { host, account, w
   throw new FleetError('account-offline', `${name} on ${host.name} is ${state} after its restart: ${reason}`, {
     account: name,
     host: host.name,
-    hint: `the other accounts of ${host.name} were not restarted; watch it with: fleet logs ${name} -f, then: ${again}`,
+    hint: `those of ${host.name} that come after it were not restarted; watch it with: fleet logs ${name} -f, then: ${again}`,
   });
 }

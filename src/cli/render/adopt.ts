@@ -29,7 +29,10 @@ export function formatAdoption({ plan, hosts, takenOver, forgotten, isOld, condu
 }
 
 const describeConduct = ({ account, isPaused, script, missingScript }: Adoption['conduct'][number]): string => {
-  const missing = missingScript === null ? '' : `; its script ${missingScript} is in none of your folders`;
+  const missing =
+    missingScript === null
+      ? ''
+      : `; its script ${missingScript} is in none of your folders: put it back, then fleet accounts set-script ${account} ${missingScript}`;
   return `${account} on its host: ${isPaused ? 'paused' : 'not paused'}, ${script === null ? "the inventory's script" : `script ${script}`}${missing}.`;
 };
 
