@@ -8,8 +8,9 @@ export const templateVariables = ['first_name', 'username', 'group', 'time', 'ac
 
 export type TemplateValues = Readonly<Record<(typeof templateVariables)[number], string>>;
 
-/** Words behind `@` that call everybody, in the words of common clients and bots. */
-const massMention = /@(?=(?:everyone|everybody|all|here|channel|group|admins?|alle|todos|tous|все|всем|tutti|herkes)(?![\p{L}\p{N}_]))/giu;
+/** Words behind `@` that call everybody, in the words of common clients and bots; "admin" is one of them with and without its s. */
+const everybody = 'everyone everybody all here channel group admins? alle todos tous все всем tutti herkes'.split(' ').join('|');
+const massMention = new RegExp(`@(?=(?:${everybody})(?![\\p{L}\\p{N}_]))`, 'giu');
 /** An address with a scheme, one with a path, or a bare domain under an ending that is common in links: "Node.js" and "3.5" are none. */
 const linkLike =
   /\b(?:[a-z][a-z0-9+.-]*:\/\/|www\.)\S+|\b(?:[a-z0-9-]+\.)+(?:[a-z]{2,24}\/\S*|(?:com|net|org|info|biz|io|me|co|app|dev|xyz|top|site|shop|online|link|club|ru|de|fr|es|it|uk|us|eu|cn|in|br|tv|ly|gg|cc|to)\b)/giu;

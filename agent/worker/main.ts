@@ -4,6 +4,7 @@ import { behaviourPath } from '../machine/places.ts';
 import { workerExit } from '../protocol/worker.ts';
 import { Answering } from './conversation/answering.ts';
 import { readCredentials } from './credentials.ts';
+import { collectGarbage } from './garbage.ts';
 import { Journal } from './journal.ts';
 import { enter, type Lifecycle, lifecycleRules, memoryWarningBytes, startLifecycle } from './lifecycle.ts';
 import { heartbeatMs, notify } from './notify.ts';
@@ -117,6 +118,7 @@ const main = async (): Promise<number> => {
   // However the process ends.
   process.once('exit', () => answering?.flush());
   const counters = refreshWhenChanged(answering.tally, face);
+  const collecting = collectGarbage();
   // Loaded only now: it takes most of the start, and a refused start must not pay for it.
   const { gramJsTelegram } = await import('./gramjs-client.ts');
   const { exitCode, refusal } = await runAccount(
@@ -137,6 +139,7 @@ const main = async (): Promise<number> => {
   );
   clearInterval(heartbeat);
   clearInterval(counters);
+  clearInterval(collecting);
   answering.end();
   await face.settle();
   if (refusal !== null) reportRefusal(refusal);

@@ -37,7 +37,7 @@ export async function buildHostFiles(root: string, outDirectory: string): Promis
     // Identifiers stay, so that a stack trace from a host can be read.
     minifySyntax: true,
     minifyWhitespace: true,
-    charset: 'utf8',
+    charset: 'ascii',
     legalComments: 'eof',
     // Loaded by the `telegram` package at its start and never used by a worker.
     alias: Object.fromEntries(

@@ -1,8 +1,9 @@
-import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { buildHostFiles } from '../../src/release/build-host-files.ts';
 import { loadHostBundle } from '../../src/release/host-bundle.ts';
 import { packageRoot } from '../../src/release/package-root.ts';
 
@@ -56,4 +57,12 @@ describe('the release', () => {
       expect((await loadHostBundle(changed)).release.id).not.toBe(id);
     }
   });
+});
+
+it('programs are ASCII: one letter of another alphabet, and V8 keeps the whole text in two bytes for each', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'fleet-programs-'));
+  await buildHostFiles(packageRoot(), directory);
+  const names = readdirSync(directory).filter((name) => name.endsWith('.cjs'));
+  expect(names).toEqual(expect.arrayContaining(['worker.cjs', 'model-client.cjs']));
+  for (const name of names) expect(readFileSync(join(directory, name), 'latin1'), name).not.toMatch(/[^\0-\x7f]/);
 });

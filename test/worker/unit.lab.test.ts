@@ -178,7 +178,7 @@ test('online inside the sandbox; systemd has been told and its watchdog is fed',
   });
   const commandLine = async (worker: Worker): Promise<string> => run(`tr '\\0' ' ' < /proc/${await worker.show('MainPID')}/cmdline`);
   expect(await commandLine(bundled)).toMatch(
-    /node --max-old-space-size=64 --optimize-for-size --v8-pool-size=1 --no-maglev --no-sparkplug --no-short-builtin-calls \S+worker\.cjs$/,
+    /node --max-old-space-size=64 --optimize-for-size --v8-pool-size=1 --no-maglev --no-sparkplug --no-short-builtin-calls --expose-gc \S+worker\.cjs$/,
   );
   expect(await commandLine(python)).toMatch(
     /^\/opt\/fleet\/python\/worker\/releases\/[0-9a-f]{16}-3\.\d+\/venv\/bin\/python -u worker\.py$/,
