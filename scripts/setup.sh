@@ -18,7 +18,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then exit 0; fi
 missing=
 for pair in debootstrap:debootstrap systemd-nspawn:systemd-container nft:nftables iptables:iptables ip:iproute2 ssh:openssh-client \
   /usr/sbin/sshd:openssh-server \
-  sysctl:procps /usr/bin/python3:python3 nsenter:util-linux; do
+  sysctl:procps /usr/bin/python3:python3 nsenter:util-linux openssl:openssl; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
 # debootstrap verifies the hosts' packages with it; Debian itself always has it

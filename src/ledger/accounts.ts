@@ -1,4 +1,5 @@
 import type { AccountState } from '../model/account-state.ts';
+import { fixedQuery } from './fixed-query.ts';
 import type { LedgerDb } from './ledger.ts';
 import type { AccountRow, PlacementRow } from './schema.ts';
 
@@ -17,7 +18,7 @@ const placed = (db: LedgerDb) =>
     .select(['placements.host as host', 'placements.epoch as epoch', 'placements.since as placed_since']);
 
 /** By name. */
-export const listAccounts = (db: LedgerDb): Promise<PlacedAccount[]> => placed(db).orderBy('accounts.name').execute();
+export const listAccounts = fixedQuery<PlacedAccount>((db) => placed(db).orderBy('accounts.name'));
 
 export const findAccount = (db: LedgerDb, name: string): Promise<PlacedAccount | undefined> =>
   placed(db).where('accounts.name', '=', name).executeTakeFirst();

@@ -1,3 +1,4 @@
+import { fixedQuery } from './fixed-query.ts';
 import type { LedgerDb } from './ledger.ts';
 import type { HostRow } from './schema.ts';
 
@@ -21,7 +22,7 @@ export async function ensureHosts(db: LedgerDb, names: readonly string[]): Promi
 }
 
 /** By name. Includes hosts that are no longer in the inventory: they may still own accounts. */
-export const listHosts = (db: LedgerDb): Promise<HostRow[]> => db.selectFrom('hosts').selectAll().orderBy('name').execute();
+export const listHosts = fixedQuery<HostRow>((db) => db.selectFrom('hosts').selectAll().orderBy('name'));
 
 /** A contact that is about to be made, and the one before it. */
 export interface ContactIntent {

@@ -1,5 +1,6 @@
 import { FleetError } from '../model/errors.ts';
 import { detached, isOpen, type MovePhase, mayFollow, routeOf } from '../moves/phases.ts';
+import { fixedQuery } from './fixed-query.ts';
 import type { LedgerDb } from './ledger.ts';
 import type { MoveRow } from './schema.ts';
 
@@ -13,8 +14,9 @@ export async function insertMove(db: LedgerDb, move: Omit<MoveRow, 'phase' | 'pr
 }
 
 /** Oldest first. */
-export const listOpenMoves = (db: LedgerDb): Promise<MoveRow[]> =>
-  db.selectFrom('moves').selectAll().where('phase', 'in', openPhases).orderBy('created_at').orderBy('id').execute();
+export const listOpenMoves = fixedQuery<MoveRow>((db) =>
+  db.selectFrom('moves').selectAll().where('phase', 'in', openPhases).orderBy('created_at').orderBy('id'),
+);
 
 export const findMove = (db: LedgerDb, id: string): Promise<MoveRow | undefined> =>
   db.selectFrom('moves').selectAll().where('id', '=', id).executeTakeFirst();

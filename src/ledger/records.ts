@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { fixedQuery } from './fixed-query.ts';
 import type { LedgerDb } from './ledger.ts';
 import type { EventRow, HistoryRow, NewHistory } from './schema.ts';
 
@@ -59,8 +60,8 @@ export async function recordSample(db: LedgerDb, host: string, takenAtMs: number
 }
 
 /** The newest sample of each host that has one: one look into the index per host, however many samples are kept. */
-export async function latestSamples(db: LedgerDb): Promise<{ host: string; taken_at: number; sample_json: string }[]> {
-  return db
+export const latestSamples = fixedQuery<{ host: string; taken_at: number; sample_json: string }>((db) =>
+  db
     .selectFrom('hosts')
     .innerJoin('samples', 'samples.host', 'hosts.name')
     .where('samples.taken_at', '=', (e) =>
@@ -69,9 +70,8 @@ export async function latestSamples(db: LedgerDb): Promise<{ host: string; taken
         .select(({ fn }) => fn.max('newest.taken_at').as('at'))
         .whereRef('newest.host', '=', 'hosts.name'),
     )
-    .select(['samples.host', 'samples.taken_at', 'samples.sample_json'])
-    .execute();
-}
+    .select(['samples.host', 'samples.taken_at', 'samples.sample_json']),
+);
 
 /** The last sample of every host in each day (UTC) since `sinceMs`. */
 export async function dailySamples(db: LedgerDb, sinceMs: number): Promise<{ host: string; taken_at: number; sample_json: string }[]> {

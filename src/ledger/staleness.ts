@@ -1,11 +1,13 @@
 import { FleetError } from '../model/errors.ts';
+import { fixedQuery } from './fixed-query.ts';
 import type { LedgerDb } from './ledger.ts';
-import { readMeta } from './meta.ts';
 
 const staleKey = 'stale-since';
 
 /** Why the ledger is known to be an old copy; null: it is not. */
-export const readStaleness = (db: LedgerDb): Promise<string | null> => readMeta(db, staleKey);
+export const readStaleness = async (db: LedgerDb): Promise<string | null> => (await staleSince(db))[0]?.value ?? null;
+
+const staleSince = fixedQuery((db) => db.selectFrom('meta').select('value').where('key', '=', staleKey));
 
 /** From here on the ledger may only look, until it has been rebuilt from the hosts. Durable; the first reason stands. */
 export async function markStale(db: LedgerDb, reason: string): Promise<void> {
@@ -28,9 +30,7 @@ export const staleError = (reason: string): FleetError =>
 
 /** The highest serial that a run of this ledger has taken; 0: none. */
 export async function lastSerial(db: LedgerDb): Promise<number> {
-  const row = await db
-    .selectFrom('runs')
-    .select((e) => e.fn.max('serial').as('serial'))
-    .executeTakeFirst();
-  return Number(row?.serial ?? 0);
+  return Number((await highestSerial(db))[0]?.serial ?? 0);
 }
+
+const highestSerial = fixedQuery((db) => db.selectFrom('runs').select((e) => e.fn.max('serial').as('serial')));

@@ -57,7 +57,7 @@ const readText = (what: string, path: string): Promise<string> =>
     throw new FleetError('inventory', `The ${what} ${path} cannot be read`, { hint: 'Check the path.', cause });
   });
 
-/** What an account is where nothing is said about it. */
+/** What an account is where no inventory says anything. */
 const nobody: AccountSpec = {
   name: 'assistant' as AccountName,
   labels: {},
@@ -103,11 +103,12 @@ export interface ScriptTest {
 
 /**
  * Replays the transcript at `path` with the script and returns what each account would do, without a network. `names`: accounts of the inventory, which share the group of the transcript;
- * none: one account called `assistant` with the standard limits. Errors: `inventory`, `usage`.
+ * none: one account called `assistant` with the inventory's defaults. Errors: `inventory`, `usage`.
  */
 export async function testScript(inventory: Inventory | null, name: string, path: string, names: readonly string[]): Promise<ScriptTest> {
   const [script, text] = await Promise.all([openScript(inventory, name), readText('transcript', path)]);
-  const specs = names.length === 0 ? [nobody] : names.map((each) => specOf(inventory, each));
+  const unnamed: AccountSpec = { ...(inventory?.accountDefaults ?? nobody), name: nobody.name };
+  const specs = names.length === 0 ? [unnamed] : names.map((each) => specOf(inventory, each));
   const members = specs.map(memberOf);
   const transcript = parseTranscript(text, path, (who) => {
     const member = members.find(({ spec }) => spec.name === who.toLowerCase());

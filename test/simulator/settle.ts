@@ -56,12 +56,12 @@ async function isDoneAfterRound(world: World): Promise<boolean> {
   // Somebody with another ledger has taken it out of the fleet; fleet adopt has said so.
   const removed = before.accounts.map(({ name }) => name).filter((name) => world.vault.removed.has(name));
   for (const account of new Set([...before.leaving, ...removed])) await world.command({ verb: 'remove', account });
-  await world.command({ verb: 'allocate' });
-  const { accounts, openMoves } = await world.read();
-  const idle = accounts.filter(({ host, state }) => host !== null && state !== 'online' && state !== 'removing');
+  if (before.accounts.some(({ host, state }) => host === null && state !== 'detached')) await world.command({ verb: 'allocate' });
+  const after = await world.read();
+  const idle = after.accounts.filter(({ host, state }) => host !== null && state !== 'online' && state !== 'removing');
   for (const { name } of idle) await world.command({ verb: 'start', account: name });
-  const isAtRest = JSON.stringify(await world.read()) === JSON.stringify(before);
-  return isAtRest && openMoves.length === 0 && idle.length === 0 && isQuiet(world);
+  const isAtRest = JSON.stringify(after) === JSON.stringify(before);
+  return isAtRest && after.openMoves.length === 0 && idle.length === 0 && isQuiet(world);
 }
 
 /** Every unit of an account is either online or not there. */

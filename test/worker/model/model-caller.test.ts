@@ -119,7 +119,7 @@ test('so many at once, the others in turn', async () => {
   expect(server.mostAtOnce).toBe(3);
 
   server.otherwise = { act: 'hang' };
-  const stuck = caller({ concurrency: 1, timeoutMs: 200 });
+  const stuck = caller({ concurrency: 1, timeoutMs: 1_500 });
   const [first, second] = await Promise.all([ask(stuck), ask(stuck)]);
   expect(first).toEqual({ refusal: 'failed' });
   expect(second).not.toHaveProperty('text');
