@@ -31,7 +31,20 @@ export function dial(target: SshTarget, signal: AbortSignal | undefined): Promis
     socket.once('connect', () => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
+      writeWhole(socket);
       resolve(socket);
     });
   });
+}
+
+/** ssh2 writes each packet in three pieces. What is written in one turn leaves as one: a third of the calls, and the host wakes once for each packet. */
+function writeWhole(socket: Socket): void {
+  const write: (...call: Parameters<Socket['write']>) => boolean = socket.write.bind(socket);
+  socket.write = ((...call: Parameters<Socket['write']>) => {
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      process.nextTick(() => socket.uncork());
+    }
+    return write(...call);
+  }) as Socket['write'];
 }
