@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-/** Two projects: `fast` needs nothing but Node; `lab` needs the lab's network namespace around it (see test/run.ts). */
+/** Projects: `fast` and `schedules` need nothing but Node; `lab` needs the lab's network namespace around it (see test/run.ts). */
+const schedules = 'test/simulator/schedules-*.test.ts';
+
 export default defineConfig({
   test: {
     // Without it one core of a small machine would stay idle.
@@ -11,11 +13,12 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.lab.test.ts'],
+          exclude: ['test/**/*.lab.test.ts', schedules],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
       },
+      { test: { name: 'schedules', include: [schedules] } },
       {
         test: {
           name: 'lab',
