@@ -34,7 +34,7 @@ export const maxEpochJump = 1000;
 export type EvidenceVerdict =
   /** Nobody can be running the account: it may be granted at `epoch`. */
   | { readonly kind: 'clear' }
-  /** This very move was granted already; the reply was lost. */
+  /** This very move was granted already; the reply was lost. Not where its host has booted since then and holds it: that takes a higher epoch. */
   | { readonly kind: 'granted' }
   /** Its host owns it as the ledger has it, and this boot does not hold it: there is nothing to give back. No older run can act there any more. */
   | { readonly kind: 'kept' }
@@ -57,9 +57,11 @@ export function judgeEvidence(intent: GrantIntent, evidence: readonly HostEviden
     if (account === undefined) continue;
     const { claim } = account;
     if (account.claimFault !== null) return { kind: 'owned', host, what: `its claim cannot be read (${account.claimFault})` };
-    const isThisMove = claim !== null && claim.state === 'active' && host === intent.toHost && claim.moveId === intent.moveId;
+    const isHeldHere = host === intent.toHost && isHeld(survey, account);
+    const isThisMove =
+      claim !== null && claim.state === 'active' && host === intent.toHost && claim.moveId === intent.moveId && !isHeldHere;
     if (isThisMove) granted = true;
-    else if (host === intent.toHost && isHeld(survey, account)) seen = Math.max(seen, claim?.epoch ?? 0);
+    else if (isHeldHere) seen = Math.max(seen, claim?.epoch ?? 0);
     else if (host === intent.toHost && isUnfenced !== true && claim?.state === 'active' && claim.epoch === intent.ownedEpoch) kept = true;
     else if (claim !== null && (claim.state === 'active' || claim.state === 'releasing')) {
       return { kind: 'owned', host, what: `it holds a claim (${claim.state}, epoch ${claim.epoch})` };

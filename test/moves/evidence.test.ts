@@ -95,6 +95,16 @@ describe('evidence before a grant', () => {
       { kind: 'clear' },
     ],
     ['held, at this epoch', [host('h1', [account({ claim: claim({ moveId: 'old', epoch: 2 }) })], hold)], { kind: 'raise', epoch: 3 }],
+    [
+      'granted by this very move, and held since a boot',
+      [host('h1', [account({ claim: claim({ epoch: 2 }) })], hold)],
+      { kind: 'raise', epoch: 3 },
+    ],
+    [
+      'granted and held, and another host is silent',
+      [host('h1', [account({ claim: claim({ epoch: 2 }) })], hold), silent('h2')],
+      { kind: 'incomplete', hosts: ['h2'] },
+    ],
     ['held by another host', [host('h2', [account({ claim: claim({ moveId: 'old' }) })], hold)], { kind: 'owned', host: 'h2' }],
     [
       'its own host did not hold it',

@@ -47,6 +47,7 @@ function endFaults(world: World): void {
 
 /** Whether the sweep of this round found everything as it should be, and nothing was left to do for the operator. */
 async function isDoneAfterRound(world: World): Promise<boolean> {
+  const open = (await world.read()).openMoves;
   await world.command({ verb: 'sweep' });
   const before = await world.read();
   for (const host of world.gone) {
@@ -61,7 +62,8 @@ async function isDoneAfterRound(world: World): Promise<boolean> {
   const idle = after.accounts.filter(({ host, state }) => host !== null && state !== 'online' && state !== 'removing');
   for (const { name } of idle) await world.command({ verb: 'start', account: name });
   const isAtRest = JSON.stringify(after) === JSON.stringify(before);
-  return isAtRest && after.openMoves.length === 0 && idle.length === 0 && isQuiet(world);
+  // What the way of a moved account has left behind is for the sweep after the one that has ended the move.
+  return isAtRest && open.length === 0 && after.openMoves.length === 0 && idle.length === 0 && isQuiet(world);
 }
 
 /** Every unit of an account is either online or not there. */
