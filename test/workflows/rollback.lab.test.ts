@@ -115,8 +115,8 @@ describe('an upgrade of a host with accounts', () => {
 
   test('the way back brings the former release with its units; a second time there is nothing to do', async () => {
     await onHost('echo "# changed" >>/etc/systemd/system/fleet-agent.service');
-    const { code } = await world.operator.fleet(['init', '--rollback', '--yes']);
-    expect(code).toBe(0);
+    const { code, stdout, stderr } = await world.operator.fleet(['init', '--rollback', '--yes']);
+    expect(code, `${stdout}${stderr}`).toBe(0);
     expect(await current()).toBe(second);
     expect(await onHost('tail -n 1 /etc/systemd/system/fleet-agent.service; systemctl is-active fleet-agent')).toBe(
       'WantedBy=multi-user.target\nactive',
