@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-/** Projects: `fast` and `schedules` need nothing but Node; `lab` needs the lab's network namespace around it (see test/run.ts). */
 const schedules = 'test/simulator/schedules-*.test.ts';
 
+/** Projects: `fast` and `schedules` need nothing but Node; `lab` needs the lab's network namespace around it (see test/run.ts). */
 export default defineConfig({
   test: {
     // Without it one core of a small machine would stay idle.

@@ -17,7 +17,7 @@ import { type Lab, labVariable, startLab } from './lab/lab.ts';
 
 const projectRoot = fileURLToPath(new URL('..', import.meta.url));
 const hostsPerLab = 5;
-/** With two labs two cores are busy, with three they are overloaded: nothing ends much sooner, and what has a time limit fails. */
+/** Two labs leave two cores idle for two fifths of the time; three overload them at their peaks, and what has a time limit fails. */
 const labsAtOnce = 2;
 /** By a part of their path: files that take minutes go first, so that both labs end at about the same time. */
 const longFiles = [
@@ -211,7 +211,7 @@ async function runLabFiles(): Promise<Tally[]> {
   return tallies;
 }
 
-/** They need a processor and know no other clock than their own. Labs leave the cores idle for almost half of the time: schedules fill that, and give way. */
+/** They need a processor and know no other clock than their own. They fill what labs leave idle, and give way. */
 const runSchedules = (): Promise<Tally> =>
   runProject('schedules', ['--maxWorkers=1', ...vitestArgs], (argv) => ['nice', '-n', '19', ...argv], {}, console.log);
 

@@ -8,8 +8,8 @@ export const templateVariables = ['first_name', 'username', 'group', 'time', 'ac
 
 export type TemplateValues = Readonly<Record<(typeof templateVariables)[number], string>>;
 
-/** Words behind `@` that call everybody, in the words of common clients and bots; "admin" is one of them with and without its s. */
-const everybody = 'everyone everybody all here channel group admins? alle todos tous все всем tutti herkes'.split(' ').join('|');
+/** Words behind `@` that call everybody, in the words of common clients and bots. */
+const everybody = 'everyone everybody all here channel group admin admins alle todos tous все всем tutti herkes'.split(' ').join('|');
 const massMention = new RegExp(`@(?=(?:${everybody})(?![\\p{L}\\p{N}_]))`, 'giu');
 /** An address with a scheme, one with a path, or a bare domain under an ending that is common in links: "Node.js" and "3.5" are none. */
 const linkLike =

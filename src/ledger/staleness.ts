@@ -1,13 +1,12 @@
 import { FleetError } from '../model/errors.ts';
 import { fixedQuery } from './fixed-query.ts';
 import type { LedgerDb } from './ledger.ts';
+import { readMeta } from './meta.ts';
 
 const staleKey = 'stale-since';
 
 /** Why the ledger is known to be an old copy; null: it is not. */
-export const readStaleness = async (db: LedgerDb): Promise<string | null> => (await staleSince(db))[0]?.value ?? null;
-
-const staleSince = fixedQuery((db) => db.selectFrom('meta').select('value').where('key', '=', staleKey));
+export const readStaleness = (db: LedgerDb): Promise<string | null> => readMeta(db, staleKey);
 
 /** From here on the ledger may only look, until it has been rebuilt from the hosts. Durable; the first reason stands. */
 export async function markStale(db: LedgerDb, reason: string): Promise<void> {
