@@ -4,5 +4,4 @@ import { enableCompileCache } from 'node:module';
 enableCompileCache();
 // https://no-color.org: what colours the output knows FORCE_COLOR only, and reads it when it is loaded.
 if (process.env.NO_COLOR) process.env.FORCE_COLOR = '0';
-const { runProgram } = await import('./program.ts');
-await runProgram();
+void import('./program.ts').then(({ runProgram }) => runProgram());

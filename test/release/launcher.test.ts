@@ -28,7 +28,7 @@ function installed(): { top: string; root: string; run: (version?: string) => { 
   mkdirSync(join(top, 'bin'));
   copyFileSync(launcher, join(root, 'bin', 'fleet'));
   chmodSync(join(root, 'bin', 'fleet'), 0o755);
-  writeFileSync(join(root, 'dist', 'cli.js'), '');
+  writeFileSync(join(root, 'dist', 'cli.cjs'), '');
   symlinkSync('../lib/node_modules/fleet/bin/fleet', join(top, 'bin', 'fleet'));
   symlinkSync('bin/fleet', join(top, 'second'));
   return {
@@ -52,11 +52,11 @@ describe('bin/fleet', () => {
   ])('prefers the Node.js that came with it: %s', (_where, path) => {
     const { top, run } = installed();
     node(join(top, path), 'v24.0.0');
-    expect(run('v99.0.0').stdout).toBe('v24.0.0 cli.js status\n');
+    expect(run('v99.0.0').stdout).toBe('v24.0.0 cli.cjs status\n');
   });
 
   it.each(['v22.13.0', 'v22.20.1', 'v23.0.0', 'v100.1.0'])('takes %s from PATH', (version) => {
-    expect(installed().run(version).stdout).toBe(`${version} cli.js status\n`);
+    expect(installed().run(version).stdout).toBe(`${version} cli.cjs status\n`);
   });
 
   it.each(['v22.12.9', 'v20.19.0', 'v4.0.0'])('refuses %s and says what is needed', (version) => {
