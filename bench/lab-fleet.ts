@@ -15,7 +15,7 @@ export interface LabFleet {
   readonly settings: PeerSettings;
   /** Measures a program inside the lab's network. */
   inside(argv: readonly string[], options?: RunOptions): Promise<Run>;
-  /** Measures `fleet ARGS`, of what `npm run build` made, started as its users start it. */
+  /** Measures `fleet ARGS`, of what `npm run build` made, started as `bin/fleet` starts it. */
   fleet(args: readonly string[], options?: RunOptions): Promise<Run>;
   /** CPU that the hosts took for `act`, seconds, all together, without what they take anyway. */
   hostCpuS(indexes: readonly number[], act: () => Promise<Cost>): Promise<number>;
@@ -42,7 +42,7 @@ export async function startLabFleet(hosts: number, inventory: (lab: Lab) => stri
     lab,
     settings,
     inside,
-    fleet: (args, options) => inside([join(packageDirectory, 'bin', 'fleet'), ...args], options),
+    fleet: (args, options) => inside([process.execPath, '--min-semi-space-size=16', join(packageDirectory, 'dist', 'cli.cjs'), ...args], options),
     async hostCpuS(indexes, act) {
       const idleFrom = await usedS(indexes);
       await new Promise((done) => setTimeout(done, 3000));
