@@ -42,7 +42,8 @@ export async function startLabFleet(hosts: number, inventory: (lab: Lab) => stri
     lab,
     settings,
     inside,
-    fleet: (args, options) => inside([process.execPath, '--min-semi-space-size=16', join(packageDirectory, 'dist', 'cli.cjs'), ...args], options),
+    fleet: (args, options) =>
+      inside([process.execPath, '--min-semi-space-size=16', join(packageDirectory, 'dist', 'cli.cjs'), ...args], options),
     async hostCpuS(indexes, act) {
       const idleFrom = await usedS(indexes);
       await new Promise((done) => setTimeout(done, 3000));

@@ -1,6 +1,6 @@
 import type { AccountState } from '../model/account-state.ts';
-import { fixedQuery } from './fixed-query.ts';
 import type { LedgerDb } from './ledger.ts';
+import { fixedQuery, hasChanged, preparedQuery } from './prepared-query.ts';
 import type { AccountRow, PlacementRow } from './schema.ts';
 
 /** An account with its placement, flat; `host` null when nobody owns it. */
@@ -20,8 +20,10 @@ const placed = (db: LedgerDb) =>
 /** By name. */
 export const listAccounts = fixedQuery<PlacedAccount>((db) => placed(db).orderBy('accounts.name'));
 
-export const findAccount = (db: LedgerDb, name: string): Promise<PlacedAccount | undefined> =>
-  placed(db).where('accounts.name', '=', name).executeTakeFirst();
+export const findAccount = async (db: LedgerDb, name: string): Promise<PlacedAccount | undefined> =>
+  (await accountByName(db, { name })).rows[0];
+
+const accountByName = preparedQuery<{ name: string }, PlacedAccount>((db, value) => placed(db).where('accounts.name', '=', value('name')));
 
 export const findAccountByKey = (db: LedgerDb, keyId: string): Promise<PlacedAccount | undefined> =>
   placed(db).where('accounts.key_id', '=', keyId).executeTakeFirst();
@@ -45,15 +47,25 @@ export async function insertAccount(
 
 /** Changes state and reason; `state_since` moves only when the state really changed. Returns whether it did. */
 export async function setAccountState(db: LedgerDb, name: string, state: AccountState, reason: string, nowMs: number): Promise<boolean> {
-  const changed = await db
-    .updateTable('accounts')
-    .set({ state, state_reason: reason, state_since: nowMs })
-    .where('name', '=', name)
-    .where('state', '!=', state)
-    .executeTakeFirst();
-  if (changed.numUpdatedRows === 0n) await db.updateTable('accounts').set({ state_reason: reason }).where('name', '=', name).execute();
-  return changed.numUpdatedRows > 0n;
+  if (hasChanged(await changeState(db, { name, state, reason, nowMs }))) return true;
+  await changeReason(db, { name, reason });
+  return false;
 }
+
+const changeState = preparedQuery<{ name: string; state: AccountState; reason: string; nowMs: number }>((db, value) =>
+  db
+    .updateTable('accounts')
+    .set({ state: value('state'), state_reason: value('reason'), state_since: value('nowMs') })
+    .where('name', '=', value('name'))
+    .where('state', '!=', value('state')),
+);
+
+const changeReason = preparedQuery<{ name: string; reason: string }>((db, value) =>
+  db
+    .updateTable('accounts')
+    .set({ state_reason: value('reason') })
+    .where('name', '=', value('name')),
+);
 
 export async function setWanted(db: LedgerDb, name: string, wanted: boolean): Promise<void> {
   await db
@@ -114,9 +126,12 @@ export async function deletePlacement(db: LedgerDb, account: string): Promise<vo
 
 /** Highest epoch that this ledger has used or seen for the key; 0: none. */
 export async function highestEpoch(db: LedgerDb, keyId: string): Promise<number> {
-  const row = await db.selectFrom('epochs').select('epoch').where('key_id', '=', keyId).executeTakeFirst();
-  return row?.epoch ?? 0;
+  return (await epochOf(db, { keyId })).rows[0]?.epoch ?? 0;
 }
+
+const epochOf = preparedQuery<{ keyId: string }, { epoch: number }>((db, value) =>
+  db.selectFrom('epochs').select('epoch').where('key_id', '=', value('keyId')),
+);
 
 /** Remembers `epoch` when it is higher than what is known. Never forgets, not even when the account is removed. */
 export async function raiseEpoch(db: LedgerDb, keyId: string, epoch: number): Promise<void> {

@@ -1,5 +1,5 @@
-import { fixedQuery } from './fixed-query.ts';
 import type { LedgerDb } from './ledger.ts';
+import { fixedQuery, hasChanged, preparedQuery } from './prepared-query.ts';
 import type { HostRow } from './schema.ts';
 
 /** What one look at a host taught; absent fields stay as they were. */
@@ -33,19 +33,25 @@ export interface ContactIntent {
 /** Written, durably, BEFORE a connection with authority is made. No two intents of a host have the same time. */
 export async function recordContactIntent(db: LedgerDb, name: string, nowMs: number): Promise<ContactIntent> {
   for (;;) {
-    const row = await db.selectFrom('hosts').select('contact_intent_at').where('name', '=', name).executeTakeFirst();
+    const row = (await intentOf(db, { name })).rows[0];
     const beforeMs = row?.contact_intent_at ?? null;
     const atMs = Math.max(nowMs, (beforeMs ?? 0) + 1);
     // Compare and swap: another request to the same host may have been begun meanwhile.
-    const { numUpdatedRows } = await db
-      .updateTable('hosts')
-      .set({ contact_intent_at: atMs })
-      .where('name', '=', name)
-      .where('contact_intent_at', 'is', beforeMs)
-      .executeTakeFirst();
-    if (numUpdatedRows > 0n || row === undefined) return { atMs, beforeMs };
+    if (hasChanged(await replaceIntent(db, { name, beforeMs, atMs })) || row === undefined) return { atMs, beforeMs };
   }
 }
+
+const intentOf = preparedQuery<{ name: string }, { contact_intent_at: number | null }>((db, value) =>
+  db.selectFrom('hosts').select('contact_intent_at').where('name', '=', value('name')),
+);
+
+const replaceIntent = preparedQuery<{ name: string; beforeMs: number | null; atMs: number }>((db, value) =>
+  db
+    .updateTable('hosts')
+    .set({ contact_intent_at: value('atMs') })
+    .where('name', '=', value('name'))
+    .where('contact_intent_at', 'is', value('beforeMs')),
+);
 
 /** No connection came about, so nothing that was intended reached the host: the contact before it is the last one, unless a later one was begun. */
 export async function withdrawContactIntent(db: LedgerDb, name: string, { atMs, beforeMs }: ContactIntent): Promise<void> {
@@ -59,22 +65,29 @@ export async function withdrawContactIntent(db: LedgerDb, name: string, { atMs, 
 
 /** The host answered: failures start again at zero. */
 export async function recordSeen(db: LedgerDb, name: string, nowMs: number, facts: HostFacts = {}): Promise<void> {
-  await db
+  const { instanceId = null, arch = null, os = null, latencyMs = null } = facts;
+  await noteSeen(db, { name, nowMs, instanceId, arch, os, latencyMs });
+}
+
+/** Null: as it was. */
+type SeenFacts = { readonly [Fact in 'instanceId' | 'arch' | 'os']: string | null } & { readonly latencyMs: number | null };
+
+const noteSeen = preparedQuery<SeenFacts & { name: string; nowMs: number }>((db, value) =>
+  db
     .updateTable('hosts')
-    .set({
-      last_seen_at: nowMs,
+    .set(({ fn, ref, val }) => ({
+      last_seen_at: value('nowMs'),
       failures: 0,
       failure_reason: null,
       unreachable_since: null,
       off_at: null,
-      ...(facts.instanceId === undefined ? {} : { instance_id: facts.instanceId }),
-      ...(facts.arch === undefined ? {} : { arch: facts.arch }),
-      ...(facts.os === undefined ? {} : { os: facts.os }),
-      ...(facts.latencyMs === undefined ? {} : { latency_ms: facts.latencyMs }),
-    })
-    .where('name', '=', name)
-    .execute();
-}
+      instance_id: fn.coalesce(val(value('instanceId')), ref('instance_id')),
+      arch: fn.coalesce(val(value('arch')), ref('arch')),
+      os: fn.coalesce(val(value('os')), ref('os')),
+      latency_ms: fn.coalesce(val(value('latencyMs')), ref('latency_ms')),
+    }))
+    .where('name', '=', value('name')),
+);
 
 /** `init` left the host ready, running `release` and holding accounts by `holdAfterMs`. */
 export async function recordBootstrapped(
@@ -107,9 +120,16 @@ export async function recordUnreachable(db: LedgerDb, name: string, nowMs: numbe
 
 /** Returns whether it is another than the last one announced. */
 export async function setHealth(db: LedgerDb, name: string, health: string): Promise<boolean> {
-  const changed = await db.updateTable('hosts').set({ health }).where('name', '=', name).where('health', '!=', health).executeTakeFirst();
-  return changed.numUpdatedRows > 0n;
+  return hasChanged(await changeHealth(db, { name, health }));
 }
+
+const changeHealth = preparedQuery<{ name: string; health: string }>((db, value) =>
+  db
+    .updateTable('hosts')
+    .set({ health: value('health') })
+    .where('name', '=', value('name'))
+    .where('health', '!=', value('health')),
+);
 
 export async function setCordon(db: LedgerDb, name: string, reason: string | null): Promise<void> {
   await db

@@ -1,7 +1,7 @@
 import { FleetError } from '../model/errors.ts';
 import { detached, isOpen, type MovePhase, mayFollow, routeOf } from '../moves/phases.ts';
-import { fixedQuery } from './fixed-query.ts';
 import type { LedgerDb } from './ledger.ts';
+import { fixedQuery, hasChanged, preparedQuery } from './prepared-query.ts';
 import type { MoveRow } from './schema.ts';
 
 const openPhases: MovePhase[] = (['planned', 'staged', 'released', 'granted', 'done', 'aborted'] as const).filter(isOpen);
@@ -43,13 +43,7 @@ export async function advanceMove(
       account: move.account,
     });
   }
-  const { numUpdatedRows } = await db
-    .updateTable('moves')
-    .set({ phase, problem, updated_at: nowMs })
-    .where('id', '=', move.id)
-    .where('phase', 'in', [move.phase, phase])
-    .executeTakeFirst();
-  if (numUpdatedRows === 0n) {
+  if (!hasChanged(await changePhase(db, { id: move.id, before: move.phase, phase, problem, nowMs }))) {
     throw new FleetError('plan-stale', `${move.account}: another fleet command has changed its move since this one began`, {
       hint: 'run this again: it goes on from where the other one is',
       account: move.account,
@@ -57,6 +51,14 @@ export async function advanceMove(
   }
   return { ...move, phase, problem, updated_at: nowMs };
 }
+
+const changePhase = preparedQuery<{ id: string; before: MovePhase; phase: MovePhase; problem: string | null; nowMs: number }>((db, value) =>
+  db
+    .updateTable('moves')
+    .set({ phase: value('phase'), problem: value('problem'), updated_at: value('nowMs') })
+    .where('id', '=', value('id'))
+    .where('phase', 'in', [value('before'), value('phase')]),
+);
 
 /** Releases that are over, of accounts that left the fleet through them and that nobody owns now: each is the receipt of its `from_host` at its epoch. */
 export const listGivenUp = (db: LedgerDb): Promise<MoveRow[]> =>

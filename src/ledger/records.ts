@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { fixedQuery } from './fixed-query.ts';
 import type { LedgerDb } from './ledger.ts';
+import { fixedQuery, preparedQuery } from './prepared-query.ts';
 import type { EventRow, HistoryRow, NewHistory } from './schema.ts';
 
 /** One decision, for ever. A second record of the same move is no act. */
@@ -43,8 +43,14 @@ export async function countAddressChanges(db: LedgerDb, sinceMs: number): Promis
 }
 
 export async function recordEvent(db: LedgerDb, event: Omit<EventRow, 'id'>): Promise<void> {
-  await db.insertInto('events').values(event).execute();
+  await insertEvent(db, event);
 }
+
+const insertEvent = preparedQuery<Omit<EventRow, 'id'>>((db, value) =>
+  db
+    .insertInto('events')
+    .values({ at: value('at'), kind: value('kind'), host: value('host'), account: value('account'), text: value('text') }),
+);
 
 /** Newest first. */
 export const readEvents = (db: LedgerDb, limit: number): Promise<EventRow[]> =>
@@ -52,12 +58,15 @@ export const readEvents = (db: LedgerDb, limit: number): Promise<EventRow[]> =>
 
 /** Keeps one sample of a host as the agent sent it (already validated). */
 export async function recordSample(db: LedgerDb, host: string, takenAtMs: number, sampleJson: string): Promise<void> {
-  await db
-    .insertInto('samples')
-    .values({ host, taken_at: takenAtMs, sample_json: sampleJson })
-    .onConflict((c) => c.columns(['host', 'taken_at']).doUpdateSet({ sample_json: sampleJson }))
-    .execute();
+  await insertSample(db, { host, takenAtMs, sampleJson });
 }
+
+const insertSample = preparedQuery<{ host: string; takenAtMs: number; sampleJson: string }>((db, value) =>
+  db
+    .insertInto('samples')
+    .values({ host: value('host'), taken_at: value('takenAtMs'), sample_json: value('sampleJson') })
+    .onConflict((c) => c.columns(['host', 'taken_at']).doUpdateSet({ sample_json: value('sampleJson') })),
+);
 
 /** The newest sample of each host that has one: one look into the index per host, however many samples are kept. */
 export const latestSamples = fixedQuery<{ host: string; taken_at: number; sample_json: string }>((db) =>

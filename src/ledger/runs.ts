@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { FleetError } from '../model/errors.ts';
 import type { Ledger, LedgerDb } from './ledger.ts';
+import { preparedQuery } from './prepared-query.ts';
 import { lastSerial, markStale, readStaleness, staleError } from './staleness.ts';
 
 /** One mutating run of the CLI as hosts see it: who speaks (`authorityId`), how late (`serial`), which of several (`nonce`). */
@@ -39,11 +40,15 @@ async function takeSerial(ledger: Ledger, command: string, nowMs: number, above:
   const nonce = randomUUID();
   const serial = await ledger.db.transaction().execute(async (transaction) => {
     const next = Math.max(await lastSerial(transaction), above) + 1;
-    await transaction.insertInto('runs').values({ serial: next, nonce, command, started_at: nowMs }).execute();
+    await insertRun(transaction, { serial: next, nonce, command, nowMs });
     return next;
   });
   return { authorityId: ledger.authorityId, serial, nonce };
 }
+
+const insertRun = preparedQuery<{ serial: number; nonce: string; command: string; nowMs: number }>((db, value) =>
+  db.insertInto('runs').values({ serial: value('serial'), nonce: value('nonce'), command: value('command'), started_at: value('nowMs') }),
+);
 
 /** When `command` last took a serial, ms since the epoch; null: never. */
 export async function lastRunOf(db: LedgerDb, command: string): Promise<number | null> {

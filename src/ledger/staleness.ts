@@ -1,7 +1,7 @@
 import { FleetError } from '../model/errors.ts';
-import { fixedQuery } from './fixed-query.ts';
 import type { LedgerDb } from './ledger.ts';
 import { readMeta } from './meta.ts';
+import { fixedQuery } from './prepared-query.ts';
 
 const staleKey = 'stale-since';
 

@@ -1,0 +1,37 @@
+import type { CompiledQuery, QueryResult } from 'kysely';
+import type { LedgerDb } from './ledger.ts';
+
+interface Query<Row> {
+  compile(): CompiledQuery<Row>;
+}
+
+/** A query that is the same every time. It is put together once, at its first use: that takes longer than to run it. */
+export function fixedQuery<Row>(build: (db: LedgerDb) => Query<Row>): (db: LedgerDb) => Promise<Row[]> {
+  const run = preparedQuery<Record<never, never>, Row>(build);
+  return async (db) => (await run(db, {})).rows;
+}
+
+/** The same for a query with values that differ from call to call: `value(NAME)` stands for each while it is put together. Null has to be met by `is`. */
+export function preparedQuery<Values extends object, Row = never>(
+  build: (db: LedgerDb, value: <Name extends keyof Values>(name: Name) => Values[Name]) => Query<Row>,
+): (db: LedgerDb, values: Values) => Promise<QueryResult<Row>> {
+  let compiled: CompiledQuery<Row> | null = null;
+  return (db, values) => {
+    compiled ??= build(db, (name) => new Place(name) as never).compile();
+    const parameters = compiled.parameters.map((parameter) =>
+      parameter instanceof Place ? values[parameter.name as keyof Values] : parameter,
+    );
+    return db.executeQuery({ ...compiled, parameters });
+  };
+}
+
+/** Where a value goes. */
+class Place {
+  readonly name: PropertyKey;
+
+  constructor(name: PropertyKey) {
+    this.name = name;
+  }
+}
+
+export const hasChanged = ({ numAffectedRows }: QueryResult<unknown>): boolean => (numAffectedRows ?? 0n) > 0n;
