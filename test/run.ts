@@ -1,12 +1,12 @@
 /**
- * What `npm test` runs: the fast tests, then the lab tests, file by file, on two labs side by side, and in their shadow the schedules of the simulator. Arguments
+ * What `npm test` runs: the fast tests, the schedules of the simulator, then the lab tests, file by file, on two labs side by side. Arguments
  * go to vitest: words choose test files by a part of their path. Ends with exactly one line `N passed, N failed`, and with code 1 when anything failed or nothing ran.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
@@ -211,16 +211,12 @@ async function runLabFiles(): Promise<Tally[]> {
   return tallies;
 }
 
-/** They need a processor and know no other clock than their own. They fill what labs leave idle, and give way. */
-const runSchedules = (): Promise<Tally> =>
-  runProject('schedules', ['--maxWorkers=1', ...vitestArgs], (argv) => ['nice', '-n', '19', ...argv], {}, console.log);
+/** Fast tests start processes and wait for them a third of their time: with a worker for each core one core in three would stay idle. */
+const fastWorkers = Math.ceil(availableParallelism() * 1.5);
 
-const tallies = [await runProject('fast', vitestArgs, (argv) => argv, {})];
-const [schedules, ...labs] = await Promise.all([
-  runSchedules(),
-  runLabFiles().catch((error: Error) => [failure(`the lab failed: ${error.message}`)]),
-]);
-tallies.push(schedules, ...labs.flat());
+const tallies = [await runProject('fast', [`--maxWorkers=${fastWorkers}`, ...vitestArgs], (argv) => argv, {})];
+if (!stop.aborted) tallies.push(await runProject('schedules', vitestArgs, (argv) => argv, {}));
+tallies.push(...(await runLabFiles().catch((error: Error) => [failure(`the lab failed: ${error.message}`)])));
 if (stop.aborted) tallies.push(failure('the run was stopped before its end'));
 const failures = tallies.flatMap((tally) => tally.failures);
 // at the end, where somebody looks who has only the last page of the output

@@ -5,7 +5,7 @@ import { runSchedule, themeOf } from './schedule.ts';
 /** Where the seeds of a run begin. */
 const first = Number(process.env.FLEET_SIM_FIRST ?? 1);
 /** How many there are in a run. */
-const count = Number(process.env.FLEET_SIM_SCHEDULES ?? (process.env.CI === 'true' ? 6_000 : 400));
+const count = Number(process.env.FLEET_SIM_SCHEDULES ?? (process.env.CI === 'true' ? 10_000 : 400));
 
 /** Seeds of a part of a run: every `parts`-th one from `part` (0 based). */
 export const seedsOf = (part: number, parts: number): readonly number[] =>
