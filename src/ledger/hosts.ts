@@ -11,15 +11,19 @@ export interface HostFacts {
   readonly latencyMs?: number;
 }
 
-/** Makes sure that every host of the inventory has a row. Safe to repeat. */
+/** Makes sure that every host of the inventory has a row. Safe to repeat. Writes, and so waits for whoever is writing, only where one has none. */
 export async function ensureHosts(db: LedgerDb, names: readonly string[]): Promise<void> {
-  if (names.length === 0) return;
+  const known = new Set((await hostNames(db)).map(({ name }) => name));
+  const missing = names.filter((name) => !known.has(name));
+  if (missing.length === 0) return;
   await db
     .insertInto('hosts')
-    .values(names.map((name) => ({ name, cordoned: 0, failures: 0 })) as never)
+    .values(missing.map((name) => ({ name, cordoned: 0, failures: 0 })) as never)
     .onConflict((c) => c.doNothing())
     .execute();
 }
+
+const hostNames = fixedQuery<{ name: string }>((db) => db.selectFrom('hosts').select('name'));
 
 /** By name. Includes hosts that are no longer in the inventory: they may still own accounts. */
 export const listHosts = fixedQuery<HostRow>((db) => db.selectFrom('hosts').selectAll().orderBy('name'));

@@ -22,8 +22,9 @@ export const findMove = (db: LedgerDb, id: string): Promise<MoveRow | undefined>
   db.selectFrom('moves').selectAll().where('id', '=', id).executeTakeFirst();
 
 /** Every key that this ledger has ever sent to a host, also of accounts that were removed since. */
-export const listMovedKeys = async (db: LedgerDb): Promise<string[]> =>
-  (await db.selectFrom('moves').select('key_id').distinct().execute()).map(({ key_id }) => key_id);
+export const listMovedKeys = async (db: LedgerDb): Promise<string[]> => (await movedKeys(db)).map(({ key_id }) => key_id);
+
+const movedKeys = fixedQuery<{ key_id: string }>((db) => db.selectFrom('moves').select('key_id').distinct());
 
 /**
  * Journals the next phase; on disk when it returns. Repeating the phase that is already recorded is no act.
@@ -61,7 +62,7 @@ const changePhase = preparedQuery<{ id: string; before: MovePhase; phase: MovePh
 );
 
 /** Releases that are over, of accounts that left the fleet through them and that nobody owns now: each is the receipt of its `from_host` at its epoch. */
-export const listGivenUp = (db: LedgerDb): Promise<MoveRow[]> =>
+export const listGivenUp = fixedQuery<MoveRow>((db) =>
   db
     .selectFrom('moves')
     .selectAll()
@@ -70,8 +71,8 @@ export const listGivenUp = (db: LedgerDb): Promise<MoveRow[]> =>
     .where('key_id', 'not in', (owned) =>
       owned.selectFrom('placements').innerJoin('accounts', 'accounts.name', 'placements.account').select('accounts.key_id'),
     )
-    .orderBy('created_at')
-    .execute();
+    .orderBy('created_at'),
+);
 
 /** Another epoch for a move that has not been granted yet (the survey saw a higher one). */
 export async function setMoveEpoch(db: LedgerDb, id: string, epoch: number, nowMs: number): Promise<void> {
