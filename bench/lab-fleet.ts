@@ -2,6 +2,7 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeFlags } from '../src/cli/built-program.ts';
 import { type Lab, startLab } from '../test/lab/lab.ts';
 import { runCommand } from '../test/lab/run-command.ts';
 import { type Cost, measured, type Run, type RunOptions } from './measure.ts';
@@ -42,8 +43,7 @@ export async function startLabFleet(hosts: number, inventory: (lab: Lab) => stri
     lab,
     settings,
     inside,
-    fleet: (args, options) =>
-      inside([process.execPath, '--min-semi-space-size=16', join(packageDirectory, 'dist', 'cli.cjs'), ...args], options),
+    fleet: (args, options) => inside([process.execPath, ...nodeFlags, join(packageDirectory, 'dist', 'cli.cjs'), ...args], options),
     async hostCpuS(indexes, act) {
       const idleFrom = await usedS(indexes);
       await new Promise((done) => setTimeout(done, 3000));

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { nodeFlags } from '../src/cli/built-program.ts';
 import { buildHostFiles } from '../src/release/build-host-files.ts';
 
 /** Builds what is published: `dist/cli.cjs` with `dist/program.cjs` and V8's cache of it, and `dist/host` with the programs for hosts. */
@@ -63,7 +64,7 @@ await Promise.all([
   }),
   buildHostFiles(root, join(out, 'host')),
 ]);
-// With the flags of bin/fleet: V8 takes a cache only where they are the same.
-execFileSync(process.execPath, ['--min-semi-space-size=16', join(import.meta.dirname, 'code-cache.ts'), out], {
+execFileSync(process.execPath, [...nodeFlags, join(import.meta.dirname, 'code-cache.ts'), out], {
   stdio: ['ignore', 'ignore', 'pipe'],
+  timeout: 120_000,
 });

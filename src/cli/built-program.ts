@@ -6,6 +6,9 @@ import { Script } from 'node:vm';
 /** Stands in for program.ts in what is published: there the program is one file, beside which lies what V8 compiled of it when fleet was built. */
 type Program = typeof import('./program.ts');
 
+/** What bin/fleet gives Node.js. V8 takes a cache only where its flags are those with which it was made. */
+export const nodeFlags = ['--min-semi-space-size=16'];
+
 /** Of use to this Node.js on this processor only. */
 export const codeCacheName = `program.${process.version}-${process.arch}.cache`;
 

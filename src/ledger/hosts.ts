@@ -13,7 +13,7 @@ export interface HostFacts {
 
 /** Makes sure that every host of the inventory has a row. Safe to repeat. Writes, and so waits for whoever is writing, only where one has none. */
 export async function ensureHosts(db: LedgerDb, names: readonly string[]): Promise<void> {
-  const known = new Set((await hostNames(db)).map(({ name }) => name));
+  const known = new Set((await listHosts(db)).map(({ name }) => name));
   const missing = names.filter((name) => !known.has(name));
   if (missing.length === 0) return;
   await db
@@ -22,8 +22,6 @@ export async function ensureHosts(db: LedgerDb, names: readonly string[]): Promi
     .onConflict((c) => c.doNothing())
     .execute();
 }
-
-const hostNames = fixedQuery<{ name: string }>((db) => db.selectFrom('hosts').select('name'));
 
 /** By name. Includes hosts that are no longer in the inventory: they may still own accounts. */
 export const listHosts = fixedQuery<HostRow>((db) => db.selectFrom('hosts').selectAll().orderBy('name'));
@@ -74,7 +72,12 @@ export async function recordSeen(db: LedgerDb, name: string, nowMs: number, fact
 }
 
 /** Null: as it was. */
-type SeenFacts = { readonly [Fact in 'instanceId' | 'arch' | 'os']: string | null } & { readonly latencyMs: number | null };
+interface SeenFacts {
+  readonly instanceId: string | null;
+  readonly arch: string | null;
+  readonly os: string | null;
+  readonly latencyMs: number | null;
+}
 
 const noteSeen = preparedQuery<SeenFacts & { name: string; nowMs: number }>((db, value) =>
   db

@@ -239,8 +239,9 @@ describe('kill -9 of the command', () => {
         await expectExclusive(world, logins);
       }
       console.log(`killed ${variant} ${phases.length} calls, in the phases ${phases.join(', ')}`);
-      // in which phase a kill that comes late into a call finds the journal depends on the host's speed; one that comes before a call does not
-      if (variant === 'before') expect(phases).toEqual(expect.arrayContaining(['planned', 'staged', 'released', 'granted']));
+      // Killed after its last call a move is done: a single call is left that finds it granted, and a run that needs more calls than the others misses that.
+      const lastPhase = variant === 'before' ? ['granted'] : [];
+      expect(phases).toEqual(expect.arrayContaining(['planned', 'staged', 'released', ...lastPhase]));
     },
   );
 });

@@ -3,6 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, symlinkSync, writeFile
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { nodeFlags } from '../../src/cli/built-program.ts';
 
 const launcher = join(import.meta.dirname, '..', '..', 'bin', 'fleet');
 
@@ -12,11 +13,11 @@ function script(path: string, text: string): void {
   chmodSync(path, 0o755);
 }
 
-/** A Node.js that says who it is and what it was asked to run. */
+/** A Node.js that says who it is and what it was asked to run, with the flags for which the build makes V8's cache. */
 const node = (path: string, version: string): void =>
   script(
     path,
-    `[ "$1" = --version ] && { echo ${version}; exit; }\n[ "\${1#--min-}" = "$1" ] || shift\necho "${version} $(basename "$1") $2"`,
+    `[ "$1" = --version ] && { echo ${version}; exit; }\n[ "$1" = "${nodeFlags.join(' ')}" ] && shift\necho "${version} $(basename "$1") $2"`,
   );
 
 /** fleet installed below TOP/lib/node_modules, reached by relative links as npm makes them; `path` has the node of PATH. */
