@@ -117,11 +117,13 @@ export const readSmallFile = (path: string, maxBytes: number): SmallFile => {
     const stat = fstatSync(descriptor);
     if (!stat.isFile()) return { fault: 'not a regular file' };
     if (stat.size > maxBytes) return { fault: `larger than ${maxBytes} bytes` };
-    // Only what was read is looked at.
-    const buffer = Buffer.allocUnsafe(maxBytes + 1);
+    // Only what was read is looked at. The kernel's own files say that they are empty.
+    let buffer = Buffer.allocUnsafe((stat.size === 0 ? maxBytes : stat.size) + 1);
     let length = 0;
-    for (let got = 1; got > 0 && length < buffer.length; length += got)
+    for (let got = 1; got > 0 && length <= maxBytes; length += got) {
+      if (length === buffer.length) buffer = Buffer.concat([buffer], maxBytes + 1);
       got = readSync(descriptor, buffer, length, buffer.length - length, null);
+    }
     return length > maxBytes ? { fault: `larger than ${maxBytes} bytes` } : { text: buffer.toString('utf8', 0, length) };
   } catch (error) {
     return { fault: `unreadable (${errorCode(error)})` };

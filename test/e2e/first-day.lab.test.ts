@@ -209,11 +209,13 @@ describe('what runs on a host is small and locked in', () => {
   });
 
   test('agent and workers are nobody in particular, and each account is somebody else', async () => {
-    for (const lines of await onEach(`ps -eo uid,user,args | grep '[/]opt/fleet/'`)) {
+    const listed = await listAccounts(world);
+    for (const [index, lines] of (await onEach(`ps -eo uid,user,args | grep '[/]opt/fleet/'`)).entries()) {
       const uids = lines.map((line) => Number(line.trim().split(/\s+/)[0]));
-      expect(uids).toHaveLength(4);
+      // The agent and what was allocated to this host: how many these are depends on how busy the hosts were.
+      expect(uids).toHaveLength(1 + listed.filter(({ host }) => host === `h${index + 1}`).length);
       expect(uids).not.toContain(0);
-      expect(new Set(uids).size).toBe(4);
+      expect(new Set(uids).size).toBe(uids.length);
     }
   });
 
