@@ -23,10 +23,11 @@ export const listAccounts = fixedQuery<PlacedAccount>((db) => placed(db).orderBy
 export const findAccount = async (db: LedgerDb, name: string): Promise<PlacedAccount | undefined> =>
   (await accountByName(db, { name })).rows[0];
 
-const accountByName = preparedQuery<{ name: string }, PlacedAccount>((db, value) => placed(db).where('accounts.name', '=', value('name')));
+// Compared by `=`, SQLite would plan the join anew for every value, which takes longer than all the rest.
+const accountByName = preparedQuery<{ name: string }, PlacedAccount>((db, value) => placed(db).where('accounts.name', 'in', [value('name')]));
 
 export const findAccountByKey = (db: LedgerDb, keyId: string): Promise<PlacedAccount | undefined> =>
-  placed(db).where('accounts.key_id', '=', keyId).executeTakeFirst();
+  placed(db).where('accounts.key_id', 'in', [keyId]).executeTakeFirst();
 
 export const accountsOfUser = (db: LedgerDb, userId: string): Promise<PlacedAccount[]> =>
   placed(db).where('accounts.user_id', '=', userId).orderBy('accounts.name').execute();

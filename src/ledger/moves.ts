@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { FleetError } from '../model/errors.ts';
 import { detached, isOpen, type MovePhase, mayFollow, routeOf } from '../moves/phases.ts';
 import type { LedgerDb } from './ledger.ts';
@@ -66,8 +67,9 @@ export const listGivenUp = fixedQuery<MoveRow>((db) =>
   db
     .selectFrom('moves')
     .selectAll()
-    .where('phase', '=', 'done')
-    .where('to_host', '=', detached)
+    // In the text of the query: for values beside it SQLite would plan all of it anew each time.
+    .where('phase', '=', sql.lit('done'))
+    .where('to_host', '=', sql.lit(detached))
     .where('key_id', 'not in', (owned) =>
       owned.selectFrom('placements').innerJoin('accounts', 'accounts.name', 'placements.account').select('accounts.key_id'),
     )
