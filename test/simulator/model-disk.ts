@@ -62,30 +62,40 @@ function fail(code: string, act: string, path: string): never {
   throw new Fault(code, act, path);
 }
 
+/** Names on the way to each path that was looked for lately: programs look for the same few again and again. */
+const ways = new Map<string, readonly string[]>();
+const waysKept = 2_000;
+
+function wayTo(path: string): readonly string[] {
+  const known = ways.get(path);
+  if (known !== undefined) return known;
+  if (ways.size === waysKept) ways.clear();
+  const way = path
+    .slice(modelRoot.length)
+    .split('/')
+    .filter((part) => part !== '' && part !== '.');
+  ways.set(path, way);
+  return way;
+}
+
 /** Follows links on the way, and at the end when `isFollowed`. */
 function find(path: string, act: string, isFollowed: boolean, depth = 0): Place {
   if (depth > 40) return fail('ELOOP', act, path);
+  const way = wayTo(path);
   let parent = root;
-  let name = '';
   let node: ModelNode | undefined = root;
-  let start = modelRoot.length;
-  while (start < path.length) {
-    const end = path.indexOf('/', start + 1);
-    const part = path.slice(start + 1, end < 0 ? path.length : end);
-    start = end < 0 ? path.length : end;
-    if (part === '' || part === '.') continue;
+  for (const [index, name] of way.entries()) {
     if (node === undefined) return fail('ENOENT', act, path);
     if (node.kind !== 'directory') return fail('ENOTDIR', act, path);
     parent = node;
-    name = part;
     node = parent.children.get(name);
-    if (node?.kind === 'link' && (isFollowed || start < path.length)) {
-      const here = path.slice(0, path.lastIndexOf('/', start - 1));
+    if (node?.kind === 'link' && (isFollowed || index < way.length - 1)) {
+      const here = [modelRoot, ...way.slice(0, index)].join('/');
       const target = node.target.startsWith('/') ? node.target : `${here}/${node.target}`;
-      return find(target + path.slice(start), act, isFollowed, depth + 1);
+      return find([target, ...way.slice(index + 1)].join('/'), act, isFollowed, depth + 1);
     }
   }
-  return { parent, name, node };
+  return { parent, name: way.at(-1) ?? '', node };
 }
 
 const there = (path: string, act: string, isFollowed = true): ModelNode => find(path, act, isFollowed).node ?? fail('ENOENT', act, path);
@@ -194,6 +204,7 @@ function makeDirectory(path: string, options?: { recursive?: boolean; mode?: num
 
 function makeDirectories(path: string, options?: { recursive?: boolean; mode?: number }): void {
   if (options?.recursive === true) {
+    if (exists(path) && there(path, 'mkdir').kind === 'directory') return;
     for (let end = path.indexOf('/', modelRoot.length + 1); end > 0; end = path.indexOf('/', end + 1)) {
       const above = path.slice(0, end);
       if (exists(above) && there(above, 'mkdir').kind !== 'directory') fail('ENOTDIR', 'mkdir', path);
