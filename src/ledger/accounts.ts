@@ -24,7 +24,9 @@ export const findAccount = async (db: LedgerDb, name: string): Promise<PlacedAcc
   (await accountByName(db, { name })).rows[0];
 
 // Compared by `=`, SQLite would plan the join anew for every value, which takes longer than all the rest.
-const accountByName = preparedQuery<{ name: string }, PlacedAccount>((db, value) => placed(db).where('accounts.name', 'in', [value('name')]));
+const accountByName = preparedQuery<{ name: string }, PlacedAccount>((db, value) =>
+  placed(db).where('accounts.name', 'in', [value('name')]),
+);
 
 export const findAccountByKey = (db: LedgerDb, keyId: string): Promise<PlacedAccount | undefined> =>
   placed(db).where('accounts.key_id', 'in', [keyId]).executeTakeFirst();

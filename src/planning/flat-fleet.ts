@@ -1,7 +1,7 @@
 import type { PlacementPolicy } from '../model/inventory.ts';
 import type { AccountName, HostName } from '../model/names.ts';
 import { type AccountView, antiAffinityLabel, type FleetView, type HostView } from './fleet-view.ts';
-import { compilePlaces, fill, indexKeys, none } from './index-keys.ts';
+import { compilePlaces, fill, indexFigures, indexKeys, none } from './index-keys.ts';
 import { type LoadScore, loadScore, pointsPerUnit } from './score.ts';
 
 /** Why a host cannot take an account. */
@@ -254,7 +254,15 @@ export class FlatFleet {
 
   /** Indices of the hosts that are up, in the order of their names. */
   upHosts(): number[] {
-    return this.hosts.flatMap((_, index) => (this.up[index] === 1 ? [index] : []));
+    const found: number[] = [];
+    for (let host = 0; host < this.up.length; host++) if (this.up[host] === 1) found.push(host);
+    return found;
+  }
+
+  /** A number for each host: to hosts of one number, which are of one size and, where `byPlace`, of one place, an account adds the same weight. */
+  shapes(byPlace: boolean): Int32Array {
+    const size = [this.cpuPoints, this.memoryPoints, this.slotPoints];
+    return indexFigures(this.hosts.length, byPlace ? [...size, this.placeOf] : size);
   }
 
   /** Highest less lowest score over the hosts that are up, points; 0 with fewer than two. */

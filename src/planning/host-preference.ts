@@ -45,10 +45,11 @@ export class HostPreference {
     this.zoneCount = this.zones.reduce((most, zone) => Math.max(most, zone + 1), 0);
     this.membersInZone = new Map();
     this.waitingOfScript = new Map();
-    fleet.hostOf.forEach((host, account) => {
+    for (let account = 0; account < this.isolationKeys.length; account++) {
+      const host = fleet.hostOf[account] as number;
       if (host !== none) this.addMember(account, host);
-    });
-    for (const { account } of batch) this.addWaiting(account, 1);
+    }
+    if (this.scripts.length > 0) for (const { account } of batch) this.addWaiting(account, 1);
   }
 
   /** To be called after `account` was moved to `host`, from nowhere or from `previous`. */

@@ -22,9 +22,29 @@ export function indexKeys<T>(items: readonly T[], keyOf: (item: T) => string | n
   });
 }
 
+/** Numbers each distinct row of figures in order of appearance: items that are alike in all columns have one number. */
+export function indexFigures(count: number, columns: readonly ArrayLike<number>[]): Int32Array {
+  let indices = new Int32Array(count);
+  for (const column of columns) {
+    const split = new Int32Array(count);
+    const byIndex: Map<number, number>[] = [];
+    let distinct = 0;
+    for (let item = 0; item < count; item++) {
+      const before = indices[item] as number;
+      const figure = column[item] as number;
+      byIndex[before] ??= new Map();
+      const known = byIndex[before].get(figure) ?? distinct++;
+      byIndex[before].set(figure, known);
+      split[item] = known;
+    }
+    indices = split;
+  }
+  return indices;
+}
+
 /** Real fleets have few kinds of place and few zone rules, so each pair is judged once. */
 export function compilePlaces(hosts: readonly HostView[], accounts: readonly AccountView[]) {
-  const placeKey = (host: HostView): string => JSON.stringify(zoneNames(host).sort());
+  const placeKey = (host: HostView): string => zoneNames(host).sort().join('\n');
   const placeOf = indexKeys(hosts, placeKey);
   const namesOfPlace: string[][] = [];
   hosts.forEach((host, index) => {

@@ -118,13 +118,8 @@ export class MoveBound {
 
 function arrivalClasses(fleet: FlatFleet, hosts: readonly number[], movable: Int32Array): ArrivalClass[] {
   const hasZoneRules = movable.some((account) => fleet.zoneRule[account] !== none);
-  const classes = new Map<string, number[]>();
-  for (const host of hosts) {
-    const shape = `${fleet.cpuPoints[host]},${fleet.memoryPoints[host]},${fleet.slotPoints[host]},${hasZoneRules ? fleet.placeOf[host] : 0}`;
-    const members = classes.get(shape);
-    if (members === undefined) classes.set(shape, [host]);
-    else members.push(host);
-  }
+  const shapes = fleet.shapes(hasZoneRules);
+  const classes = Map.groupBy(hosts, (host) => shapes[host] as number);
   return [...classes.values()].map((members) => {
     const [host = none] = members;
     const slots = fleet.hosts[host]?.maxAccounts ?? 0;

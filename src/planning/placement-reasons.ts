@@ -1,10 +1,12 @@
 import type { FlatFleet } from './flat-fleet.ts';
+import type { AccountView, HostView } from './fleet-view.ts';
 import { type Candidate, HostPreference, rankLength } from './host-preference.ts';
 import { none } from './index-keys.ts';
 import type { PlacementDecision, UnplacedAccount } from './placement.ts';
 import { type Assignment, ranksLower } from './placer.ts';
 import { explainChoice, explainRival } from './preference-words.ts';
 import { countRefusals, formatRefusalCounts, listRefusals, type RefusalCounts } from './refusals.ts';
+import type { LoadScore } from './score.ts';
 
 export type Detail = 'each-host' | 'counts';
 
@@ -19,31 +21,48 @@ export function explainAssignment(
   detail: Detail,
 ): { placements: PlacementDecision[]; unplaced: UnplacedAccount[] } {
   const preference = new HostPreference(fleet, candidates, assignment.peak);
+  const scores = new Map<number, LoadScore>();
   const placements = assignment.placed.map(({ candidate, host }) => {
-    const decision = explainStep(fleet, preference, candidate, host, detail);
-    const previous = fleet.hostOf[candidate.account] ?? none;
-    fleet.move(candidate.account, host);
-    preference.record(candidate.account, host, previous);
-    return { ...decision, scoreAfter: fleet.scoreOf(host) };
+    const { account, strategy } = candidate;
+    const scoreBefore = scores.get(host) ?? fleet.scoreOf(host);
+    const why = explainStep(fleet, preference, candidate, host, detail);
+    const previous = fleet.hostOf[account] ?? none;
+    fleet.move(account, host);
+    preference.record(account, host, previous);
+    const scoreAfter = fleet.scoreOf(host);
+    scores.delete(previous);
+    scores.set(host, scoreAfter);
+    const [accountView, hostView] = [fleet.accounts[account] as AccountView, fleet.hosts[host] as HostView];
+    const { reason, runnersUp, refusals } = why;
+    return {
+      account: accountView.name,
+      from: accountView.host,
+      host: hostView.name,
+      strategy,
+      reason,
+      scoreBefore,
+      scoreAfter,
+      runnersUp,
+      refusals,
+    };
   });
   const countsByDemand = new Map<string, RefusalCounts>();
   const unplaced = assignment.leftOver.map((candidate) => explainLeftOver(fleet, candidate, detail, countsByDemand));
   return { placements, unplaced };
 }
 
-function explainStep(fleet: FlatFleet, preference: HostPreference, candidate: Candidate, host: number, detail: Detail) {
-  const { account, strategy } = candidate;
-  const accountView = fleet.accounts[account];
-  const hostView = fleet.hosts[host];
-  if (accountView === undefined || hostView === undefined) throw new RangeError(`no account ${account} or host ${host}`);
-  const scoreBefore = fleet.scoreOf(host);
-  const base = { account: accountView.name, from: accountView.host, host: hostView.name, strategy, scoreBefore };
-  if (detail === 'counts') {
-    return { ...base, reason: explainChoice(fleet, preference, candidate, host, null), runnersUp: [], refusals: [] };
-  }
+function explainStep(
+  fleet: FlatFleet,
+  preference: HostPreference,
+  candidate: Candidate,
+  host: number,
+  detail: Detail,
+): Pick<PlacementDecision, 'reason' | 'runnersUp' | 'refusals'> {
+  if (detail === 'counts') return { reason: explainChoice(fleet, preference, candidate, host, null), runnersUp: [], refusals: [] };
   const rivals = rankRivals(fleet, preference, candidate, host);
   const runnersUp = rivals.map((rival) => explainRival(fleet, preference, candidate, host, rival));
-  return { ...base, reason: explainChoice(fleet, preference, candidate, host, rivals), runnersUp, refusals: listRefusals(fleet, account) };
+  const reason = explainChoice(fleet, preference, candidate, host, rivals);
+  return { reason, runnersUp, refusals: listRefusals(fleet, candidate.account) };
 }
 
 /** Every other host that would take the account, best first. */

@@ -104,8 +104,7 @@ export function accountsToPlace(view: FleetView): AccountName[] {
     const state = host === null ? 'dead' : states.get(host);
     return state === 'dead' || state === 'draining';
   };
-  const waiting = view.accounts.filter(({ host }) => mustLeave(host)).map(({ name }) => name);
-  return waiting.sort((a, b) => (a < b ? -1 : 1));
+  return view.accounts.flatMap(({ host, name }) => (mustLeave(host) ? [name] : [])).sort();
 }
 
 function toCandidates(fleet: FlatFleet, names: readonly AccountName[], override: Strategy | undefined): Candidate[] {

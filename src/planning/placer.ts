@@ -146,22 +146,18 @@ export function ranksLower(a: Float64Array, b: Float64Array): boolean {
 /** The order in which candidates are placed: who has fewest choices first, then by weight (-1: light first). */
 function hardestFirst(fleet: FlatFleet, candidates: readonly Candidate[], heavyFirst: 1 | -1): Candidate[] {
   const reference = typicalHost(fleet);
-  const keyed = candidates.map((candidate) => {
-    const { account } = candidate;
-    const isBound = fleet.pin[account] !== none ? 0 : fleet.zoneRule[account] !== none ? 1 : 2;
+  const freedom = new Uint8Array(fleet.accounts.length);
+  const weight = new Float64Array(fleet.accounts.length);
+  for (const { account, strategy } of candidates) {
+    const ofPlace = fleet.pin[account] !== none ? 0 : fleet.zoneRule[account] !== none ? 1 : 2;
+    freedom[account] = 2 * ofPlace + (fleet.anti[account] === none ? 1 : 0);
     // By location heavy ones first would all crowd the host in the middle: nothing but distance keeps them apart.
-    const isWeighed = reference !== none && candidate.strategy !== 'location';
-    const isAntiAffine = fleet.anti[account] === none ? 1 : 0;
-    return { candidate, isBound, isAntiAffine, weight: isWeighed ? fleet.weight(account, reference) : 0 };
-  });
-  keyed.sort(
-    (a, b) =>
-      a.isBound - b.isBound ||
-      a.isAntiAffine - b.isAntiAffine ||
-      heavyFirst * (b.weight - a.weight) ||
-      a.candidate.account - b.candidate.account,
+    if (reference !== none && strategy !== 'location') weight[account] = heavyFirst * fleet.weight(account, reference);
+  }
+  return [...candidates].sort(
+    ({ account: a }, { account: b }) =>
+      (freedom[a] as number) - (freedom[b] as number) || (weight[b] as number) - (weight[a] as number) || a - b,
   );
-  return keyed.map(({ candidate }) => candidate);
 }
 
 /** The up host with the median memory, ties by name: the yardstick that orders accounts by weight. */

@@ -20,9 +20,10 @@ export class ShapeHeaps {
   /** `byPlace`: whether any of the accounts may only be in certain places. Otherwise hosts of one size are one shape wherever they are. */
   constructor(fleet: FlatFleet, byPlace: boolean) {
     this.fleet = fleet;
-    const byShape = new Map<string, HostHeap>();
+    const shapes = fleet.shapes(byPlace);
+    const byShape = new Map<number, HostHeap>();
     for (const host of fleet.upHosts()) {
-      const shape = `${fleet.cpuPoints[host]},${fleet.memoryPoints[host]},${fleet.slotPoints[host]},${byPlace ? fleet.placeOf[host] : 0}`;
+      const shape = shapes[host] as number;
       let heap = byShape.get(shape);
       if (heap === undefined) {
         heap = { hosts: [], keys: [] };
@@ -53,8 +54,8 @@ export class ShapeHeaps {
       else if (score > (heap.keys[0] as number)) {
         heap.keys[0] = score;
         siftDown(heap, 0);
-      } else if (!fleet.allows(account, host)) break;
-      else if (fleet.accepts(account, host)) accepted = host;
+      } else if (fleet.accepts(account, host)) accepted = host;
+      else if (!fleet.allows(account, host)) break;
       else {
         pop(heap);
         aside.hosts.push(host);

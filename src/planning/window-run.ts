@@ -3,6 +3,7 @@ import { none } from './index-keys.ts';
 import type { MovableLists } from './movable-lists.ts';
 import { scoreTolerance } from './move-bound.ts';
 import { ScoreBuckets } from './score-buckets.ts';
+import { typicalArrivals } from './typical-arrivals.ts';
 
 /** One voluntary move, as indices of the flat fleet. */
 export interface FlatMove {
@@ -51,6 +52,8 @@ export class WindowRun {
   private readonly remaining: Int32Array;
   /** Points that the typical arrival adds to each host. */
   private readonly typicalArrival: Float64Array;
+  /** Such arrivals that each host needs now. */
+  private readonly needed: Int32Array;
   private readonly all: ScoreBuckets;
   private readonly givers: ScoreBuckets;
   private readonly takers: ScoreBuckets;
@@ -72,6 +75,8 @@ export class WindowRun {
     this.window = window;
     this.moved = new Uint8Array(fleet.accounts.length);
     this.remaining = new Int32Array(hostCount);
+    this.typicalArrival = typicalArrivals(fleet, lists, window);
+    this.needed = new Int32Array(hostCount);
     this.all = new ScoreBuckets(hostCount);
     this.givers = new ScoreBuckets(hostCount);
     this.takers = new ScoreBuckets(hostCount);
@@ -85,7 +90,6 @@ export class WindowRun {
       else if ((this.remaining[host] as number) > 0) outside.push(host);
     }
     this.outside = outside;
-    this.typicalArrival = typicalArrivals(fleet, lists, window);
   }
 
   /** Returns whether all hosts ended in the window. */
@@ -166,13 +170,11 @@ export class WindowRun {
   /** Keeps the move when it is allowed and leaves fewer further moves, or as many with a better fit, than the best so far. */
   private considerMove(account: number, target: number, furtherDepartures: number): void {
     const { fleet, window } = this;
-    const before = fleet.score[target] as number;
-    const after = before + fleet.weight(account, target);
+    const after = (fleet.score[target] as number) + fleet.weight(account, target);
     if (after > window.high + scoreTolerance) return;
     const typical = this.typicalArrival[target] as number;
-    const needed = arrivalsFor(window.low - before, typical);
     const stillNeeded = arrivalsFor(window.low - after, typical);
-    const cost = furtherDepartures + stillNeeded - needed;
+    const cost = furtherDepartures + stillNeeded - (this.needed[target] as number);
     if (cost > this.bestCost) return;
     const slack = stillNeeded * typical + after - window.low;
     if (cost === this.bestCost && slack >= this.bestSlack - scoreTolerance) return;
@@ -235,6 +237,7 @@ export class WindowRun {
 
   private rebucket(host: number): void {
     const score = this.fleet.score[host] as number;
+    this.needed[host] = arrivalsFor(this.window.low - score, this.typicalArrival[host] as number);
     this.all.put(host, score);
     if ((this.remaining[host] as number) > 0) this.givers.put(host, score);
     else this.givers.remove(host);
@@ -245,31 +248,4 @@ export class WindowRun {
 
 function arrivalsFor(deficit: number, typicalArrival: number): number {
   return deficit <= scoreTolerance ? 0 : Math.ceil(deficit / typicalArrival - scoreTolerance);
-}
-
-/** Per host, the points that one typical arrival adds: the account at the window's quantile by weight of those on hosts that could give. */
-function typicalArrivals(fleet: FlatFleet, lists: MovableLists, window: Window): Float64Array {
-  const cpuPoints = mean(fleet.cpuPoints);
-  const memoryPoints = mean(fleet.memoryPoints);
-  const pool = new Int32Array(lists.account.length);
-  const weights = new Float64Array(lists.account.length);
-  let count = 0;
-  for (let host = 0; host < fleet.hosts.length; host++) {
-    if (fleet.up[host] === 1 && (fleet.score[host] as number) <= window.low) continue;
-    for (let position = lists.start[host] as number; position < (lists.start[host + 1] as number); position++) {
-      const account = lists.account[position] as number;
-      pool[count] = account;
-      weights[count++] = (fleet.cpu[account] as number) * cpuPoints + (fleet.memory[account] as number) * memoryPoints;
-    }
-  }
-  const arrivals = new Float64Array(fleet.hosts.length).fill(scoreTolerance);
-  if (count === 0) return arrivals;
-  const wanted = weights.slice(0, count).sort()[Math.floor((count - 1) * window.quantile)] as number;
-  const typical = pool[weights.indexOf(wanted)] as number;
-  for (let host = 0; host < arrivals.length; host++) arrivals[host] = Math.max(scoreTolerance, fleet.weight(typical, host));
-  return arrivals;
-}
-
-function mean(values: Float64Array): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
