@@ -214,7 +214,8 @@ async function runLabFiles(): Promise<Tally[]> {
 /** Fast tests start processes and wait for them a third of their time: with a worker for each core one core in three would stay idle. */
 const fastWorkers = Math.ceil(availableParallelism() * 1.5);
 
-const tallies = [await runProject('fast', [`--maxWorkers=${fastWorkers}`, ...vitestArgs], (argv) => argv, {})];
+const hasWorkers = vitestArgs.some((word) => word.startsWith('--maxWorkers'));
+const tallies = [await runProject('fast', hasWorkers ? vitestArgs : [`--maxWorkers=${fastWorkers}`, ...vitestArgs], (argv) => argv, {})];
 if (!stop.aborted) tallies.push(await runProject('schedules', vitestArgs, (argv) => argv, {}));
 tallies.push(...(await runLabFiles().catch((error: Error) => [failure(`the lab failed: ${error.message}`)])));
 if (stop.aborted) tallies.push(failure('the run was stopped before its end'));
