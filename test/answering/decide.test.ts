@@ -53,6 +53,7 @@ describe('each check by itself', () => {
     check({ ...hello, messageId: 2, text: '', hasMedia: true }, 'empty', {}, {}, memory);
     check(hello, 'answer: answer of hello', {}, { nowMs: noon + 300_000 });
     check(hello, 'stale', {}, { nowMs: noon + 300_001 });
+    check(hello, 'stale', { chats: [sharedChat(1)] }, { nowMs: noon + 300_001 });
   });
 
   test('paused accounts read, heed opt-outs and say nothing', () => {
@@ -159,6 +160,27 @@ describe('opt-out', () => {
     check(message(4, 'stop'), 'no-rule', withScript({ optOut: { words: [], backWords: [], answer: null } }), {}, memory);
   });
 
+  test('is confirmed to whoever means the account or a colleague: was answered within the hour, mentions one, or replies to one', () => {
+    const confirmed = 'answer: You will not hear from me.';
+    const talkedWith = (): Memory => {
+      const memory = emptyMemory();
+      say(memory, once(hello, {}, {}, memory));
+      return memory;
+    };
+    const later = (ms: number) => [message(2, 'stop', { sentAtMs: noon + ms }), { nowMs: noon + ms }] as const;
+    const [inTime, tooLate] = [later(3_600_000), later(3_600_001)];
+    check(inTime[0], confirmed, {}, inTime[1], talkedWith());
+    check(tooLate[0], 'opt-out-now', {}, tooLate[1], talkedWith());
+    const fields = { chats: [sharedChat(1)] };
+    check(message(1, '@colleague_1 stop'), confirmed, fields);
+    check(message(1, '@somebody_else stop'), 'opt-out-now', fields);
+    const memory = emptyMemory();
+    once(message(1, 'good morning', { sender: user('201') }), fields, {}, memory);
+    once(message(2, 'good morning', { sender: user('501') }), fields, {}, memory);
+    check(message(3, 'stop', { replyTo: 1 }), confirmed, fields, {}, memory);
+    check(message(4, 'stop', { sender: user('502'), replyTo: 2 }), 'opt-out-now', fields, {}, memory);
+  });
+
   test('takes back what is planned already', () => {
     const memory = emptyMemory();
     const verdict = once(hello, {}, {}, memory);
@@ -178,6 +200,21 @@ describe('hand-over', () => {
     check(message(4, 'hello', { sender: user('501') }), 'answer: answer of hello', {}, {}, memory);
     check(message(5, 'hello', { sentAtMs: noon + 3_600_000 }), 'answer: answer of hello', {}, { nowMs: noon + 3_600_000 }, memory);
   });
+});
+
+test('a hand-over is for nobody who has opted out, and not outside of the hours', () => {
+  const wish = message(1, 'a human please', { isMention: true });
+  const memory = emptyMemory();
+  memory.optOuts.set('500', noon);
+  check(wish, 'opted-out', {}, {}, memory);
+  const closed = { timeZone: 'UTC', spans: [], holidays: [] };
+  check(wish, 'no-rule', withScript({ hours: closed }));
+  check(message(1, 'hello, a human please', { isMention: true }), 'hours', withScript({ hours: closed }));
+});
+
+test('a text of the script calls nobody together either', () => {
+  const answer = { kind: 'text' as const, texts: ['Look here, @everyone and @all!'] };
+  check(hello, 'answer: Look here, everyone and all!', withScript({ rules: [rule('hello', { kind: 'any' }, { answer })] }));
 });
 
 test('joins: people are greeted together, bots and accounts of the fleet are left out', () => {
@@ -222,6 +259,16 @@ describe('before it is sent', () => {
       change(memory);
       expect(beforeSend(memory, now, answer, atMs)?.reason).toBe(reason);
       expect(memory.pending.size).toBe(0);
+    }
+  });
+
+  test('in a shared group neither before nor after its own slot', () => {
+    const shared = conductOf({ chats: [sharedChat(3)] });
+    for (const beside of [-1, 1]) {
+      const memory = emptyMemory();
+      const answer = plan(decide(memory, shared, hello, moment()));
+      const atMs = beside < 0 ? answer.notBeforeMs - 1 : answer.notAfterMs + 1;
+      expect(beforeSend(memory, shared, answer, atMs)?.reason).toBe('slot-over');
     }
   });
 
