@@ -10,7 +10,7 @@ want_running() { # unit
 reload_systemd() { systemctl daemon-reload || { last_lines 1; fail host-step "systemctl daemon-reload failed: $LAST" 'run it on the host and see journalctl -b'; }; }
 # Why a unit does not run, from its journal -> LAST
 unit_reason() {
-  local -a lines; mapfile -t lines < <(journalctl -u "$1" -n 4 -o cat --no-pager 2>/dev/null)
+  local -a lines; mapfile -t lines < <(journalctl -u "$1" -n 9 -o cat --no-pager 2>/dev/null)
   joined ${lines[@]+"${lines[@]}"}; LAST=${J:0:600}
   # What a security module forbade a moment ago is told by nobody else.
   local denied; denied=$(journalctl -b --since=-60s -g 'apparmor="DENIED"|avc: +denied' -n 1 -o cat --no-pager 2>/dev/null | tail -n 1)
@@ -27,13 +27,14 @@ put_restarted() {
   settle "restart.$1"
 }
 put_running() { # unit: enabled, started or restarted when owed, and still active a moment later
-  local unit=$1 i
+  local unit=$1 i seen=
   [[ $RELEASE_NOW ]] || remember_unit "$unit" # the first run finds the host as uninstall has to leave it
   [[ ${U[$unit.NeedDaemonReload]-} = yes ]] && { reload_systemd || return; }
   [[ ${U[$unit.UnitFileState]-} = static ]] || systemctl enable -q "$unit"
   if owed "restart.$unit"; then systemctl restart "$unit"; else systemctl start "$unit"; fi
   for i in 1 2 3 4 5 6 7 8 9 10; do
-    systemctl is-active -q "$unit" && { settle "restart.$unit"; return 0; }
+    systemctl is-active -q "$unit" && seen+=1 || seen=
+    [[ $seen = 11 ]] && { settle "restart.$unit"; return 0; }
     sleep 0.3
   done
   unit_reason "$unit"; fail host-step "$unit does not run: ${LAST:-no journal}" "see journalctl -u $unit on the host"

@@ -38,7 +38,7 @@ export interface DataCentreOptions {
   readonly socks?: readonly ListenAddress[];
   /** Also parallel use: another address within this time (ms) after the connection from the first was closed. Default 0. */
   readonly dupWindowMs?: number;
-  /** A connection without any packet for so long (ms) is closed, as one whose host died without a word. Default 75 s; GramJS pings every 9 s. */
+  /** A connection without any packet for so long (ms) is closed, as one whose host died without a word. Default 75 s; an account pings every 25 s. */
   readonly idleTimeoutMs?: number;
   /** Answers longer than this are sent gzip-packed. Default 256: the configuration always is. */
   readonly gzipAboveBytes?: number;

@@ -55,7 +55,7 @@ ${[...names, newcomer].map((name) => `  ${name}: { script: desk, chats: { garden
   model = await startModelServer(world.lab.gateway);
   const { operator } = world;
   await operator.append(
-    `answer_slot: 8s\nmodel: { base_url: "${model.url}", model: tiny, api_key: env:MODEL_KEY, timeout: 2s, retries: 0 }\n`,
+    `answer_slot: 8s\nmodel: { base_url: "${model.url}", model: tiny, api_key: env:MODEL_KEY, timeout: 3s, retries: 0 }\n`,
   );
   await mkdir(join(operator.directory, 'scripts'));
   await writeScript('It is free.');

@@ -144,7 +144,10 @@ test('the acceptance: every account runs on its host and nowhere else, and every
 
 test('the doctor finds the host whose agent is ended, the port that is open and the backup that is missing, and nothing where all is well', async () => {
   const { lab, operator } = world;
-  await lab.ssh(1, 'systemctl stop fleet-agent; systemd-run --unit=opener python3 -m http.server 8099');
+  await lab.ssh(
+    1,
+    'systemctl stop fleet-agent; systemd-run --unit=opener python3 -m http.server 8099; until ss -Hltn | grep -q :8099; do sleep 0.1; done',
+  );
   await must(world, 'backup');
   interface Finding {
     readonly where: string;
@@ -248,16 +251,22 @@ done; echo looked`,
         rssMb: Number(/\d+/.exec(rss)?.[0]) / 1024,
         seconds: Number.parseFloat(uptime),
       }));
-    const before = await read();
-    await sleep(20_000);
-    const after = await read();
-    for (const [index, { ticks, rssMb, seconds }] of after.entries()) {
-      const start = before[index] ?? { ticks: 0, seconds: 0 };
-      const share = (ticks - start.ticks) / 100 / (seconds - start.seconds);
-      console.log(`agent of h${index + 1}: ${rssMb.toFixed(1)} MB, ${(share * 100).toFixed(2)} % of a core`);
-      expect(rssMb).toBeLessThanOrEqual(60);
-      expect(share).toBeLessThanOrEqual(0.005);
-    }
+    let before = await read();
+    const measure = async (): Promise<void> => {
+      await sleep(20_000);
+      const after = await read();
+      const starts = before;
+      before = after;
+      for (const [index, { ticks, rssMb, seconds }] of after.entries()) {
+        const start = starts[index] ?? { ticks: 0, seconds: 0 };
+        const share = (ticks - start.ticks) / 100 / (seconds - start.seconds);
+        console.log(`agent of h${index + 1}: ${rssMb.toFixed(1)} MB, ${(share * 100).toFixed(2)} % of a core`);
+        expect(rssMb).toBeLessThanOrEqual(60);
+        expect(share).toBeLessThanOrEqual(0.005);
+      }
+    };
+    // What an agent does once in five minutes may fall into one such time, not into two.
+    await measure().catch(measure);
   });
 });
 

@@ -116,7 +116,8 @@ describe('init', () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) met.push(...(await killInit(host, next)));
     };
     await Promise.all([1, 2, 3, 4, 5].map(work));
-    const isSure = (call: string): boolean => !call.startsWith('7:after');
+    // Over before that where the machine is quick.
+    const isSure = (call: string): boolean => !call.startsWith('7:after') && call !== '2:after:9000';
     expect(met.filter(isSure).sort()).toEqual([...early, ...late].filter(isSure).sort());
   });
 });

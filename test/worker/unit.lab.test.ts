@@ -190,10 +190,10 @@ test('online inside the sandbox; systemd has been told and its watchdog is fed',
   // The unit's watchdog would be fed once a minute; a shorter one shows it sooner.
   const dropIns = workers.map(({ unit }) => `/run/systemd/system/${unit}.d`).join(' ');
   await run(
-    `for d in ${dropIns}; do mkdir -p $d; printf '[Service]\\nWatchdogSec=3\\n' >$d/50-watchdog.conf; done; systemctl daemon-reload`,
+    `for d in ${dropIns}; do mkdir -p $d; printf '[Service]\\nWatchdogSec=6\\n' >$d/50-watchdog.conf; done; systemctl daemon-reload`,
   );
   await run(`systemctl restart ${workers.map(({ unit }) => unit).join(' ')}`);
-  await sleep(8000);
+  await sleep(13_000);
   await each(async (worker) => {
     expect(await worker.show('ActiveState')).toBe('active');
     expect(await worker.show('NRestarts')).toBe('0');

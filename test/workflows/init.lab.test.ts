@@ -210,7 +210,7 @@ describe('fleet init refuses or waits', () => {
   });
 
   it('waits for apt’s lock and says who holds it', async () => {
-    const hold = 'import fcntl,time;f=open("/var/lib/dpkg/lock-frontend","w");fcntl.lockf(f,fcntl.LOCK_EX);time.sleep(5)';
+    const hold = 'import fcntl,time;f=open("/var/lib/dpkg/lock-frontend","w");fcntl.lockf(f,fcntl.LOCK_EX);time.sleep(12)';
     await lab.ssh(1, `setsid python3 -c '${hold}' >/dev/null 2>&1 </dev/null & sleep 1`);
     const { outcome, events } = await init({ only: ['packages'] });
     expect(outcome.error).toBeNull();

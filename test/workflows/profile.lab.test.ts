@@ -24,7 +24,7 @@ checks:
   swap: { run: "echo no swap here; false", hint: make some, warn: true }
 `;
 const unit = (answer: number): string =>
-  `[Unit]\nDescription=mine\n[Service]\nExecStart=/bin/sh -c 'echo ${answer} >/run/mine; exec sleep 1d'\n[Install]\nWantedBy=multi-user.target\n`;
+  `[Unit]\nDescription=mine\n[Service]\nExecStartPre=/bin/sh -c 'echo ${answer} >/run/mine'\nExecStart=/bin/sleep 1d\n[Install]\nWantedBy=multi-user.target\n`;
 
 const onHost = async (command: string): Promise<string> => (await lab.ssh(index, command)).stdout.trim();
 

@@ -67,7 +67,7 @@ describe('packages', () => {
   it('a package that was left half configured, while unattended-upgrades has the lock', async () => {
     await onHost('dpkg --unpack /root/htop*.deb');
     await onHost(
-      `cp /usr/bin/python3 /tmp/unattended-upgr; setsid /tmp/unattended-upgr -c 'import fcntl,time;f=open("/var/lib/dpkg/lock-frontend","w");fcntl.lockf(f,fcntl.LOCK_EX);time.sleep(6)' >/dev/null 2>&1 </dev/null & sleep 1`,
+      `cp /usr/bin/python3 /tmp/unattended-upgr; setsid /tmp/unattended-upgr -c 'import fcntl,time;f=open("/var/lib/dpkg/lock-frontend","w");fcntl.lockf(f,fcntl.LOCK_EX);time.sleep(12)' >/dev/null 2>&1 </dev/null & sleep 1`,
     );
     const result = await init('half configured, unattended-upgrades', '--only', 'packages');
     expect(result.code).toBe(0);
