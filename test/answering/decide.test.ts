@@ -83,6 +83,14 @@ describe('each check by itself', () => {
     check(hello, 'no-script', { script: null });
   });
 
+  test('a mention is one by its flag or by its name; a reply is none', () => {
+    const fields = withScript({ rules: [rule('named', { kind: 'mention' })] });
+    check(message(1, 'hm', { isMention: true }), 'answer: answer of named', fields);
+    check(message(1, '@Anna_Helps hm'), 'answer: answer of named', fields);
+    check(message(1, 'hm', { isReplyToMe: true }), 'no-rule', fields);
+    check(message(1, 'hm', { isReplyToMe: true }), 'answer: answer of reply', withScript({ rules: [rule('reply', { kind: 'reply' })] }));
+  });
+
   test('hours and holidays', () => {
     const hours = { timeZone: 'Europe/Berlin', spans: [{ day: 3, from: 540, to: 780 }], holidays: ['2026-12-02'] };
     const at = (nowMs: number, expected: string) => check({ ...hello, sentAtMs: nowMs }, expected, withScript({ hours }), { nowMs });
