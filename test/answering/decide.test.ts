@@ -4,7 +4,7 @@ import { emptyMemory, type Memory, prune } from '../../agent/answering/memory.ts
 import { memoryFromJson, memoryToJson } from '../../agent/answering/memory-json.ts';
 import { beforeSend, composeAnswer, giveUp, noteBlocked, noteFloodWait, noteSent } from '../../agent/answering/sending.ts';
 import type { Moment, Verdict } from '../../agent/answering/verdict.ts';
-import type { Behaviour, Script } from '../../agent/protocol/behaviour.ts';
+import type { Behaviour, Rule, Script } from '../../agent/protocol/behaviour.ts';
 import type { ChatEvent } from '../../agent/protocol/chat.ts';
 import { chatId, conductOf, join, message, moment, noon, once, plan, rule, script, self, sharedChat, short, user } from './fixtures.ts';
 
@@ -88,7 +88,21 @@ describe('each check by itself', () => {
     check(message(1, 'hm', { isMention: true }), 'answer: answer of named', fields);
     check(message(1, '@Anna_Helps hm'), 'answer: answer of named', fields);
     check(message(1, 'hm', { isReplyToMe: true }), 'no-rule', fields);
-    check(message(1, 'hm', { isReplyToMe: true }), 'answer: answer of reply', withScript({ rules: [rule('reply', { kind: 'reply' })] }));
+    const replies = withScript({ rules: [rule('reply', { kind: 'reply' })] });
+    check(message(1, 'hm', { isReplyToMe: true }), 'answer: answer of reply', replies);
+    check(message(1, 'hm', { replyTo: 7 }), 'no-rule', replies);
+  });
+
+  test('conditions: the chat; the sender by id or by name', () => {
+    const under = (conditions: Partial<Rule['conditions']>): Partial<Behaviour> =>
+      withScript({
+        rules: [rule('any', { kind: 'any' }, { conditions: { chats: [], senders: [], languages: [], probability: 1, ...conditions } })],
+      });
+    check(hello, 'answer: answer of any', under({ chats: [chatId] }));
+    check(hello, 'condition', under({ chats: ['-1009999999999'] }));
+    check(hello, 'answer: answer of any', under({ senders: ['500'] }));
+    check({ ...hello, sender: user('501', { username: 'Bob_B' }) }, 'answer: answer of any', under({ senders: ['bob_b'] }));
+    check(hello, 'condition', under({ senders: ['501', 'bob_b'] }));
   });
 
   test('hours and holidays', () => {
