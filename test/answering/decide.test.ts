@@ -39,6 +39,8 @@ describe('each check by itself', () => {
     check({ ...hello, sender: user('100') }, 'own');
     check({ ...hello, sender: user('999') }, 'colleague');
     check({ ...hello, sender: user('203') }, 'colleague', { chats: [sharedChat(3)] });
+    const { slotMs, colleagues } = sharedChat(3);
+    check({ ...hello, sender: user('203') }, 'colleague', { chats: [{ ...sharedChat(1), former: { slotMs, colleagues, untilMs: noon } }] });
     check({ ...hello, sender: user('999') }, 'answer: answer of hello', withScript({ answersFleet: true }));
     check({ ...hello, sender: user('500', { isBot: true }) }, 'bot');
     check({ ...hello, sender: user('500', { isBot: true }) }, 'answer: answer of hello', withScript({ answersBots: true }));
@@ -81,6 +83,12 @@ describe('each check by itself', () => {
     check(message(1, 'hello', { isMention: true }), 'answer: answer of last', fields);
     expect(once(message(1, 'hello'), fields)).toMatchObject({ rule: 'german' });
     check(hello, 'no-script', { script: null });
+  });
+
+  test('a keyword may be several words, which stand together', () => {
+    const fields = withScript({ rules: [rule('price', { kind: 'keyword', words: ['price', 'how much'] })] });
+    check(message(1, 'So: HOW much is it?'), 'answer: answer of price', fields);
+    check(message(1, 'how very much'), 'no-rule', fields);
   });
 
   test('a mention is one by its flag or by its name; a reply is none', () => {
