@@ -42,6 +42,20 @@ function planOf(shared: ChatPolicy, account: Colleague | undefined, said: ChatMe
   return verdict.kind === 'answer' ? verdict : null;
 }
 
+test('an answer takes its time within the slot, or before it is stale, or waits for the next slot', () => {
+  const delay = { leastMs: 10_000, mostMs: 10_000, isTyping: false };
+  for (const others of [0, 1]) {
+    const conduct = prepare(behaviour({ chats: [sharedChat(others)], script: script({ delay, staleAfterMs: 120_000 }) }));
+    const heardAfter = (ms: number) => decide(emptyMemory(), conduct, message(1, 'hello'), moment({ nowMs: noon + ms }));
+    for (let ms = 0; ms <= 110_000; ms += 500) {
+      const verdict = heardAfter(ms);
+      if (verdict.kind === 'answer') expect(verdict.notBeforeMs).toBeLessThanOrEqual(verdict.notAfterMs);
+    }
+    expect(heardAfter(0).kind).toBe('answer');
+    expect(heardAfter(110_001)).toMatchObject({ reason: others === 0 ? 'stale' : 'slot-over' });
+  }
+});
+
 describe('accounts that share a group', () => {
   test('property: slots never overlap, and exactly one account is first, whatever is replied to and mentioned and however late it is heard', () => {
     fc.assert(
