@@ -26,6 +26,12 @@ test('the talk that a model gets has the words as they were corrected, and no em
   expect(context(memory)).toEqual(['good morning']);
 });
 
+test('what the account itself has said is its own part of the talk, known by its flag or by its id', () => {
+  const memory = emptyMemory();
+  hear(memory, message(1, 'one', { isOwn: true }), message(2, 'two', { sender: user(self.userId) }), message(3, 'three'));
+  expect(memory.chats.get(chatId)?.context.map(({ name }) => name)).toEqual(['', '', 'User 500']);
+});
+
 describe('a reply by an account of the fleet', () => {
   const replies: readonly [string, ChatEvent][] = [
     ['this one, said elsewhere', message(9, 'yes', { isOwn: true, replyTo: 1 })],
