@@ -21,17 +21,18 @@ export function explainAssignment(
   detail: Detail,
 ): { placements: PlacementDecision[]; unplaced: UnplacedAccount[] } {
   const preference = new HostPreference(fleet, candidates, assignment.peak);
-  const scores = new Map<number, LoadScore>();
+  /** Of each host since it got its last account. */
+  const scores = new Array<LoadScore | undefined>(fleet.hosts.length);
   const placements = assignment.placed.map(({ candidate, host }) => {
     const { account, strategy } = candidate;
-    const scoreBefore = scores.get(host) ?? fleet.scoreOf(host);
+    const scoreBefore = scores[host] ?? fleet.scoreOf(host);
     const why = explainStep(fleet, preference, candidate, host, detail);
     const previous = fleet.hostOf[account] ?? none;
     fleet.move(account, host);
     preference.record(account, host, previous);
     const scoreAfter = fleet.scoreOf(host);
-    scores.delete(previous);
-    scores.set(host, scoreAfter);
+    if (previous !== none) scores[previous] = undefined;
+    scores[host] = scoreAfter;
     const [accountView, hostView] = [fleet.accounts[account] as AccountView, fleet.hosts[host] as HostView];
     const { reason, runnersUp, refusals } = why;
     return {
@@ -51,6 +52,9 @@ export function explainAssignment(
   return { placements, unplaced };
 }
 
+/** One for all: a batch of thousands lists no hosts. */
+const unlisted: readonly never[] = [];
+
 function explainStep(
   fleet: FlatFleet,
   preference: HostPreference,
@@ -58,7 +62,8 @@ function explainStep(
   host: number,
   detail: Detail,
 ): Pick<PlacementDecision, 'reason' | 'runnersUp' | 'refusals'> {
-  if (detail === 'counts') return { reason: explainChoice(fleet, preference, candidate, host, null), runnersUp: [], refusals: [] };
+  if (detail === 'counts')
+    return { reason: explainChoice(fleet, preference, candidate, host, null), runnersUp: unlisted, refusals: unlisted };
   const rivals = rankRivals(fleet, preference, candidate, host);
   const runnersUp = rivals.map((rival) => explainRival(fleet, preference, candidate, host, rival));
   const reason = explainChoice(fleet, preference, candidate, host, rivals);

@@ -70,7 +70,7 @@ function placeInOrder(fleet: FlatFleet, ordered: readonly Candidate[], peak: num
     if (pin !== none) hosts = pin < 0 ? [] : [pin];
     else if (refused.isCertain(account)) hosts = [];
     else if (strategy === 'load') hosts = heaps.lowestOfEachShape(account, tops);
-    const host = bestHost.among(hosts, candidate);
+    const host = bestHost.among(hosts, candidate, hosts === tops);
     if (host === none) {
       leftOver.push(candidate);
       refused.record(account);
@@ -117,11 +117,11 @@ class BestHost {
     this.preference = preference;
   }
 
-  /** The best-ranked of the hosts that accept the candidate, ties to the lower index; `none` when none does. */
-  among(hosts: readonly number[], candidate: Candidate): number {
+  /** The best-ranked of the hosts that accept the candidate, ties to the lower index; `none` when none does. `areAccepting`: all of them are known to. */
+  among(hosts: readonly number[], candidate: Candidate, areAccepting: boolean): number {
     let best = none;
     for (const host of hosts) {
-      if (!this.fleet.accepts(candidate.account, host)) continue;
+      if (!areAccepting && !this.fleet.accepts(candidate.account, host)) continue;
       this.preference.rank(candidate, host, this.rank);
       if (best !== none && (ranksLower(this.bestRank, this.rank) || (!ranksLower(this.rank, this.bestRank) && best < host))) continue;
       best = host;
