@@ -170,7 +170,8 @@ async function listFaultPoints(path: string, isWhole: boolean): Promise<Tally[]>
   ];
 }
 
-async function runLabFiles(): Promise<Tally[]> {
+/** Makes the labs ready, and runs their files once `before` has ended: that leaves no core idle, and nothing that has a time limit beside it. */
+async function runLabFiles(before: Promise<unknown>): Promise<Tally[]> {
   const { files, args } = chooseLabFiles();
   if (files.length === 0 || stop.aborted) return [];
   const able = await labAvailability();
@@ -203,6 +204,7 @@ async function runLabFiles(): Promise<Tally[]> {
     for (let count = 0; count < Math.min(labsAtOnce, files.length); count += 1) {
       labs.push(await startLab({ hosts: hostsPerLab, hasEquipment: true, say: console.log }));
     }
+    await before;
     await Promise.all(labs.map(work));
     tallies.push(...(await listFaultPoints(pointsFile, vitestArgs.length === 0)));
   } finally {
@@ -216,8 +218,9 @@ const fastWorkers = Math.ceil(availableParallelism() * 1.5);
 
 const hasWorkers = vitestArgs.some((word) => word.startsWith('--maxWorkers'));
 const tallies = [await runProject('fast', hasWorkers ? vitestArgs : [`--maxWorkers=${fastWorkers}`, ...vitestArgs], (argv) => argv, {})];
-if (!stop.aborted) tallies.push(await runProject('schedules', vitestArgs, (argv) => argv, {}));
-tallies.push(...(await runLabFiles().catch((error: Error) => [failure(`the lab failed: ${error.message}`)])));
+const schedules = stop.aborted ? Promise.resolve(nothing) : runProject('schedules', vitestArgs, (argv) => argv, {});
+const labTallies = runLabFiles(schedules).catch((error: Error) => [failure(`the lab failed: ${error.message}`)]);
+tallies.push(await schedules, ...(await labTallies));
 if (stop.aborted) tallies.push(failure('the run was stopped before its end'));
 const failures = tallies.flatMap((tally) => tally.failures);
 // at the end, where somebody looks who has only the last page of the output

@@ -44,7 +44,7 @@ async function loseLedger(): Promise<void> {
 
 test('a restored ledger may only look until it has learned from the hosts; the one that was in use is refused from then on', async () => {
   await must(world, 'backup');
-  await must(world, 'move', 'anna', elsewhere(await hostOf(world, 'anna')));
+  await must(world, 'move', 'anna', elsewhere(hostOf(world, 'anna')));
   const truth = await placements();
   const [name = ''] = await readdir(join(world.operator.directory, 'backups'));
   await must(world, 'restore', join('backups', name));
@@ -56,7 +56,7 @@ test('a restored ledger may only look until it has learned from the hosts; the o
   await must(world, 'adopt');
   expect([await placements(), await liveStates(world)]).toEqual([truth, online]);
   expect(await must(world, 'adopt')).toContain('The ledger says what the hosts say.');
-  await must(world, 'move', 'anna', elsewhere(await hostOf(world, 'anna')));
+  await must(world, 'move', 'anna', elsewhere(hostOf(world, 'anna')));
   await expectExclusive(world, logins);
 });
 
@@ -92,7 +92,7 @@ test('without any ledger, hosts and vault are enough; a stopped account stays st
 
 test('a host that does not answer is left as it is, and is adopted when it does', async () => {
   const truth = await placements();
-  const away = (await hostOf(world, 'carla')) ?? '';
+  const away = hostOf(world, 'carla') ?? '';
   await world.lab.cut(Number(away.slice(1)));
   await loseLedger();
   const partly = await world.operator.fleet(['adopt', '--yes']);

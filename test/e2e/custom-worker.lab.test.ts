@@ -46,10 +46,10 @@ test('one account runs with the example, another with fleet’s own worker; it m
   await must(world, 'allocate', '--all');
   expect(await liveStates(world)).toEqual({ anna: 'online', ben: 'online' });
   expect(await clientOf(anna)).toEqual({ layer: 144, live: 1, most: 1 });
-  const from = await hostOf(world, 'anna');
+  const from = hostOf(world, 'anna');
   await onHost(from, `echo kept >/var/lib/private/fleet-accounts/${anna?.keyId}/mine.txt`);
   await must(world, 'move', 'anna', elsewhere(from));
-  expect(await hostOf(world, 'anna')).toBe(elsewhere(from));
+  expect(hostOf(world, 'anna')).toBe(elsewhere(from));
   expect(await onHost(elsewhere(from), `cat /var/lib/private/fleet-accounts/${anna?.keyId}/mine.txt`)).toBe('kept');
   expect(await clientOf(anna)).toMatchObject({ layer: 144, live: 1 });
 });

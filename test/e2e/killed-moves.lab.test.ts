@@ -64,7 +64,7 @@ test.for([
   'the disk of the %s is full when the move is %s: nothing is lost, and with room again it ends',
   { timeout: 300_000 },
   async ([end, phase]) => {
-    const from = await hostOf(world, 'ben');
+    const from = hostOf(world, 'ben');
     const to = elsewhere(from);
     const full = hostNumber(end === 'source' ? from : to);
     const { code, stderr } = await moveWithFault(world, 'ben', to, phase, () => world.lab.fill(full));
@@ -73,14 +73,14 @@ test.for([
     await expectNoKills(world);
     await world.lab.unfill(full);
     if (code !== 0) await must(world, 'resume');
-    expect(['h1', 'h2']).toContain(await hostOf(world, 'ben'));
+    expect(['h1', 'h2']).toContain(hostOf(world, 'ben'));
     await expectAllWell();
   },
 );
 
 test('a failover, killed at each of its calls, brings every account of the lost host online', { timeout: 600_000 }, async () => {
-  const lost = (await hostOf(world, 'ben')) ?? '';
-  for (const name of names) if ((await hostOf(world, name)) !== lost) await must(world, 'move', name, lost);
+  const lost = hostOf(world, 'ben') ?? '';
+  for (const name of names) if (hostOf(world, name) !== lost) await must(world, 'move', name, lost);
   // Its connections are closed: a power loss, which leaves them open, is failed over in failover.lab.
   await world.lab.crash(hostNumber(lost));
   const kills = await killAtEachCall(['failover', lost, '--destroyed', '--yes']);

@@ -42,20 +42,20 @@ test.for([
   ['target', 'released'],
   ['target', 'granted'],
 ] as const)('of the %s when the move is %s: the account arrives, and its key lives', { timeout: 300_000 }, async ([end, phase]) => {
-  const from = await hostOf(world, 'ben');
+  const from = hostOf(world, 'ben');
   const to = elsewhere(from);
   const victim = hostNumber(end === 'source' ? from : to);
   const code = await moveWithPowerLoss('ben', to, phase, victim);
   await expectNoKills(world);
   // The receipt is all that the move needs of a source that has given one.
-  if (end === 'source' && phase === 'released') expect([code, await hostOf(world, 'ben')]).toEqual([0, to]);
+  if (end === 'source' && phase === 'released') expect([code, hostOf(world, 'ben')]).toEqual([0, to]);
   await world.lab.start(victim);
   // Logins are taken before the boot has ended; what is left of it is none of the move's time.
   await world.lab.ssh(victim, 'systemctl is-system-running --wait || true', { timeoutMs: 60_000 });
   if (code !== 0) await must(world, 'resume');
   console.log(`power loss of the ${end} when ${phase}: exit ${code}`);
   noteFaultPoint(`power loss of the ${end} of a move that is ${phase}`);
-  expect(await hostOf(world, 'ben')).toBe(to);
+  expect(hostOf(world, 'ben')).toBe(to);
   await eventually(60_000, async () => expect(await liveStates(world)).toEqual({ anna: 'online', ben: 'online' }));
   expect(await world.operator.json(['moves'])).toMatchObject({ moves: [] });
   await expectNoKills(world);
@@ -64,7 +64,7 @@ test.for([
 });
 
 test('what the source could not be told to clear is cleared by the next survey', { timeout: 120_000 }, async () => {
-  const from = await hostOf(world, 'ben');
+  const from = hostOf(world, 'ben');
   const to = elsewhere(from);
   expect(await moveWithPowerLoss('ben', to, 'released', hostNumber(from))).toBe(0);
   await world.lab.start(hostNumber(from));

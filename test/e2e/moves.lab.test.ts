@@ -87,7 +87,7 @@ async function interruptAt(name: string, to: string, phase: MovePhase): Promise<
 
 describe('a move', () => {
   test('carries the state along, stops the account for less than 5 s beyond the settle floor, and leaves nothing behind', async () => {
-    const [from, to] = [await hostOf(world, 'anna'), elsewhere(await hostOf(world, 'anna'))];
+    const [from, to] = [hostOf(world, 'anna'), elsewhere(hostOf(world, 'anna'))];
     const state = `/var/lib/private/fleet-accounts/${keyIdOf('anna')}`;
     const owner = `--reference=${state}`;
     const made = `mkdir ${state}/d; echo remembered > ${state}/d/notes; head -c 700000 /dev/urandom > ${state}/blob; ln -s d/notes ${state}/link; chown -R ${owner} ${state}/*; sha256sum ${state}/blob`;
@@ -113,7 +113,7 @@ describe('a move', () => {
   });
 
   test('to where it is already does nothing; to a host that may not have it is refused', async () => {
-    const host = (await hostOf(world, 'anna')) ?? '';
+    const host = hostOf(world, 'anna') ?? '';
     expect(await world.operator.json(['move', 'anna', host])).toMatchObject({ ok: true, moves: [], plan: { moves: [] } });
     await must(world, 'hosts', 'cordon', 'h3');
     const refused = await world.operator.fleet(['move', 'anna', 'h3', '--yes']);
@@ -124,22 +124,22 @@ describe('a move', () => {
   });
 
   test('ends between two acts at Ctrl-C and says what is open; the account was not stopped; resume moves it', async () => {
-    const [from, to] = [await hostOf(world, 'ben'), elsewhere(await hostOf(world, 'ben'))];
+    const [from, to] = [hostOf(world, 'ben'), elsewhere(hostOf(world, 'ben'))];
     const { code, stdout, stderr } = await interruptAt('ben', to, 'planned');
     expect([code, stdout]).toEqual([130, expect.stringContaining(`Open: ben → ${to} (staged). Carry on with: fleet resume`)]);
     expect(stderr).toContain('ben was not stopped');
     noteFaultPoint('fleet move interrupted by Ctrl-C between stage and release');
-    expect(await hostOf(world, 'ben')).toBe(from);
+    expect(hostOf(world, 'ben')).toBe(from);
     await expectExclusive(world, logins);
     expect(await must(world, 'moves')).toContain('staged');
     await must(world, 'resume');
-    expect(await hostOf(world, 'ben')).toBe(to);
+    expect(hostOf(world, 'ben')).toBe(to);
     await expectSettled();
     await expectExclusive(world, logins);
   });
 
   test('that its new host cannot bring online comes back by itself, once', async () => {
-    const from = (await hostOf(world, 'ben')) ?? '';
+    const from = hostOf(world, 'ben') ?? '';
     const to = elsewhere(from);
     const dropIn = '/etc/systemd/system/fleet-account@.service.d';
     await world.lab.ssh(
@@ -151,7 +151,7 @@ describe('a move', () => {
     expect([code, stderr]).toEqual([3, expect.stringContaining(`ben on ${to} is held`)]);
     expect(stdout).toContain(`${to}, is on ${from}`);
     noteFaultPoint('the new host of a move cannot run the worker');
-    expect(await hostOf(world, 'ben')).toBe(from);
+    expect(hostOf(world, 'ben')).toBe(from);
     await expectSettled();
     await expectExclusive(world, logins);
   });
@@ -159,7 +159,7 @@ describe('a move', () => {
 
 describe('a drain', () => {
   test('empties a host of three accounts, and is told when there is nothing to do', async () => {
-    for (const name of ['anna', 'ben', 'carla']) if ((await hostOf(world, name)) !== 'h3') await must(world, 'move', name, 'h3');
+    for (const name of ['anna', 'ben', 'carla']) if (hostOf(world, name) !== 'h3') await must(world, 'move', name, 'h3');
     const started = performance.now();
     const { moves } = await world.operator.json<Moved>(['drain', 'h3']);
     console.log(
@@ -174,7 +174,7 @@ describe('a drain', () => {
   });
 
   test('begins nothing after its deadline, leaves a pinned account, and says which', async () => {
-    for (const name of ['anna', 'ben', 'carla']) if ((await hostOf(world, name)) !== 'h3') await must(world, 'move', name, 'h3');
+    for (const name of ['anna', 'ben', 'carla']) if (hostOf(world, name) !== 'h3') await must(world, 'move', name, 'h3');
     expect(await must(world, 'accounts', 'pin', 'carla')).toContain('carla is pinned to h3');
     const refused = await world.operator.fleet(['move', 'carla', 'h1', '--yes']);
     expect([refused.code, refused.stderr]).toEqual([3, expect.stringMatching(/h1 cannot take carla: .*pinned/)]);
@@ -207,7 +207,7 @@ describe('a drain', () => {
     await must(world, 'rebalance', '--threshold', '0', '--save', file);
     expect((await world.operator.fleet(['rebalance', '--save', file])).code).toBe(2);
     expect((await world.operator.fleet(['apply', file, '--dry-run'])).code).toBe(0);
-    await must(world, 'move', 'carla', elsewhere(await hostOf(world, 'carla')));
+    await must(world, 'move', 'carla', elsewhere(hostOf(world, 'carla')));
     const refused = await world.operator.fleet(['apply', file, '--yes']);
     expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('the fleet has changed since the plan was made')]);
     await rm(file);
@@ -226,7 +226,7 @@ describe('kill -9 of the command', () => {
     async (variant) => {
       const phases: string[] = [];
       for (let call = 1; ; call += 1) {
-        const to = elsewhere(await hostOf(world, 'anna'));
+        const to = elsewhere(hostOf(world, 'anna'));
         const env = { NODE_OPTIONS: `--import ${preload}`, FLEET_KILL_AT: killAt(call, variant) };
         const { code, stderr } = await world.operator.fleet(['move', 'anna', to, '--yes'], { env });
         expect([0, 137], stderr).toContain(code);
@@ -235,7 +235,7 @@ describe('kill -9 of the command', () => {
         noteFaultPoint(`fleet move killed ${variant} its remote call ${call} (journal: ${phases.at(-1)})`);
         await must(world, 'resume');
         await must(world, 'move', 'anna', to);
-        expect(await hostOf(world, 'anna')).toBe(to);
+        expect(hostOf(world, 'anna')).toBe(to);
         await expectSettled();
         await expectExclusive(world, logins);
       }
