@@ -33,8 +33,9 @@ put_running() { # unit: enabled, started or restarted when owed, and still activ
   [[ ${U[$unit.UnitFileState]-} = static ]] || systemctl enable -q "$unit"
   if owed "restart.$unit"; then systemctl restart "$unit"; else systemctl start "$unit"; fi
   for i in 1 2 3 4 5 6 7 8 9 10; do
-    systemctl is-active -q "$unit" && seen+=1 || seen=
-    [[ $seen = 11 ]] && { settle "restart.$unit"; return 0; }
+    if ! systemctl is-active -q "$unit"; then seen=
+    elif [[ $seen ]]; then settle "restart.$unit"; return 0
+    else seen=1; fi
     sleep 0.3
   done
   unit_reason "$unit"; fail host-step "$unit does not run: ${LAST:-no journal}" "see journalctl -u $unit on the host"

@@ -5,18 +5,18 @@ import type { MovePhase } from '../../src/moves/phases.ts';
 import type { CommandResult } from '../lab/run-command.ts';
 import type { World } from './world.ts';
 
-/** What a query about an account gives, straight from the ledger's file: faster than a command, and in the same moment. */
-function ask<Row>(world: World, query: string, name: string): Row | undefined {
+/** The first row that a query gives, straight from the ledger's file: faster than a command, and in the same moment. */
+export function askLedger<Row>(world: World, query: string, ...values: readonly string[]): Row | undefined {
   const database = new Database(join(world.operator.directory, 'fleet.db'), { readonly: true, fileMustExist: true });
   try {
-    return database.prepare(query).get(name) as Row | undefined;
+    return database.prepare(query).get(...values) as Row | undefined;
   } finally {
     database.close();
   }
 }
 
 export const hostOf = (world: World, name: string): string | null =>
-  ask<{ host: string }>(world, 'select host from placements where account = ?', name)?.host ?? null;
+  askLedger<{ host: string }>(world, 'select host from placements where account = ?', name)?.host ?? null;
 
 /** `h3` -> 3. */
 export const hostNumber = (host: string | null): number => Number(host?.slice(1));
@@ -26,7 +26,7 @@ export const elsewhere = (host: string | null): string => (host === 'h1' ? 'h2' 
 
 /** The phase of an account's open move; null: none is open. */
 export const phaseOf = (world: World, name: string): MovePhase | null =>
-  ask<{ phase: MovePhase }>(
+  askLedger<{ phase: MovePhase }>(
     world,
     "select phase from moves where account = ? and phase not in ('done', 'aborted') order by created_at desc limit 1",
     name,
