@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
+const isNightly = process.env.FLEET_TEST_NIGHTLY === '1';
 const schedules = 'test/simulator/schedules-*.test.ts';
 
 /** Projects: `fast` and `schedules` need nothing but Node; `lab` needs the lab's network namespace around it (see test/run.ts). */
@@ -12,8 +13,8 @@ export default defineConfig({
       {
         test: {
           name: 'fast',
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.lab.test.ts', schedules],
+          include: [isNightly ? 'test/**/*.nightly.test.ts' : 'test/**/*.test.ts'],
+          exclude: ['test/**/*.lab.test.ts', schedules, ...(isNightly ? [] : ['test/**/*.nightly.test.ts'])],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },

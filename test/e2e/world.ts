@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { noteFinalFault } from '../final-faults.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
 import { type LabDataCentre, startLabDataCentre } from './lab-data-centre.ts';
 import { type Login, logIn, makeOperator, type Operator } from './operator.ts';
@@ -106,10 +107,15 @@ export async function liveStates({ operator }: Pick<World, 'operator'>): Promise
   return Object.fromEntries(accounts.map(({ name, state }) => [name, state]));
 }
 
+const noteKills = (kills: readonly unknown[]): void => {
+  if (kills.length > 0) noteFinalFault(`the data centre destroyed ${kills.length} keys: ${JSON.stringify(kills).slice(0, 500)}`);
+};
+
 /** What the data centre saw against what the ledger says: each key on one connection, from its owner's address, never on two. */
 export async function expectExclusive(world: World, logins: readonly Login[], accounts?: readonly ListedAccount[]): Promise<void> {
   const listed = new Map((accounts ?? (await listAccounts(world))).map(({ name, host }) => [name, host]));
   const report = await world.dc.report();
+  noteKills(report.kills);
   const seen = logins.map(({ account, dcKeyId }) => {
     const key = report.accounts.find(({ keyId }) => keyId === dcKeyId);
     const open = key?.connections.filter(({ closedAt }) => closedAt === null) ?? [];
@@ -127,6 +133,7 @@ export async function expectExclusive(world: World, logins: readonly Login[], ac
  */
 export async function expectNoKills(world: World): Promise<void> {
   const { kills, violations, accounts } = await world.dc.report();
+  noteKills(kills);
   expect([kills, violations]).toEqual([[], []]);
   expect(accounts.flatMap(({ overlaps }) => overlaps.filter(({ olderSpokeAfter }) => olderSpokeAfter))).toEqual([]);
 }
