@@ -52,7 +52,8 @@ export const systemdUnits: Units = {
   start: (keyId) => void systemctl(['start', '--no-block', '--', accountUnit(keyId)]),
   stop: (keyId) => void systemctl(['stop', '--', accountUnit(keyId)], stopTimeoutMs),
   thaw: (keyId) => void systemctl(['thaw', '--', accountUnit(keyId)]),
-  setEnabled: (keyId, isEnabled) => void systemctl([isEnabled ? 'enable' : 'disable', '--no-reload', '--quiet', '--', accountUnit(keyId)]),
+  // By the links alone: over the bus, `--no-reload` would mark every unit as changed from systemd 255 on.
+  setEnabled: (keyId, isEnabled) => void systemctl([isEnabled ? 'enable' : 'disable', '--root=/', '--quiet', '--', accountUnit(keyId)]),
   reload: () => void systemctl(['daemon-reload'], 90_000),
 };
 

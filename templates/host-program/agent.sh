@@ -16,13 +16,13 @@ agent_answers() { # asks until it answers, 20 s at most
 switch_to() { ln -sfnT "releases/$1" /opt/fleet/current.fleet-new && mv -fT /opt/fleet/current.fleet-new /opt/fleet/current; }
 # Starting the agent starts the hold before it. Both have to be enabled for the next boot and be up now.
 start_agent() {
-  [[ ${U[fleet-hold.service.UnitFileState]-} = enabled && ${U[fleet-agent.service.UnitFileState]-} = enabled ]] || systemctl enable -q --no-reload fleet-hold.service fleet-agent.service
   systemctl restart fleet-agent.service && agent_answers && systemctl is-active -q fleet-hold.service && systemctl is-active -q fleet-agent.service
 }
 put_agent() {
   local before=; [[ -L /opt/fleet/current ]] && before=$(readlink /opt/fleet/current) before=${before##*/}
   owe restart.fleet-agent.service; switch_to "$RELEASE" || { last_lines 1; fail host-step "cannot switch /opt/fleet/current: $LAST" 'is the file system full or mounted read-only?'; return; }
-  if owed reload || [[ ${U[fleet-agent.service.LoadState]-} != loaded || ${U[fleet-agent.service.NeedDaemonReload]-} = yes ]]; then reload_systemd || return; settle reload; fi
+  if [[ ${U[fleet-hold.service.UnitFileState]-} != enabled || ${U[fleet-agent.service.UnitFileState]-} != enabled ]]; then enable_units fleet-hold.service fleet-agent.service || return; settle reload
+  elif owed reload || [[ ${U[fleet-agent.service.LoadState]-} != loaded || ${U[fleet-agent.service.NeedDaemonReload]-} = yes ]]; then reload_systemd || return; settle reload; fi
   if start_agent; then
     settle restart.fleet-agent.service; settle restart.fleet-hold.service
     [[ $before && $before != "$RELEASE" ]] && ln -sfnT "releases/$before" /opt/fleet/previous
@@ -77,7 +77,7 @@ want_rollback() {
 put_rollback() {
   owe restart.fleet-agent.service
   put_units_of "/opt/fleet/releases/$BACK"; switch_to "$BACK" || { last_lines 1; fail host-step "cannot switch /opt/fleet/current: $LAST" 'is the file system full or mounted read-only?'; return; }
-  reload_systemd || return
+  if [[ ${U[fleet-hold.service.UnitFileState]-} = enabled && ${U[fleet-agent.service.UnitFileState]-} = enabled ]]; then reload_systemd || return; else enable_units fleet-hold.service fleet-agent.service || return; fi
   if start_agent; then settle restart.fleet-agent.service; settle reload; gather; facts; return 0; fi
   unit_reason fleet-agent.service; local why=${LAST:-no journal}
   roll_back "$FROM"

@@ -38,6 +38,6 @@ put_firewall() {
   undo ufw --force disable; guard_arm || return
   remember firewall ufw
   if ! ufw --force enable; then last_lines 2; guard_revert; fail host-step "cannot enable ufw: $LAST" "$REVERTED; see ufw status and journalctl -u ufw on the host"; return; fi
-  systemctl enable -q --no-reload ufw.service; systemctl start ufw.service
+  systemctl is-enabled -q ufw.service || systemctl enable -q ufw.service; systemctl start ufw.service
   guard_confirm "ufw on and port(s) ${PORTS[*]} let in" 'see ufw status verbose and sshd -T on the host'
 }

@@ -24,7 +24,7 @@ guard_arm() {
     'mv -T reverting reverted' >"$STATE/guard/undo" &&
     printf '%s\n' '[Unit]' 'Description=fleet takes back a change that nobody confirmed' '[Service]' 'Type=oneshot' "ExecStart=/bin/bash $STATE/guard/undo" >"$unit.service" &&
     printf '%s\n' '[Timer]' "OnActiveSec=$GUARD_SECONDS" 'AccuracySec=1s' '[Install]' 'WantedBy=timers.target' >"$unit.timer" &&
-    : >"$STATE/guard/armed" && systemctl daemon-reload && systemctl enable -q --no-reload --now fleet-revert.timer && sync -f "$STATE/guard" "$UNITS_OF_GUARD" && return
+    : >"$STATE/guard/armed" && systemctl enable -q --now fleet-revert.timer && sync -f "$STATE/guard" "$UNITS_OF_GUARD" && return
   last_lines 1; guard_close
   fail host-step "cannot arm the timer that would take the change back: $LAST" 'nothing was changed; see systemctl status on the host'
 }

@@ -8,6 +8,8 @@ want_running() { # unit
   todo_restart "$unit"
 }
 reload_systemd() { systemctl daemon-reload || { last_lines 1; fail host-step "systemctl daemon-reload failed: $LAST" 'run it on the host and see journalctl -b'; }; }
+# Reads all unit files again as well: without that, systemd from 255 on says of every unit that it needs a reload.
+enable_units() { systemctl enable -q "$@" || { last_lines 1; fail host-step "cannot enable $*: $LAST" 'run systemctl enable on the host and see journalctl -b'; }; }
 # Why a unit does not run, from its journal -> LAST
 unit_reason() {
   local -a lines; mapfile -t lines < <(journalctl -u "$1" -n 9 -o cat --no-pager 2>/dev/null)
