@@ -21,6 +21,8 @@ export const statePartBytes = 640 * 1024;
 const entriesLimit = 20_000;
 /** Headers of all entries come on top of their content. */
 const archiveLimitBytes = stateLimitBytes + entriesLimit * 1024;
+/** Parts in which the largest archive is read. */
+export const statePartsLimit = Math.ceil(archiveLimitBytes / statePartBytes);
 
 interface Header {
   readonly path: string;

@@ -35,10 +35,10 @@ const workerStatus = z.object({
     .optional(),
   until: z.string().max(64).nullable(),
   latencyMs: z.number().nonnegative().nullable(),
-  counters: z.record(z.string().max(64), z.number()),
+  counters: z.record(z.string().regex(/^[\w.-]{1,64}$/), z.number()).refine((counters) => Object.keys(counters).length <= 256),
 });
 
-const accountSample = z.object({
+const accountFields = z.object({
   keyId: z.string().regex(/^[0-9a-f]{32}$/),
   account: z.string().max(64),
   claim: z.object({ state: claimState, epoch: count }).nullable(),
@@ -50,8 +50,18 @@ const accountSample = z.object({
   }),
   cpuCores: windows,
   memoryBytes: z.number().nonnegative().nullable(),
-  status: workerStatus.nullable(),
-  statusFault: z.string().max(500).nullable(),
+  status: z.unknown(),
+  statusFault: z
+    .string()
+    .nullable()
+    .transform((fault) => fault?.slice(0, 500) ?? null),
+});
+
+/** A status is the worker's own: one that is none is a fault of this account, and no reason to know nothing of its host. */
+const accountSample = accountFields.transform(({ status, ...account }) => {
+  const parsed = workerStatus.nullable().safeParse(status);
+  if (parsed.success) return { ...account, status: parsed.data };
+  return { ...account, status: null, statusFault: account.statusFault ?? 'not a worker status' };
 });
 
 const common = {
@@ -76,7 +86,7 @@ const common = {
   disk: z.object({ totalBytes: z.number().positive(), freeBytes: z.number().nonnegative() }),
   loadAverage: z.tuple([z.number(), z.number(), z.number()]),
   clock: z.object({ synchronized: z.boolean().nullable(), offsetMs: z.number().nullable() }),
-  accounts: z.array(accountSample).max(10_000),
+  accounts: z.array(accountSample).max(2_000),
 };
 
 const current = z.object({
@@ -90,6 +100,12 @@ const current = z.object({
 const previous = z.object({ protocol: z.literal(agentProtocol - 1), ...common });
 
 const anyVersion = z.object({ protocol: z.number().int() });
+
+/**
+ * Bytes of a sample or of its metrics at most: 28 KiB are the longest that an account can be told in, and besides the accounts that a host may own
+ * it may still name those that it gave away. Pure.
+ */
+export const sampleLimitBytes = (maxAccounts: number): number => (64 + 28 * (2 * maxAccounts + 16)) * 1024;
 
 /** The unix socket's path of the agent's sample. */
 export const samplePath = '/sample';

@@ -1,7 +1,7 @@
-import type { ActProgress, ActReply, HostRequest, HostSurvey } from '../../agent/protocol/host-acts.ts';
+import type { ActProgress, ActReply, HostAct, HostRequest, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import { hostPaths } from '../../agent/protocol/paths.ts';
 import { FleetError } from '../model/errors.ts';
-import type { Remote } from '../remote/remote.ts';
+import type { Remote, ReplyLimit } from '../remote/remote.ts';
 import { progressSchema, replySchema } from './protocol-schemas.ts';
 
 const helper = `${hostPaths.current}/bin/fleet-host`;
@@ -19,17 +19,39 @@ export interface AskOptions {
   readonly onProgress?: (progress: ActProgress['progress']) => void;
 }
 
+const kibibyte = 1024;
+/** Of what the helper complains, for the message. */
+const stderrBytes = 64 * kibibyte;
+/** Room for one reply that tells a claim and a reason, bytes. */
+const plainReplyBytes = 16 * kibibyte;
+/** One line of the helper: a survey of 1,000 accounts, or a part of a state in base64. */
+const largeReplyBytes = 1024 * kibibyte;
+/** The helper looks at awaited accounts ten times a second and tells what has changed. */
+const progressPerSecond = 10;
+
+/** What the helper can have to say about `acts` at most. Pure. */
+export function replyLimitOf(acts: readonly HostAct[], timeoutMs: number): ReplyLimit {
+  const bytesOf = (act: HostAct): number => {
+    if (act.act === 'survey' || act.act === 'copy-state' || act.act === 'read-state') return largeReplyBytes;
+    if (act.act !== 'await') return plainReplyBytes;
+    return plainReplyBytes * act.keyIds.length * (1 + (progressPerSecond * Math.min(act.timeoutMs, timeoutMs)) / 1000);
+  };
+  const bytes = acts.reduce((sum, act) => sum + bytesOf(act), 64 * kibibyte);
+  return { bytes: Math.ceil(bytes), lineBytes: largeReplyBytes };
+}
+
 /**
  * One request to the host's root helper: one exec, one round trip. Answers one reply per act, in order, or null when fleet was never on the host.
- * A refusal is a value. Every act is safe to repeat, so after a lost link the same request may be sent again.
+ * A refusal is a value. What does not answer an act of the request, or answers it again, ends it. Every act is safe to repeat, so after a lost link the same request may be sent again.
  * Errors: those of the Remote, `host-not-ready`, `agent-reply`.
  */
 export async function askHost(remote: Remote, request: HostRequest, options: AskOptions): Promise<readonly ActReply[] | null> {
-  const replies: ActReply[] = [];
+  const replies = new Map<number, ActReply>();
   const take = (line: string): void => {
     const message = parseHelperLine(remote.host, line);
     if ('progress' in message) options.onProgress?.(message.progress);
-    else replies.push(message);
+    else if (message.index >= request.acts.length || replies.has(message.index)) throw unasked(remote.host, message.index);
+    else replies.set(message.index, message);
   };
   const result = await remote.run({
     command: helperCommand,
@@ -37,6 +59,8 @@ export async function askHost(remote: Remote, request: HostRequest, options: Ask
     asRoot: true,
     timeoutMs: options.timeoutMs,
     onLine: take,
+    maxOutputBytes: stderrBytes,
+    replyLimit: replyLimitOf(request.acts, options.timeoutMs),
   });
   if (result.exitCode === exitBare) return null;
   if (result.exitCode === exitNotReady) {
@@ -45,19 +69,25 @@ export async function askHost(remote: Remote, request: HostRequest, options: Ask
       hint: `run: fleet init --limit ${remote.host}`,
     });
   }
-  if (replies.length !== request.acts.length) {
+  if (replies.size !== request.acts.length) {
     const said = new TextDecoder().decode(result.stderr).trim().split('\n').at(-1) ?? '';
     throw new FleetError(
       'agent-reply',
-      `${remote.host}: fleet's helper answered ${replies.length} of ${request.acts.length} acts${said === '' ? '' : ` and said: ${said}`}`,
+      `${remote.host}: fleet's helper answered ${replies.size} of ${request.acts.length} acts${said === '' ? '' : ` and said: ${said}`}`,
       {
         host: remote.host,
         hint: `bring the host up to date (fleet init --limit ${remote.host}), then run this again`,
       },
     );
   }
-  return replies.toSorted((a, b) => a.index - b.index);
+  return [...replies.values()].sort((a, b) => a.index - b.index);
 }
+
+const unasked = (host: string, index: number): FleetError =>
+  new FleetError('agent-reply', `${host}: fleet's helper answered act ${index}, which was not asked or is answered already`, {
+    host,
+    hint: `bring the host up to date (fleet init --limit ${host}); if that does not help, do not trust it: look with fleet ssh ${host}`,
+  });
 
 /** One line of the helper's output. Errors: `agent-reply`. */
 export function parseHelperLine(host: string, line: string): ActReply | ActProgress {

@@ -1,9 +1,12 @@
 import * as z from 'zod';
+import { statePartsLimit } from '../../agent/protocol/state-archive.ts';
 
 export const claimState = z.enum(['active', 'releasing', 'released', 'revoked']);
 
 const epoch = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
 const text = z.string().max(256);
+/** An account's own words. They are cut, not refused: one worker that talks much must not silence the others of its host. */
+const words = z.string().transform((said) => said.slice(0, 2000));
 
 export const claimSchema = z.object({
   format: z.literal(1),
@@ -58,7 +61,7 @@ const resultSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('done') }),
   z.object({
     kind: z.literal('awaited'),
-    accounts: z.array(z.object({ keyId: text, settled: z.boolean(), state: text, reason: z.string().max(2000) })),
+    accounts: z.array(z.object({ keyId: text, settled: z.boolean(), state: text, reason: words })).max(1000),
   }),
   z.object({
     kind: z.literal('state-size'),
@@ -78,7 +81,7 @@ const resultSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('state-part'),
     part: z.number().int().nonnegative(),
-    parts: z.number().int().positive().max(1000),
+    parts: z.number().int().positive().max(statePartsLimit),
     data: z.base64(),
     settleMs: z.number().nonnegative().max(3_600_000),
   }),
@@ -96,5 +99,5 @@ export const replySchema = z.object({
 });
 
 export const progressSchema = z.object({
-  progress: z.object({ keyId: text, state: text, reason: z.string().max(2000) }),
+  progress: z.object({ keyId: text, state: text, reason: words }),
 });

@@ -56,6 +56,10 @@ export interface FleetErrorDetails {
   readonly cause?: unknown;
 }
 
+/** Characters of a text at most: it may repeat what the other side said. */
+const textLimit = 4_000;
+const bounded = (text: string): string => (text.length > textLimit ? `${text.slice(0, textLimit)} ...` : text);
+
 /**
  * The only error that crosses a room's border. `message` says what failed and where, `hint` what to do next; the cause is
  * attached and never repeated in the message. Never contains a secret.
@@ -69,12 +73,12 @@ export class FleetError extends Error {
   readonly problems: readonly string[];
 
   constructor(code: FleetErrorCode, message: string, details: FleetErrorDetails) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    super(bounded(message), details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
-    this.hint = details.hint;
+    this.hint = bounded(details.hint);
     this.host = details.host;
     this.account = details.account;
-    this.problems = details.problems ?? [];
+    this.problems = (details.problems ?? []).map(bounded);
   }
 }
 

@@ -13,6 +13,16 @@ export interface RemoteCommand {
   readonly onLine?: (line: string) => void;
   /** Bytes of stdout and of stderr that are kept, the head; the rest is read and dropped. Default 16 MiB. */
   readonly maxOutputBytes?: number;
+  /** For every command whose answer fleet itself reads: a host that says more is not listened to any longer. Without it, output is cut and read to its end. */
+  readonly replyLimit?: ReplyLimit;
+}
+
+/** What a host may answer at most, as it follows from what it was asked. More rejects with `agent-reply`, and ends the connection. */
+export interface ReplyLimit {
+  /** Of standard output, and of standard error. */
+  readonly bytes: number;
+  /** Of one line. Default: as many as `bytes`, and 1 MiB. */
+  readonly lineBytes?: number;
 }
 
 /** `exitCode` is null when the command was ended by `signal`. A lost link is never a result: it rejects with `ssh-lost`. */
@@ -42,8 +52,11 @@ export interface Remote {
   /** Writes `content` to a temporary name beside `path`, then renames: the file is whole or absent. Mode in octal, e.g. 0o600. */
   upload(path: string, content: Uint8Array, options: { readonly mode: number; readonly timeoutMs?: number }): Promise<void>;
   download(path: string, options?: { readonly maxBytes?: number; readonly timeoutMs?: number }): Promise<Uint8Array>;
-  /** One HTTP/1.1 GET over the unix socket `socketPath` on the host (direct-streamlocal on this connection). */
-  get(socketPath: string, urlPath: string, options?: { readonly timeoutMs?: number }): Promise<SocketReply>;
+  /**
+   * One HTTP/1.1 GET over the unix socket `socketPath` on the host (direct-streamlocal on this connection). A body above `maxBytes` (default 16 MiB)
+   * rejects with `agent-reply`.
+   */
+  get(socketPath: string, urlPath: string, options?: { readonly timeoutMs?: number; readonly maxBytes?: number }): Promise<SocketReply>;
   /** Ends the connection. Safe to repeat; later calls reject with `ssh-lost`. */
   close(): Promise<void>;
 }

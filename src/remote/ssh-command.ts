@@ -1,7 +1,16 @@
 import { once } from 'node:events';
 import type { ClientChannel } from 'ssh2';
-import { AfterMarker, CappedBytes, LineSplitter, type OutputSink } from './command-output.ts';
-import type { CommandResult, RemoteCommand } from './remote.ts';
+import { FleetError } from '../model/errors.ts';
+import {
+  AfterMarker,
+  CappedBytes,
+  LimitedOutput,
+  LineSplitter,
+  MAX_LINE_BYTES,
+  OutputOverflow,
+  type OutputSink,
+} from './command-output.ts';
+import type { CommandResult, RemoteCommand, ReplyLimit } from './remote.ts';
 import { lostFailure, timeoutFailure } from './ssh-errors.ts';
 import type { SshLink } from './ssh-link.ts';
 
@@ -16,6 +25,7 @@ export interface PreparedCommand {
   readonly stdin: RemoteCommand['stdin'];
   readonly onLine: RemoteCommand['onLine'];
   readonly maxOutputBytes: number;
+  readonly replyLimit: ReplyLimit | undefined;
   readonly timeoutMs: number;
 }
 
@@ -25,17 +35,30 @@ export interface CommandOutcome extends CommandResult {
   readonly noise: string;
 }
 
-/** Runs a command on an open link. Rejects with `ssh-lost`, `interrupted`, `command-timeout`, or what `stdin` throws. */
+/** What takes a command's output, within the limits of its answer. Throws {@link OutputOverflow} where the host passes them. */
+export function outputOf(
+  { onLine, replyLimit }: { readonly onLine?: RemoteCommand['onLine'] | undefined; readonly replyLimit?: ReplyLimit | undefined },
+  stdout: CappedBytes,
+  stderr: CappedBytes,
+): { readonly out: OutputSink; readonly err: OutputSink } {
+  const lineBytes = Math.min(replyLimit?.lineBytes ?? MAX_LINE_BYTES, replyLimit?.bytes ?? MAX_LINE_BYTES);
+  const out = onLine === undefined ? stdout : new LineSplitter(onLine, lineBytes, replyLimit !== undefined);
+  if (replyLimit === undefined) return { out, err: stderr };
+  return { out: new LimitedOutput(replyLimit.bytes, out), err: new LimitedOutput(replyLimit.bytes, stderr) };
+}
+
+/** Runs a command on an open link. Rejects with `ssh-lost`, `interrupted`, `command-timeout`, `agent-reply`, or what `stdin` or `onLine` throws. */
 export async function runOnLink(link: SshLink, command: PreparedCommand): Promise<CommandOutcome> {
   const stdout = new CappedBytes(command.maxOutputBytes);
   const stderr = new CappedBytes(command.maxOutputBytes);
-  const out = new AfterMarker(command.marker, true, command.onLine === undefined ? stdout : new LineSplitter(command.onLine));
-  const err = new AfterMarker(command.marker, false, stderr);
+  const sinks = outputOf(command, stdout, stderr);
+  const out = new AfterMarker(command.marker, true, sinks.out);
+  const err = new AfterMarker(command.marker, false, sinks.err);
   let ended: Promise<Ending | null> = Promise.resolve(null);
   const channel = await link.openSession(command.wire, command.timeoutMs, (opened) => {
     ended = closed(opened);
     pipeInto(opened, opened, out);
-    pipeInto(opened, opened.stderr, command.marksStderr ? err : stderr);
+    pipeInto(opened, opened.stderr, command.marksStderr ? err : sinks.err);
   });
   const fed = feed(channel, command);
   const stopIt = () => stop(link, channel, command.marksStderr ? null : out.pid);
@@ -68,10 +91,13 @@ function closed(channel: ClientChannel): Promise<Ending | null> {
 }
 
 function pipeInto(channel: ClientChannel, stream: NodeJS.ReadableStream, sink: OutputSink): void {
+  let hasFailed = false;
   stream.on('data', (chunk: Uint8Array) => {
+    if (hasFailed) return;
     try {
       sink.push(chunk);
     } catch (failure) {
+      hasFailed = true;
       // `onLine` is the caller's: what it throws ends the command and reaches the caller, now or once the race below listens.
       setImmediate(() => channel.emit('fleet-failure', failure));
     }
@@ -120,8 +146,13 @@ function raceWithLink(link: SshLink, timeoutMs: number, channel: ClientChannel, 
       settle(() => reject(failure));
       stopCommand();
     };
+    const overflow = (failure: unknown): void => {
+      fail(failure instanceof OutputOverflow ? overflowFailure(link.target.host, failure) : failure);
+      // It need not care for a channel that is closed: what it goes on sending would be read and dropped for ever.
+      if (failure instanceof OutputOverflow) void link.close();
+    };
     const timer = setTimeout(() => fail(timeoutFailure(link.target.host, timeoutMs)), timeoutMs);
-    channel.once('fleet-failure', fail);
+    channel.once('fleet-failure', overflow);
     fed.catch(fail);
     ended.then((ending) => {
       // A lost link closes its channels first and says so only afterwards.
@@ -134,6 +165,15 @@ function raceWithLink(link: SshLink, timeoutMs: number, channel: ClientChannel, 
   });
 }
 
+const overflowFailure = (host: string, { message }: OutputOverflow): FleetError =>
+  new FleetError('agent-reply', `${host}: it ${message}`, {
+    hint: `nothing more was read from it. Look at its forced commands and start files: fleet ssh ${host}; if its fleet is older: fleet init --limit ${host}`,
+    host,
+  });
+
+/** Time in which a host closes a channel whose command was stopped, ms; one that does not would keep the channel's place for ever. */
+const CLOSE_LIMIT_MS = 20_000;
+
 /**
  * Best effort: closing the channel ends only what reads or writes its pipes, and sshd passes no signals for root, so the process group
  * is killed by a command of its own. Below sudo the host's `timeout` does it.
@@ -142,6 +182,8 @@ function stop(link: SshLink, channel: ClientChannel, pid: number | null): void {
   channel.close();
   channel.resume();
   channel.stderr.resume();
+  const timer = setTimeout(() => void link.close(), CLOSE_LIMIT_MS).unref();
+  channel.once('close', () => clearTimeout(timer));
   if (pid === null || link.failure() !== null) return;
   const limitMs = 5_000;
   const attach = (killer: ClientChannel): void => {

@@ -12,6 +12,8 @@ import { openLink, type SshLink } from './ssh-link.ts';
 import type { SshTarget } from './ssh-target.ts';
 
 const DEFAULT_DOWNLOAD_BYTES = 64 * 1024 * 1024;
+/** What the shell may say about a transfer besides the file itself. */
+const TRANSFER_WORDS_BYTES = 64 * 1024;
 /** Slowest link that a transfer's default time allows for, bytes per second (0.5 Mbit/s). */
 const SLOWEST_BYTES_PER_S = 64 * 1024;
 
@@ -51,7 +53,13 @@ class SshRemote implements Remote {
   async upload(path: string, content: Uint8Array, options: { readonly mode: number; readonly timeoutMs?: number }): Promise<void> {
     const timeoutMs = options.timeoutMs ?? transferTimeMs(this.#spec.ssh.commandTimeoutMs, content.length);
     const script = uploadScript(absolute(path), content.length, options.mode, randomBytes(6).toString('hex'));
-    const result = await this.#run({ command: script, stdin: content, asRoot: true, timeoutMs });
+    const result = await this.#run({
+      command: script,
+      stdin: content,
+      asRoot: true,
+      timeoutMs,
+      replyLimit: { bytes: TRANSFER_WORDS_BYTES },
+    });
     if (result.exitCode === 0) return;
     const said = Buffer.from(result.stderr).toString('utf8').trim();
     // The shell tells the kernel's ENOSPC and EDQUOT only in words, in the C locale that the script sets.
@@ -69,14 +77,18 @@ class SshRemote implements Remote {
     const maxBytes = options.maxBytes ?? DEFAULT_DOWNLOAD_BYTES;
     const timeoutMs = options.timeoutMs ?? transferTimeMs(this.#spec.ssh.commandTimeoutMs, maxBytes);
     const script = downloadScript(absolute(path), maxBytes);
-    const result = await this.#run({ command: script, asRoot: true, timeoutMs, maxOutputBytes: maxBytes + 1 });
+    const result = await this.#run({ command: script, asRoot: true, timeoutMs, replyLimit: { bytes: maxBytes + TRANSFER_WORDS_BYTES } });
     if (result.exitCode === DOWNLOAD_MISSING) throw this.#transferFailure(`${path} does not exist`, undefined);
     if (result.exitCode !== 0) throw this.#transferFailure(`${path} could not be read`, Buffer.from(result.stderr).toString('utf8'));
     if (result.stdout.length > maxBytes) throw this.#transferFailure(`${path} is larger than ${maxBytes} bytes`, undefined);
     return result.stdout;
   }
 
-  async get(socketPath: string, urlPath: string, options: { readonly timeoutMs?: number } = {}): Promise<SocketReply> {
+  async get(
+    socketPath: string,
+    urlPath: string,
+    options: { readonly timeoutMs?: number; readonly maxBytes?: number } = {},
+  ): Promise<SocketReply> {
     const timeoutMs = options.timeoutMs ?? this.#spec.ssh.commandTimeoutMs;
     const link = await this.#connected();
     const stream = await link.openSocket(socketPath, timeoutMs);
@@ -84,7 +96,7 @@ class SshRemote implements Remote {
       const stopListening = link.onOver(reject);
       // A link that dies ends the stream before it tells why: its own reason goes first.
       const fail = (failure: unknown) => setImmediate(() => reject(link.failure() ?? failure));
-      getOverStream(this.host, stream, urlPath, timeoutMs).then(resolve, fail).finally(stopListening);
+      getOverStream(this.host, stream, urlPath, timeoutMs, options.maxBytes).then(resolve, fail).finally(stopListening);
     });
   }
 
@@ -135,6 +147,7 @@ class SshRemote implements Remote {
       stdin: command.stdin,
       onLine: command.onLine,
       maxOutputBytes: command.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES,
+      replyLimit: command.replyLimit,
       timeoutMs,
     });
     if (!outcome.started && outcome.exitCode !== null) throw this.#neverStarted(target, elevation, outcome.noise);

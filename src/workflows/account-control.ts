@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hostPaths } from '../../agent/protocol/paths.ts';
 import type { RecentSilences, TestOutcome } from '../../agent/protocol/silence.ts';
+import { parseSilences } from '../facts/answering-schemas.ts';
 import { setPaused, setScript } from '../ledger/accounts.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
@@ -83,12 +84,12 @@ export async function readSilences(
   host: HostSpec,
   keyId: string,
 ): Promise<RecentSilences | null> {
-  const command = `cat ${hostPaths.accountRuntime}/${keyId}/silences.json 2>/dev/null || true`;
-  const { stdout } = await context.remoteFor(host).run({ command, asRoot: true });
-  try {
-    const value = JSON.parse(new TextDecoder().decode(stdout)) as RecentSilences;
-    return value.format === 1 && Array.isArray(value.recent) ? value : null;
-  } catch {
-    return null;
-  }
+  // A file of the worker's: one that is none, or without end, is not waited for.
+  const file = `${hostPaths.accountRuntime}/${keyId}/silences.json`;
+  const command = `[ ! -f ${file} ] || [ -L ${file} ] || timeout 5 head -c ${silencesBytes} ${file} 2>/dev/null || true`;
+  const { stdout } = await context.remoteFor(host).run({ command, asRoot: true, replyLimit: { bytes: silencesBytes } });
+  return parseSilences(new TextDecoder().decode(stdout));
 }
+
+/** The newest 200 of them, in 1.3 KiB each at most. */
+const silencesBytes = 256 * 1024;

@@ -14,6 +14,9 @@ import { type HostReading, readSamples } from './read-samples.ts';
 /** Most accounts live there. */
 const telegramCheck = checkupCommand(canonicalAddress(2));
 
+/** Failed units and open ports of a host that has far too many of both. */
+const checkupBytes = 256 * 1024;
+
 const problem = ({ message, hint }: FleetError, where: string): Finding => ({ where, level: 'critical', text: message, remedy: hint });
 
 /**
@@ -30,7 +33,12 @@ export async function examineHosts(
     hosts,
     context.inventory.concurrency,
     async (host) => {
-      const { exitCode, stdout, stderr } = await context.remoteFor(host).run({ command: telegramCheck, asRoot: true, timeoutMs: 60_000 });
+      const { exitCode, stdout, stderr } = await context.remoteFor(host).run({
+        command: telegramCheck,
+        asRoot: true,
+        timeoutMs: 60_000,
+        replyLimit: { bytes: checkupBytes },
+      });
       if (exitCode === 0) return parseCheckup(new TextDecoder().decode(stdout));
       throw new FleetError('command-failed', `${host.name}: it could not be looked at: ${new TextDecoder().decode(stderr).trim()}`, {
         host: host.name,

@@ -10,11 +10,14 @@ export interface ExecResult {
   readonly stdout: string;
   readonly stderr: string;
   readonly isTruncated: boolean;
+  /** Bytes of each stream that were kept at most. */
+  readonly keptBytes: number;
   readonly error: FleetError | null;
 }
 
-/** Output that is kept per host and stream. */
-const maxOutputBytes = 4 * 1024 * 1024;
+/** Output that is kept per host and stream, and of all hosts together, bytes. */
+const hostOutputBytes = 4 * 1024 * 1024;
+const allOutputBytes = 256 * 1024 * 1024;
 
 /** Runs one command on every host, concurrently, one connection each. Same order as `hosts`; nothing is retried. */
 export async function execOnHosts(
@@ -23,11 +26,12 @@ export async function execOnHosts(
   command: string,
   options: { readonly asRoot: boolean; readonly timeoutMs: number },
 ): Promise<ExecResult[]> {
+  const maxOutputBytes = Math.min(hostOutputBytes, Math.floor(allOutputBytes / (2 * Math.max(1, hosts.length))));
   const run = (host: HostSpec) => context.remoteFor(host).run({ command, maxOutputBytes, ...options });
   const outcomes = await forEachHost(hosts, context.inventory.concurrency, run, context.signal);
   return outcomes.map((outcome): ExecResult => {
     const host = outcome.host.name;
-    if (!outcome.ok) return { host, exitCode: null, stdout: '', stderr: '', isTruncated: false, error: outcome.error };
+    if (!outcome.ok) return { host, exitCode: null, stdout: '', stderr: '', isTruncated: false, keptBytes: 0, error: outcome.error };
     const { exitCode, signal, stdout, stderr, truncated } = outcome.value;
     const decoder = new TextDecoder();
     const ending = exitCode === null ? `was ended by ${signal}` : `ended with exit code ${exitCode}`;
@@ -35,6 +39,14 @@ export async function execOnHosts(
       exitCode === 0
         ? null
         : new FleetError('command-failed', `${host}: the command ${ending}`, { host, hint: 'its output above tells why' });
-    return { host, exitCode, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr), isTruncated: truncated, error };
+    return {
+      host,
+      exitCode,
+      stdout: decoder.decode(stdout),
+      stderr: decoder.decode(stderr),
+      isTruncated: truncated,
+      keptBytes: maxOutputBytes,
+      error,
+    };
   });
 }

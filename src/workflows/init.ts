@@ -124,6 +124,7 @@ const emptyRecord = (): HostRecord => ({
 async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): Promise<HostInitOutcome> {
   const { name } = plan.host;
   const record = emptyRecord();
+  const refuseExcess = countQuestions(plan);
   const feed = createAnswerFeed();
   feed.add(() => only(program));
   let ended = false;
@@ -135,9 +136,11 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
       asRoot: true,
       timeoutMs: PROGRAM_TIMEOUT_MS,
       maxOutputBytes: STDERR_BYTES,
+      replyLimit: { bytes: replyBytesOf(plan) },
       onLine: (text) => {
         const line = parseHostLine(text);
         if (line === null) return;
+        refuseExcess(name, line);
         world.onEvent({ host: name, ...line });
         take(record, line, name);
         answer(plan.host, line, feed, record, world);
@@ -156,6 +159,28 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
   if (!ended && record.error !== null) world.onEvent({ host: name, t: 'broken', error: record.error });
   const { unconfirmed: _, ...outcome } = record;
   return { ...outcome, host: name, state: stateOf(record), ms: Math.round(performance.now() - began) };
+}
+
+/** Bytes that a host's program may print: reports of its steps, and differences to what it was sent. */
+const replyBytesOf = ({ steps, program }: HostInitPlan): number => (4096 + 64 * steps.length) * 1024 + 2 * program.length;
+
+/** A program asks for a blob again only when it came broken, and for a confirmation once for each step. */
+const MAX_NEEDS = 3;
+
+/** Takes every line before it is acted on. Throws `agent-reply` for a program that asks for more than its plan can need. */
+function countQuestions({ steps }: HostInitPlan): (host: HostName, line: HostLine) => void {
+  const asked = new Map<string, number>();
+  return (host, line) => {
+    const question = line.t === 'need' ? line.sha256 : line.t;
+    const most = line.t === 'need' ? MAX_NEEDS : line.t === 'confirm' ? 3 + steps.length : 2_000 + 50 * steps.length;
+    const times = (asked.get(question) ?? 0) + 1;
+    asked.set(question, times);
+    if (times <= most && asked.size <= 2_000) return;
+    throw new FleetError('agent-reply', `${host}: its program says more than its plan can need (${line.t}, ${times} times)`, {
+      hint: 'nothing more was sent to it; look at the host before you trust it again',
+      host,
+    });
+  };
 }
 
 async function* only(content: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -213,7 +238,12 @@ async function* sendBlob(host: HostName, sha256: string, record: HostRecord, wor
 async function confirm(host: HostSpec, world: InitWorld): Promise<string> {
   const remote = world.freshRemote(host);
   try {
-    const { exitCode } = await remote.run({ command: confirmCommand, asRoot: true, timeoutMs: CONFIRM_TIMEOUT_MS });
+    const { exitCode } = await remote.run({
+      command: confirmCommand,
+      asRoot: true,
+      timeoutMs: CONFIRM_TIMEOUT_MS,
+      replyLimit: { bytes: STDERR_BYTES },
+    });
     return exitCode === 0 ? 'confirmed' : 'it came too late: the host had taken the change back';
   } catch (cause) {
     return cause instanceof FleetError ? cause.message.replaceAll('\n', ' ') : 'unexpected error';

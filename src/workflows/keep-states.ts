@@ -67,6 +67,15 @@ async function keepOf(context: FleetContext, run: Run, host: HostSpec, accounts:
   }
 }
 
+/** null: it is no archive of a state. */
+function hashOf(archive: Uint8Array): string | null {
+  try {
+    return hashEntries(unpackState(archive));
+  } catch {
+    return null;
+  }
+}
+
 /** What is to be kept now; null: nothing new. A claim that is in doubt is no reason to fail: others say so. */
 function recordOf({ account, epoch, known }: Owned, reply: ActReply | undefined, run: Run, nowMs: number): StateRecord | null {
   const result = reply?.result;
@@ -76,7 +85,7 @@ function recordOf({ account, epoch, known }: Owned, reply: ActReply | undefined,
     return isCurrent ? null : { ...known, epoch, takenAtMs: nowMs };
   }
   const archive = Buffer.from(result.data, 'base64');
-  if (hashEntries(unpackState(archive)) !== result.stateHash) return null;
+  if (hashOf(archive) !== result.stateHash) return null;
   const { stateHash } = result;
   const name = account.name as AccountName;
   return { account: name, keyId: account.key_id, moveId: `sweep-${run.serial}`, epoch, stateHash, takenAtMs: nowMs, settleMs: 0, archive };

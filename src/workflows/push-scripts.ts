@@ -1,6 +1,7 @@
 import type { Behaviour, TestMessage } from '../../agent/protocol/behaviour.ts';
 import type { HostAct } from '../../agent/protocol/host-acts.ts';
 import { hostPaths } from '../../agent/protocol/paths.ts';
+import { parseBehaviour } from '../facts/answering-schemas.ts';
 import { setBehaviourHash } from '../ledger/accounts.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
@@ -125,26 +126,21 @@ export async function planPush(context: FleetContext, names: readonly string[], 
 /** By name of the account. A file that is no behaviour counts as none. */
 export async function readBehaviours(context: FleetContext, host: HostSpec): Promise<ReadonlyMap<string, Behaviour>> {
   const command = `cat ${hostPaths.behaviour}/*.json 2>/dev/null || true`;
-  const { stdout } = await context.remoteFor(host).run({ command });
+  const { stdout } = await context.remoteFor(host).run({ command, replyLimit: { bytes: behaviourBytes * (host.maxAccounts + 1) } });
   const lines = new TextDecoder()
     .decode(stdout)
     .split('\n')
     .filter((line) => line !== '');
-  return new Map(lines.flatMap(parseBehaviour).map((behaviour) => [behaviour.account, behaviour]));
+  const behaviours = lines.map(parseBehaviour).filter((behaviour) => behaviour !== null);
+  return new Map(behaviours.map((behaviour) => [behaviour.account, behaviour]));
 }
+
+/** The helper takes no longer behaviour. */
+const behaviourBytes = 1024 * 1024;
 
 /** Of the hosts that answered. */
 const behavioursIn = (outcomes: readonly HostOutcome<HostSpec, ReadonlyMap<string, Behaviour>>[]): readonly Behaviour[] =>
   outcomes.flatMap((outcome) => (outcome.ok ? [...outcome.value.values()] : []));
-
-function parseBehaviour(line: string): readonly Behaviour[] {
-  try {
-    const value = JSON.parse(line) as Behaviour;
-    return value.format === 1 && Array.isArray(value.chats) ? [value] : [];
-  } catch {
-    return [];
-  }
-}
 
 /** Until all hosts have been told and all workers, which look every 2 s, have taken it up. */
 const changeOverMs = 8_000;

@@ -7,6 +7,11 @@ import type { FleetContext } from './context.ts';
 /** A following look ends after this, so that a forgotten terminal does not hold a connection for ever. */
 const followMs = 24 * 3_600_000;
 
+/** Characters of a line that are shown. */
+const lineBytes = 16 * 1024;
+/** The journal keeps lines of 48 KiB at most; each is told with its time and unit. */
+const journalLineBytes = 64 * 1024;
+
 /** One account, or all accounts of a host. */
 export type LogSubject = { readonly account: string } | { readonly host: string };
 
@@ -46,10 +51,13 @@ async function subjectOf(context: FleetContext, about: LogSubject): Promise<{ re
 export async function readLogs(context: FleetContext, about: LogSubject, options: LogOptions, show: (line: string) => void): Promise<void> {
   const { host, unit } = await subjectOf(context, about);
   const command = journalCommand(unit, options);
+  const { lines, isFollowing } = options;
   try {
-    const result = await context
-      .remoteFor(host)
-      .run({ command, asRoot: true, onLine: show, ...(options.isFollowing ? { timeoutMs: followMs } : {}) });
+    const result = await context.remoteFor(host).run({
+      ...{ command, asRoot: true, maxOutputBytes: lineBytes },
+      onLine: (line) => show(line.length > lineBytes ? `${line.slice(0, lineBytes)} ... (line cut after ${lineBytes} characters)` : line),
+      ...(isFollowing ? { timeoutMs: followMs } : { replyLimit: { bytes: (lines + 1) * journalLineBytes } }),
+    });
     if (result.exitCode === 0) return;
     throw new FleetError('command-failed', `${host.name}: journalctl ended with exit code ${result.exitCode}`, {
       host: host.name,

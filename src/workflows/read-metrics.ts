@@ -1,4 +1,5 @@
 import { hostPaths } from '../../agent/protocol/paths.ts';
+import { sampleLimitBytes } from '../facts/agent-sample.ts';
 import { selectHosts } from '../inventory/select-hosts.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
@@ -23,13 +24,35 @@ export async function readMetrics(context: FleetContext, limit: readonly string[
 }
 
 async function readHost(context: FleetContext, host: HostSpec): Promise<string> {
-  const reply = await context.remoteFor(host).get(hostPaths.agentSocket, '/metrics');
-  if (reply.status === 200) return Buffer.from(reply.body).toString('utf8');
+  const reply = await context.remoteFor(host).get(hostPaths.agentSocket, '/metrics', {
+    maxBytes: sampleLimitBytes(host.maxAccounts),
+  });
+  if (reply.status === 200) return ownMetrics(host.name, Buffer.from(reply.body).toString('utf8'));
   throw new FleetError('agent-reply', `${host.name}: the agent answered with status ${reply.status}`, {
     host: host.name,
     hint: `its release is older than the metrics: fleet init --limit ${host.name}`,
   });
 }
+
+const familyName = 'fleet_[a-z0-9_]{1,80}';
+const headPattern = new RegExp(`^# (?:HELP ${familyName} [ -~]{0,200}|TYPE ${familyName} (?:gauge|counter|histogram))$`);
+const label = '[a-z_]{1,40}="(?:[^"\\\\\\x00-\\x1f\\x7f]|\\\\[\\\\"n]){0,600}"';
+const pointPattern = new RegExp(`^(${familyName})\\{host="([^"]*)"(?:,${label})*\\} (?:NaN|[+-]?[0-9][0-9.e+-]{0,30})$`);
+
+/**
+ * The lines of a host's text that are metrics of fleet about that very host, in the form in which the agent writes them: it speaks for no other host, and what
+ * it adds reaches no collector. Pure.
+ */
+export const ownMetrics = (host: string, text: string): string =>
+  text
+    .split('\n')
+    .filter((line) => {
+      if (line.startsWith('#')) return headPattern.test(line);
+      const [, name, about] = pointPattern.exec(line) ?? [];
+      return about === host && name !== 'fleet_host_up';
+    })
+    .map((line) => `${line}\n`)
+    .join('');
 
 /** Texts of several hosts as one. The format wants all lines of a family together, below its one HELP and TYPE. Pure. */
 export function mergeMetrics(texts: readonly string[]): string {

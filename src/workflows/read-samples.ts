@@ -80,10 +80,10 @@ interface FreshSample {
 }
 
 /** What the agent measures now, and how long a round trip takes, ms. Records nothing. Errors: those of the Remote, `agent-reply`. */
-export async function askAgent(remote: Remote): Promise<{ readonly sample: HostSample; readonly latencyMs: number }> {
-  const { parseHostSample, samplePath } = await import('../facts/agent-sample.ts');
+export async function askAgent(remote: Remote, maxAccounts: number): Promise<{ readonly sample: HostSample; readonly latencyMs: number }> {
+  const { parseHostSample, sampleLimitBytes, samplePath } = await import('../facts/agent-sample.ts');
   const { latencyMs } = await remote.connect();
-  const reply = await remote.get(hostPaths.agentSocket, samplePath);
+  const reply = await remote.get(hostPaths.agentSocket, samplePath, { maxBytes: sampleLimitBytes(maxAccounts) });
   if (reply.status !== 200) {
     throw new FleetError('agent-reply', `${remote.host}: the agent answered with status ${reply.status}`, {
       host: remote.host,
@@ -94,7 +94,7 @@ export async function askAgent(remote: Remote): Promise<{ readonly sample: HostS
 }
 
 async function refresh(context: FleetContext, host: HostSpec): Promise<FreshSample> {
-  return { host, ...(await askAgent(context.remoteFor(host))), takenAtMs: context.now() };
+  return { host, ...(await askAgent(context.remoteFor(host), host.maxAccounts)), takenAtMs: context.now() };
 }
 
 async function recordFresh(db: LedgerDb, { host, sample, takenAtMs, latencyMs }: FreshSample): Promise<void> {

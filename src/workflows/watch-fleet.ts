@@ -48,7 +48,7 @@ export function watchFleet(context: FleetContext, hosts: readonly HostSpec[], re
     const remote = remotes.get(host.name) ?? reconnect(host);
     remotes.set(host.name, remote);
     try {
-      return await askAgent(remote);
+      return await askAgent(remote, host.maxAccounts);
     } catch (error) {
       remotes.delete(host.name);
       await remote.close();

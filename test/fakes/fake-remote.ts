@@ -5,9 +5,10 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostName } from '../../src/model/names.ts';
-import { CappedBytes, LineSplitter } from '../../src/remote/command-output.ts';
+import { CappedBytes, OutputOverflow, type OutputSink } from '../../src/remote/command-output.ts';
 import type { CommandResult, Remote, RemoteCommand, SocketReply } from '../../src/remote/remote.ts';
 import { getOverStream } from '../../src/remote/socket-get.ts';
+import { outputOf } from '../../src/remote/ssh-command.ts';
 
 export type FakeCall =
   | { readonly kind: 'connect' }
@@ -105,14 +106,18 @@ export class FakeRemote implements Remote {
     });
   }
 
-  get(socketPath: string, urlPath: string, options: { readonly timeoutMs?: number } = {}): Promise<SocketReply> {
+  get(
+    socketPath: string,
+    urlPath: string,
+    options: { readonly timeoutMs?: number; readonly maxBytes?: number } = {},
+  ): Promise<SocketReply> {
     return this.#call({ kind: 'get', socketPath, urlPath }, async () => {
       if (this.#options.agent !== undefined) {
         const reply = await this.#options.agent(socketPath, urlPath);
         if (reply === null) throw this.#error('agent-unreachable', `nothing answers on ${socketPath}`);
         return reply;
       }
-      return getOverStream(this.host, connect(this.#real(socketPath)), urlPath, options.timeoutMs ?? 20_000);
+      return getOverStream(this.host, connect(this.#real(socketPath)), urlPath, options.timeoutMs ?? 20_000, options.maxBytes);
     });
   }
 
@@ -144,15 +149,24 @@ export class FakeRemote implements Remote {
     const timeoutMs = command.timeoutMs ?? this.#options.commandTimeoutMs ?? 20_000;
     const stdout = new CappedBytes(command.maxOutputBytes ?? 16 * 1024 * 1024);
     const stderr = new CappedBytes(command.maxOutputBytes ?? 16 * 1024 * 1024);
-    const out = command.onLine === undefined ? stdout : new LineSplitter(command.onLine);
-    child.stdout.on('data', (chunk: Uint8Array) => out.push(chunk));
-    child.stderr.on('data', (chunk: Uint8Array) => stderr.push(chunk));
+    const { out, err } = outputOf(command, stdout, stderr);
     child.stdin.on('error', () => {});
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         killAll();
         reject(this.#error('command-timeout', `the command did not end within ${timeoutMs / 1000} s`));
       }, timeoutMs);
+      const take = (sink: OutputSink) => (chunk: Uint8Array) => {
+        try {
+          sink.push(chunk);
+        } catch (cause) {
+          clearTimeout(timer);
+          killAll();
+          reject(cause instanceof OutputOverflow ? this.#error('agent-reply', `it ${cause.message}`) : cause);
+        }
+      };
+      child.stdout.on('data', take(out));
+      child.stderr.on('data', take(err));
       feed(child.stdin, command.stdin).catch((cause) => {
         clearTimeout(timer);
         killAll();
@@ -170,7 +184,11 @@ export class FakeRemote implements Remote {
     return this.#options.root === undefined ? path : join(this.#options.root, path);
   }
 
-  #error(code: 'ssh-lost' | 'command-timeout' | 'transfer' | 'agent-unreachable', what: string, cause?: unknown): FleetError {
+  #error(
+    code: 'ssh-lost' | 'command-timeout' | 'transfer' | 'agent-unreachable' | 'agent-reply',
+    what: string,
+    cause?: unknown,
+  ): FleetError {
     return new FleetError(code, `${this.host}: ${what}`, { hint: 'this is a scripted host', host: this.host, cause });
   }
 }
@@ -197,7 +215,7 @@ async function wholeInput(input: RemoteCommand['stdin']): Promise<string | undef
 
 function resultOf(answer: FakeAnswer, command: RemoteCommand): CommandResult {
   const kept = new CappedBytes(command.maxOutputBytes ?? 16 * 1024 * 1024);
-  const sink = command.onLine === undefined ? kept : new LineSplitter(command.onLine);
+  const sink = outputOf(command, kept, kept).out;
   sink.push(Buffer.from(answer.stdout ?? ''));
   sink.finish();
   return {
