@@ -5,7 +5,7 @@ import { type FileGroup, guardedFilesStep, isGuarded } from './guard.ts';
 import { limitsStep, sysctlStep } from './kernel.ts';
 import { checksStep, ownUnitsStep, startedUnits, usersStep } from './own.ts';
 import { packagesStep, upgradeStep } from './packages.ts';
-import { foreignStep, hostSupportStep, type MemoryWish, memoryStep, spaceStep } from './preflight.ts';
+import { foreignStep, hostSupportStep, ledgerStep, type MemoryWish, memoryStep, spaceStep } from './preflight.ts';
 import type { Profile } from './profile.ts';
 import { type PythonEnvironment, pythonStep } from './python.ts';
 import { agentStep, hostConfigStep, releaseStep, runtimeStep, unitsStep } from './release.ts';
@@ -58,6 +58,7 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
   const guarded = groups.filter(isGuarded);
   return [
     hostSupportStep(desired.allowUnsupportedOs),
+    ledgerStep(),
     spaceStep(),
     foreignStep(),
     memoryStep(desired.memory),

@@ -1,3 +1,4 @@
+import { hostPaths } from '../../agent/protocol/paths.ts';
 import type { Step } from './step.ts';
 
 /** Bytes that must be free below /opt and /var before anything is installed; a host that has everything needs far less. */
@@ -21,6 +22,11 @@ export function hostSupportStep(allowUnsupportedOs: boolean): Step {
   case "\${OS[ID]-}:\${OS[VERSION_ID]-}" in ubuntu:22.04 | ubuntu:24.04 | debian:12) ;; *) ${unsupported};; esac`,
     apply: '',
   };
+}
+
+/** Refuses a host that obeys another ledger than the caller's until a take-over. Code `host-foreign`. */
+export function ledgerStep(): Step {
+  return { id: 'ledger', title: 'no other ledger is obeyed', looksAt: { paths: [hostPaths.current] }, check: 'want_own_ledger', apply: '' };
 }
 
 /** At least 500 MB free on /opt and /var for a first run, 64 MB later. Code `host-space`. */

@@ -1,4 +1,15 @@
+import { quoteShell } from '../remote/shell-command.ts';
 import { type LooksAt, type Step, shellWords } from './step.ts';
+
+/** Who asks a host for what: whoever comes second is told, and a host that obeys another ledger refuses. */
+export interface Caller {
+  /** Command as people know it, for example `init`. */
+  readonly act: string;
+  /** Person and machine, for example `anna@laptop`. */
+  readonly by: string;
+  /** Id of the ledger; null: the program may run on hosts of any ledger. */
+  readonly ledger: string | null;
+}
 
 export interface ProgramOptions {
   /** `check` changes nothing and names what is pending. */
@@ -9,6 +20,7 @@ export interface ProgramOptions {
   readonly library: string;
   /** Names the running accounts whose worker is not that of the current release (line `stale`). */
   readonly reportStale?: boolean;
+  readonly caller?: Caller;
 }
 
 /** Compiles `steps` in their order into the one program that a host runs. Deterministic; quotes everything that is data. */
@@ -16,6 +28,7 @@ export function compileProgram(steps: readonly Step[], options: ProgramOptions):
   const all = (kind: keyof LooksAt): string => shellWords([...new Set(steps.flatMap((step) => step.looksAt[kind] ?? []))]);
   return [
     options.library,
+    ...(options.caller === undefined ? [] : [declareCaller(options.caller)]),
     `MODE=${options.mode} DIFF=${options.diff ? '1' : ''}`,
     `PATHS=(${all('paths')})`,
     `UNITS=(${all('units')})`,
@@ -28,6 +41,9 @@ export function compileProgram(steps: readonly Step[], options: ProgramOptions):
     '',
   ].join('\n');
 }
+
+const declareCaller = ({ act, by, ledger }: Caller): string =>
+  `ACT=${quoteShell(act)} BY=${quoteShell(by)} LEDGER=${quoteShell(ledger ?? '')}`;
 
 /** A step that was left out by choice is not waited for. */
 const afterOf = (step: Step, steps: readonly Step[]): readonly string[] =>

@@ -1,3 +1,4 @@
+import { ledgerStep } from './preflight.ts';
 import type { Step } from './step.ts';
 
 export interface UninstallOptions {
@@ -21,6 +22,7 @@ export function uninstallSteps({ purgePackages, forgetClaims }: UninstallOptions
     apply: `put_${name}`,
   });
   return [
+    ledgerStep(),
     { ...step('claims', 'no account is owned', 'unclaimed'), declare: settings },
     step('units', 'units are gone', 'no_units', ['fleet-agent.service', 'fleet-hold.service']),
     step('settings', 'settings are as they were', 'former'),

@@ -2,7 +2,7 @@ import type { HostConfig } from '../../agent/protocol/host.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HoldPolicy, HostSpec } from '../model/inventory.ts';
 import { hostSteps } from '../steps/host-steps.ts';
-import { compileProgram } from '../steps/program.ts';
+import { type Caller, compileProgram } from '../steps/program.ts';
 import type { InitMaterials } from './init-materials.ts';
 
 export interface InitOptions {
@@ -12,9 +12,10 @@ export interface InitOptions {
   readonly diff: boolean;
   /** Upgrade all packages too. */
   readonly upgrade: boolean;
-  /** Ids of steps; empty: all. Refusals and warnings (host-support, space, foreign, memory) always run. */
+  /** Ids of steps; empty: all. Refusals and warnings (host-support, ledger, space, foreign, memory) always run. */
   readonly only: readonly string[];
   readonly skip: readonly string[];
+  readonly caller?: Caller;
 }
 
 export interface PlannedStep {
@@ -29,7 +30,7 @@ export interface HostInitPlan {
   readonly program: string;
 }
 
-const alwaysRun = ['host-support', 'space', 'foreign', 'memory'];
+const alwaysRun = ['host-support', 'ledger', 'space', 'foreign', 'memory'];
 
 /**
  * What `fleet init` will do, one program per host in the order given. Pure. Error `usage` when `only` or `skip` names no step of any host.
@@ -49,6 +50,7 @@ export function planInit(
       diff: options.diff,
       library: chosen.some(({ id }) => id.startsWith('python-')) ? `${materials.library}\n${materials.pythonLibrary}` : materials.library,
       reportStale: true,
+      ...(options.caller === undefined ? {} : { caller: options.caller }),
     });
     return { host, steps: chosen.map(({ id, title }) => ({ id, title })), program };
   });

@@ -4,7 +4,7 @@ import { listOpenMoves } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
-import { compileProgram } from '../steps/program.ts';
+import { type Caller, compileProgram } from '../steps/program.ts';
 import { type UninstallOptions, uninstallSteps } from '../steps/uninstall.ts';
 import type { FleetContext } from './context.ts';
 import type { HostInitOutcome } from './init.ts';
@@ -13,10 +13,15 @@ import type { HostInitPlan } from './init-plan.ts';
 /** Programs that leave hosts as fleet found them; run like those of `fleet init`. Pure. */
 export function planUninstall(
   hosts: readonly HostSpec[],
-  options: UninstallOptions & { readonly check: boolean; readonly library: string },
+  options: UninstallOptions & { readonly check: boolean; readonly library: string; readonly caller?: Caller },
 ): HostInitPlan[] {
   const steps = uninstallSteps(options);
-  const program = compileProgram(steps, { mode: options.check ? 'check' : 'apply', diff: false, library: options.library });
+  const program = compileProgram(steps, {
+    mode: options.check ? 'check' : 'apply',
+    diff: false,
+    library: options.library,
+    ...(options.caller === undefined ? {} : { caller: options.caller }),
+  });
   return hosts.map((host) => ({ host, steps: steps.map(({ id, title }) => ({ id, title })), program }));
 }
 

@@ -1,14 +1,17 @@
 # Content comes on the same standard input when it is asked for, and is in place only after its SHA-256 was right.
 ask_blob() { flush; printf '{"t":"need","sha256":"%s"}\n' "$1" >&3 2>/dev/null || LOST=1; }
+# So many bytes of the operator's, however long they take; a link on which a megabyte takes 5 minutes is taken for dead.
+receive() {
+  local left=$1 part
+  while (( left > 0 )); do part=$(( left < 1048576 ? left : 1048576 )); timeout 300 head -c "$part" <&4 || return; left=$(( left - part )); done
+}
 # take_blob SHA256 PATH MODE: answers come in the order of the questions: a line with the length, then so many gzip bytes
 take_blob() {
   local length sum new=$2.part
   [[ $LOST ]] && { fail transfer 'the link to the operator broke' 'run fleet init again'; return; }
-  phase receiving
   if ! IFS= read -r -t 900 length <&4; then LOST=1; fail transfer 'the operator sent nothing' 'run fleet init again'; return; fi
   if [[ ! $length =~ ^[0-9]+$ ]]; then fail transfer "the operator has no ${2##*/}: $length" 'see the message; run fleet init again'; return; fi
-  sum=$(set -o pipefail; timeout 900 head -c "$length" <&4 | gzip -dc | tee -- "$new" | sha256sum) || sum=broken
-  phase working
+  sum=$(set -o pipefail; receive "$length" | gzip -dc | tee -- "$new" | sha256sum) || sum=broken
   if [[ ${sum%% *} = "$1" ]] && chmod "$3" "$new" && touch -d @1 "$new" && mv -fT -- "$new" "$2"; then return 0; fi
   last_lines 2; rm -f -- "$new"
   case $LAST in

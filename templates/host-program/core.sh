@@ -8,11 +8,13 @@ trap '' PIPE
 STATE=/var/lib/fleet/init
 BACKUPS=/var/backups/fleet
 RUN=/run
+# Who runs this program, for which command, and the id of the ledger that asks.
+BY= ACT=init LEDGER=
 MEMORY_MB=0 MEMORY_FREE_MB=0 SWAP_MB=0
 SELINUX=/sys/fs/selinux/enforce
 declare -A S=() PK=() PV=() U=() BG=() BG_START=() F_TEXT=() F_MODE=() F_OWNER=() F_RESTART=() SHOWN=()
 declare -a P=() W=()
-BUF= LOST= STOP= FAIL_CODE= FAIL_MESSAGE= FAIL_HINT= ID= LOCKED= T= LOG=/dev/null N_CHANGED=0 N_PENDING=0
+BUF= LOST= STOP= FAIL_CODE= FAIL_MESSAGE= FAIL_HINT= ID= LOCKED= WAITED= T= LOG=/dev/null N_CHANGED=0 N_PENDING=0
 
 now() { NOW=${EPOCHREALTIME:-0.0}; NOW=${NOW/[.,]/}; }
 now; T_BEGIN=$NOW
@@ -68,21 +70,35 @@ conclude() { # id started-at
   P=() W=()
 }
 
-# One init at a time on a host. One that waits for bytes from an operator that is gone may be ended: it holds only a temporary file.
+# One writer at a time on a host. This process holds the lock, which ends with it; the file says who that is.
+LOCK_WAIT=600
 begin_apply() {
   [[ $LOCKED ]] && return 0
   mkdir -p -m 0755 "$RUN/lock" "$STATE" || { fail host-step "cannot create $STATE" 'is the root file system mounted read-only?'; return 1; }
-  exec 9>>"$RUN/lock/fleet-init.lock"
-  if ! flock -n 9; then
-    local pid= phase=; read -r pid phase <"$RUN/lock/fleet-init.phase"
-    if [[ $phase = receiving && $pid ]]; then kill -9 "$pid" 2>/dev/null; else note "waits for another fleet init on this host (pid ${pid:-unknown})"; fi
-    flock -w 600 9 || { fail lock-held 'another fleet init is at work on this host' 'wait until it has ended, then run fleet init again'; return 1; }
-  fi
+  [[ ${SSH_PEER-} ]] || read_ssh_port
+  # fleet uninstall takes the file away: a lock on one that is gone counts for nothing.
+  until exec 9<>"$RUN/lock/fleet-init.lock" && take_lock && [[ $RUN/lock/fleet-init.lock -ef /proc/$$/fd/9 ]]; do [[ $FAIL_CODE ]] && return 1; done
+  printf '%s\t%s\t%s\t%s\t%s\n' $$ "$EPOCHSECONDS" "$ACT" "${BY:-unknown}" "${SSH_PEER:-unknown}" >"$RUN/lock/fleet-init.lock"
   set +f; rm -rf "$RUN"/fleet-init.*; set -f
   T=$RUN/fleet-init.$$; mkdir -m 0700 "$T" || { fail host-step "cannot create $T" 'is /run full?'; return 1; }
-  phase working; LOCKED=1
+  LOCKED=1
 }
-phase() { printf '%s %s\n' $$ "$1" >"$RUN/lock/fleet-init.phase"; }
+take_lock() {
+  flock -n 9 && return
+  lock_holder; note "waits up to $LOCK_WAIT s for $HOLDER"
+  flock -w "$LOCK_WAIT" 9 || {
+    lock_holder; fail lock-held "$HOLDER is still at work on this host after $LOCK_WAIT s" "wait until it has ended, then run fleet $ACT again; if its operator is gone, end it on the host: kill ${HOLDER_PID:-PID}"; return 1
+  }
+  WAITED=1; note 'the other one has ended'
+  [[ ! $LOST ]] || fail transfer 'the link to the operator broke' "run fleet $ACT again"
+}
+lock_holder() { # -> HOLDER in words, HOLDER_PID; the holder writes them right after it has taken the lock
+  local since act by peer; HOLDER='another fleet command'
+  IFS=$'\t' read -r HOLDER_PID since act by peer <"$RUN/lock/fleet-init.lock"
+  [[ $HOLDER_PID =~ ^[0-9]+$ && $since =~ ^[0-9]+$ ]] || { HOLDER_PID=; return 0; }
+  TZ=UTC printf -v since '%(%H:%M:%S)T UTC' "$since"
+  HOLDER="fleet ${act:0:40} of ${by:0:120} (from ${peer:0:60}, since $since, pid $HOLDER_PID)"
+}
 
 # step ID background|'' AFTER...
 step() {
@@ -95,6 +111,12 @@ step() {
   if (( ! ${#P[@]} )); then step_event "$id" ok "$t0"; return; fi
   if [[ $MODE = check ]]; then step_event "$id" pending "$t0"; (( N_PENDING++ )); return; fi
   begin_apply || { step_failed "$id" "$t0"; return; }
+  if [[ $WAITED ]]; then
+    # What was read before the other one worked counts no more.
+    WAITED=; gather; read_release; P=() W=(); "check_$id"
+    if [[ $FAIL_CODE ]]; then step_failed "$id" "$t0"; return; fi
+    if (( ! ${#P[@]} )); then step_event "$id" ok "$t0"; return; fi
+  fi
   step_event "$id" started "$t0"; flush
   LOG=$T/log.$id
   if [[ $back ]]; then
@@ -123,7 +145,7 @@ finish() {
   local id stopped=$STOP line
   for id in "${!BG[@]}"; do join "$id"; done
   local failed=false; [[ $stopped || $STOP ]] && failed=true
-  [[ $LOCKED ]] && { rm -rf "$T" "$RUN/lock/fleet-init.phase"; }
+  [[ $LOCKED ]] && { rm -rf "$T"; : >"$RUN/lock/fleet-init.lock"; }
   read -r line </proc/$$/stat; line=${line##*) }; local -a ticks; read -ra ticks <<<"$line"
   now
   out "{\"t\":\"end\",\"failed\":$failed,\"changed\":$N_CHANGED,\"pending\":$N_PENDING,\"ms\":$(( (NOW - T_BEGIN) / 1000 )),\"cpuMs\":$(( (ticks[11] + ticks[12] + ticks[13] + ticks[14]) * 10 ))}"

@@ -51,6 +51,7 @@ read_ssh_port() {
   [[ $SSH_PORT =~ ^[0-9]+$ ]] || SSH_PORT=
 }
 
+read_release() { RELEASE_NOW=; look /opt/fleet/current && RELEASE_NOW=${TARGET##*/}; return 0; }
 facts() {
   local line key value; declare -gA OS=(); MEMORY_FREE_MB=0
   while IFS='=' read -r key value; do value=${value#[\"\']}; OS[$key]=${value%[\"\']}; done 2>/dev/null </etc/os-release
@@ -63,8 +64,7 @@ facts() {
   [[ -r /etc/machine-id ]] && read -r machine </etc/machine-id
   [[ -r /run/fleet-boot/instance-id ]] && read -r instance </run/fleet-boot/instance-id
   case ${HOSTTYPE:-} in x86_64) ARCH=x64;; aarch64) ARCH=arm64;; *) ARCH=${HOSTTYPE:-unknown};; esac
-  read_ssh_port; RELEASE_NOW=
-  look /opt/fleet/current && RELEASE_NOW=${TARGET##*/}
+  read_ssh_port; read_release
   now
   line="{\"t\":\"facts\",\"timeMs\":$(( NOW / 1000 )),\"cores\":$cores,\"memoryBytes\":$(( memory * 1024 )),\"swapBytes\":$(( swap * 1024 )),\"sshPort\":${SSH_PORT:-null}"
   for key in os:"${OS[ID]-}" osVersion:"${OS[VERSION_ID]-}" osName:"${OS[PRETTY_NAME]-}" arch:"$ARCH" kernel:"$kernel" hostname:"$name" \

@@ -39,3 +39,12 @@ own_check() { # title command hint must|should
   if [[ $4 = should || ( $MODE = check && $N_PENDING -gt 0 ) ]]; then warn "${said//$'\n'/; } ($3)"; return; fi
   fail host-step "${said//$'\n'/; }" "$3"
 }
+
+# A host on which fleet is at work obeys one ledger; what another one would change is a take-over, and has to be said.
+AUTHORITY=/var/lib/fleet/authority.json
+want_own_ledger() {
+  [[ $LEDGER ]] && look /opt/fleet/current || return 0
+  read_text "$AUTHORITY"; [[ $TEXT =~ \"id\":[[:space:]]*\"([^\"]{1,128})\" && ${BASH_REMATCH[1]} != "$LEDGER" ]] || return 0
+  local id=${BASH_REMATCH[1]} theirs=; read_text /etc/fleet/host.json; [[ $TEXT =~ \"fleet\":[[:space:]]*\"([^\"]{1,128})\" ]] && theirs=" of the fleet ${BASH_REMATCH[1]}"
+  fail host-foreign "this host obeys another ledger$theirs ($id): nothing was changed" 'use the inventory and the ledger of that fleet; when that ledger is out of use: fleet hosts take-over HOST'
+}

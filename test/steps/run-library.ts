@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { type HostLine, parseHostLine } from '../../src/workflows/init-events.ts';
 
 const directory = join(import.meta.dirname, '..', '..', 'templates', 'host-program');
@@ -20,7 +21,7 @@ export interface LibraryRun {
 export const scratch = (): string => mkdtempSync(join(tmpdir(), 'fleet-steps-'));
 
 /** Runs `script` after the shell library in a real bash, everything that it keeps below `root`. `stdin` is what the operator sends. */
-export function runLibrary(script: string, root: string, stdin: string | Uint8Array = ''): Promise<LibraryRun> {
+export function runLibrary(script: string, root: string, stdin: string | Uint8Array | Readable = ''): Promise<LibraryRun> {
   const places = `STATE='${root}/state' BACKUPS='${root}/backups' RUN='${root}/run' UFW='${root}/ufw'; mkdir -p '${root}/run'`;
   const child = spawn('bash', ['-c', `${library}\n${places}\nMODE=apply DIFF= PATHS=() UNITS=() PACKAGES=()\n${script}\n`]);
   const out: Buffer[] = [];
@@ -28,7 +29,8 @@ export function runLibrary(script: string, root: string, stdin: string | Uint8Ar
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
   child.stdin.on('error', () => {});
-  child.stdin.end(stdin);
+  if (stdin instanceof Readable) stdin.pipe(child.stdin);
+  else child.stdin.end(stdin);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => {

@@ -20,6 +20,7 @@ describe('plan of fleet init', () => {
     expect(ids()).toEqual([
       ...[
         'host-support',
+        'ledger',
         'space',
         'foreign',
         'memory',
@@ -39,12 +40,25 @@ describe('plan of fleet init', () => {
   it('the minimal profile installs no packages and leaves kernel and firewall alone', () => {
     const [first] = plan({}, [hostSpec('h1', { profile: 'minimal' })]);
     expect(first?.steps.map(({ id }) => id)).toEqual([
-      ...['host-support', 'space', 'foreign', 'memory', 'user', 'directories', 'runtime', 'release', 'host-config', 'units', 'agent'],
+      ...[
+        'host-support',
+        'ledger',
+        'space',
+        'foreign',
+        'memory',
+        'user',
+        'directories',
+        'runtime',
+        'release',
+        'host-config',
+        'units',
+        'agent',
+      ],
     ]);
   });
 
   it('takes some steps or leaves some out, never the refusals', () => {
-    expect(ids({ only: ['sysctl'] })).toEqual(['host-support', 'space', 'foreign', 'memory', 'sysctl']);
+    expect(ids({ only: ['sysctl'] })).toEqual(['host-support', 'ledger', 'space', 'foreign', 'memory', 'sysctl']);
     expect(ids({ skip: ['firewall', 'space'] })).toEqual(ids().filter((id) => id !== 'firewall'));
     expect(ids({ upgrade: true })).toContain('upgrade');
     expect(() => plan({ only: ['frewall'] })).toThrow(/no step frewall/);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { HostSpec } from '../../model/inventory.ts';
+import { callerOf } from '../caller.ts';
 import { exitCode } from '../exit-codes.ts';
 import { type OpenContext, withContext } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
@@ -31,7 +32,7 @@ export function registerDoctor(program: Command): void {
 async function checkInit(context: OpenContext, hosts: readonly HostSpec[]) {
   if (hosts.length === 0) return [];
   const [{ prepareInit }, { runInit }] = await Promise.all([import('./init.ts'), import('../../workflows/init.ts')]);
-  const { plans, openBlob } = await prepareInit({ ...context.inventory, hosts }, { check: true });
+  const { plans, openBlob } = await prepareInit({ ...context.inventory, hosts }, { check: true }, callerOf('doctor', context.ledger));
   const { remoteFor, freshRemoteFor: freshRemote, inventory, signal } = context;
   return runInit(plans, { remoteFor, freshRemote, openBlob, onEvent: () => undefined, concurrency: inventory.concurrency, signal });
 }

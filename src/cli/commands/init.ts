@@ -2,7 +2,9 @@ import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { FleetError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/inventory.ts';
+import type { Caller } from '../../steps/program.ts';
 import type { HostInitOutcome, InitEvent } from '../../workflows/init.ts';
+import { callerOf } from '../caller.ts';
 import { exitCode } from '../exit-codes.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import { type OpenContext, withContext } from '../open-context.ts';
@@ -38,7 +40,9 @@ export function registerInit(program: Command): void {
     return withContext(options, signal, async (context) => {
       const { selectHosts } = await import('../../inventory/select-hosts.ts');
       const chosen = { ...context.inventory, hosts: selectHosts(context.inventory, options.limit) };
-      const work = await (options.rollback === true ? prepareRollback(context, options) : prepareInit(chosen, options));
+      const work = await (options.rollback === true
+        ? prepareRollback(context, options)
+        : prepareInit(chosen, options, callerOf('init', context.ledger)));
       if (options.listSteps) return render.stepList(work.plans);
       const isCheck = options.check === true;
       const outcomes = await runAndRecord(context, work);
@@ -54,7 +58,7 @@ export function registerInit(program: Command): void {
 }
 
 /** What `init` would do on every host of `inventory`. */
-export async function prepareInit(inventory: Inventory, options: Partial<InitFlags>): Promise<InitWork> {
+export async function prepareInit(inventory: Inventory, options: Partial<InitFlags>, caller: Caller): Promise<InitWork> {
   const [{ loadInitMaterials }, { planInit }, { packageRoot }] = await Promise.all([
     import('../../workflows/init-materials.ts'),
     import('../../workflows/init-plan.ts'),
@@ -70,14 +74,14 @@ export async function prepareInit(inventory: Inventory, options: Partial<InitFla
   });
   const flags = { check: options.check === true, diff: options.diff === true, upgrade: options.upgrade === true };
   return {
-    plans: planInit(inventory, materials, { ...flags, only, skip }),
+    plans: planInit(inventory, materials, { ...flags, only, skip, caller }),
     openBlob: materials.openBlob,
     release: materials.bundle.release.id,
     isWhole: !flags.check && only.length === 0 && skip.length === 0,
   };
 }
 
-async function prepareRollback({ inventory }: OpenContext, options: InitFlags & GlobalOptions): Promise<InitWork> {
+async function prepareRollback({ inventory, ledger }: OpenContext, options: InitFlags & GlobalOptions): Promise<InitWork> {
   if (options.upgrade === true || options.diff === true || options.only.length + options.skip.length > 0) {
     throw new FleetError('usage', '--rollback goes with --check only', { hint: 'leave out --diff, --upgrade, --only and --skip' });
   }
@@ -89,7 +93,11 @@ async function prepareRollback({ inventory }: OpenContext, options: InitFlags & 
   ]);
   const library = await loadLibrary(packageRoot());
   return {
-    plans: planRollback(selectHosts(inventory, options.limit), { check: options.check === true, library }),
+    plans: planRollback(selectHosts(inventory, options.limit), {
+      check: options.check === true,
+      library,
+      caller: callerOf('init --rollback', ledger),
+    }),
     openBlob: noBlob,
     release: null,
     isWhole: options.check !== true,

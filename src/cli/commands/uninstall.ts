@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { HostSpec } from '../../model/inventory.ts';
+import { callerOf } from '../caller.ts';
 import { confirm } from '../confirm.ts';
 import { exitCode } from '../exit-codes.ts';
 import { type OpenContext, withLock } from '../open-context.ts';
@@ -49,6 +50,7 @@ async function uninstall(context: OpenContext, hosts: readonly HostSpec[], optio
     purgePackages: options.purgePackages === true,
     forgetClaims: options.forgetClaims === true,
     library: await loadLibrary(packageRoot(), ['uninstall']),
+    caller: callerOf('uninstall', context.ledger),
   });
   const outcomes = await runInit(plans, {
     remoteFor: context.remoteFor,
