@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readSmallFile } from '../machine/durable-file.ts';
+import { errorCode, readSmallFile, type SmallFile } from '../machine/durable-file.ts';
 import { parseJson, Shape } from '../machine/json-shape.ts';
 import type { Places } from '../machine/places.ts';
 import type { ActProgress, AwaitedAccount } from '../protocol/host-acts.ts';
 import { workerExit } from '../protocol/worker.ts';
+import { inDirectoryOf, within } from './account-rights.ts';
 import { type UnitFacts, unknownUnit } from './units.ts';
 import type { HostWorld } from './world.ts';
 
@@ -47,10 +48,20 @@ interface SeenStatus {
 }
 
 const readStatus = (places: Places, keyId: string): SeenStatus | null => {
-  const file = readSmallFile(join(places.accountRuntime, keyId, 'status.json'), 64 * 1024);
+  const file = readStatusFile(join(places.accountRuntime, keyId));
   const shape = new Shape(file !== null && 'text' in file ? parseJson(file.text) : undefined);
   const status = { state: shape.text('state', 64, /^[a-z-]+$/), reason: shape.text('reason', 4096) };
   return shape.fault === null ? status : null;
+};
+
+const readStatusFile = (path: string): SmallFile => {
+  try {
+    return inDirectoryOf(path, (directory) => readSmallFile(within(directory, 'status.json'), 64 * 1024));
+  } catch (error) {
+    // systemd takes the directory away when the unit has ended.
+    if (errorCode(error) === 'ENOENT') return null;
+    throw error;
+  }
 };
 
 /** Pure. A unit that has ended counts more than a status file: systemd takes the file away a moment later. */

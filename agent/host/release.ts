@@ -2,13 +2,12 @@ import { statfsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readClaim, writeClaim } from '../claims/claim-file.ts';
 import { completeRelease, decideRelease, decideRevoke } from '../claims/decide.ts';
-import { hashState } from '../claims/state-hash.ts';
-import { settleWaitMs } from '../gate/decide.ts';
-import { markNames, readStartMark, readStopMark } from '../gate/marks.ts';
-import { bootMs, readHostConfig } from '../machine/boot.ts';
+import { bootMs } from '../machine/boot.ts';
 import type { Claim } from '../protocol/claim.ts';
 import type { HostAct } from '../protocol/host-acts.ts';
-import { accountUsers, countUsers, isRunLockFree, stateDirectory } from './processes.ts';
+import { accountUsers, countUsers, isRunLockFree } from './processes.ts';
+import { settleLeftMs } from './settle.ts';
+import { hashState } from './state.ts';
 import type { UnitFacts } from './units.ts';
 import { type ActOutcome, countProcesses, done, type HostWorld, readFacts, refused } from './world.ts';
 
@@ -29,7 +28,7 @@ export const release = async (world: HostWorld, act: Extract<HostAct, { readonly
   const closed = readClaim(world.places, act.keyId);
   if (left !== null || closed.claim === null) return notStopped(left ?? 'the claim is gone', closed.claim);
   if (act.successor === leavesTheFleet) await passSettleFloor(world, act.keyId);
-  const stateHash = hashState(stateDirectory(world.places, act.keyId), markNames);
+  const stateHash = hashState(world.places, act.keyId);
   const receipt = completeRelease(closed.claim, stateHash, world.now().toISOString());
   writeClaim(world.places, closed, receipt);
   return { ...done({ kind: 'claim', claim: receipt }), claim: receipt };
@@ -50,17 +49,13 @@ export const revoke = async (world: HostWorld, act: Extract<HostAct, { readonly 
 
 /** The successor of an account that is exported or removed: then nobody of fleet waits before the session is used elsewhere. */
 const leavesTheFleet = 'detached';
-const floorsWithoutConfig = { settleMs: 5_000, settleUncleanMs: 30_000 };
 
 /**
  * A killed worker's orphan socket may still send what was queued (EXCLUSIVITY row 17). The receipt says that the session may be used elsewhere, so it
  * is written only afterwards. A helper that is killed in here has not answered, and the next one waits for the rest.
  */
 const passSettleFloor = async ({ places, bootId }: HostWorld, keyId: string): Promise<void> => {
-  const state = stateDirectory(places, keyId);
-  if (state === null) return;
-  const floors = readHostConfig(places) ?? floorsWithoutConfig;
-  const waitMs = settleWaitMs(readStartMark(state), readStopMark(state), floors, { bootId, bootMs: bootMs() });
+  const waitMs = settleLeftMs(places, keyId, { bootId, bootMs: bootMs() });
   if (waitMs > 0) await sleep(waitMs);
 };
 

@@ -5,6 +5,7 @@ import { namesIn } from '../machine/durable-file.ts';
 import { accountPath, behaviourPath, epochPath, type Places } from '../machine/places.ts';
 import type { HostAct } from '../protocol/host-acts.ts';
 import { stateDirectory } from './processes.ts';
+import { emptyTree } from './replace-tree.ts';
 import { limitsPath } from './stage.ts';
 import { type ActOutcome, done, type HostWorld, readFacts, refused } from './world.ts';
 
@@ -22,8 +23,10 @@ export const wipe = (world: HostWorld, act: Extract<HostAct, { readonly act: 'wi
 
 const removeState = (places: Places, keyId: string): void => {
   const state = stateDirectory(places, keyId);
-  if (state !== null) rmSync(state, { recursive: true, force: true });
-  rmSync(join(places.accountState, keyId), { recursive: true, force: true });
+  if (state !== null) emptyTree(state);
+  if (state !== null) rmdirSync(state);
+  // systemd's link to it.
+  rmSync(join(places.accountState, keyId), { force: true });
 };
 
 /** Without any epoch left, the account leaves nothing but its claim and its locks. */

@@ -18,7 +18,8 @@ export const stateLimitBytes = 10 * 1024 * 1024;
 export const smallStateBytes = 512 * 1024;
 /** Bytes of an archive in one reply: a line of the helper's output has its limit. */
 export const statePartBytes = 640 * 1024;
-const entriesLimit = 20_000;
+/** Most files and links of a state. */
+export const entriesLimit = 20_000;
 /** Headers of all entries come on top of their content. */
 const archiveLimitBytes = stateLimitBytes + entriesLimit * 1024;
 /** Parts in which the largest archive is read. */

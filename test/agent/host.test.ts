@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync, wr
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readClaim } from '../../agent/claims/claim-file.ts';
-import { hashState } from '../../agent/claims/state-hash.ts';
 import { markNames } from '../../agent/gate/marks.ts';
 import { defaultControlGroup } from '../../agent/host/processes.ts';
+import { hashTree } from '../../agent/host/read-tree.ts';
 import { parseRequest } from '../../agent/host/request.ts';
 import { runRequest } from '../../agent/host/run-request.ts';
 import { formatLimits, limitsPath } from '../../agent/host/stage.ts';
@@ -108,7 +108,7 @@ describe('a life of an account', () => {
     mkdirSync(state);
     writeFileSync(join(state, 'notes'), 'x');
     const released = await ask(host, [release(1)]);
-    const receipt = { state: 'released', epoch: 1, moveId: 'm2', successor: 'b', stateHash: hashState(state, markNames) };
+    const receipt = { state: 'released', epoch: 1, moveId: 'm2', successor: 'b', stateHash: hashTree(state, markNames) };
     expect(released.replies[0]?.result).toMatchObject({ kind: 'claim', claim: receipt });
     expect(host.units.calls.slice(3)).toEqual(['disable', 'stop']);
     expect(await ask(host, [release(1)])).toMatchObject({ code: 0, replies: [{ claim: receipt }] });

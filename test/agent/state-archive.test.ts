@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from '
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hashState } from '../../agent/claims/state-hash.ts';
+import { hashTree } from '../../agent/host/read-tree.ts';
 import { hashEntries, packState, type StateEntry, unpackState } from '../../agent/protocol/state-archive.ts';
 import { scratchPlaces } from './claim-fixtures.ts';
 
@@ -39,8 +39,8 @@ describe('the archive of a state', () => {
       else writeFileSync(join(root, 'state', path), content);
     }
     chmodSync(join(root, 'state', 'a'), 0o640);
-    expect(hashEntries(entries)).toBe(hashState(join(root, 'state'), []));
-    expect(hashEntries([])).toBe(hashState(null, []));
+    expect(hashEntries(entries)).toBe(hashTree(join(root, 'state'), []));
+    expect(hashEntries([])).toBe(hashTree(null, []));
     expect(readFileSync(join(root, 'state', 'b/d'), 'utf8')).toBe('zwei\n');
   });
 

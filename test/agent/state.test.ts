@@ -2,8 +2,8 @@ import { lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFil
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readClaim } from '../../agent/claims/claim-file.ts';
-import { hashState } from '../../agent/claims/state-hash.ts';
 import { markNames } from '../../agent/gate/marks.ts';
+import { hashTree } from '../../agent/host/read-tree.ts';
 import { parseRequest } from '../../agent/host/request.ts';
 import { runRequest } from '../../agent/host/run-request.ts';
 import type { Places } from '../../agent/machine/places.ts';
@@ -105,7 +105,7 @@ describe('a state changes its host', () => {
       'ok',
       'ok',
     ]);
-    expect(hashState(stateOf(to), markNames)).toBe(stateHash);
+    expect(hashTree(stateOf(to), markNames)).toBe(stateHash);
     expect(readFileSync(join(stateOf(to), 'deep/er/notes'), 'utf8')).toBe('remember');
     expect([readlinkSync(join(stateOf(to), 'link')), (lstatSync(join(stateOf(to), 'deep/er/notes')).mode & 0o777).toString(8)]).toEqual([
       'deep/er/notes',
@@ -119,7 +119,7 @@ describe('a state changes its host', () => {
     writeFileSync(join(stateOf(to), 'old', 'notes'), 'forget');
     writeFileSync(join(stateOf(to), markNames[0] ?? ''), 'mark');
     await ask(to, stage(2), put(2, packState([{ path: 'new', kind: 'file', mode: 0o600, content: Buffer.from('x') }])));
-    expect(hashState(stateOf(to), [])).toBe(
+    expect(hashTree(stateOf(to), [])).toBe(
       hashEntries(
         [
           { path: 'new', kind: 'file', mode: 0o600, content: Buffer.from('x') },

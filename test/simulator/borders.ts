@@ -11,7 +11,17 @@ vi.mock('node:fs', async (original) => {
   const bootIdPath = '/proc/sys/kernel/random/boot_id';
   // biome-ignore lint/suspicious/noExplicitAny: whatever the function takes is handed on
   type AnyFunction = (...args: any[]) => unknown;
-  const changes = ['fsyncSync', 'mkdirSync', 'renameSync', 'rmSync', 'rmdirSync', 'symlinkSync', 'writeFileSync', 'writeSync'];
+  const changes = [
+    'fsyncSync',
+    'mkdirSync',
+    'renameSync',
+    'rmSync',
+    'rmdirSync',
+    'symlinkSync',
+    'unlinkSync',
+    'writeFileSync',
+    'writeSync',
+  ];
   const creates = real.constants.O_CREAT;
   const routed = Object.entries(modelDisk).map(([name, model]): [string, AnyFunction] => {
     const [onModel, onReal] = [model as AnyFunction, real[name as keyof typeof real] as unknown as AnyFunction];

@@ -4,7 +4,11 @@ import { constants } from 'node:fs/promises';
 /** Everything below is on the model disk; everything else is the real one's. */
 export const modelRoot = '/model-disk';
 
-export const isModelPath = (path: unknown): path is string => typeof path === 'string' && path.startsWith(modelRoot);
+export const isModelPath = (path: unknown): path is string =>
+  typeof path === 'string' && (path.startsWith(modelRoot) || isModelDescriptor(Number(descriptorPath.exec(path)?.[1])));
+
+/** A descriptor's own name in /proc, and a path from there: what `openat` takes. */
+const descriptorPath = /^\/proc\/self\/fd\/(\d+)(?:\/|$)/;
 
 interface ModelNode {
   readonly ino: number;
@@ -81,9 +85,11 @@ function wayTo(path: string): readonly string[] {
 /** Follows links on the way, and at the end when `isFollowed`. */
 function find(path: string, act: string, isFollowed: boolean, depth = 0): Place {
   if (depth > 40) return fail('ELOOP', act, path);
-  const way = wayTo(path);
-  let parent = root;
-  let node: ModelNode | undefined = root;
+  const [head = '', descriptor] = descriptorPath.exec(path) ?? [];
+  const way = descriptor === undefined ? wayTo(path) : path.slice(head.length).split('/').filter(Boolean);
+  const start = descriptor === undefined ? root : fileOf(Number(descriptor)).node;
+  let parent = start;
+  let node: ModelNode | undefined = start;
   for (const [index, name] of way.entries()) {
     if (node === undefined) return fail('ENOENT', act, path);
     if (node.kind !== 'directory') return fail('ENOTDIR', act, path);
@@ -103,6 +109,7 @@ const there = (path: string, act: string, isFollowed = true): ModelNode => find(
 /** What of `fs.Stats` the product looks at. */
 class ModelStat {
   readonly dev = 1;
+  readonly nlink = 1;
   readonly ino: number;
   readonly mode: number;
   readonly size: number;
@@ -282,6 +289,12 @@ function list(path: string, options?: { withFileTypes?: boolean }): (string | { 
   return names.map((name) => Object.assign(new ModelStat(node.children.get(name) ?? node), { name }));
 }
 
+/** Like an open directory of Node's, for reading only. */
+function openListing(path: string): { readSync: () => { name: string } | null; closeSync: () => void } {
+  const names = list(path) as string[];
+  return { readSync: () => names.splice(0, 1).map((name) => ({ name }))[0] ?? null, closeSync: () => undefined };
+}
+
 function readLink(path: string): string {
   const node = there(path, 'readlink', false);
   return node.kind === 'link' ? node.target : fail('EINVAL', 'readlink', path);
@@ -326,6 +339,7 @@ export const modelDisk = {
   statfsSync: () => ({ bavail: 1_000_000, bsize: 4096 }),
   mkdirSync: makeDirectories,
   readdirSync: list,
+  opendirSync: openListing,
   readFileSync: readWhole,
   readlinkSync: readLink,
   realpathSync: realPath,
@@ -334,6 +348,7 @@ export const modelDisk = {
   linkSync: link,
   symlinkSync: (target: string, path: string) => add(path, 'symlink', make('link', 0o777, target)),
   rmSync: remove,
+  unlinkSync: (path: string) => remove(path),
   rmdirSync: removeDirectory,
   chmodSync: (path: string, mode: number) => void Object.assign(there(path, 'chmod'), { mode: permissions(mode, 0) }),
   fchmodSync: (descriptor: number, mode: number) => void Object.assign(fileOf(descriptor).node, { mode: permissions(mode, 0) }),
