@@ -1,3 +1,5 @@
+import { sql } from 'kysely';
+import type { HostStatement } from '../moves/safe-moment.ts';
 import type { LedgerDb } from './ledger.ts';
 import { fixedQuery, hasChanged, preparedQuery } from './prepared-query.ts';
 import type { HostRow } from './schema.ts';
@@ -26,44 +28,28 @@ export async function ensureHosts(db: LedgerDb, names: readonly string[]): Promi
 /** By name. Includes hosts that are no longer in the inventory: they may still own accounts. */
 export const listHosts = fixedQuery<HostRow>((db) => db.selectFrom('hosts').selectAll().orderBy('name'));
 
-/** A contact that is about to be made, and the one before it. */
-export interface ContactIntent {
-  readonly atMs: number;
-  readonly beforeMs: number | null;
+/**
+ * Something with authority is about to be sent to a host that answers. Durable when it returns, BEFORE the request leaves: from then on the host counts
+ * as a possible owner again, whatever was said of it, and a boot of it may start accounts until `mayBootUntilMs`.
+ */
+export async function recordContactIntent(db: LedgerDb, name: string, nowMs: number, holdAfterMs: number): Promise<void> {
+  await noteIntent(db, { name, nowMs, mayBootUntilMs: nowMs + holdAfterMs });
 }
 
-/** Written, durably, BEFORE a connection with authority is made. No two intents of a host have the same time. */
-export async function recordContactIntent(db: LedgerDb, name: string, nowMs: number): Promise<ContactIntent> {
-  for (;;) {
-    const row = (await intentOf(db, { name })).rows[0];
-    const beforeMs = row?.contact_intent_at ?? null;
-    const atMs = Math.max(nowMs, (beforeMs ?? 0) + 1);
-    // Compare and swap: another request to the same host may have been begun meanwhile.
-    if (hasChanged(await replaceIntent(db, { name, beforeMs, atMs })) || row === undefined) return { atMs, beforeMs };
-  }
-}
-
-const intentOf = preparedQuery<{ name: string }, { contact_intent_at: number | null }>((db, value) =>
-  db.selectFrom('hosts').select('contact_intent_at').where('name', '=', value('name')),
-);
-
-const replaceIntent = preparedQuery<{ name: string; beforeMs: number | null; atMs: number }>((db, value) =>
+const noteIntent = preparedQuery<{ name: string; nowMs: number; mayBootUntilMs: number }>((db, value) =>
   db
     .updateTable('hosts')
-    .set({ contact_intent_at: value('atMs') })
-    .where('name', '=', value('name'))
-    .where('contact_intent_at', 'is', value('beforeMs')),
+    .set(({ fn, ref, val, lit }) => ({
+      // Two-argument max is SQLite's greatest. A clock that was set back takes nothing back.
+      contact_intent_at: fn<number>('max', [fn.coalesce(ref('contact_intent_at'), lit(0)), val(value('nowMs'))]),
+      may_boot_until: fn<number>('max', [fn.coalesce(ref('may_boot_until'), lit(0)), val(value('mayBootUntilMs'))]),
+      contacts: sql<number>`contacts + 1`,
+      off_at: null,
+      off_kind: null,
+      destroyed_at: null,
+    }))
+    .where('name', '=', value('name')),
 );
-
-/** No connection came about, so nothing that was intended reached the host: the contact before it is the last one, unless a later one was begun. */
-export async function withdrawContactIntent(db: LedgerDb, name: string, { atMs, beforeMs }: ContactIntent): Promise<void> {
-  await db
-    .updateTable('hosts')
-    .set({ contact_intent_at: beforeMs })
-    .where('name', '=', name)
-    .where('contact_intent_at', '=', atMs)
-    .execute();
-}
 
 /** The host answered: failures start again at zero. */
 export async function recordSeen(db: LedgerDb, name: string, nowMs: number, facts: HostFacts = {}): Promise<void> {
@@ -88,6 +74,7 @@ const noteSeen = preparedQuery<SeenFacts & { name: string; nowMs: number }>((db,
       failure_reason: null,
       unreachable_since: null,
       off_at: null,
+      off_kind: null,
       instance_id: fn.coalesce(val(value('instanceId')), ref('instance_id')),
       arch: fn.coalesce(val(value('arch')), ref('arch')),
       os: fn.coalesce(val(value('os')), ref('os')),
@@ -146,14 +133,17 @@ export async function setCordon(db: LedgerDb, name: string, reason: string | nul
     .execute();
 }
 
-/** It is switched off: said by the operator at or after the earliest safe moment, or verified. Stands until the host answers. */
-export async function recordOff(db: LedgerDb, name: string, nowMs: number): Promise<void> {
-  await db.updateTable('hosts').set({ off_at: nowMs }).where('name', '=', name).execute();
+/**
+ * It is switched off: said by the operator at or after the earliest safe moment, or verified. Stands, with its kind, until the host answers or something
+ * with authority is sent to it; whoever grants verifies it again.
+ */
+export async function recordOff(db: LedgerDb, name: string, kind: HostStatement, nowMs: number): Promise<void> {
+  await db.updateTable('hosts').set({ off_at: nowMs, off_kind: kind }).where('name', '=', name).execute();
 }
 
 /** It is not known to be off any more: from now on it counts as a possible owner again. */
 export async function withdrawOff(db: LedgerDb, name: string): Promise<void> {
-  await db.updateTable('hosts').set({ off_at: null }).where('name', '=', name).execute();
+  await db.updateTable('hosts').set({ off_at: null, off_kind: null }).where('name', '=', name).execute();
 }
 
 /**
@@ -175,5 +165,5 @@ export async function forgetHost(db: LedgerDb, name: string): Promise<void> {
  * said again, and the last contact counts as just now.
  */
 export async function forgetStatements(db: LedgerDb, nowMs: number): Promise<void> {
-  await db.updateTable('hosts').set({ off_at: null, destroyed_at: null, contact_intent_at: nowMs }).execute();
+  await db.updateTable('hosts').set({ off_at: null, off_kind: null, destroyed_at: null, contact_intent_at: nowMs }).execute();
 }

@@ -1,6 +1,7 @@
 import type { Generated, Insertable, Selectable } from 'kysely';
 import type { AccountState } from '../model/account-state.ts';
 import type { MoveKind, MovePhase } from '../moves/phases.ts';
+import type { HostStatement } from '../moves/safe-moment.ts';
 
 /** All times are milliseconds since the epoch; all `*_json` columns hold JSON text. No column ever holds a secret. */
 export interface LedgerSchema {
@@ -43,6 +44,12 @@ interface HostsTable {
   health: string;
   /** The operator, or a fence that was verified, says that it is switched off since; cleared as soon as it answers. */
   off_at: number | null;
+  /** What `off_at` rests on; null beside one of an earlier release. */
+  off_kind: HostStatement | null;
+  /** Until when a boot of it may start accounts unasked, by the contacts and announcements so far, ms since the epoch; never falls. Null: by `contact_intent_at`. */
+  may_boot_until: number | null;
+  /** How often something with authority was about to be sent to it. */
+  contacts: Generated<number>;
   /** As `init` last wrote it there: how long after a contact it starts its accounts at a boot, ms. */
   hold_after_ms: number | null;
 }

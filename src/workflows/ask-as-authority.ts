@@ -1,6 +1,6 @@
 import type { ActReply, AuthorityStamp, HostAct } from '../../agent/protocol/host-acts.ts';
 import { type AskOptions, askHost } from '../facts/ask-host.ts';
-import { recordContactIntent, withdrawContactIntent } from '../ledger/hosts.ts';
+import { recordContactIntent } from '../ledger/hosts.ts';
 import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
@@ -22,17 +22,12 @@ export const stampOf = (run: Run, timeoutMs: number = helperTimeoutMs): Authorit
 });
 
 /**
- * A connection over which something with authority may be sent. The intent is on disk before, because a host that boots soon after a contact starts its
- * accounts; without a connection it is taken back, or a host that is down would seem to have been in contact just now. Errors: those of the Remote.
+ * A connection over which something with authority may be sent. Connecting says nothing to the host; the intent is on disk before anything else leaves,
+ * because a host that boots soon after a contact starts its accounts, and one that answers is not off. Errors: those of the Remote.
  */
-export async function connectWithIntent({ ledger, remoteFor, now }: FleetContext, host: HostSpec): Promise<void> {
-  const intent = await recordContactIntent(ledger.db, host.name, now());
-  try {
-    await remoteFor(host).connect();
-  } catch (error) {
-    await withdrawContactIntent(ledger.db, host.name, intent);
-    throw error;
-  }
+export async function connectWithIntent({ inventory, ledger, remoteFor, now }: FleetContext, host: HostSpec): Promise<void> {
+  await remoteFor(host).connect();
+  await recordContactIntent(ledger.db, host.name, now(), inventory.hold.holdAfterMs);
 }
 
 /** Acts with this run's authority: one request, one reply per act, in order. Errors: those of the Remote, `host-not-ready`, `agent-reply`, `ledger-stale`. */

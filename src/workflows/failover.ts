@@ -1,29 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import { highestEpoch, type PlacedAccount } from '../ledger/accounts.ts';
 import { saveDecisionInput } from '../ledger/decision-inputs.ts';
-import { ensureHosts, listHosts, recordDestroyed, recordOff, withdrawOff } from '../ledger/hosts.ts';
+import { ensureHosts, listHosts, recordDestroyed, recordOff } from '../ledger/hosts.ts';
 import { advanceMove, correctMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { HostRow, MoveRow } from '../ledger/schema.ts';
 import { FleetError, isUnreachable } from '../model/errors.ts';
-import type { HostSpec } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
-import { safeMoment } from '../moves/safe-moment.ts';
+import type { HostStatement } from '../moves/safe-moment.ts';
 import { type DecisionInput, decide } from '../planning/decision-input.ts';
 import type { PlacementPlan } from '../planning/placement.ts';
 import type { FleetContext } from './context.ts';
 import { type GrantOutcome, grantAccounts } from './grant-accounts.ts';
+import { type HostMark, requireUnseen, safeMomentOf } from './host-statement.ts';
 import { readDecision } from './move-decision.ts';
 import { readFleetView } from './read-fleet-view.ts';
-
-/** What the operator says of a host that does not answer (DESIGN section 6). */
-export type HostStatement = 'powered-off' | 'destroyed' | 'fenced';
 
 /** What `fleet failover` will do. The object that is shown is the object that is executed. */
 export interface FailoverPlan {
   readonly host: string;
   readonly statement: HostStatement;
+  /** The host as it was when this was planned: heard of since then, it is not failed over. */
+  readonly mark: HostMark;
   readonly placement: PlacementPlan;
   /** What `placement` was made from. */
   readonly input: DecisionInput;
@@ -57,7 +56,7 @@ async function findHost({ inventory, ledger }: FleetContext, name: string): Prom
 
 /** Chooses hosts for everything that the silent host owns. Errors: `usage`, and `claim-refused` when the host answers. */
 export async function planFailover(context: FleetContext, name: string, statement: HostStatement): Promise<FailoverPlan> {
-  await findHost(context, name);
+  const mark = await findHost(context, name);
   await refuseIfAnswering(context, name);
   const { view, accounts } = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
   const open = await listOpenMoves(context.ledger.db);
@@ -94,6 +93,7 @@ export async function planFailover(context: FleetContext, name: string, statemen
   return {
     host: name,
     statement,
+    mark,
     placement: decide(input),
     input,
     statesTakenAtMs: new Map(await Promise.all(accounts.filter(({ host }) => host === name).map((account) => stateAge(context, account)))),
@@ -143,7 +143,10 @@ export async function executeFailover(context: FleetContext, run: Run, plan: Fai
   const { db } = context.ledger;
   const statedMs = context.now();
   const moves = await db.transaction().execute(async (transaction) => {
-    await recordOff(transaction, plan.host, statedMs);
+    const row = await requireUnseen(transaction, plan.host, plan.mark);
+    // Asked before the operator agreed, too; the clock may have been set since.
+    if (plan.statement === 'powered-off' && row.off_at === null && statedMs < safeMomentOf(context, row)) throw tooEarly(plan.host);
+    await recordOff(transaction, plan.host, plan.statement, statedMs);
     await recordEvent(transaction, {
       at: statedMs,
       kind: `host-${plan.statement}`,
@@ -186,31 +189,16 @@ export async function executeFailover(context: FleetContext, run: Run, plan: Fai
     const open = await listOpenMoves(transaction);
     return [...plan.resumed, ...ids.flatMap((id) => open.find((move) => move.id === id) ?? [])];
   });
-  const fenced = plan.statement === 'fenced' ? context.inventory.hosts.find(({ name }) => name === plan.host) : undefined;
-  const outcomes = await grantAccounts(context, run, moves, () =>
-    fenced === undefined ? Promise.resolve(null) : whyNotOff(context, fenced),
-  );
+  const outcomes = await grantAccounts(context, run, moves);
   if (plan.statement === 'destroyed') await recordDestroyed(db, plan.host, context.now());
   return outcomes;
 }
 
-/** Right before the grants: a machine that somebody has switched on again keeps its accounts, answering or not. */
-async function whyNotOff({ fence, ledger }: FleetContext, host: HostSpec): Promise<FleetError | null> {
-  const problem = (what: string): FleetError =>
-    new FleetError('fence', `${host.name} ${what}: nothing was started elsewhere`, {
-      host: host.name,
-      hint: `find out who switches it on, then: fleet failover ${host.name} --fence`,
-    });
-  const doubt = await fence.isOff(host).then(
-    (isOff) => (isOff ? null : problem('is no longer off')),
-    (error: unknown) => {
-      if (error instanceof FleetError) return problem(`cannot be verified to be off (${error.message})`);
-      throw error;
-    },
-  );
-  if (doubt !== null) await withdrawOff(ledger.db, host.name);
-  return doubt;
-}
+const tooEarly = (host: string): FleetError =>
+  new FleetError('claim-refused', `${host} cannot count as switched off yet`, {
+    host,
+    hint: `keep it off, and run: fleet failover ${host} --powered-off --wait-until-safe`,
+  });
 
 /**
  * Switches the host off and waits until that is confirmed. Whatever it does from now on it does after a boot, for which it may need no operator until
@@ -226,5 +214,5 @@ export async function fenceHost(context: FleetContext, name: string): Promise<vo
 /** Until when a host that was fenced must not be switched on again, ms since the epoch: a boot before that starts its accounts by itself. */
 export async function fencedUntil(context: FleetContext, name: string): Promise<number> {
   const row = await findHost(context, name);
-  return safeMoment(row.contact_intent_at, Math.max(row.hold_after_ms ?? 0, context.inventory.hold.holdAfterMs));
+  return safeMomentOf(context, row);
 }

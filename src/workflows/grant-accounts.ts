@@ -16,6 +16,7 @@ import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from './ask-as-autho
 import type { FleetContext } from './context.ts';
 import { grantIntent, leaveWithOwner } from './give-back.ts';
 import { evidenceError, hostGone, offlineError, refusalError } from './grant-errors.ts';
+import { reverifyOff } from './host-statement.ts';
 import { lastKnownState, lostHostOf, passLostHostFloor, yieldToOwner } from './lost-host.ts';
 import { behavioursToStage } from './push-scripts.ts';
 import { recordGrant } from './record-grant.ts';
@@ -37,16 +38,11 @@ export interface GrantOutcome {
 /**
  * Carries moves without an old owner from wherever they stand to the end (DESIGN section 5): stage the files, survey all known hosts, grant, wait
  * until the worker says online. Concurrent over hosts; one failing account or host leaves the others alone. Every act is safe to repeat, so a run that
- * was killed is continued by calling this again with the moves that are still open. `lastDoubt` is asked after every survey: an answer stops all that would
- * be granted. Outcomes are in the order of `moves`.
+ * was killed is continued by calling this again with the moves that are still open. What is said of hosts that are off is verified again after every
+ * survey. Outcomes are in the order of `moves`.
  */
-export async function grantAccounts(
-  context: FleetContext,
-  run: Run,
-  moves: readonly MoveRow[],
-  lastDoubt: () => Promise<FleetError | null> = async () => null,
-): Promise<GrantOutcome[]> {
-  const journey = new Journey(context, run, lastDoubt);
+export async function grantAccounts(context: FleetContext, run: Run, moves: readonly MoveRow[]): Promise<GrantOutcome[]> {
+  const journey = new Journey(context, run);
   const outcomes = new Map<string, GrantOutcome>();
   let waiting = moves.filter(({ phase }) => phase === 'planned' || phase === 'staged');
   const granted = moves.filter(({ phase }) => phase === 'granted');
@@ -83,12 +79,10 @@ type Outcomes = Map<string, GrantOutcome>;
 class Journey {
   readonly #context: FleetContext;
   readonly #run: Run;
-  readonly #lastDoubt: () => Promise<FleetError | null>;
 
-  constructor(context: FleetContext, run: Run, lastDoubt: () => Promise<FleetError | null>) {
+  constructor(context: FleetContext, run: Run) {
     this.#context = context;
     this.#run = run;
-    this.#lastDoubt = lastDoubt;
   }
 
   /** Uploads files to the new hosts. What could not be staged gets its outcome; what never left `planned` is aborted. */
@@ -156,19 +150,20 @@ class Journey {
     const again: MoveRow[] = [];
     if (moves.length === 0) return { clear, again };
     this.#context.report({ kind: 'phase', text: 'asking every known host who owns what' });
-    const { evidence, problems } = await surveyHosts(this.#context, this.#run);
-    await wipeOrphans(this.#context, this.#run, evidence);
-    const doubt = await this.#lastDoubt();
+    const asked = await surveyHosts(this.#context, this.#run);
+    await wipeOrphans(this.#context, this.#run, asked.evidence);
+    const { evidence, doubts } = await reverifyOff(this.#context, asked.evidence);
     for (const move of moves) {
       const verdict = judgeEvidence(await grantIntent(this.#context, move), evidence);
-      if (verdict.kind === 'clear' && doubt !== null) await this.#refuse(move, doubt, outcomes);
+      const doubt = verdict.kind === 'incomplete' ? verdict.hosts.flatMap((host) => doubts.get(host) ?? [])[0] : undefined;
+      if (doubt !== undefined) await this.#refuse(move, doubt, outcomes);
       else if (verdict.kind === 'clear' || verdict.kind === 'granted') clear.push(move);
       else if (verdict.kind === 'kept') outcomes.set(move.id, await leaveWithOwner(this.#context, this.#run, move));
       else if (verdict.kind === 'raise' && mayRaise) {
         again.push(await this.#raise(move, verdict.epoch));
       } else if (verdict.kind === 'owned' && verdict.host === lostHostOf(move)) {
         outcomes.set(move.id, failed(move, await yieldToOwner(this.#context, this.#run, move, verdict.host), 'held'));
-      } else await this.#refuse(move, evidenceError(move, verdict, problems), outcomes);
+      } else await this.#refuse(move, evidenceError(move, verdict, asked.problems), outcomes);
     }
     return { clear, again };
   }

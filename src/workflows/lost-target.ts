@@ -3,6 +3,7 @@ import { listHosts } from '../ledger/hosts.ts';
 import type { MoveRow } from '../ledger/schema.ts';
 import { FleetError, isUnreachable } from '../model/errors.ts';
 import type { FleetContext } from './context.ts';
+import { doubtOf } from './host-statement.ts';
 
 /**
  * Why the host that an account is on its way to can no longer become its owner: it was declared gone (destroyed, switched off, fenced) and does not answer.
@@ -14,7 +15,7 @@ export async function whyTargetIsLost(context: FleetContext, { account, to_host,
   if (row === undefined || row.off_at === null) return null;
   const host = inventory.hosts.find(({ name }) => name === to_host);
   const answers = host !== undefined && (await doesAnswer(context, host));
-  if (answers) return null;
+  if (answers || (await doubtOf(context, to_host, row)) !== null) return null;
   const { settleMs } = inventory.failover;
   const leftMs = Math.min(settleMs, row.off_at + settleMs - context.now());
   if (leftMs > 0) await context.pause(leftMs);

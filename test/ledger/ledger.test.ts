@@ -23,7 +23,6 @@ import {
   recordSeen,
   recordUnreachable,
   setCordon,
-  withdrawContactIntent,
 } from '../../src/ledger/hosts.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { migrations } from '../../src/ledger/migrations/all.ts';
@@ -302,20 +301,19 @@ describe('records', () => {
       expect((await listHosts(db))[0]).toMatchObject({ failures: 0, failure_reason: null });
     }));
 
-  it('an intended contact is taken back only by itself, never when another was begun after it', () =>
+  it('an intended contact ends what was said of the host, and is never younger than one before it', () =>
     withLedger(async ({ db }) => {
       await ensureHosts(db, ['h1']);
-      const contactOf = async () => (await listHosts(db))[0]?.contact_intent_at;
-      const made = await recordContactIntent(db, 'h1', 100);
-      expect(made).toEqual({ atMs: 100, beforeMs: null });
-      const lost = await recordContactIntent(db, 'h1', 200);
-      await withdrawContactIntent(db, 'h1', lost);
-      expect(await contactOf()).toBe(100);
-      // Two at once, by one clock: each has its own time.
-      const [early, late] = [await recordContactIntent(db, 'h1', 300), await recordContactIntent(db, 'h1', 300)];
-      expect(late.atMs).toBe(301);
-      await withdrawContactIntent(db, 'h1', early);
-      expect(await contactOf()).toBe(301);
+      const row = async () => (await listHosts(db))[0];
+      await recordOff(db, 'h1', 'destroyed', 50);
+      await recordDestroyed(db, 'h1', 60);
+      await recordContactIntent(db, 'h1', 100, 1_000);
+      expect(await row()).toMatchObject({ contact_intent_at: 100, may_boot_until: 1_100, contacts: 1 });
+      expect(await row()).toMatchObject({ off_at: null, off_kind: null, destroyed_at: null });
+      // A shorter hold, and then a clock that was set back: what an earlier contact allowed stays allowed.
+      await recordContactIntent(db, 'h1', 200, 10);
+      await recordContactIntent(db, 'h1', 50, 10);
+      expect(await row()).toMatchObject({ contact_intent_at: 200, may_boot_until: 1_100, contacts: 3 });
     }));
 
   it('a host that has answered since it was said to be off is neither off, nor unreachable, nor destroyed', () =>
@@ -323,12 +321,12 @@ describe('records', () => {
       await ensureHosts(db, ['h1']);
       await recordUnreachable(db, 'h1', 10);
       await recordUnreachable(db, 'h1', 20);
-      await recordOff(db, 'h1', 30);
+      await recordOff(db, 'h1', 'powered-off', 30);
       expect((await listHosts(db))[0]).toMatchObject({ unreachable_since: 10, off_at: 30 });
       await recordSeen(db, 'h1', 40);
       await recordDestroyed(db, 'h1', 50);
       expect((await listHosts(db))[0]).toMatchObject({ unreachable_since: null, off_at: null, destroyed_at: null });
-      await recordOff(db, 'h1', 60);
+      await recordOff(db, 'h1', 'destroyed', 60);
       await recordDestroyed(db, 'h1', 70);
       expect((await listHosts(db))[0]).toMatchObject({ destroyed_at: 70 });
     }));

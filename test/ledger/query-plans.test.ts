@@ -45,15 +45,14 @@ const entry = {
 const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   ensureHosts: ({ db }) => hosts.ensureHosts(db, ['h', 'g', 'x']),
   listHosts: ({ db }) => hosts.listHosts(db),
-  recordContactIntent: ({ db }) => hosts.recordContactIntent(db, 'h', 5),
-  withdrawContactIntent: ({ db }) => hosts.withdrawContactIntent(db, 'h', { atMs: 5, beforeMs: null }),
+  recordContactIntent: ({ db }) => hosts.recordContactIntent(db, 'h', 5, 1),
   recordSeen: ({ db }) => hosts.recordSeen(db, 'h', 5),
   recordBootstrapped: ({ db }) => hosts.recordBootstrapped(db, 'h', 5, { release: 'r', holdAfterMs: 1 }),
   recordFailure: ({ db }) => hosts.recordFailure(db, 'h', 'no'),
   recordUnreachable: ({ db }) => hosts.recordUnreachable(db, 'h', 5),
   setHealth: ({ db }) => hosts.setHealth(db, 'h', 'down'),
   setCordon: ({ db }) => hosts.setCordon(db, 'h', 'why'),
-  recordOff: ({ db }) => hosts.recordOff(db, 'h', 5),
+  recordOff: ({ db }) => hosts.recordOff(db, 'h', 'fenced', 5),
   withdrawOff: ({ db }) => hosts.withdrawOff(db, 'h'),
   recordDestroyed: ({ db }) => hosts.recordDestroyed(db, 'h', 5),
   insertAccount: ({ db }) =>
@@ -124,7 +123,8 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
 };
 
 /** Those that read or change whole tables because that is what they are for. */
-const readsAll = /^(?:select .* from "(?:hosts|accounts)"|update "hosts" set "off_at" = \?, "destroyed_at" = \?, "contact_intent_at" = \?)/;
+const readsAll =
+  /^(?:select .* from "(?:hosts|accounts)"|update "hosts" set "off_at" = \?, "off_kind" = \?, "destroyed_at" = \?, "contact_intent_at" = \?)/;
 
 it('every query that looks for rows has an index', async () => {
   const exported = [accounts, inputs, hosts, meta, moves, records, runs, staleness].flatMap((room) =>

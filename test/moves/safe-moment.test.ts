@@ -6,7 +6,7 @@ import { safeMoment } from '../../src/moves/safe-moment.ts';
 const config = { format: 1, fleet: 'f', host: 'h', requireClockSync: false, settleMs: 0, settleUncleanMs: 0 } as const;
 
 it('a host that was never in contact is believed at once', () => {
-  expect(safeMoment(null, 600_000)).toBe(0);
+  expect(safeMoment({ contactMs: null, mayBootUntilMs: null }, 600_000)).toBe(0);
 });
 
 it('whatever boots at or after the safe moment holds its accounts, however late the last request got through, and although its clock was set back', () => {
@@ -20,9 +20,14 @@ it('whatever boots at or after the safe moment holds its accounts, however late 
         ...{ bootId: 'b2', instanceId: 'i', contact, clockSynchronized: true },
         config: { ...config, holdAfterMs },
         claims: [{ keyId: 'a'.repeat(32), instanceId: 'i' }],
-        wallMs: safeMoment(intentMs, holdAfterMs) + bootMs - clockStepMs,
+        wallMs: safeMoment({ contactMs: intentMs, mayBootUntilMs: null }, holdAfterMs) + bootMs - clockStepMs,
       });
       expect(verdict).toBe('hold');
     }),
   );
+});
+
+it('what an earlier contact or an announcement allowed counts until it is over', () => {
+  expect(safeMoment({ contactMs: 1_000, mayBootUntilMs: 7_200_000 }, 600_000)).toBe(7_800_000);
+  expect(safeMoment({ contactMs: 1_000, mayBootUntilMs: 2_000 }, 600_000)).toBe(1_201_000);
 });

@@ -3,13 +3,14 @@ import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { beginAdoption, beginRun, takeLock } from '../../src/ledger/runs.ts';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostSpec } from '../../src/model/inventory.ts';
+import type { HostStatement } from '../../src/moves/safe-moment.ts';
 import type { Vault } from '../../src/vault/vault.ts';
 import { startAccount, stopAccount } from '../../src/workflows/account-acts.ts';
 import { executeAdoption, prepareAdoption } from '../../src/workflows/adopt.ts';
 import { executeAllocation, isEmptyPlan, planAllocation } from '../../src/workflows/allocate.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
 import { exportAccount, removeAccount } from '../../src/workflows/detach-account.ts';
-import { earliestFailover, executeFailover, fenceHost, type HostStatement, planFailover } from '../../src/workflows/failover.ts';
+import { earliestFailover, executeFailover, fenceHost, planFailover } from '../../src/workflows/failover.ts';
 import { importAccounts } from '../../src/workflows/import-accounts.ts';
 import { carryMoves, executeMoves, movesToResume } from '../../src/workflows/move-accounts.ts';
 import { planDrain, planMove } from '../../src/workflows/plan-moves.ts';
@@ -26,7 +27,8 @@ export type Verb =
   | { readonly verb: 'sweep'; readonly isAutomatic?: boolean }
   | { readonly verb: 'move'; readonly account: string; readonly host: string }
   | { readonly verb: 'drain'; readonly host: string }
-  | { readonly verb: 'failover'; readonly host: string; readonly statement: HostStatement }
+  /** `promptMs`: how long the question to the operator waits for its answer. */
+  | { readonly verb: 'failover'; readonly host: string; readonly statement: HostStatement; readonly promptMs?: number }
   | { readonly verb: 'stop' | 'start' | 'remove' | 'export'; readonly account: string }
   /** `as`: under another name than the session file's. */
   | { readonly verb: 'import'; readonly account: string; readonly as?: string };
@@ -185,6 +187,7 @@ export class Controller {
         const safeMs = await earliestFailover(context, verb.host, verb.statement);
         if (context.now() < safeMs) return [new FleetError('claim-refused', `${verb.host}: too early`, { hint: 'wait' })];
         const plan = await planFailover(context, verb.host, verb.statement);
+        if (verb.promptMs !== undefined) await context.pause(verb.promptMs);
         if (verb.statement === 'fenced') await fenceHost(context, verb.host);
         return problemsOf(await executeFailover(context, await begin(), plan));
       }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { FleetError } from '../../model/errors.ts';
-import type { HostStatement } from '../../workflows/failover.ts';
+import type { HostStatement } from '../../moves/safe-moment.ts';
 import { confirm } from '../confirm.ts';
 import { type OpenContext, withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';

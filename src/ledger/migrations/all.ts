@@ -5,6 +5,7 @@ import { up as health } from './0003-health.ts';
 import { up as pinsAndInputs } from './0004-pins-and-inputs.ts';
 import { up as sampleTimes } from './0005-sample-times.ts';
 import { up as answering } from './0006-answering.ts';
+import { up as statements } from './0007-statements.ts';
 
 /** In order; the n-th brings a ledger to version n (SQLite's `user_version`). Never edited after a release, only appended to. */
 export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
@@ -14,4 +15,5 @@ export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
   pinsAndInputs,
   sampleTimes,
   answering,
+  statements,
 ];
