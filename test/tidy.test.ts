@@ -92,6 +92,22 @@ describe('tidy', () => {
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
 
+  it('only the sink writes to a terminal or a log, and only it knows how colours are written', () => {
+    const writes =
+      /\bconsole(?:\.|\[)|\bprocess\.(?:stdout|stderr)\.(?:write|end|pipe|_)|\bprocess\.(?:stdout|stderr)\b(?!\.|\s*\})|\bwriteSync\(|\[['"](?:stdout|stderr)['"]\]|\{[^}]*\b(?:stdout|stderr)\b[^}]*\}\s*=\s*process\b|\b(?:pipe|pipeline)\([^)]*process\./;
+    const cli = sources.filter(({ room }) => room.startsWith('src/'));
+    const allowed = ['src/cli/terminal.ts', 'src/cli/confirm.ts'];
+    expect(cli.filter(({ path, code }) => !allowed.includes(path) && writes.test(code)).map(({ path }) => path)).toEqual([]);
+    const importers = (name: string): string[] => cli.filter((source) => importsOf(source).includes(name)).map(({ path }) => path);
+    expect(importers('chalk')).toEqual(['src/cli/style.ts']);
+    expect(importers('listr2')).toEqual(['src/cli/progress.ts']);
+    expect(importers('@inquirer/prompts')).toEqual(['src/cli/confirm.ts']);
+    expect(cli.filter(({ code }) => /\\u001b|\\x1b|\\033/i.test(code)).map(({ path }) => path)).toEqual([
+      'src/cli/style.ts',
+      'src/cli/terminal.ts',
+    ]);
+  });
+
   it('files stay short', () => {
     const long = sources.map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 })).filter(({ lines }) => lines > 300);
     expect(long).toEqual([]);

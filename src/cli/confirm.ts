@@ -1,5 +1,6 @@
 import { FleetError } from '../model/errors.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { visible, visibleLine } from './visible.ts';
 
 /**
  * Asks on the terminal. Errors: `usage` without a terminal and without `--yes`; `interrupted` when the answer is no or Ctrl-C.
@@ -12,7 +13,7 @@ export async function confirm(question: string, options: Pick<GlobalOptions, 'ye
     });
   }
   const prompts = await import('@inquirer/prompts');
-  const isWanted = await prompts.confirm({ message: question, default: false }, { output: process.stderr }).catch(() => false);
+  const isWanted = await prompts.confirm({ message: visible(question), default: false }, { output: process.stderr }).catch(() => false);
   if (!isWanted) throw new FleetError('interrupted', 'nothing was changed', { hint: 'run it again when you are ready' });
 }
 
@@ -21,7 +22,7 @@ export function passphrasePrompt({ json }: Pick<GlobalOptions, 'json'>): ((keyFi
   if (json || !process.stdin.isTTY || !process.stderr.isTTY) return null;
   return async (keyFile, again) => {
     const { password } = await import('@inquirer/prompts');
-    const message = `${again ? 'That does not open it. ' : ''}Passphrase of ${keyFile}`;
+    const message = `${again ? 'That does not open it. ' : ''}Passphrase of ${visibleLine(keyFile)}`;
     return password({ message }, { output: process.stderr }).catch(() => {
       throw new FleetError('interrupted', 'no passphrase was given', {
         hint: 'add the key to ssh-agent, or set passphrase in the inventory',

@@ -1,24 +1,25 @@
 import type { FleetEvent } from '../workflows/context.ts';
 import type { Progress } from './progress.ts';
 
-/** What a workflow command of GitHub may not contain literally. */
-const escapeData = (text: string): string => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
-
-/** An annotation of the run; GitHub shows it on the summary page. */
-export const errorAnnotation = (message: string): string => `::error::${escapeData(message)}`;
+/** Where the lines go: single ones, and those of a fold. */
+export interface FoldingLog {
+  readonly line: (text: string) => void;
+  readonly fold: (title: string, lines: readonly string[]) => void;
+}
 
 /** One fold per host, written when the host is done: hosts work side by side, folds cannot overlap. What failed stays unfolded. */
-export function githubProgress(line: (event: FleetEvent) => string, write: (text: string) => void): Progress {
+export function githubProgress(line: (event: FleetEvent) => string, log: FoldingLog): Progress {
   const open = new Map<string, string[]>();
   const close = (host: string, title: string, isFolded: boolean): void => {
     const lines = open.get(host) ?? [];
     open.delete(host);
     if (lines.length === 0) return;
-    write(isFolded ? [`::group::${escapeData(title)}`, ...lines, '::endgroup::'].join('\n') : lines.join('\n'));
+    if (isFolded) log.fold(title, lines);
+    else for (const each of lines) log.line(each);
   };
   return {
     report: (event) => {
-      if (event.kind !== 'host') return write(line(event));
+      if (event.kind !== 'host') return log.line(line(event));
       const { host, text, status } = event;
       open.set(host, [...(open.get(host) ?? []), line(event)]);
       if (status !== 'working') close(host, `${host}: ${text}`, status === 'done');

@@ -1,7 +1,7 @@
 import { FleetError } from '../model/errors.ts';
 import { exitCode, exitCodeOf } from './exit-codes.ts';
-import { errorAnnotation } from './github-progress.ts';
 import { formatError } from './render/error.ts';
+import { annotateError, printErr, printJson, printOut, printRaw } from './terminal.ts';
 
 /** Version of every JSON document that fleet prints; raised when a field changes its meaning or goes away. */
 export const jsonVersion = 1;
@@ -15,6 +15,8 @@ export interface CommandResult {
   readonly text: string;
   readonly errors?: readonly FleetError[];
   readonly exitCode?: number;
+  /** The text is a host's output and goes to no terminal: as it is. */
+  readonly isRaw?: boolean;
 }
 
 const errorData = ({ code, message, hint, host, account, problems }: FleetError): Record<string, unknown> => ({
@@ -26,37 +28,33 @@ const errorData = ({ code, message, hint, host, account, problems }: FleetError)
   ...(problems.length === 0 ? {} : { problems }),
 });
 
-/** BigInt user ids become decimal text; everything else is plain JSON. */
-const toJson = (value: unknown): string =>
-  JSON.stringify(value, (_, field: unknown) => (typeof field === 'bigint' ? field.toString() : field));
-
 /** Prints a command's result and sets the exit code. Results go to standard output, errors and progress to standard error. */
 export function printResult(command: string, json: boolean, result: CommandResult): void {
   const errors = result.errors ?? [];
   process.exitCode = result.exitCode ?? (errors.length > 0 ? exitCode.failed : exitCode.ok);
   if (json) {
     const document = { version: jsonVersion, command, ok: process.exitCode === exitCode.ok, ...result.data, errors: errors.map(errorData) };
-    console.log(toJson(document));
+    printJson(document);
     return;
   }
-  if (result.text !== '') console.log(result.text);
+  if (result.text !== '') (result.isRaw === true ? printRaw : printOut)(result.text);
   for (const error of errors) printError(error);
 }
 
 function printError(error: FleetError): void {
-  console.error(formatError(error));
-  if (process.env.GITHUB_ACTIONS === 'true') console.error(errorAnnotation(error.message));
+  printErr(formatError(error));
+  annotateError(error.message);
 }
 
 /** Prints the error that ended a command and sets the exit code. */
 export function printFailure(command: string, json: boolean, error: unknown): void {
   process.exitCode = exitCodeOf(error);
   if (error instanceof FleetError) {
-    if (json) console.log(toJson({ version: jsonVersion, command, ok: false, errors: [errorData(error)] }));
+    if (json) printJson({ version: jsonVersion, command, ok: false, errors: [errorData(error)] });
     else printError(error);
     return;
   }
   const details = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  if (json) console.log(toJson({ version: jsonVersion, command, ok: false, errors: [{ code: 'bug', message: details }] }));
-  else console.error(`This is a bug in fleet, please report it:\n${details}`);
+  if (json) printJson({ version: jsonVersion, command, ok: false, errors: [{ code: 'bug', message: details }] });
+  else printErr(`This is a bug in fleet, please report it:\n${details}`);
 }

@@ -24,6 +24,8 @@ import { registerUninstall } from './commands/uninstall.ts';
 import { registerVault } from './commands/vault.ts';
 import { exitCode } from './exit-codes.ts';
 import { declareGlobalOptions } from './global-options.ts';
+import { printFailure } from './output.ts';
+import { printErr, printOut } from './terminal.ts';
 
 /** The version in package.json, which lies two folders above this file in a checkout and one above the built one. */
 function readVersion(): string {
@@ -44,7 +46,8 @@ function buildProgram(): Command {
     .version(readVersion())
     .configureHelp({ sortSubcommands: false, showGlobalOptions: true })
     .showHelpAfterError('(fleet --help lists the commands)')
-    .exitOverride();
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => printOut(text.trimEnd()), writeErr: (text) => printErr(text.trimEnd()) });
   declareGlobalOptions(program);
   for (const register of [
     registerVault,
@@ -81,7 +84,7 @@ export async function runProgram(): Promise<void> {
     await buildProgram().parseAsync();
   } catch (error) {
     // Commander has printed its message; help and version are no mistakes.
-    if (!(error instanceof CommanderError)) throw error;
+    if (!(error instanceof CommanderError)) return printFailure('fleet', false, error);
     process.exitCode = error.exitCode === 0 ? exitCode.ok : exitCode.input;
   }
 }

@@ -1,6 +1,8 @@
 import type { FleetEvent } from '../workflows/context.ts';
 import { githubProgress } from './github-progress.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { printErr, printFold, printJson } from './terminal.ts';
+import { visibleLine } from './visible.ts';
 
 /** Shows what is going on, on standard error. */
 export interface Progress {
@@ -20,11 +22,11 @@ const describe = (event: FleetEvent): [string, string] => {
 function toLine(event: FleetEvent): string {
   const [subject, text] = describe(event);
   const mark = event.kind === 'host' && event.status === 'failed' ? '✗ ' : '';
-  return `${new Date().toISOString().slice(11, 19)} ${mark}${subject === '' ? '' : `${subject}: `}${text}`;
+  return `${new Date().toISOString().slice(11, 19)} ${mark}${subject === '' ? '' : `${subject}: `}${visibleLine(text)}`;
 }
 
 /** Without a terminal: one line per event with the time, as CI logs want it. */
-const lines: Progress = { report: (event) => console.error(toLine(event)), stop: async () => undefined };
+const lines: Progress = { report: (event) => printErr(toLine(event)), stop: async () => undefined };
 
 interface Row {
   text: string;
@@ -51,8 +53,8 @@ async function liveProgress(): Promise<Progress> {
     if (shown === undefined) return;
     const lines = [...rows]
       .sort(([a], [b]) => a.localeCompare(b))
-      .map(([subject, { text, state }]) => `${marks[state]} ${subject}  ${text}`);
-    shown.title = [phase, ...lines].join('\n');
+      .map(([subject, { text, state }]) => visibleLine(`${marks[state]} ${subject}  ${text}`));
+    shown.title = [visibleLine(phase), ...lines].join('\n');
   };
   const start = (): Promise<unknown> =>
     new Listr(
@@ -91,7 +93,7 @@ const eventsVersion = 1;
 
 /** One JSON document per event and line: `version`, `at` (UTC), and the fields of the event. */
 const jsonLines: Progress = {
-  report: (event) => console.error(JSON.stringify({ version: eventsVersion, at: new Date().toISOString(), ...event })),
+  report: (event) => printJson({ version: eventsVersion, at: new Date().toISOString(), ...event }, 'err'),
   stop: async () => undefined,
 };
 
@@ -99,6 +101,6 @@ const jsonLines: Progress = {
 export async function startProgress({ json, events }: Pick<GlobalOptions, 'json' | 'events'>): Promise<Progress> {
   if (events) return jsonLines;
   if (json) return silent;
-  if (process.env.GITHUB_ACTIONS === 'true') return githubProgress(toLine, console.error);
+  if (process.env.GITHUB_ACTIONS === 'true') return githubProgress(toLine, { line: printErr, fold: printFold });
   return process.stderr.isTTY ? liveProgress() : lines;
 }

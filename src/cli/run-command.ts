@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type GlobalOptions, globalOptions } from './global-options.ts';
 import { type CommandResult, printFailure, printResult } from './output.ts';
+import { printErr } from './terminal.ts';
 
 /** What a command's action gets: its own options merged with the global ones, and its arguments. */
 export interface Invocation<O> {
@@ -19,7 +20,7 @@ export function setAction<O>(command: Command, act: (invocation: Invocation<O>) 
     const controller = new AbortController();
     const interrupt = (): void => {
       if (controller.signal.aborted) process.exit(130);
-      console.error('stopping after the acts that are under way; press Ctrl-C again to leave at once');
+      printErr('stopping after the acts that are under way; press Ctrl-C again to leave at once');
       controller.abort();
     };
     process.on('SIGINT', interrupt).on('SIGTERM', interrupt);

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { agentProtocol, type HostSample } from '../../agent/protocol/sample.ts';
 import { FleetError } from '../model/errors.ts';
-import { bootVerdictSchema, claimState } from './protocol-schemas.ts';
+import { bootVerdictSchema, claimState, words } from './protocol-schemas.ts';
 
 const count = z.number().int().nonnegative();
 const windows = z.object({ m1: z.number().nullable(), m5: z.number().nullable(), m15: z.number().nullable() });
@@ -22,7 +22,7 @@ const workerStatus = z.object({
     'stopped',
   ]),
   since: z.string().max(64),
-  reason: z.string().max(2000),
+  reason: words(2000),
   updatedAt: z.string().max(64),
   userId: z
     .string()
@@ -51,10 +51,7 @@ const accountFields = z.object({
   cpuCores: windows,
   memoryBytes: z.number().nonnegative().nullable(),
   status: z.unknown(),
-  statusFault: z
-    .string()
-    .nullable()
-    .transform((fault) => fault?.slice(0, 500) ?? null),
+  statusFault: words(500).nullable(),
 });
 
 /** A status is the worker's own: one that is none is a fault of this account, and no reason to know nothing of its host. */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Behaviour } from '../../agent/protocol/behaviour.ts';
 import { type RecentSilences, type SilenceReason, silenceReasons } from '../../agent/protocol/silence.ts';
+import { words } from './protocol-schemas.ts';
 
 const text = z.string().max(256);
 const digits = z.string().regex(/^-?\d{1,20}$/);
@@ -24,7 +25,7 @@ const silencesSchema = z.object({
       }),
     )
     .max(1_000),
-  test: z.object({ id: z.string().max(64), isSent: z.boolean(), reason: z.string().transform((said) => said.slice(0, 1_000)) }).nullable(),
+  test: z.object({ id: z.string().max(64), isSent: z.boolean(), reason: words(1_000) }).nullable(),
 });
 
 const sharing = z.object({

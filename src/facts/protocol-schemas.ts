@@ -5,8 +5,8 @@ export const claimState = z.enum(['active', 'releasing', 'released', 'revoked'])
 
 const epoch = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
 const text = z.string().max(256);
-/** An account's own words. They are cut, not refused: one worker that talks much must not silence the others of its host. */
-const words = z.string().transform((said) => said.slice(0, 2000));
+/** Somebody's own words, in one line. They are cut, not refused: one worker that talks much must not silence the others of its host. */
+export const words = (most: number) => z.string().transform((said) => said.replace(/[\r\n]+\s*/g, ' ').slice(0, most));
 
 export const claimSchema = z.object({
   format: z.literal(1),
@@ -29,7 +29,7 @@ export const bootVerdictSchema = z.object({
   format: z.literal(1),
   bootId: text,
   verdict: z.enum(['run', 'hold']),
-  reasons: z.array(z.string().max(500)).max(50),
+  reasons: z.array(words(500)).max(50),
   decidedAt: text,
 });
 
@@ -61,7 +61,7 @@ const resultSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('done') }),
   z.object({
     kind: z.literal('awaited'),
-    accounts: z.array(z.object({ keyId: text, settled: z.boolean(), state: text, reason: words })).max(1000),
+    accounts: z.array(z.object({ keyId: text, settled: z.boolean(), state: text, reason: words(2000) })).max(1000),
   }),
   z.object({
     kind: z.literal('state-size'),
@@ -94,10 +94,10 @@ export const replySchema = z.object({
   refusal: z
     .enum(['authority', 'deadline', 'busy', 'epoch', 'move', 'state', 'instance', 'not-staged', 'not-stopped', 'space', 'io', 'request'])
     .optional(),
-  message: z.string().max(2000).optional(),
+  message: words(2000).optional(),
   claim: claimSchema.nullable().optional(),
 });
 
 export const progressSchema = z.object({
-  progress: z.object({ keyId: text, state: text, reason: words }),
+  progress: z.object({ keyId: text, state: text, reason: words(2000) }),
 });

@@ -49,7 +49,10 @@ const codes = [
   'transfer',
   'claim-refused',
 ] as const satisfies readonly FleetErrorCode[];
-const text = z.string().max(8192);
+const text = z
+  .string()
+  .max(8192)
+  .transform((said) => said.replace(/[\r\n]+\s*/g, ' '));
 const count = z.number().nonnegative();
 
 const lineSchema = z.discriminatedUnion('t', [

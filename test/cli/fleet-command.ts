@@ -32,7 +32,7 @@ export async function makeFolder(text: string | null = inventory): Promise<Folde
   const plain = (said: string): string => said.replaceAll(path, 'DIR');
   const fleet: Folder['fleet'] = async (args, env = {}) => {
     const surroundings = { HOME: path, COLUMNS: '80', ...env };
-    const argv = ['env', ...unset.flatMap((name) => ['-u', name]), program, ...args];
+    const argv = ['env', ...unset.filter((name) => !(name in env)).flatMap((name) => ['-u', name]), program, ...args];
     const { code, stdout, stderr } = await tryCommand(argv, { cwd: path, env: surroundings });
     return { code, stdout: plain(stdout), stderr: plain(stderr) };
   };

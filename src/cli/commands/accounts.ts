@@ -6,6 +6,7 @@ import { confirm } from '../confirm.ts';
 import { withContext, withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
+import { printErr } from '../terminal.ts';
 import { registerAccountControl } from './account-control.ts';
 import { registerPins } from './pins.ts';
 
@@ -37,7 +38,7 @@ function registerImport(accounts: Command): void {
     const { formatImports } = await import('../render/accounts.ts');
     return withLock('accounts import', options, signal, async (context): Promise<CommandResult> => {
       if (!options.yes) {
-        console.error('A session that two programs use at once is destroyed by Telegram. Nothing else may use these sessions from now on.');
+        printErr('A session that two programs use at once is destroyed by Telegram. Nothing else may use these sessions from now on.');
         await confirm(`Import ${args.length === 1 ? 'this file' : `these ${args.length} files`}?`, options);
       }
       const outcomes = await importAccounts(context, args, options.name ?? null);

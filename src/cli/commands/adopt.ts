@@ -3,6 +3,7 @@ import { confirm } from '../confirm.ts';
 import { withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
+import { printErr } from '../terminal.ts';
 
 /** `fleet adopt`: the ledger learns from the hosts and the vault. */
 export function registerAdopt(program: Command): void {
@@ -21,7 +22,7 @@ export function registerAdopt(program: Command): void {
       const data = { dryRun: options.dryRun === true, isChanged: !isDone, ...adoptionData(adoption) };
       await context.progress.stop();
       if (options.dryRun || isDone) return { data, text, errors };
-      if (!options.json) console.error(text);
+      if (!options.json) printErr(text);
       await confirm('Write this into the ledger? No other copy of it may be in use', options);
       const { beginAdoption } = await import('../../ledger/runs.ts');
       await executeAdoption(context, await beginAdoption(context.ledger, context.now(), adoption), adoption);

@@ -5,6 +5,7 @@ import { confirm } from '../confirm.ts';
 import { withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
+import { printErr } from '../terminal.ts';
 
 interface AllocateOptions {
   readonly all?: boolean;
@@ -36,7 +37,7 @@ export function registerAllocate(program: Command): void {
         await context.progress.stop();
         return { data: { ...data, accounts: [] }, text: render.formatPlan(plan), errors: unplaced };
       }
-      if (!options.json) console.error(render.formatPlan(plan));
+      if (!options.json) printErr(render.formatPlan(plan));
       await confirm('Carry this out?', options);
       const run = await begin();
       await announceColleagues(context, run);

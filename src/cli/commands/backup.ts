@@ -7,6 +7,7 @@ import type { GlobalOptions } from '../global-options.ts';
 import { loadInventoryOf, secretReader, withContext } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
+import { printErr } from '../terminal.ts';
 
 /** `fleet backup` and `fleet restore`. */
 export function registerBackup(program: Command): void {
@@ -56,7 +57,7 @@ async function restoreBackup(source: string, options: GlobalOptions & { readonly
     try {
       const data = { dryRun: options.dryRun === true, ...restoreData(plan) };
       if (options.dryRun) return { data, text: formatRestore(plan) };
-      if (!options.json) console.error(formatRestore(plan));
+      if (!options.json) printErr(formatRestore(plan));
       await confirm('Put it in the place of the ledger that is in use?', options);
       await letGo();
       await executeRestore(inventory, plan);

@@ -5,6 +5,7 @@ import { confirm } from '../confirm.ts';
 import { type OpenContext, withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
+import { printErr } from '../terminal.ts';
 
 interface FailoverOptions {
   readonly poweredOff?: boolean;
@@ -38,7 +39,7 @@ export function registerFailover(program: Command): void {
         await context.progress.stop();
         return { data: { ...data, accounts: [] }, text: render.formatFailover(plan, context.now()), errors: left };
       }
-      if (!options.json) console.error(render.formatFailover(plan, context.now()));
+      if (!options.json) printErr(render.formatFailover(plan, context.now()));
       await confirm(render.question(plan), options);
       if (statement === 'fenced') await fenceHost(context, name);
       const outcomes = await executeFailover(context, await begin(), plan);

@@ -4,6 +4,7 @@ import type { Inventory } from '../../model/inventory.ts';
 import { confirm } from '../confirm.ts';
 import { type OpenContext, withContext, withLock } from '../open-context.ts';
 import { setAction } from '../run-command.ts';
+import { printErr } from '../terminal.ts';
 
 /** `fleet hosts ...`. */
 export function registerHosts(program: Command): void {
@@ -45,7 +46,7 @@ function registerTrust(hosts: Command): void {
       const chosen = selectHosts(context.inventory, [...args, ...options.limit]);
       const { keys, errors } = await readHostKeys(context, await context.ssh(), chosen);
       await context.progress.stop();
-      if (keys.length > 0 && !options.json) console.error(formatHostKeys(keys));
+      if (keys.length > 0 && !options.json) printErr(formatHostKeys(keys));
       const fresh = keys.filter(({ isKnown }) => !isKnown);
       if (fresh.length > 0) {
         await confirm(`Are these the fingerprints that you expect? Remember ${fresh.length === 1 ? 'it' : `all ${fresh.length}`}`, options);

@@ -8,6 +8,7 @@ import type { GlobalOptions } from '../global-options.ts';
 import { type OpenContext, withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
+import { printErr } from '../terminal.ts';
 
 interface PlanOptions {
   readonly dryRun?: boolean;
@@ -155,7 +156,7 @@ async function carryOut(
     await context.progress.stop();
     return { data: { ...data, moves: [] }, text: render.formatMovePlan(prepared), errors: staying };
   }
-  if (!options.json) console.error(render.formatMovePlan(prepared));
+  if (!options.json) printErr(render.formatMovePlan(prepared));
   await confirm('Carry this out?', options);
   const outcomes = await executeMoves(context, await begin(), prepared, deadlineMs);
   return {

@@ -3,7 +3,10 @@ import { FleetError } from '../../model/errors.ts';
 import type { LogLevel, LogSubject } from '../../workflows/read-logs.ts';
 import { withContext } from '../open-context.ts';
 import { setAction } from '../run-command.ts';
+import { isOutputPlain, printOut, printRaw } from '../terminal.ts';
 import { timeOf } from '../time-option.ts';
+
+const rawFlag = ['--raw', 'escape sequences and other control characters of the host as they are, also on a terminal'] as const;
 
 /** Commands that reach through to hosts: `exec`, `ssh`, `logs`. */
 export function registerRemoteShell(program: Command): void {
@@ -17,8 +20,9 @@ function registerExec(program: Command): void {
     .command('exec <pattern> <command...>')
     .description('run a command on hosts: fleet exec eu-* -- uptime')
     .option('--root', 'run it as root')
-    .option('--timeout <seconds>', 'end it after this time', '60');
-  setAction<{ root?: boolean; timeout: string }>(command, async ({ options, args, signal }) => {
+    .option('--timeout <seconds>', 'end it after this time', '60')
+    .option(...rawFlag);
+  setAction<{ root?: boolean; raw?: boolean; timeout: string }>(command, async ({ options, args, signal }) => {
     const [pattern = '', ...words] = args;
     const timeoutMs = Number(options.timeout) * 1000;
     if (!(timeoutMs > 0))
@@ -33,7 +37,12 @@ function registerExec(program: Command): void {
       const results = await execOnHosts(context, hosts, words.join(' '), { asRoot: options.root === true, timeoutMs });
       await context.progress.stop();
       const data = results.map(({ error, ...rest }) => ({ ...rest, error: error?.message ?? null }));
-      return { data: { hosts: data }, text: formatExec(results), errors: results.flatMap(({ error }) => (error === null ? [] : [error])) };
+      return {
+        data: { hosts: data },
+        text: formatExec(results),
+        isRaw: options.raw === true || isOutputPlain(),
+        errors: results.flatMap(({ error }) => (error === null ? [] : [error])),
+      };
     });
   });
 }
@@ -64,7 +73,8 @@ function registerLogs(program: Command): void {
     .option('--level <level>', 'error, warn, info or debug: this and everything graver')
     .option('--since <time>', 'from this time on: 2h for two hours ago, or 2026-11-23T10:00Z')
     .option('-f, --follow', 'go on until Ctrl-C')
-    .option('-n, --lines <count>', 'how many lines from the past', '50');
+    .option('-n, --lines <count>', 'how many lines from the past', '50')
+    .option(...rawFlag);
   setAction<LogFlags>(command, async ({ options, args, signal }) => {
     const about = logSubject(args[0], options.host);
     const lines = Number(options.lines);
@@ -74,9 +84,11 @@ function registerLogs(program: Command): void {
     return withContext(options, signal, async (context) => {
       const collected: string[] = [];
       await context.progress.stop();
+      const isRaw = options.raw === true || isOutputPlain();
       const show = (line: string): void => {
         if (options.json) collected.push(line);
-        else console.log(line);
+        else if (isRaw) printRaw(line);
+        else printOut(line);
       };
       const level = logLevel(options.level);
       const sinceMs = options.since === undefined ? null : await timeOf('--since', options.since, context.now());
@@ -89,6 +101,7 @@ function registerLogs(program: Command): void {
 interface LogFlags {
   readonly host?: string;
   readonly follow?: boolean;
+  readonly raw?: boolean;
   readonly level?: string;
   readonly since?: string;
   readonly lines: string;

@@ -3,6 +3,7 @@ import { confirm } from '../confirm.ts';
 import { withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
+import { printErr } from '../terminal.ts';
 
 /** `fleet scripts push`. */
 export function registerScriptPush(program: Command): void {
@@ -26,7 +27,7 @@ export function registerScriptPush(program: Command): void {
       const text = formatPush(changes, plan.changes.length);
       await context.progress.stop();
       if (options.dryRun === true || changes.length === 0) return { data, text, errors: plan.errors };
-      if (!options.yes) console.error(text);
+      if (!options.yes) printErr(text);
       await confirm(`Push to ${changes.length === 1 ? 'this account' : `these ${changes.length} accounts`}?`, options);
       const { errors } = await pushBehaviours(context, await begin(), { ...plan, changes });
       return { data, text: options.yes ? text : 'Pushed.', errors: [...plan.errors, ...errors] };

@@ -5,6 +5,7 @@ import type { FleetMoment, FleetWatch } from '../../workflows/watch-fleet.ts';
 import { type OpenContext, withContext } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
+import { screen } from '../terminal.ts';
 
 interface TopFlags {
   readonly interval: string;
@@ -58,17 +59,16 @@ async function watchOnTerminal(
   // Ctrl-C is no failure here: fleet's own answer to it, an error and code 130, is left out.
   const others = process.listeners('SIGINT');
   process.removeAllListeners('SIGINT').on('SIGINT', end).on('SIGTERM', end);
-  process.stdout.write('\u001b[?1049h\u001b[?25l');
+  screen.enter();
   try {
     while (!stop.signal.aborted) {
       const moment = await watch.look();
-      const text = draw(moment, process.stdout.rows - 1);
-      // Each line is cleared behind its end instead of the whole screen before, which would flicker.
-      process.stdout.write(`\u001b[H${text.replaceAll('\n', '\u001b[K\n')}\u001b[K\u001b[J`);
+      const text = draw(moment, screen.rows() - 1);
+      screen.draw(text);
       await sleep(intervalMs, undefined, { signal: stop.signal }).catch(() => undefined);
     }
   } finally {
-    process.stdout.write('\u001b[?25h\u001b[?1049l');
+    screen.leave();
     process.off('SIGINT', end).off('SIGTERM', end);
     for (const listener of others) process.on('SIGINT', listener);
   }

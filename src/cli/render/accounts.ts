@@ -1,9 +1,9 @@
-import chalk from 'chalk';
 import type { PlacedAccount } from '../../ledger/accounts.ts';
 import type { HistoryRow } from '../../ledger/schema.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Verification } from '../../workflows/account-acts.ts';
 import type { ImportOutcome } from '../../workflows/import-accounts.ts';
+import { chalk } from '../style.ts';
 import { remedyFor } from './remedies.ts';
 import { formatState } from './states.ts';
 import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
@@ -58,7 +58,7 @@ export function formatAccount(row: PlacedAccount, history: readonly HistoryRow[]
     ...(row.script === null ? [] : ([['script', `${row.script}, by fleet accounts set-script`]] as [string, string][])),
     ...(row.pinned_to === null ? [] : ([['pinned', `to ${row.pinned_to}: it is placed nowhere else`]] as [string, string][])),
   ];
-  const head = facts.map(([name, value]) => `${chalk.dim(name.padEnd(9))} ${value}`).join('\n');
+  const head = facts.map(([name, value]) => `${chalk.dim(name.padEnd(9))} ${value.replaceAll('\n', '\\n')}`).join('\n');
   return history.length === 0 ? `${chalk.bold(row.name)}\n${head}` : `${chalk.bold(row.name)}\n${head}\n\n${formatHistory(history)}`;
 }
 

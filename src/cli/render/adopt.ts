@@ -1,6 +1,6 @@
-import chalk from 'chalk';
 import { FleetError } from '../../model/errors.ts';
 import type { Adoption } from '../../workflows/adopt.ts';
+import { chalk } from '../style.ts';
 import { formatTable } from './table.ts';
 
 /** What the hosts know and the ledger does not. */

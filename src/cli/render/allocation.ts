@@ -1,7 +1,7 @@
-import chalk from 'chalk';
 import { FleetError } from '../../model/errors.ts';
 import type { AllocationPlan } from '../../workflows/allocate.ts';
 import type { GrantOutcome } from '../../workflows/grant-accounts.ts';
+import { chalk } from '../style.ts';
 import { formatState } from './states.ts';
 import { formatPoints, formatTable } from './table.ts';
 

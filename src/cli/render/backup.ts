@@ -1,7 +1,7 @@
-import chalk from 'chalk';
 import { FleetError } from '../../model/errors.ts';
 import type { MadeBackup } from '../../workflows/backup.ts';
 import type { RestorePlan } from '../../workflows/restore.ts';
+import { chalk } from '../style.ts';
 import { formatTable, formatTime } from './table.ts';
 
 export function formatBackup({ path, bytes, accounts, sessions, serial, removed }: MadeBackup): string {

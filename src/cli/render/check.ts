@@ -1,5 +1,5 @@
-import chalk from 'chalk';
 import { type AcceptanceCheck, type AcceptanceStage, acceptanceStages } from '../../facts/acceptance.ts';
+import { chalk } from '../style.ts';
 
 const marks: Readonly<Record<AcceptanceCheck['verdict'], string>> = {
   passed: chalk.green('✔'),

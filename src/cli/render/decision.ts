@@ -1,8 +1,8 @@
-import chalk from 'chalk';
 import * as z from 'zod';
 import type { EventRow, HistoryRow, MoveRow } from '../../ledger/schema.ts';
 import { detached } from '../../moves/phases.ts';
 import type { Replayed } from '../../workflows/explain-decision.ts';
+import { chalk } from '../style.ts';
 import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
 
 const parts = z.object({ cpu: z.number(), memory: z.number(), slots: z.number(), disk: z.number() });

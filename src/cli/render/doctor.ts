@@ -1,5 +1,5 @@
-import chalk from 'chalk';
 import type { Finding } from '../../model/finding.ts';
+import { chalk } from '../style.ts';
 
 const marks: Readonly<Record<Finding['level'], string>> = { critical: chalk.red('✖'), warning: chalk.yellow('!'), ok: chalk.green('✔') };
 const order: readonly Finding['level'][] = ['critical', 'warning', 'ok'];

@@ -1,5 +1,5 @@
-import chalk from 'chalk';
 import type { ExecResult } from '../../workflows/exec-on-hosts.ts';
+import { chalk } from '../style.ts';
 
 /** Each host's output under its name, in the order of the inventory. */
 export const formatExec = (results: readonly ExecResult[]): string =>

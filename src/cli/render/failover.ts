@@ -1,7 +1,7 @@
-import chalk from 'chalk';
 import { FleetError } from '../../model/errors.ts';
 import type { HostStatement } from '../../moves/safe-moment.ts';
 import type { FailoverPlan } from '../../workflows/failover.ts';
+import { chalk } from '../style.ts';
 import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
 
 /** The plan for people: where every account goes, why, and how old the state is that it continues from. */

@@ -1,7 +1,7 @@
-import chalk from 'chalk';
 import type { HostRow } from '../../ledger/schema.ts';
 import type { HostRanking } from '../../planning/ranking.ts';
 import type { HostKeyOffer } from '../../workflows/trust-hosts.ts';
+import { chalk } from '../style.ts';
 import { formatState } from './states.ts';
 import { formatAge, formatPoints, formatTable } from './table.ts';
 

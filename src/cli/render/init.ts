@@ -1,7 +1,7 @@
-import chalk from 'chalk';
 import type { HostInitOutcome } from '../../workflows/init.ts';
 import type { HostInitPlan } from '../../workflows/init-plan.ts';
 import type { CommandResult } from '../output.ts';
+import { chalk } from '../style.ts';
 import { formatState } from './states.ts';
 import { formatTable } from './table.ts';
 

@@ -1,9 +1,9 @@
-import chalk from 'chalk';
 import type { MoveRow } from '../../ledger/schema.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { MoveOutcome } from '../../workflows/carry-move.ts';
 import type { MovePlan } from '../../workflows/plan-file.ts';
 import type { PreparedMoves } from '../../workflows/plan-moves.ts';
+import { chalk } from '../style.ts';
 import { formatState } from './states.ts';
 import { formatPoints, formatTable } from './table.ts';
 

@@ -1,6 +1,6 @@
-import chalk from 'chalk';
 import type { PlacedAccount } from '../../ledger/accounts.ts';
 import type { AccountState } from '../../model/account-state.ts';
+import { chalk } from '../style.ts';
 import { formatState } from './states.ts';
 
 const newLogin = (names: string): string =>

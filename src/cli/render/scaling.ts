@@ -1,5 +1,5 @@
-import chalk from 'chalk';
 import type { ScalingAdvice } from '../../planning/scaling-advice.ts';
+import { chalk } from '../style.ts';
 
 /** The advice in words; empty when there is none to give. */
 export function formatAdvice({ crowded, missingHosts, size, fullAtMs, fullOf }: ScalingAdvice): string {

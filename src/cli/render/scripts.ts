@@ -1,7 +1,7 @@
-import chalk from 'chalk';
 import { silenceReasons } from '../../../agent/protocol/silence.ts';
 import type { ReplayedEvent } from '../../scripts/replay.ts';
 import type { ListedScript, ScriptTest } from '../../workflows/test-script.ts';
+import { chalk } from '../style.ts';
 import { formatTable } from './table.ts';
 
 export const scriptsData = (scripts: readonly ListedScript[]): Record<string, unknown> => ({

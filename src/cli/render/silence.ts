@@ -1,6 +1,6 @@
-import chalk from 'chalk';
 import type { BehaviourChange } from '../../workflows/push-scripts.ts';
 import type { SilenceReport } from '../../workflows/why-silent.ts';
+import { chalk } from '../style.ts';
 import { formatTable, formatTime } from './table.ts';
 
 /** Counts first, then the last messages. */

@@ -1,7 +1,7 @@
-import chalk from 'chalk';
 import { FleetError } from '../../model/errors.ts';
 import type { HostRanking } from '../../planning/ranking.ts';
 import type { WhatIf } from '../../planning/what-if.ts';
+import { chalk } from '../style.ts';
 import { formatState } from './states.ts';
 import { formatPoints, formatTable } from './table.ts';
 

@@ -1,6 +1,6 @@
-import chalk, { type ChalkInstance } from 'chalk';
+import { chalk, type Painter } from '../style.ts';
 
-const colours = new Map<string, ChalkInstance>([
+const colours = new Map<string, Painter>([
   ['online', chalk.green],
   ['up', chalk.green],
   ['ready', chalk.green],

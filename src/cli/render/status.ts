@@ -1,5 +1,5 @@
-import chalk from 'chalk';
 import type { FleetStatus } from '../../workflows/fleet-status.ts';
+import { chalk } from '../style.ts';
 import { accountData, formatAccounts } from './accounts.ts';
 import { formatMoves } from './decision.ts';
 import { formatHosts, hostData } from './hosts.ts';

@@ -1,6 +1,6 @@
-import chalk from 'chalk';
 import type { FleetError } from '../../model/errors.ts';
 import type { SweepResult, SweptHost } from '../../workflows/sweep.ts';
+import { chalk } from '../style.ts';
 import { formatOutcomes } from './allocation.ts';
 import { formatMoveOutcomes, outcomeData } from './moves.ts';
 import { formatState } from './states.ts';

@@ -1,28 +1,25 @@
-import { stripVTControlCharacters } from 'node:util';
-import chalk from 'chalk';
+import { chalk, withoutColours } from '../style.ts';
 
 /** Characters that terminals draw two columns wide (East Asian, emoji), and those that take none. */
 const wide = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}]/u;
 const without = /^(?:\p{Mn}|[\u200b-\u200f])$/u;
 
 function columnsOf(text: string): number {
-  const plain = stripVTControlCharacters(text);
   let columns = 0;
-  for (const character of plain) columns += character < '\u0300' ? 1 : without.test(character) ? 0 : wide.test(character) ? 2 : 1;
+  for (const character of withoutColours(text))
+    columns += character < '\u0300' ? 1 : without.test(character) ? 0 : wide.test(character) ? 2 : 1;
   return columns;
 }
 
-/** A borderless table; columns are as wide as their widest cell, a cell may have several lines. Without rows: `empty`. */
+/** A borderless table; columns are as wide as their widest cell, a cell is one line whatever is in it. Without rows: `empty`. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
   if (rows.length === 0) return chalk.dim(empty);
-  const cells = [head.map((title) => chalk.dim(title)), ...rows].map((row) => row.map((cell) => cell.split('\n')));
-  const widths = head.map((_, column) => Math.max(...cells.flatMap((row) => (row[column] ?? ['']).map(columnsOf))));
-  const lines = cells.flatMap((row) => {
-    const height = Math.max(...row.map((cell) => cell.length));
-    return Array.from({ length: height }, (_, line) => row.map((cell) => cell[line] ?? ''));
-  });
+  const cells = [head.map((title) => chalk.dim(title)), ...rows].map((row) =>
+    row.map((cell) => cell.replaceAll('\n', '\\n').replaceAll('\t', ' ')),
+  );
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => columnsOf(row[column] ?? ''))));
   const pad = (text: string, column: number): string => text + ' '.repeat(Math.max(0, (widths[column] ?? 0) - columnsOf(text)));
-  return lines.map((line) => line.map(pad).join('  ').trimEnd()).join('\n');
+  return cells.map((line) => line.map(pad).join('  ').trimEnd()).join('\n');
 }
 
 /** Time between two moments in the largest two units: `3d 4h`, `12m 5s`, `0s`. Milliseconds in. */

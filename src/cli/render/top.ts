@@ -1,5 +1,5 @@
-import chalk from 'chalk';
 import type { FleetMoment, WatchedAccount, WatchedHost } from '../../workflows/watch-fleet.ts';
+import { chalk } from '../style.ts';
 import { formatState } from './states.ts';
 import { formatAge, formatTable } from './table.ts';
 

@@ -1,0 +1,70 @@
+import { fstatSync } from 'node:fs';
+import { withColours } from './style.ts';
+import { disarmed, visible, visibleJson, visibleLine } from './visible.ts';
+
+/**
+ * The only place that writes to this process's output (held by a test): whatever came from a host, a worker, a file or a server passes {@link visible} here.
+ */
+
+/** Logs of these obey what looks like a command in them. */
+const isObeyed = (): boolean => ['GITHUB_ACTIONS', 'TF_BUILD', 'TEAMCITY_VERSION'].some((name) => process.env[name]);
+
+const shown = (text: string): string => {
+  const safe = withColours(text, visible);
+  return isObeyed() ? disarmed(safe) : safe;
+};
+
+/** One text and a line's end to standard output. */
+export const printOut = (text: string): void => console.log(shown(text));
+
+/** The same to standard error, where progress and errors go. */
+export const printErr = (text: string): void => console.error(shown(text));
+
+const toJson = (value: unknown): string =>
+  visibleJson(JSON.stringify(value, (_, field: unknown) => (typeof field === 'bigint' ? field.toString() : field)));
+
+/** One JSON document on one line. BigInt becomes decimal text; what a terminal or a log would obey is `\uXXXX`. */
+export const printJson = (value: unknown, to: 'out' | 'err' = 'out'): void => console[to === 'out' ? 'log' : 'error'](toJson(value));
+
+/** What a host printed, byte for byte as far as it is text: only where no terminal and no log reads it, or where the operator asks for it. */
+export const printRaw = (text: string): void => console.log(withColours(text, (part) => part));
+
+/** Whether standard output goes into a file or another program, so that a host's output may stay as it is. In a pipeline a pipe is its log. */
+export function isOutputPlain(): boolean {
+  if (process.stdout.isTTY) return false;
+  if (!isObeyed() && !process.env.CI) return true;
+  try {
+    return fstatSync(1).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** What a command of GitHub's log may not contain literally. */
+const commandData = (text: string): string => visible(text).replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+
+/** The lines of GitHub's log that are commands. Only these, and only from here. Pure. */
+export const githubCommand = {
+  error: (message: string): string => `::error::${commandData(message)}`,
+  fold: (title: string, lines: readonly string[]): string =>
+    [`::group::${commandData(visibleLine(title))}`, ...lines.map((line) => disarmed(withColours(line, visible))), '::endgroup::'].join(
+      '\n',
+    ),
+};
+
+/** An annotation of the run; GitHub shows it on the summary page. Nothing elsewhere. */
+export function annotateError(message: string): void {
+  if (process.env.GITHUB_ACTIONS === 'true') console.error(githubCommand.error(message));
+}
+
+/** One fold of GitHub's log. */
+export const printFold = (title: string, lines: readonly string[]): void => console.error(githubCommand.fold(title, lines));
+
+/** The terminal's second screen, so that what was there before is there again after `leave`. */
+export const screen = {
+  enter: (): unknown => process.stdout.write('\u001b[?1049h\u001b[?25l'),
+  /** Each line is cleared behind its end instead of the whole screen before, which would flicker. */
+  draw: (text: string): unknown => process.stdout.write(`\u001b[H${shown(text).replaceAll('\n', '\u001b[K\n')}\u001b[K\u001b[J`),
+  leave: (): unknown => process.stdout.write('\u001b[?25h\u001b[?1049l'),
+  rows: (): number => process.stdout.rows,
+} as const;
