@@ -7,7 +7,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/planning': ['src/model'],
   'src/moves': ['src/model', 'agent/protocol'],
   'src/sessions': ['src/model'],
-  'src/inventory': ['src/model', 'yaml', 'zod', 'picomatch'],
+  'src/inventory': ['src/model', 'agent/protocol', 'yaml', 'zod', 'picomatch'],
   'src/scripts': ['src/model', 'src/inventory', 'agent/answering', 'agent/protocol', 'zod'],
   'src/remote': ['src/model', 'ssh2', 'ssh-config', 'p-limit'],
   'src/ledger': ['src/model', 'src/planning', 'src/moves', 'kysely', 'better-sqlite3'],

@@ -1,5 +1,6 @@
 import type { ClaimReading } from '../claims/claim-slots.ts';
 import type { BootVerdict, ContactRecord, HostConfig } from '../protocol/host.ts';
+import { formerLingerMs } from '../protocol/linger.ts';
 
 export interface GateFacts {
   readonly reading: Pick<ClaimReading, 'claim' | 'fault'>;
@@ -32,27 +33,34 @@ export interface StartMark {
   readonly bootMs: number;
 }
 
+export interface BeginMark extends StartMark {
+  /** How long Telegram may count a connection of this run that ended without a word, ms; absent in marks of an older release. */
+  readonly lingerMs?: number;
+}
+
 export interface StopMark extends StartMark {
-  /** The worker ended by itself, so it had closed its connections. */
+  /** The worker ended by itself, so it had closed its connections; of the bundled one: and Telegram had confirmed it. */
   readonly clean: boolean;
 }
 
 export type Mark<T> = T | null | 'unreadable';
 
 /**
- * Milliseconds to wait before the account may start (EXCLUSIVITY row 17): the floor after any stop, the longer one when the end
- * was unclean, because the kernel may still send what the dead process had queued. A start without a stop mark, unreadable
- * marks, and a stop in an earlier boot count from now: when they really ended is not known.
+ * Milliseconds to wait before the account may start (EXCLUSIVITY rows 17 and 38): the floor after any stop, the longer one when the
+ * end was unclean, because the kernel may still send what the dead process had queued; never less than Telegram may count its connection.
+ * A start without a stop mark, unreadable marks, and a stop in an earlier boot count from now: when they really ended is not known.
  */
 export const settleWaitMs = (
-  start: Mark<StartMark>,
+  start: Mark<BeginMark>,
   stop: Mark<StopMark>,
   floors: Pick<HostConfig, 'settleMs' | 'settleUncleanMs'>,
   now: { readonly bootId: string; readonly bootMs: number },
 ): number => {
   if (start === null) return 0;
-  if (start === 'unreadable' || stop === 'unreadable' || stop === null || stop.startId !== start.startId) return floors.settleUncleanMs;
-  const floorMs = stop.clean ? floors.settleMs : floors.settleUncleanMs;
+  const lingerMs = start === 'unreadable' ? formerLingerMs : (start.lingerMs ?? formerLingerMs);
+  const uncleanMs = Math.max(floors.settleUncleanMs, lingerMs);
+  if (start === 'unreadable' || stop === 'unreadable' || stop === null || stop.startId !== start.startId) return uncleanMs;
+  const floorMs = stop.clean ? floors.settleMs : uncleanMs;
   if (stop.bootId !== now.bootId) return floorMs;
   return Math.min(floorMs, Math.max(0, stop.bootMs + floorMs - now.bootMs));
 };

@@ -2,14 +2,18 @@ import { join } from 'node:path';
 import { readSmallFile, writeDurably } from '../machine/durable-file.ts';
 import { parseJson, Shape, wordPattern } from '../machine/json-shape.ts';
 import { workerExit } from '../protocol/worker.ts';
-import type { Mark, StartMark, StopMark } from './decide.ts';
+import type { BeginMark, Mark, StartMark, StopMark } from './decide.ts';
 
+const longestLingerMs = 86_400_000;
 const startName = 'started.json';
 const stopName = 'stopped.json';
 /** The gate's own files in a state directory; they belong to the host and are no part of the account's state. */
 export const markNames: readonly string[] = [startName, stopName, `${startName}.new`, `${stopName}.new`];
 
-export const readStartMark = (stateDirectory: string): Mark<StartMark> => readMark(join(stateDirectory, startName), (_, mark) => mark);
+export const readStartMark = (stateDirectory: string): Mark<BeginMark> =>
+  readMark(join(stateDirectory, startName), (shape, mark) =>
+    shape.has('lingerMs') ? { ...mark, lingerMs: shape.number('lingerMs', 0, longestLingerMs) } : mark,
+  );
 
 export const readStopMark = (stateDirectory: string): Mark<StopMark> =>
   readMark(join(stateDirectory, stopName), (shape, mark) => ({ ...mark, clean: shape.flag('clean') }));
@@ -27,7 +31,7 @@ const readMark = <T>(path: string, complete: (shape: Shape, mark: StartMark) => 
   return shape.fault === null ? mark : 'unreadable';
 };
 
-export const writeStartMark = (stateDirectory: string, mark: StartMark): void =>
+export const writeStartMark = (stateDirectory: string, mark: BeginMark): void =>
   writeDurably(join(stateDirectory, startName), `${JSON.stringify(mark)}\n`, 0o600);
 
 export const writeStopMark = (stateDirectory: string, mark: StopMark): void =>

@@ -7,9 +7,10 @@ import { readClaim } from '../claims/claim-file.ts';
 import { bootMs, readBootInstanceId, readBootVerdict, readContact, readHostConfig } from '../machine/boot.ts';
 import { keyIdPattern } from '../machine/json-shape.ts';
 import { type Places, placesBelow, runLockPath } from '../machine/places.ts';
+import { bundledLingerMs, customLingerMs } from '../protocol/linger.ts';
 import type { WorkerStatus } from '../protocol/worker.ts';
 import { decideAfterJump, decideGate, settleWaitMs } from './decide.ts';
-import { readStartMark, readStopMark, writeStartMark } from './marks.ts';
+import { readStartMark, readStopMark, writeStartMark, writeStopMark } from './marks.ts';
 
 export interface GateWorld {
   readonly keyId: string;
@@ -17,6 +18,8 @@ export interface GateWorld {
   readonly stateDirectory: string;
   /** For status.json while the gate waits. */
   readonly runtimeDirectory: string;
+  /** How long Telegram may count a connection of this worker that ended without a word, ms. Default: as the bundled worker asks. */
+  readonly lingerMs?: number;
 }
 
 /** The right to run, given once. A worker calls `recheck` before every connection to Telegram. */
@@ -26,6 +29,11 @@ export interface GatePass {
   readonly recheck: () => string | null;
   /** For a worker in another process: what {@link recheckTicket} needs. No secret. */
   readonly ticket: string;
+  /**
+   * The worker's last act, when nothing of it is connected any more. `isConfirmed`: Telegram has closed every connection from its side, too. Without
+   * that, or without this call after an end that is none of the contract, the next start here or elsewhere waits for as long as Telegram may count it.
+   */
+  readonly end: (isConfirmed: boolean) => void;
 }
 
 export type GateResult = { readonly pass: GatePass } | { readonly refusal: string };
@@ -35,7 +43,13 @@ export const gateWorld = (env: NodeJS.ProcessEnv): GateWorld => {
   const { FLEET_KEY_ID: keyId, FLEET_STATE_DIR: stateDirectory, FLEET_RUNTIME_DIR: runtimeDirectory } = env;
   if (keyId === undefined || !keyIdPattern.test(keyId)) throw new Error('FLEET_KEY_ID is not set to a key id');
   if (!stateDirectory || !runtimeDirectory) throw new Error('FLEET_STATE_DIR and FLEET_RUNTIME_DIR are not set');
-  return { keyId, places: placesBelow(env.FLEET_ROOT ?? '/'), stateDirectory, runtimeDirectory };
+  return { keyId, places: placesBelow(env.FLEET_ROOT ?? '/'), stateDirectory, runtimeDirectory, lingerMs: lingerOf(env) };
+};
+
+/** The helper writes both into the unit's drop-in. */
+const lingerOf = ({ FLEET_COMMAND: command, FLEET_LINGER_MS: told }: NodeJS.ProcessEnv): number => {
+  if (!command) return bundledLingerMs;
+  return /^\d{1,9}$/.test(told ?? '') ? Number(told) : customLingerMs;
 };
 
 /**
@@ -55,14 +69,20 @@ export const passGate = async (world: GateWorld): Promise<GateResult> => {
   }
   const refusalAfterWait = refuseClaim(world);
   if (refusalAfterWait !== null) return refuse(refusalAfterWait);
-  writeStartMark(world.stateDirectory, { startId: randomUUID(), ...now(places) });
-  return { pass: makePass(world) };
+  const startId = randomUUID();
+  writeStartMark(world.stateDirectory, { startId, ...now(places), lingerMs: world.lingerMs ?? bundledLingerMs });
+  return { pass: makePass(world, startId) };
 };
 
-const makePass = (world: GateWorld): GatePass => {
+const makePass = (world: GateWorld, startId: string): GatePass => {
   const epoch = readClaim(world.places, world.keyId).claim?.epoch ?? 0;
   const originMs = Math.round(Date.now() - bootMs());
-  return { epoch, recheck: () => recheck(world, epoch, originMs), ticket: `${epoch} ${originMs}` };
+  return {
+    epoch,
+    recheck: () => recheck(world, epoch, originMs),
+    ticket: `${epoch} ${originMs}`,
+    end: (isConfirmed) => writeStopMark(world.stateDirectory, { startId, ...now(world.places), clean: isConfirmed }),
+  };
 };
 
 /** {@link GatePass.recheck} for a worker that got its pass from another process. null: go on. */

@@ -125,6 +125,7 @@ const readFiles = (shape: Shape): AccountFiles => ({
   config: shape.text('config', textLimit, /./),
   limits: readLimits(shape),
   ...(shape.has('command') ? { command: shape.text('command', 1024, workerCommandPattern) } : {}),
+  ...(shape.has('lingerMs') ? { lingerMs: shape.integer('lingerMs', 0, 86_400_000) } : {}),
 });
 
 const readLimits = (shape: Shape): AccountUnitLimits => {

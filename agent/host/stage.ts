@@ -58,10 +58,10 @@ const writeEpoch = (places: Places, act: Stage): void => {
 
 export const limitsPath = (places: Places, keyId: string): string => join(places.units, `${accountUnit(keyId)}.d`, 'limits.conf');
 
-type UnitSettings = Pick<Stage, 'keyId' | 'account' | 'limits' | 'command'>;
+type UnitSettings = Pick<Stage, 'keyId' | 'account' | 'limits' | 'command' | 'lingerMs'>;
 
 /** The drop-in of one account's unit. Every value is a number, a name, or words that need no escape. */
-export const formatLimits = ({ keyId, account, limits, command }: UnitSettings): string =>
+export const formatLimits = ({ keyId, account, limits, command, lingerMs }: UnitSettings): string =>
   [
     '# Written by fleet when the account was staged.',
     '[Unit]',
@@ -74,6 +74,7 @@ export const formatLimits = ({ keyId, account, limits, command }: UnitSettings):
     `TasksMax=${limits.tasksMax}`,
     `Environment=FLEET_ACCOUNT=${account}`,
     ...(command === undefined ? [] : [`Environment="FLEET_COMMAND=${command}"`]),
+    ...(lingerMs === undefined ? [] : [`Environment=FLEET_LINGER_MS=${lingerMs}`]),
     '',
   ].join('\n');
 

@@ -40,6 +40,8 @@ export interface AccountFiles {
   readonly limits: AccountUnitLimits;
   /** A custom worker, which `fleet-run` executes behind the gate: {@link workerCommandPattern}; absent: the bundled worker. */
   readonly command?: string;
+  /** How long Telegram may count a connection of the custom worker that ended without a word, ms. Absent: the longest default. */
+  readonly lingerMs?: number;
 }
 
 export type HostAct =

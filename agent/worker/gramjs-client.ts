@@ -1,14 +1,16 @@
 import './gramjs-numbers.ts';
-import { generateRandomLong } from 'telegram/Helpers.js';
 import { Api } from 'telegram/tl/index.js';
 import type { ChatEvent, OutgoingMessage } from '../protocol/chat.ts';
+import { bundledLingerMs, disconnectDelaySeconds } from '../protocol/linger.ts';
 import { GramJsChats } from './gramjs-chats.ts';
 import { asFailure, network } from './gramjs-failure.ts';
-import { isRefusal, isUnreadable, Sender } from './gramjs-sender.ts';
+import { isRefusal, isUnreadable, Sender, type SenderEvents } from './gramjs-sender.ts';
 import { type Dial, Line } from './line.ts';
+import { TelegramClock } from './telegram-clock.ts';
 import {
   type ChatGroup,
   type ChatListener,
+  HeldFailure,
   type SentMessage,
   type TelegramCredentials,
   TelegramFailure,
@@ -26,36 +28,50 @@ export interface GramJsTiming {
   readonly pingLimitMs: number;
   /** For every request about chats. */
   readonly requestLimitMs: number;
+  /** How long Telegram may count a connection that ended without its word. */
+  readonly lingerMs: number;
+  /** Seconds after which Telegram is asked to drop a connection without pings. Nothing is sent over one that was silent for so long, either. */
+  readonly disconnectDelay: number;
 }
 
 const timing: GramJsTiming = {
-  ...{ connectLimitMs: 30_000, checkLimitMs: 15_000, keepAliveMs: 25_000, pingLimitMs: 15_000, requestLimitMs: 15_000 },
+  ...{ connectLimitMs: 30_000, checkLimitMs: 15_000, keepAliveMs: 8_000, pingLimitMs: 12_000, requestLimitMs: 15_000 },
+  ...{ lingerMs: bundledLingerMs, disconnectDelay: disconnectDelaySeconds },
 };
 
-/** Seconds after which Telegram itself drops a connection whose client has fallen silent: three pings. */
-const disconnectDelaySeconds = 75;
 const closeGraceMs = 2_000;
+
+/** What a port of this kind is made with besides the credentials. */
+export interface GramJsOptions {
+  /** For tests that bring their own data centre. */
+  readonly dial?: Dial;
+  readonly timing?: Partial<GramJsTiming>;
+  readonly clock?: TelegramClock;
+  /** Judges Telegram's time (ms since the epoch) before each use of the key; null: go on, otherwise the account is held and why. */
+  readonly judgeTime?: (telegramMs: number) => string | null;
+}
 
 /**
  * The given package `telegram` (GramJS), which is archived, behind the port. One {@link Sender} makes one connection and is thrown
  * away with it; the library's own client (reconnecting without back-off, close before connect or initConnection) is not used.
- * `dial` is for tests that bring their own data centre.
  */
-export const gramJsTelegram = (
-  credentials: TelegramCredentials,
-  options: { readonly dial?: Dial; readonly timing?: Partial<GramJsTiming> } = {},
-): TelegramPort => {
+export const gramJsTelegram = (credentials: TelegramCredentials, options: GramJsOptions = {}): TelegramPort => {
   let current: GramJsLink | null = null;
+  const limits = { ...timing, ...options.timing };
+  const surroundings: Surroundings = { clock: options.clock ?? new TelegramClock(), judgeTime: options.judgeTime ?? (() => null) };
   return {
     connect: async (signal) => {
       if (current !== null && !current.isClosed) throw new Error('a connection of this session is still open');
-      const link = new GramJsLink(credentials, new Line(options.dial), { ...timing, ...options.timing });
+      const link = new GramJsLink(credentials, new Line(options.dial, limits.disconnectDelay * 1_000), limits, surroundings);
       current = link;
       await link.start(signal);
       return link;
     },
+    lingerLeftMs: () => current?.lingerLeftMs ?? 0,
   };
 };
+
+type Surroundings = Required<Pick<GramJsOptions, 'clock' | 'judgeTime'>>;
 
 class GramJsLink implements TelegramLink {
   self: TelegramSelf = { userId: '', username: null, latencyMs: 0 };
@@ -68,23 +84,36 @@ class GramJsLink implements TelegramLink {
   #keepAlive: NodeJS.Timeout | undefined;
   /** Told when the line ends. */
   readonly #waiting = new Set<(failure: TelegramFailure) => void>();
+  readonly #surroundings: Surroundings;
+  #isPinging = false;
   #isClosing = false;
+  #isKeyUsed = false;
+  #isConfirmed = false;
   #cause: TelegramFailure | null = null;
   #lose: (failure: TelegramFailure) => void = () => {};
 
-  constructor(credentials: TelegramCredentials, line: Line, limits: GramJsTiming) {
+  constructor(credentials: TelegramCredentials, line: Line, limits: GramJsTiming, surroundings: Surroundings) {
     this.#credentials = credentials;
+    this.#surroundings = surroundings;
     this.#line = line;
     this.#timing = limits;
     this.#chats = new GramJsChats((request, what) => this.#ask(request, limits.requestLimitMs, what));
     this.lost = new Promise((resolve) => {
       this.#lose = resolve;
     });
-    void line.ended.then(({ reason }) => this.#ended(reason));
+    void line.ended.then(({ reason, isConfirmed }) => {
+      this.#isConfirmed = isConfirmed;
+      this.#ended(reason);
+    });
   }
 
   get isClosed(): boolean {
     return this.#line.isOver;
+  }
+
+  get lingerLeftMs(): number {
+    if (!this.#isKeyUsed || this.#isConfirmed) return 0;
+    return Math.max(0, this.#line.heardAtMs + this.#timing.lingerMs - performance.now());
   }
 
   /** Rejects after the line is closed. */
@@ -95,8 +124,9 @@ class GramJsLink implements TelegramLink {
       if (signal.aborted) stop();
       await this.#within(this.#introduce(), this.#timing.connectLimitMs, 'connecting');
     } catch (error) {
-      await this.close(0);
-      throw this.#cause ?? asFailure(error);
+      const cause = error instanceof HeldFailure ? error : (this.#cause ?? asFailure(error));
+      await this.close(isAnswer(cause) ? closeGraceMs : 0);
+      throw cause;
     } finally {
       signal.removeEventListener('abort', stop);
     }
@@ -139,7 +169,7 @@ class GramJsLink implements TelegramLink {
 
   /** A connection is satisfied before anybody is logged in: only the answer to "who am I" makes an account online. */
   async #introduce(): Promise<void> {
-    this.#sender = await Sender.open(this.#credentials, this.#line, {
+    const events: SenderEvents = {
       onUpdates: (updates) => this.#chats.receive(updates),
       onFailure: (failure) => this.#fail(failure),
       // Refusals and losses matter: the rest shows on the line, or in the next ping.
@@ -147,8 +177,20 @@ class GramJsLink implements TelegramLink {
         if (isRefusal(error)) this.#fail(asFailure(error));
         else if (isUnreadable(error)) this.#chats.miscounted();
       },
-    });
+      onTime: (telegramMs) => this.#takeTime(telegramMs),
+    };
+    const { clock } = this.#surroundings;
+    const { disconnectDelay } = this.#timing;
+    this.#sender = await Sender.open(this.#credentials, { line: this.#line, clock, disconnectDelay, events });
     this.self = await this.#askSelf();
+  }
+
+  #takeTime(telegramMs: number): void {
+    const { clock, judgeTime } = this.#surroundings;
+    clock.set(telegramMs);
+    const held = judgeTime(telegramMs);
+    if (held !== null) throw new HeldFailure(held);
+    this.#isKeyUsed = true;
   }
 
   async #askSelf(): Promise<TelegramSelf> {
@@ -170,12 +212,14 @@ class GramJsLink implements TelegramLink {
   }
 
   async #ping(): Promise<void> {
-    const request = new Api.PingDelayDisconnect({ pingId: generateRandomLong(), disconnectDelay: disconnectDelaySeconds });
+    if (this.#isPinging) return;
+    this.#isPinging = true;
     try {
-      await this.#ask(request, this.#timing.pingLimitMs, 'a ping');
+      await this.#within(this.#sender?.ping() ?? Promise.resolve(), this.#timing.pingLimitMs, 'a ping');
     } catch (error) {
       this.#fail(asFailure(error));
     }
+    this.#isPinging = false;
   }
 
   /** Rejects after `limitMs`, or as soon as the line has ended: the library would wait for ever in both cases. */
@@ -183,7 +227,7 @@ class GramJsLink implements TelegramLink {
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
         settle();
-        reject(asFailure(error));
+        reject(error instanceof HeldFailure ? error : asFailure(error));
       };
       const timer = setTimeout(() => fail(network(`no answer to ${what} within ${limitMs / 1000} s`)), limitMs);
       const settle = (): void => {
@@ -198,10 +242,11 @@ class GramJsLink implements TelegramLink {
     });
   }
 
-  /** The first cause counts. Stops sending at once. */
+  /** The first cause counts. Stops sending at once. Who has answered is also asked to confirm the end; who is silent is left without a word. */
   #fail(failure: TelegramFailure): void {
     this.#cause ??= failure;
-    void this.#line.reset(failure.message);
+    if (isAnswer(failure)) void this.#line.close(failure.message, closeGraceMs);
+    else void this.#line.reset(failure.message);
   }
 
   #ended(reason: string): void {
@@ -213,3 +258,6 @@ class GramJsLink implements TelegramLink {
     if (!this.#isClosing) this.#lose(this.#cause ?? network(reason));
   }
 }
+
+/** Telegram has said something, so it can be asked to confirm the end of the connection. */
+const isAnswer = (error: TelegramFailure | HeldFailure): boolean => error instanceof TelegramFailure && error.failure.kind !== 'network';

@@ -1,16 +1,20 @@
+import { randomBytes } from 'node:crypto';
 import type { TelegramClient } from 'telegram';
 import { AuthKey } from 'telegram/crypto/AuthKey.js';
 import { RPCError, TypeNotFoundError } from 'telegram/errors/index.js';
 import type { MessagePacker, PromisedNetSockets } from 'telegram/extensions/index.js';
 import { Logger, type LogLevel } from 'telegram/extensions/Logger.js';
+import { generateRandomLong, returnBigInt } from 'telegram/Helpers.js';
 import { ConnectionTCPFull, MTProtoSender } from 'telegram/network/index.js';
 import type { MTProtoState } from 'telegram/network/MTProtoState.js';
 import type { RequestState } from 'telegram/network/RequestState.js';
 import { LAYER } from 'telegram/tl/AllTLObjects.js';
 import type { TLMessage } from 'telegram/tl/core/index.js';
 import { Api } from 'telegram/tl/index.js';
-import { transport } from './gramjs-failure.ts';
+import { answeredAtMs, messageIdAt, plainAnswer, plainQuestion } from '../machine/plain-time.ts';
+import { network, transport } from './gramjs-failure.ts';
 import type { Line } from './line.ts';
+import type { TelegramClock } from './telegram-clock.ts';
 import type { TelegramCredentials, TelegramFailure } from './telegram-port.ts';
 
 /** What the owner of a sender hears. */
@@ -21,6 +25,17 @@ export interface SenderEvents {
   readonly onFailure: (failure: TelegramFailure) => void;
   /** What the library meets outside of a request. */
   readonly onError: (error: unknown) => void;
+  /** Telegram's time, told before the key is used. Throws when the key must not be used now. */
+  readonly onTime: (telegramMs: number) => void;
+}
+
+/** What a sender is made with besides the credentials. */
+export interface SenderParts {
+  readonly line: Line;
+  readonly clock: TelegramClock;
+  readonly events: SenderEvents;
+  /** Seconds after which Telegram closes the connection unless a ping comes. */
+  readonly disconnectDelay: number;
 }
 
 /** Not LogLevel.NONE: the enum is erased from a type-only import, and the library's own logger must stay silent. */
@@ -34,8 +49,9 @@ const port = 80;
 export class Sender extends MTProtoSender {
   readonly #line: Line;
   readonly #events: SenderEvents;
+  readonly #disconnectDelay: number;
 
-  private constructor(authKey: AuthKey, dcId: number, line: Line, events: SenderEvents) {
+  private constructor(authKey: AuthKey, dcId: number, { line, clock, events, disconnectDelay }: SenderParts) {
     super(authKey, {
       ...{ logger: silent, dcId, retries: 1, reconnectRetries: 0, delay: 1, autoReconnect: false, connectTimeout: null },
       ...{ authKeyCallback: null, isMainSender: true, securityChecks: true },
@@ -48,18 +64,25 @@ export class Sender extends MTProtoSender {
     });
     this.#line = line;
     this.#events = events;
+    this.#disconnectDelay = disconnectDelay;
     const inside = this as unknown as { readonly _sendQueue: MessagePacker; readonly _state: MTProtoState };
     sendUnchained(inside._sendQueue);
     tellUnreadable(inside._state, events.onError);
+    countByClock(inside._state, clock);
   }
 
   /** Connects and introduces us. Rejects as the library does; limit it in time, since it may wait for ever. */
-  static async open(credentials: TelegramCredentials, line: Line, events: SenderEvents): Promise<Sender> {
+  static async open(credentials: TelegramCredentials, parts: SenderParts): Promise<Sender> {
     const authKey = new AuthKey();
     await authKey.setKey(credentials.authKey);
-    const sender = new Sender(authKey, credentials.dcId, line, events);
+    const sender = new Sender(authKey, credentials.dcId, parts);
     await sender.#introduce(credentials);
     return sender;
+  }
+
+  /** Asks Telegram to close this connection unless another ping comes within the delay. */
+  async ping(): Promise<void> {
+    await this.ask(new Api.PingDelayDisconnect({ pingId: generateRandomLong(), disconnectDelay: this.#disconnectDelay }));
   }
 
   /** Telegram's answer. Never retried; settles never when the connection ends before. */
@@ -94,7 +117,7 @@ export class Sender extends MTProtoSender {
   }
 
   async #introduce({ address, dcId, apiId, ...self }: TelegramCredentials): Promise<void> {
-    const connection = new (connectionOver(this.#events.onFailure))({
+    const connection = new (connectionOver(this.#events))({
       ...{ ip: address, port, dcId, loggers: silent, testServers: false },
       socket: socketOver(this.#line) as unknown as typeof PromisedNetSockets,
     });
@@ -105,6 +128,8 @@ export class Sender extends MTProtoSender {
       ...{ apiId, deviceModel, systemVersion, appVersion, langCode, langPack: '', systemLangCode: langCode },
       query: new Api.help.GetConfig(),
     });
+    // Both leave in one packet, the first that shows the key: from then on Telegram knows how long to keep a connection that falls silent.
+    this.ping().catch(() => {});
     await this.ask(new Api.InvokeWithLayer({ layer: LAYER, query }));
   }
 }
@@ -137,9 +162,36 @@ export const isUnreadable = (error: unknown): boolean => error instanceof TypeNo
 /** True for what Telegram answers to every request from then on. */
 export const isRefusal = (error: unknown): boolean => error instanceof RPCError && (error.code === 401 || error.code === 406);
 
-/** A 4-byte packet is a transport error, after which the library waits for ever. */
-const connectionOver = (onFailure: (failure: TelegramFailure) => void): typeof ConnectionTCPFull =>
+/** Message ids follow Telegram's clock, whatever this machine's says. */
+const countByClock = (state: MTProtoState, clock: TelegramClock): void => {
+  let last = 0n;
+  state._getNewMsgId = () => {
+    const timed = messageIdAt(clock.nowMs());
+    last = timed > last ? timed : last + 4n;
+    return returnBigInt(last.toString());
+  };
+  state.updateTimeOffset = (messageId) => {
+    clock.set(answeredAtMs(BigInt(messageId.toString())));
+    last = 0n;
+    return 0;
+  };
+};
+
+/**
+ * A 4-byte packet is a transport error, after which the library waits for ever. Before anything that shows the key, Telegram is asked for its time without
+ * the key (`req_pq_multi`, the first question of a key exchange that is never finished).
+ */
+const connectionOver = ({ onFailure, onTime }: SenderEvents): typeof ConnectionTCPFull =>
   class extends ConnectionTCPFull {
+    override async connect(): Promise<void> {
+      await super.connect();
+      const nonce = randomBytes(16);
+      await this.send(plainQuestion(nonce, Date.now()));
+      const telegramMs = plainAnswer(await this.recv(), nonce);
+      if (telegramMs === null) throw network('Telegram did not tell its time');
+      onTime(telegramMs);
+    }
+
     override async _recv(): Promise<Buffer> {
       try {
         const packet: Buffer = await super._recv();

@@ -6,6 +6,8 @@ export type Dial = (address: string, port: number) => Socket;
 /** Why a line ended: what the socket or its owner said. */
 export interface LineEnd {
   readonly reason: string;
+  /** Telegram's own FIN has come: it counts this connection no more. Anything else (a reset, silence) may come from somebody in between. */
+  readonly isConfirmed: boolean;
 }
 
 const dialDirectly: Dial = (address, port) => connect({ host: address, port });
@@ -20,14 +22,22 @@ export class Line {
   readonly #dial: Dial;
   #socket: Socket | null = null;
   #isOver = false;
+  #isConfirmed = false;
+  #isEnding = false;
+  readonly #staleAfterMs: number;
+  #heardAtMs = performance.now();
+  /** The same by the wall clock, which goes on while the machine sleeps. */
+  #heardAtWallMs = Date.now();
   #reason = 'closed by Telegram';
   #end: (end: LineEnd) => void = () => {};
   #chunks: Buffer[] = [];
   #pendingBytes = 0;
   #wakeReader: (() => void) | null = null;
 
-  constructor(dial: Dial = dialDirectly) {
+  /** `staleAfterMs`: nothing is written when no byte has come for so long; the line is reset instead. Default: never. */
+  constructor(dial: Dial = dialDirectly, staleAfterMs = Number.POSITIVE_INFINITY) {
     this.#dial = dial;
+    this.#staleAfterMs = staleAfterMs;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -35,6 +45,11 @@ export class Line {
 
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** When the last byte came, on the clock of `performance.now()`. */
+  get heardAtMs(): number {
+    return this.#heardAtMs;
   }
 
   /** Rejects when the connection cannot be made, or was opened or closed before. */
@@ -45,10 +60,16 @@ export class Line {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 30_000);
     socket.on('data', (chunk) => this.#receive(chunk));
+    socket.on('end', () => {
+      this.#isConfirmed = true;
+    });
     socket.on('error', (error) => this.#blame(errorWord(error)));
     socket.on('close', () => this.#over());
     await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
+      socket.once('connect', () => {
+        this.#noteHeard();
+        resolve();
+      });
       void this.ended.then(({ reason }) => reject(new Error(reason)));
     });
   }
@@ -68,8 +89,16 @@ export class Line {
   }
 
   write(data: Uint8Array): void {
-    if (this.#isOver || this.#socket === null) throw new Error('the connection is closed');
+    if (this.#isOver || this.#isEnding || this.#socket === null) throw new Error('the connection is closed');
+    if (this.#isStale()) {
+      void this.reset('the connection was silent for too long');
+      throw new Error('the connection is closed');
+    }
     this.#socket.write(data);
+  }
+
+  #isStale(): boolean {
+    return Math.max(performance.now() - this.#heardAtMs, Date.now() - this.#heardAtWallMs) > this.#staleAfterMs;
   }
 
   /** Ends at once with a reset: the kernel drops what it had queued. Resolves when closed. Safe to repeat. */
@@ -83,6 +112,7 @@ export class Line {
   async close(reason: string, graceMs: number): Promise<void> {
     this.#blame(reason);
     if (this.#socket === null || this.#socket.connecting) return this.reset(reason);
+    this.#isEnding = true;
     this.#socket.end();
     const timer = setTimeout(() => this.#kill(), graceMs);
     await this.ended;
@@ -98,9 +128,15 @@ export class Line {
   }
 
   #receive(chunk: Buffer): void {
+    this.#noteHeard();
     this.#chunks.push(chunk);
     this.#pendingBytes += chunk.length;
     this.#wake();
+  }
+
+  #noteHeard(): void {
+    this.#heardAtMs = performance.now();
+    this.#heardAtWallMs = Date.now();
   }
 
   /** The first reason counts. */
@@ -111,7 +147,7 @@ export class Line {
   #over(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#end({ reason: this.#reason });
+    this.#end({ reason: this.#reason, isConfirmed: this.#isConfirmed });
     this.#wake();
   }
 

@@ -102,6 +102,7 @@ const main = async (): Promise<number> => {
   if ('fault' in credentials) {
     face.show(enter(startLifecycle(Date.now()), 'misconfigured', credentials.fault, Date.now()));
     await face.settle();
+    gate.pass.end(true);
     return workerExit.misconfigured;
   }
   const { config, telegram } = credentials.value;
@@ -121,7 +122,7 @@ const main = async (): Promise<number> => {
   const collecting = collectGarbage();
   // Loaded only now: it takes most of the start, and a refused start must not pay for it.
   const { gramJsTelegram } = await import('./gramjs-client.ts');
-  const { exitCode, refusal } = await runAccount(
+  const { exitCode, refusal, isConfirmed } = await runAccount(
     {
       telegram: gramJsTelegram(telegram),
       user: answering.user,
@@ -137,6 +138,7 @@ const main = async (): Promise<number> => {
     },
     stop,
   );
+  gate.pass.end(isConfirmed);
   clearInterval(heartbeat);
   clearInterval(counters);
   clearInterval(collecting);

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { workerExit } from '../protocol/worker.ts';
 import type { Failure } from './classify-error.ts';
 import { enter, type Lifecycle, type LifecycleEvent, type LifecycleRules, type NextAct, startLifecycle, step } from './lifecycle.ts';
-import { TelegramFailure, type TelegramLink, type TelegramPort } from './telegram-port.ts';
+import { HeldFailure, TelegramFailure, type TelegramLink, type TelegramPort } from './telegram-port.ts';
 
 /** Who uses the connection while it is open. Owns none: what it was lent is taken back before it is closed. */
 export interface LinkUser {
@@ -32,6 +32,8 @@ export interface AccountWorld {
 export interface AccountEnd {
   readonly exitCode: number;
   readonly refusal: string | null;
+  /** Telegram counts no connection of this run any more. */
+  readonly isConfirmed: boolean;
 }
 
 /** Longest pause of one timer; Node's own limit is 24.8 days and a longer one fires at once. */
@@ -63,17 +65,24 @@ class AccountRun {
   }
 
   async run(): Promise<AccountEnd> {
+    const end = await this.#live();
+    return { ...end, isConfirmed: this.#world.telegram.lingerLeftMs() === 0 };
+  }
+
+  async #live(): Promise<Omit<AccountEnd, 'isConfirmed'>> {
     const world = this.#world;
     let next: NextAct = { act: 'connect', afterMs: 0 };
     world.publish(this.#lifecycle, 'start');
     while (next.act !== 'end') {
-      if (next.act === 'connect') await this.#close();
-      await this.#pause(next.afterMs);
+      const isConnect = next.act === 'connect';
+      if (isConnect) await this.#close();
+      await this.#pause(isConnect ? Math.max(next.afterMs, world.telegram.lingerLeftMs()) : next.afterMs);
       if (this.#stop.aborted) return this.#stopped();
-      const refusal = next.act === 'connect' ? world.recheck() : null;
+      const refusal = isConnect ? world.recheck() : null;
       if (refusal !== null) return { exitCode: workerExit.gateRefused, refusal };
-      const event: LifecycleEvent = await (next.act === 'connect' ? this.#connect() : this.#check());
+      const event: LifecycleEvent | HeldFailure = await (isConnect ? this.#connect() : this.#check());
       if (this.#stop.aborted) return this.#stopped();
+      if (event instanceof HeldFailure) return { exitCode: workerExit.gateRefused, refusal: event.message };
       const done = step(this.#lifecycle, event, world.rules, { nowMs: world.now(), random: world.random() });
       this.#lifecycle = done.lifecycle;
       next = done.next;
@@ -83,7 +92,7 @@ class AccountRun {
     return { exitCode: next.exitCode, refusal: null };
   }
 
-  async #connect(): Promise<LifecycleEvent> {
+  async #connect(): Promise<LifecycleEvent | HeldFailure> {
     try {
       const link = await this.#world.telegram.connect(this.#stop);
       this.#link = link;
@@ -91,6 +100,7 @@ class AccountRun {
       this.#world.user.attach(link, (seconds) => this.#noteFlood(link, seconds));
       return { event: 'connected', self: link.self };
     } catch (error) {
+      if (error instanceof HeldFailure) return error;
       return { event: 'connect-failed', failure: failureOf(error) };
     }
   }
@@ -153,7 +163,7 @@ class AccountRun {
     await link?.close();
   }
 
-  async #stopped(): Promise<AccountEnd> {
+  async #stopped(): Promise<Omit<AccountEnd, 'isConfirmed'>> {
     const { publish, now } = this.#world;
     publish(enter(this.#lifecycle, 'stopping', 'told to stop', now()), 'stop');
     await this.#close();

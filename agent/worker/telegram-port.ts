@@ -37,6 +37,11 @@ export class TelegramFailure extends Error {
   }
 }
 
+/** The gate holds the account: Telegram's time says that this machine stood still. Nothing of the key was shown. `message` says why. */
+export class HeldFailure extends Error {
+  override readonly name = 'HeldFailure';
+}
+
 /** A group that the account is in. */
 export interface ChatGroup {
   /** Marked form, see protocol/chat.ts. */
@@ -78,9 +83,14 @@ export interface TelegramPort {
   /**
    * One try: opens the only connection and asks who we are. Rejects with TelegramFailure when that fails, takes longer than 30 s or
    * `signal` aborts; then the socket is closed already. Throws Error when a link of this port is still open. Never retries, never
-   * sleeps, never connects to another address.
+   * sleeps, never connects to another address. Rejects with HeldFailure when the key must not be used on this machine now.
    */
   connect(signal: AbortSignal): Promise<TelegramLink>;
+  /**
+   * How long Telegram may still count the last connection, ms: from the last byte received on, unless it has closed its own side. The key must be used nowhere
+   * until then. 0: there was none, or Telegram counts it no more. Meaningless while a link is open.
+   */
+  lingerLeftMs(): number;
 }
 
 /** One connection, from online to its end. It never reconnects by itself. */
@@ -89,7 +99,7 @@ export interface TelegramLink {
   /** Asks again who we are, at most 15 s. Rejects with TelegramFailure; the link then stays open unless `lost` says otherwise. */
   check(): Promise<TelegramSelf>;
   /**
-   * Resolves when the connection has ended for any reason but `close`: closed by Telegram, silent for 40 s, or refused (401, 406).
+   * Resolves when the connection has ended for any reason but `close`: closed by Telegram, silent for 20 s, or refused (401, 406).
    * The socket is closed by then. Never rejects.
    */
   readonly lost: Promise<TelegramFailure>;

@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { bundledLingerMs, customLingerMs } from '../../agent/protocol/linger.ts';
 import type {
   AccountLimits,
   AccountSpec,
@@ -140,7 +141,9 @@ const telegramFrom = (base: TelegramYaml, own: NonNullable<AccountYaml['telegram
 });
 
 const workerFrom = (yaml: AccountYaml['worker']): CustomWorker | null =>
-  yaml === undefined || yaml === bundledWorker ? null : { command: yaml.command, sessionFormat: yaml.session_format ?? 'gramjs-string' };
+  yaml === undefined || yaml === bundledWorker
+    ? null
+    : { command: yaml.command, sessionFormat: yaml.session_format ?? 'gramjs-string', lingerMs: yaml.linger ?? customLingerMs };
 
 const chatsFrom = (yaml: AccountYaml['chats']): readonly ChatSpec[] => {
   const named = Array.isArray(yaml) ? yaml.map((id) => [null, id] as const) : Object.entries(yaml ?? {});
@@ -227,8 +230,18 @@ const holdFrom = (yaml: NonNullable<InventoryYaml['hold']>): HoldPolicy => ({
   holdAfterMs: yaml.after ?? 600_000,
   requireClockSync: yaml.require_clock_sync ?? true,
   settleMs: yaml.settle ?? 5_000,
-  settleUncleanMs: yaml.settle_unclean ?? 30_000,
+  settleUncleanMs: Math.max(yaml.settle_unclean ?? 30_000, bundledLingerMs),
 });
+
+/** Floors below the time for which Telegram may count a lost connection: another use of the session within it may destroy it. */
+const raisedFloors = ({ hold, failover }: InventoryYaml): readonly string[] => {
+  const floors = { 'hold.settle_unclean': hold?.settle_unclean, 'failover.settle': failover?.settle };
+  const low = Object.entries(floors).filter(([, ms]) => ms !== undefined && ms < bundledLingerMs);
+  return low.map(
+    ([key, ms = 0]) =>
+      `${key} is ${ms / 1000} s, but Telegram may count a lost connection for ${bundledLingerMs / 1000} s: that is what counts instead`,
+  );
+};
 
 const sweepFrom = (yaml: NonNullable<InventoryYaml['sweep']>): SweepPolicy => ({
   downAfterMs: yaml.down_after ?? 180_000,
@@ -254,7 +267,7 @@ export const assembleInventory = (yaml: InventoryYaml, path: string, home: strin
     vaultKey: yaml.vault.key,
     concurrency: yaml.concurrency ?? 32,
     placement: placementFrom(yaml.placement ?? {}),
-    failover: { maxHosts: yaml.failover?.max_hosts ?? 1, settleMs: yaml.failover?.settle ?? 15_000 },
+    failover: { maxHosts: yaml.failover?.max_hosts ?? 1, settleMs: Math.max(yaml.failover?.settle ?? 0, bundledLingerMs) },
     rebalance: rebalanceFrom(yaml.rebalance ?? {}),
     hold: holdFrom(yaml.hold ?? {}),
     sweep: sweepFrom(yaml.sweep ?? {}),
@@ -264,5 +277,6 @@ export const assembleInventory = (yaml: InventoryYaml, path: string, home: strin
     accounts: Object.entries(yaml.accounts ?? {}).map(([name, own]) => ({ name: name as AccountName, ...accountFrom(own ?? {}, yaml) })),
     accountDefaults: accountFrom({}, yaml),
     runtimeMirror: yaml.runtime_mirror ?? null,
+    raised: raisedFloors(yaml),
   };
 };

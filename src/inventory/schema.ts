@@ -114,6 +114,7 @@ const workerShape = mapping({
     })
     .refine((words) => words.join(' ').length <= 1000, { error: 'a list of at most 1000 characters' }),
   session_format: oneOf(['gramjs-string', 'telethon-string', 'pyrogram-string', 'mtcute-string']).optional(),
+  linger: duration('5s', '1h').optional(),
 });
 
 const worker = () =>

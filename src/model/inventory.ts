@@ -123,6 +123,8 @@ export interface CustomWorker {
   readonly command: readonly string[];
   /** What its session credential looks like. */
   readonly sessionFormat: SessionStringFormat;
+  /** How long Telegram may count a connection of it that ended without a word, ms: what its client asks for by `ping_delay_disconnect`, and a margin. */
+  readonly lingerMs: number;
 }
 
 /** A group in an account's allow-list. `id`: decimal text in the marked form (`-100...` a supergroup, `-...` a basic group). */
@@ -208,7 +210,7 @@ export interface SweepPolicy {
 export interface FailoverPolicy {
   /** Hosts that may be down at once before automatic failover brakes itself. */
   readonly maxHosts: number;
-  /** Least time between the end of a machine and the start of its accounts elsewhere, ms: nothing can send again what a machine without power has sent. */
+  /** Least time between the end of a machine and the start of its accounts elsewhere, ms: so long Telegram may count its connections. */
   readonly settleMs: number;
 }
 
@@ -261,4 +263,6 @@ export interface Inventory {
   readonly accountDefaults: Omit<AccountSpec, 'name'>;
   /** Registry or mirror from which a runtime for another architecture is fetched; null: npm's configured registry. */
   readonly runtimeMirror: string | null;
+  /** Settings that are unsafe as written and count as something else, one sentence each. */
+  readonly raised: readonly string[];
 }

@@ -35,7 +35,8 @@ export async function examineHere(context: FleetContext): Promise<Finding[]> {
   );
   const accounts = inventory.accounts.length;
   const size = `${inventory.hosts.length} hosts${accounts === 0 ? '' : `, settings for ${accounts} accounts`}`;
-  return [here('ok', `the inventory is sound: ${size}`), ...(await Promise.all(parts)).flat()];
+  const raised = inventory.raised.map((text) => here('warning', text, 'write the longer time, or leave the key out'));
+  return [here('ok', `the inventory is sound: ${size}`), ...raised, ...(await Promise.all(parts)).flat()];
 }
 
 const minFreeBytes = 200 * 1024 * 1024;

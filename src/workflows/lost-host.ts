@@ -1,3 +1,4 @@
+import { lingerMsOf } from '../inventory/account-spec.ts';
 import { advanceMove, setMoveProblem } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
@@ -15,17 +16,28 @@ export async function lastKnownState({ states }: FleetContext, move: MoveRow): P
 }
 
 /**
- * A host that was declared gone may have run until that moment, and what it sent last may still be on its way; a machine without power sends nothing
- * again. A clock that was set counts as none.
+ * A host that was declared gone may have run until that moment: a machine without power sends nothing again, but Telegram counts its connections until
+ * they have been silent for as long as their workers asked for. A clock that was set counts as none.
  */
 export async function passLostHostFloor(context: FleetContext, moves: readonly MoveRow[]): Promise<void> {
-  const { settleMs } = context.inventory.failover;
-  const declaredMs = moves.filter(({ kind }) => kind === 'failover').map(({ created_at }) => created_at);
-  if (declaredMs.length === 0) return;
-  const leftMs = Math.min(settleMs, Math.max(...declaredMs) + settleMs - context.now());
+  const lost = moves.filter(({ kind }) => kind === 'failover');
+  const leftMs = Math.max(0, ...lost.map((move) => lostFloorLeftMs(context, move.account, move.created_at)));
   if (leftMs <= 0) return;
-  context.report({ kind: 'phase', text: `waiting ${(leftMs / 1000).toFixed(0)} s for what the lost host may have sent last` });
+  context.report({
+    kind: 'phase',
+    text: `waiting ${(leftMs / 1000).toFixed(0)} s until Telegram counts the lost host's connections no more`,
+  });
   await context.pause(leftMs);
+}
+
+/** What is left of the time for which the account must be used nowhere after its host was declared gone, ms. */
+export function lostFloorLeftMs(
+  { inventory, now }: Pick<FleetContext, 'inventory' | 'now'>,
+  account: string,
+  declaredAtMs: number,
+): number {
+  const floorMs = Math.max(inventory.failover.settleMs, lingerMsOf(inventory, account as AccountName));
+  return Math.min(floorMs, declaredAtMs + floorMs - now());
 }
 
 /** The host that a failover takes the account from; null for any other move. */

@@ -4,6 +4,7 @@ import type { MoveRow } from '../ledger/schema.ts';
 import { FleetError, isUnreachable } from '../model/errors.ts';
 import type { FleetContext } from './context.ts';
 import { doubtOf } from './host-statement.ts';
+import { lostFloorLeftMs } from './lost-host.ts';
 
 /**
  * Why the host that an account is on its way to can no longer become its owner: it was declared gone (destroyed, switched off, fenced) and does not answer.
@@ -16,8 +17,7 @@ export async function whyTargetIsLost(context: FleetContext, { account, to_host,
   const host = inventory.hosts.find(({ name }) => name === to_host);
   const answers = host !== undefined && (await doesAnswer(context, host));
   if (answers || (await doubtOf(context, to_host, row)) !== null) return null;
-  const { settleMs } = inventory.failover;
-  const leftMs = Math.min(settleMs, row.off_at + settleMs - context.now());
+  const leftMs = lostFloorLeftMs(context, account, row.off_at);
   if (leftMs > 0) await context.pause(leftMs);
   await raiseEpoch(ledger.db, key_id, epoch);
   return new FleetError('claim-refused', `${account} did not arrive: ${to_host} was lost meanwhile`, {

@@ -10,7 +10,7 @@ import { formatSession } from '../sessions/format-session.ts';
 import type { FleetContext } from './context.ts';
 
 /** What a host needs to run an account: part of the act `stage`. Holds secrets: goes to the helper's standard input and nowhere else. */
-export type WorkerMaterial = Pick<Extract<HostAct, { readonly act: 'stage' }>, 'session' | 'config' | 'limits' | 'command'>;
+export type WorkerMaterial = Pick<Extract<HostAct, { readonly act: 'stage' }>, 'session' | 'config' | 'limits' | 'command' | 'lingerMs'>;
 
 type MaterialContext = Pick<FleetContext, 'inventory' | 'ledger' | 'readSecret'> & { readonly vault: Pick<FleetContext['vault'], 'get'> };
 
@@ -28,7 +28,7 @@ export async function readWorkerMaterial(context: MaterialContext, account: Acco
     session: formatSession(session, spec.worker?.sessionFormat ?? 'gramjs-string', config.apiId),
     config: JSON.stringify(config),
     limits: unitLimits(spec, host),
-    ...(spec.worker === null ? {} : { command: spec.worker.command.join(' ') }),
+    ...(spec.worker === null ? {} : { command: spec.worker.command.join(' '), lingerMs: spec.worker.lingerMs }),
   };
 }
 

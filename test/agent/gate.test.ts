@@ -56,7 +56,7 @@ test.each([
 describe('settle floor', () => {
   const floors = { settleMs: 3000, settleUncleanMs: 30_000 };
   const now = { bootId: 'b', bootMs: 100_000 };
-  const start = { startId: 's', bootId: 'b', bootMs: 50_000 };
+  const start = { startId: 's', bootId: 'b', bootMs: 50_000, lingerMs: 25_000 };
   const stop = { ...start, bootMs: 99_000, clean: true };
   test.each([
     ['never ran here', null, null, 0],
@@ -65,8 +65,12 @@ describe('settle floor', () => {
     ['unclean, a second ago', start, { ...stop, clean: false }, 29_000],
     ['no stop mark', start, null, 30_000],
     ['the stop mark of an earlier run', start, { ...stop, startId: 'r' }, 30_000],
-    ['garbage', 'unreadable', stop, 30_000],
+    ['garbage', 'unreadable', stop, 80_000],
     ['garbage stop', start, 'unreadable', 30_000],
+    ['a run of an older release, which asked for 75 s', { startId: 's', bootId: 'b', bootMs: 50_000 }, null, 80_000],
+    ['a worker that Telegram may count for five minutes', { ...start, lingerMs: 300_000 }, null, 300_000],
+    ['the same, which ended uncleanly a second ago', { ...start, lingerMs: 300_000 }, { ...stop, clean: false }, 299_000],
+    ['the same, which ended cleanly', { ...start, lingerMs: 300_000 }, stop, 2000],
     ['clean in an earlier boot', start, { ...stop, bootId: 'a' }, 3000],
     ['a stop in the future', start, { ...stop, bootMs: 900_000 }, 3000],
   ] as const)('%s', (_name, started, stopped, expected) => {
@@ -203,11 +207,11 @@ describe('fleet-run', () => {
     const places = scratchPlaces();
     const wrapper = await installRelease(places);
     prepareHost(places, {});
-    const FLEET_COMMAND = writeProbe(places);
-    runWrapper(places, wrapper, [keyId], { FLEET_COMMAND });
+    const env = { FLEET_COMMAND: writeProbe(places), FLEET_LINGER_MS: '900' };
+    runWrapper(places, wrapper, [keyId], env);
     const startedMs = performance.now();
-    expect(runWrapper(places, wrapper, [keyId], { FLEET_COMMAND }).status).toBe(65);
-    expect(performance.now() - startedMs).toBeGreaterThan(600);
+    expect(runWrapper(places, wrapper, [keyId], env).status).toBe(65);
+    expect(performance.now() - startedMs).toBeGreaterThan(900);
     expect(JSON.parse(readFileSync(join(places.accountRuntime, keyId, 'status.json'), 'utf8'))).toMatchObject({ state: 'starting' });
   });
 

@@ -5,6 +5,7 @@ import type { Session, SessionCarrier } from './session.ts';
 import { CryptoError, openEnvelope, sealEnvelope } from './wire/crypto.ts';
 import { FramingError } from './wire/framing.ts';
 import type { Message } from './wire/messages.ts';
+import { nonceOfQuestion, questionAnswer } from './wire/plain.ts';
 import { Transport } from './wire/transport.ts';
 import { type ConnectionRecord, type Duplicate, judgePacket, noteAuthorized, noteClosed, notePacket } from './world/key-use.ts';
 import type { CloseReason, Peer, Refusal, Violation } from './world/report.ts';
@@ -82,6 +83,7 @@ export class Connection implements SessionCarrier {
 
   /** `ping_delay_disconnect`: the client asks to be cut off unless it pings again. */
   disconnectAfter(delayMs: number): void {
+    clearTimeout(this.#idleTimer);
     clearTimeout(this.#pingDelayTimer);
     this.#pingDelayTimer = setTimeout(() => this.close('ping-delay'), Math.min(delayMs, MAX_TIMER_MS)).unref();
   }
@@ -133,7 +135,7 @@ export class Connection implements SessionCarrier {
     const envelope = openEnvelope(login.authKey, 'client', packet);
     const record = this.record ?? this.#authorize(login);
     const now = Date.now();
-    this.#idleTimer.refresh();
+    if (this.#pingDelayTimer === undefined) this.#idleTimer.refresh();
     notePacket(login.use, record, now);
     const duplicate = login.status === 'live' ? judgePacket(login.use, record, now, this.#context.behaviour.dupWindowMs) : null;
     if (duplicate !== null) this.killKey(login, duplicate);
@@ -152,7 +154,7 @@ export class Connection implements SessionCarrier {
     if (packet.length < 8) throw new CryptoError(`a packet of ${packet.length} bytes`);
     const keyId = packet.subarray(0, 8).toString('hex');
     const login = this.#context.world.logins.get(keyId);
-    if (/^0+$/.test(keyId)) this.#turnAway('key-exchange', null);
+    if (/^0+$/.test(keyId)) this.#plain(packet);
     else if (login === undefined) this.#turnAway('unknown-key', keyId);
     else if (this.#isOtherDc(login)) this.#turnAway('wrong-dc', keyId);
     else if (this.#login !== null && this.#login !== login) {
@@ -160,6 +162,21 @@ export class Connection implements SessionCarrier {
       this.close('broken');
     } else return login;
     return null;
+  }
+
+  /** Tells the time without a key; a key exchange is not offered beyond its first question. */
+  #plain(packet: Buffer): void {
+    const nonce = nonceOfQuestion(packet);
+    if (nonce === null) {
+      this.#turnAway('key-exchange', null);
+      return;
+    }
+    const effect = this.#context.world.faults.take('req_pq_multi', '');
+    const answer = (): void => this.#write(questionAnswer(nonce, this.nextMessageId(true)));
+    if (effect === null || effect.kind === 'lose-answer') answer();
+    else if (effect.kind === 'delay') setTimeout(answer, effect.ms).unref();
+    else if (effect.kind === 'close') this.close('fault');
+    else if (effect.kind === 'transport') this.refuse(effect.code, 'fault');
   }
 
   #isOtherDc(login: Login): boolean {

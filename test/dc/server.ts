@@ -38,7 +38,10 @@ export interface DataCentreOptions {
   readonly socks?: readonly ListenAddress[];
   /** Also parallel use: another address within this time (ms) after the connection from the first was closed. Default 0. */
   readonly dupWindowMs?: number;
-  /** A connection without any packet for so long (ms) is closed, as one whose host died without a word. Default 75 s; an account pings every 25 s. */
+  /**
+   * A connection whose client is silent is live for as long as the client asked (`ping_delay_disconnect`); one that never asked is live for so
+   * long (ms) after its last packet. How long Telegram keeps it is not known. Default 300 s.
+   */
   readonly idleTimeoutMs?: number;
   /** Answers longer than this are sent gzip-packed. Default 256: the configuration always is. */
   readonly gzipAboveBytes?: number;
@@ -125,7 +128,7 @@ export async function startDataCentre(options: DataCentreOptions = {}): Promise<
 function behaviourOf(options: DataCentreOptions): Behaviour {
   return {
     dupWindowMs: options.dupWindowMs ?? 0,
-    idleTimeoutMs: options.idleTimeoutMs ?? 75_000,
+    idleTimeoutMs: options.idleTimeoutMs ?? 300_000,
     gzipAboveBytes: options.gzipAboveBytes ?? 256,
     clockSkewMs: options.clockSkewMs ?? 0,
     dcAddresses: options.dcAddresses ?? LOCAL_ADDRESSES,

@@ -16,6 +16,7 @@ type Service = (incoming: Incoming, call: TlObject) => void;
 const SERVICES: Readonly<Record<string, Service>> = {
   ping: pong,
   ping_delay_disconnect(incoming, call) {
+    incoming.connection.note('request', `ping_delay_disconnect ${call.disconnect_delay}`);
     incoming.connection.disconnectAfter(1000 * Number(call.disconnect_delay));
     pong(incoming, call);
   },

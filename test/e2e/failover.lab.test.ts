@@ -29,10 +29,9 @@ let dc: LabDataCentre;
 let world: World;
 let logins: Login[];
 beforeAll(async () => {
-  // A dead host's connection is given up sooner than an account that ended uncleanly may start again: what the settle floor is for.
-  dc = await startLabDataCentre(await labOfThisFile(), false, ['--idle-timeout-ms', '15000']);
+  dc = await startLabDataCentre(await labOfThisFile(), false);
   world = await makeWorld({ hosts: [1, 2, 3], state: 'forgotten', accounts, dc });
-  await rewrite('settle_unclean: 5s', 'settle_unclean: 20s, after: 1m');
+  await rewrite('settle_unclean: 5s', 'settle_unclean: 30s, after: 1m');
   await prepareFleet(world);
   logins = await importNew(world, names);
   await must(world, 'hosts', 'cordon', 'h2', 'h3');
@@ -58,7 +57,7 @@ interface Swept {
 }
 
 const sweep = () => world.operator.json<Swept>(['sweep']);
-/** The data centre of this file gives up who has been silent for 15 s: an account that nobody talks to connects anew now and then. What was seen twice stays counted. */
+/** What was seen twice stays counted. */
 const eventuallyExclusive = () => eventually(20_000, () => expectExclusive(world, logins));
 const hostsOf = async () => (await listAccounts(world)).map(({ host }) => host);
 
@@ -106,9 +105,9 @@ test('a host without power: suspect, then down; "switched off" is believed only 
 
   await must(world, 'failover', 'h1', '--destroyed');
   const seconds = secondsFromDecision();
-  console.log(`failover of 5 accounts: ${seconds.toFixed(1)} s from the decision until all are online, of which 15 s are the settle floor`);
+  console.log(`failover of 5 accounts: ${seconds.toFixed(1)} s from the decision until all are online, of which 25 s are the settle floor`);
   // 30 s on a machine of its own; here another lab is at work.
-  expect(seconds).toBeLessThan(45);
+  expect(seconds).toBeLessThan(55);
   const placed = await listAccounts(world);
   expect(placed.map(({ host, state }) => [host !== 'h1', state])).toEqual(names.map(() => [true, 'online']));
   expect(await must(world, 'history', '--account', 'anna')).toMatch(/failover/);

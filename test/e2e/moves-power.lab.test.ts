@@ -14,11 +14,10 @@ let dc: LabDataCentre;
 let world: World;
 let logins: Login[];
 beforeAll(async () => {
-  // A dead host's connection is given up sooner than an account that ended uncleanly may start again: what the settle floor is for.
-  dc = await startLabDataCentre(await connectLab(), false, ['--idle-timeout-ms', '15000']);
+  dc = await startLabDataCentre(await connectLab(), false);
   world = await makeWorld({ hosts: [1, 2], state: 'forgotten', dc });
   const inventory = join(world.operator.directory, 'inventory.yaml');
-  await writeFile(inventory, (await readFile(inventory, 'utf8')).replace('settle_unclean: 5s', 'settle_unclean: 20s'));
+  await writeFile(inventory, (await readFile(inventory, 'utf8')).replace('settle_unclean: 5s', 'settle_unclean: 30s'));
   await prepareFleet(world);
   logins = await importNew(world, ['anna', 'ben']);
   await must(world, 'allocate', '--all');

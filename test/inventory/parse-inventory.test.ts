@@ -91,7 +91,8 @@ test('the least inventory has the documented defaults', () => {
       cooldownMs: 21_600_000,
     },
     hold: { holdAfterMs: 600_000, requireClockSync: true, settleMs: 5_000, settleUncleanMs: 30_000 },
-    failover: { maxHosts: 1, settleMs: 15_000 },
+    failover: { maxHosts: 1, settleMs: 25_000 },
+    raised: [],
     rebalance: {
       patience: 3,
       restMs: 1_800_000,
@@ -198,12 +199,20 @@ test('an account may be run by a program of one’s own, with its arguments and 
 account_defaults: { worker: { command: [/opt/bot/run, --chat=a], session_format: telethon-string } }
 accounts:
   anna: { worker: bundled }
-  bert: { worker: { command: [/opt/other] } }
+  bert: { worker: { command: [/opt/other], linger: 45s } }
 `);
   const workerOf = (name: string) => accountSpecFor(inventory, name as AccountName).worker;
-  expect(workerOf('carl')).toEqual({ command: ['/opt/bot/run', '--chat=a'], sessionFormat: 'telethon-string' });
+  expect(workerOf('carl')).toEqual({ command: ['/opt/bot/run', '--chat=a'], sessionFormat: 'telethon-string', lingerMs: 300_000 });
   expect(workerOf('anna')).toBeNull();
-  expect(workerOf('bert')).toEqual({ command: ['/opt/other'], sessionFormat: 'gramjs-string' });
+  expect(workerOf('bert')).toEqual({ command: ['/opt/other'], sessionFormat: 'gramjs-string', lingerMs: 45_000 });
+});
+
+test('floors below the time for which Telegram may count a lost connection are raised, and said', () => {
+  const low = parsed(`${minimalYaml}\nhold: { settle_unclean: 5s }\nfailover: { settle: 10s }\n`);
+  expect([low.hold.settleUncleanMs, low.failover.settleMs]).toEqual([25_000, 25_000]);
+  expect(low.raised).toEqual([expect.stringMatching(/^hold.settle_unclean is 5 s/), expect.stringMatching(/^failover.settle is 10 s/)]);
+  const high = parsed(`${minimalYaml}\nhold: { settle_unclean: 1m }\nfailover: { settle: 2m }\n`);
+  expect([high.hold.settleUncleanMs, high.failover.settleMs, high.raised]).toEqual([60_000, 120_000, []]);
 });
 
 test.each(['', 'bot', '/opt/bot, "a b"', '/opt/bot, "$HOME"', '/opt/bot, "%h"', '"/opt/b:t"', '/opt/bot, ""'])(

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readClaim, writeClaim } from '../../agent/claims/claim-file.ts';
+import { readStartMark, writeStopMark } from '../../agent/gate/marks.ts';
 import { readBootId } from '../../agent/machine/boot.ts';
 import { writeDurably } from '../../agent/machine/durable-file.ts';
 import { behaviourPath, type Places, runLockPath } from '../../agent/machine/places.ts';
@@ -66,6 +67,13 @@ const prepareTree = ({ login, config, session }: WorkerSetup): Places => {
   return places;
 };
 
+/** As if the run before had ended long ago: the floor after an end that Telegram did not confirm is tested elsewhere. */
+const passSettleFloor = (places: Places): void => {
+  const directory = join(places.accountState, keyId);
+  const start = readStartMark(directory);
+  if (start !== null && start !== 'unreadable') writeStopMark(directory, { ...start, bootMs: 0, clean: true });
+};
+
 /** In place of systemd's program: notes what it is told. The real one is used in the lab. */
 const fakeNotify = (places: Places): string => {
   const directory = join(places.root, 'fake-bin');
@@ -86,6 +94,7 @@ export class WorkerProcess {
 
   constructor(setup: WorkerSetup) {
     this.places = setup.places ?? prepareTree(setup);
+    passSettleFloor(this.places);
     if (setup.behaviour !== undefined) this.configure(setup.behaviour);
     const [address] = setup.dc.addresses;
     const { places } = this;

@@ -78,6 +78,6 @@ it('the example of docs/custom-workers.md is complete: its profile, its project 
   const inventory = parsed(`${minimalYaml}${snippet.replaceAll(/^#.*\n/gm, '')}`);
   expect(inventory.hosts[0]?.profile).toBe('telethon-worker');
   expect(inventory.accounts.map(({ worker }) => worker)).toEqual([
-    { command: ['/opt/fleet/python/worker/current/run'], sessionFormat: 'telethon-string' },
+    { command: ['/opt/fleet/python/worker/current/run'], sessionFormat: 'telethon-string', lingerMs: 300_000 },
   ]);
 });

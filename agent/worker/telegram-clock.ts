@@ -1,0 +1,20 @@
+/**
+ * Telegram's time, once it has told it; this machine's wall clock before. Goes on by the clock that nobody sets (`performance.now()`), so
+ * that a wall clock that is wrong by any amount, or is set meanwhile, changes nothing.
+ */
+export class TelegramClock {
+  /** Telegram's time when `performance.now()` was 0, ms since the epoch. */
+  #originMs: number | null = null;
+
+  /** ms since the epoch. */
+  readonly nowMs = (): number => (this.#originMs === null ? Date.now() : this.#originMs + performance.now());
+
+  /** How far this machine's wall clock is ahead of Telegram's, ms; null: Telegram has not told its time yet. */
+  get skewMs(): number | null {
+    return this.#originMs === null ? null : Math.round(Date.now() - this.nowMs());
+  }
+
+  set(telegramMs: number): void {
+    this.#originMs = telegramMs - performance.now();
+  }
+}
