@@ -83,6 +83,8 @@ const newDirectory = (places: Places, keyId: string, files: number): string | nu
   if (files === 0) return null;
   const directory = join(places.accountState, keyId);
   mkdirSync(places.accountState, { recursive: true, mode: 0o755 });
+  // Perhaps the first account's: a power loss must not take the directory of all of them away with what is synced in it.
+  fsyncDirectory(dirname(places.accountState));
   mkdirSync(directory, { mode: 0o700 });
   return directory;
 };

@@ -13,6 +13,7 @@ vi.mock('node:fs', async (original) => {
   type AnyFunction = (...args: any[]) => unknown;
   const changes = [
     'fsyncSync',
+    'linkSync',
     'mkdirSync',
     'renameSync',
     'rmSync',
@@ -40,7 +41,7 @@ vi.mock('node:fs', async (original) => {
     ...functions,
     openSync: (path: string, ...more: unknown[]) => {
       const process = path === bootIdPath ? running.getStore() : undefined;
-      return functions.openSync?.(process === undefined ? path : `${process.machine.root}/boot-id`, ...more);
+      return functions.openSync?.(process === undefined ? path : `${process.machine.root}/proc/boot-id`, ...more);
     },
     /** Descriptor 9 is the run lock, as `fleet-run` hands it over. */
     fstatSync: (descriptor: number) => {
@@ -224,4 +225,4 @@ const realNow = Date.now;
 const realPerformanceNow = performance.now.bind(performance);
 const { running, stage } = await import('./model-process.ts');
 Date.now = () => running.getStore()?.machine.wallMs ?? stage.nowMs?.() ?? realNow();
-performance.now = () => running.getStore()?.machine.uptimeMs ?? realPerformanceNow();
+performance.now = () => running.getStore()?.machine.monotonicMs ?? realPerformanceNow();

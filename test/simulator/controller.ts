@@ -11,6 +11,7 @@ import { executeAllocation, isEmptyPlan, planAllocation } from '../../src/workfl
 import type { FleetContext } from '../../src/workflows/context.ts';
 import { exportAccount, removeAccount } from '../../src/workflows/detach-account.ts';
 import { earliestFailover, executeFailover, fenceHost, planFailover } from '../../src/workflows/failover.ts';
+import type { Fence } from '../../src/workflows/fence.ts';
 import { importAccounts } from '../../src/workflows/import-accounts.ts';
 import { carryMoves, executeMoves, movesToResume } from '../../src/workflows/move-accounts.ts';
 import { planDrain, planMove } from '../../src/workflows/plan-moves.ts';
@@ -146,24 +147,41 @@ export class Controller {
         if (remote === undefined) throw new Error(`no model of ${host.name}`);
         return remote;
       },
-      fence: {
-        switchOff: ({ name }) =>
-          new Promise((resolve) => {
-            simulation.at(simulation.between(100, 3_000), () => {
-              this.#world.host(name).crash();
-              this.whenAwake(() => (this.isAlive ? resolve() : undefined));
-            });
-          }),
-        isOff: async ({ name }) => !this.#world.host(name).isUp,
-      },
+      fence: this.#fence(),
       readSecret: async () => 'an api hash',
-      now: () => simulation.nowMs,
+      now: () => this.#world.operatorMs,
       pause: (ms) =>
         new Promise((resolve) => {
           simulation.at(ms, () => this.whenAwake(() => (this.isAlive ? resolve() : undefined)));
         }),
       report: () => undefined,
       signal: new AbortController().signal,
+    };
+  }
+
+  #fence(): Fence {
+    const world = this.#world;
+    const { simulation } = world;
+    const broken = () => new FleetError('fence', 'the fence does not work', { hint: 'this is a simulated fence' });
+    return {
+      // What it has begun happens although the command may be dead by then.
+      switchOff: ({ name }) =>
+        new Promise((resolve, reject) => {
+          simulation.at(world.chanceOf(this.name).between(100, 3_000), () => {
+            const { fails } = world.fences;
+            if (!fails) world.host(name).crash();
+            this.whenAwake(() => {
+              if (!this.isAlive) return;
+              if (fails) reject(broken());
+              else resolve();
+            });
+          });
+        }),
+      isOff: async ({ name }) => {
+        if (world.fences.isUnknown) throw broken();
+        world.askedFenceAtMs = simulation.nowMs;
+        return !world.host(name).isUp;
+      },
     };
   }
 

@@ -9,7 +9,7 @@ import { memoryStatesOf } from './memory-states.ts';
 import { type CallFate, plainFate, type RemoteCall } from './model-remote.ts';
 import { checkMemory, remember } from './moving.ts';
 import { settle } from './settle.ts';
-import { accountNames, keyIds, World } from './world.ts';
+import { keyIds, World } from './world.ts';
 
 /** The rows of the table of interleavings (EXCLUSIVITY), each with its number and title; where no software can close one, it shows what the operator is told. */
 const a1 = keyIds.a1 ?? '';
@@ -35,7 +35,7 @@ async function placed(): Promise<World> {
 }
 
 const usersOf = (account: string): readonly string[] => world.dataCentre.usersOf(keyIds[account] ?? '');
-const usersOfAll = (): (readonly string[])[] => accountNames.map(usersOf);
+const usersOfAll = (): (readonly string[])[] => world.accounts.map(usersOf);
 const claimAt = (host: string, account = 'a1') => readClaim(world.host(host).places, keyIds[account] ?? '').claim;
 const nothingWrong = (): void => expect(world.simulation.violations).toEqual([]);
 
@@ -163,7 +163,7 @@ describe('two connections at once', () => {
     expect(usersOf('a1')).toEqual(['h1']);
     host.clockOffsetMs = 7_200_000;
     for (let drops = 0; drops < 20; drops += 1) {
-      world.dataCentre.dropOne();
+      world.dataCentre.dropOne(world.simulation);
       await world.simulation.pass(5_000);
     }
     expect(usersOf('a1')).toEqual([]);
@@ -423,7 +423,7 @@ describe('two connections at once', () => {
   it('18 in-process double: a worker whose connection drops closes it before it makes the next one', async () => {
     await placed();
     for (let drops = 0; drops < 50; drops += 1) {
-      world.dataCentre.dropOne();
+      world.dataCentre.dropOne(world.simulation);
       await world.simulation.pass(world.simulation.between(10, 2_000));
       for (const users of usersOfAll()) expect(users.length).toBeLessThanOrEqual(1);
     }

@@ -1,54 +1,156 @@
-import type { Simulation } from './simulation.ts';
+import { isOn } from './not-yet.ts';
+import type { Chance, Simulation } from './simulation.ts';
 
 interface Connection {
   readonly keyId: string;
   readonly from: string;
+  /** The process that made it: only that one knows when it gave the connection up. */
+  readonly owner: object;
   /** Told when the data centre has destroyed the key, or closes the connection. */
   readonly onEnd: (reason: 'duplicated' | 'dropped') => void;
+  readonly openedAtMs: number;
+  /** When the last packet came in; null: packets come all the time. */
+  silentSinceMs: number | null;
+  /** After how long without a packet it is dropped, as its worker has asked for. */
+  readonly dropAfterMs: number;
+  /** Its owner is done with it; the data centre does not know. */
+  isLeft: boolean;
 }
 
-/** Telegram, as far as exclusivity goes: a key that is used over two connections at once is destroyed, for ever. */
+/** How often a worker sends something at least: so much may have passed when it falls silent. */
+const packetEveryMs = 25_000;
+const stranger = 'a stranger';
+
+/** How long a connection that was closed in order may still count. */
+const closeLingerMs = 2_000;
+
+/**
+ * Telegram, as far as exclusivity goes: a key that is used over two connections at once is destroyed, for ever. A connection counts until the data centre
+ * knows that it has ended: a machine that loses its power or its way tells nothing, and its connections linger for as long as their workers asked for.
+ */
 export class ModelDataCentre {
   readonly killedKeys = new Set<string>();
   /** Hosts whose way to Telegram is blocked. */
   readonly unreachableFrom = new Set<string>();
   readonly #simulation: Simulation;
+  readonly #chance: Chance;
   readonly #connections = new Map<string, Set<Connection>>();
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
+    this.#chance = simulation.branch('data centre');
   }
 
-  /** A connection, or that the key is dead. */
-  connect(keyId: string, from: string, onEnd: Connection['onEnd']): Connection | 'duplicated' {
+  /** A connection, or that the key is dead. One that the same owner has left without a word does not count: it will not speak again. */
+  connect(keyId: string, from: string, owner: object, dropAfterMs: number, onEnd: Connection['onEnd']): Connection | 'duplicated' {
     if (this.killedKeys.has(keyId)) return 'duplicated';
-    const connection: Connection = { keyId, from, onEnd };
+    const openedAtMs = this.#simulation.nowMs;
+    const connection: Connection = { keyId, from, owner, onEnd, openedAtMs, silentSinceMs: null, dropAfterMs, isLeft: false };
     const live = this.#live(keyId);
+    for (const each of live) if (each.isLeft && each.owner === owner) live.delete(each);
     live.add(connection);
     if (live.size === 1) return connection;
     this.killedKeys.add(keyId);
-    this.#simulation.violate(`key ${keyId.slice(0, 4)} killed: ${[...live].map((each) => each.from).join(' and ')}`);
-    for (const each of live) each.onEnd('duplicated');
+    const users = [...live].map((each) => (each.isLeft ? `${each.from} (lingers)` : each.from));
+    this.#simulation.violate(`key ${keyId.slice(0, 4)} killed: ${users.join(' and ')}`);
+    for (const each of live) if (!each.isLeft) each.onEnd('duplicated');
     live.clear();
     return 'duplicated';
   }
 
+  /** Closed in order. Where the way is dead nothing of that arrives. */
   close(connection: Connection): void {
-    this.#live(connection.keyId).delete(connection);
+    if (connection.silentSinceMs !== null) {
+      this.#linger(connection);
+      return;
+    }
+    connection.isLeft = true;
+    const lingerMs = isOn('linger') ? this.#chance.between(0, closeLingerMs) : 0;
+    if (lingerMs === 0) this.#drop(connection);
+    else this.#simulation.at(lingerMs, () => this.#drop(connection));
+  }
+
+  /** Its machine is gone. */
+  vanish(connection: Connection): void {
+    connection.silentSinceMs ??= this.#lastPacketMs(connection);
+    this.#linger(connection);
+  }
+
+  /** Its program is frozen: no packet is made. */
+  freeze(connection: Connection): void {
+    if (connection.silentSinceMs !== null) return;
+    connection.silentSinceMs = this.#lastPacketMs(connection);
+    this.#dropWhenSilent(connection);
+  }
+
+  thaw(connection: Connection): void {
+    connection.silentSinceMs = null;
+  }
+
+  /** Nothing comes from a host any more, nor gets there: its machine stands still or its way is dead. */
+  silence(from: string): void {
+    for (const connection of this.#all()) {
+      if (connection.from !== from || connection.silentSinceMs !== null) continue;
+      connection.silentSinceMs = this.#lastPacketMs(connection);
+      this.#dropWhenSilent(connection);
+    }
+  }
+
+  /** Packets come and go again. */
+  hear(from: string): void {
+    for (const connection of this.#all()) if (connection.from === from && !connection.isLeft) connection.silentSinceMs = null;
   }
 
   /** The data centre ends one of the connections, as it does now and then. */
-  dropOne(): void {
-    const all = [...this.#connections.values()].flatMap((live) => [...live]);
+  dropOne(chance: Chance): void {
+    const all = this.#all().filter(({ isLeft, silentSinceMs }) => !isLeft && silentSinceMs === null);
     if (all.length === 0) return;
-    const chosen = this.#simulation.pick(all);
-    this.close(chosen);
+    const chosen = chance.pick(all);
+    this.#drop(chosen);
     chosen.onEnd('dropped');
   }
 
-  /** From where the key is in use now. */
+  /** Somebody who has got the session uses it, until he leaves. */
+  strange(keyId: string): void {
+    const made = this.connect(keyId, stranger, this, 0, () => undefined);
+    if (made !== 'duplicated') this.#simulation.note(`a stranger uses ${keyId.slice(0, 4)}`);
+  }
+
+  strangerLeaves(keyId: string): void {
+    for (const each of this.#live(keyId)) if (each.from === stranger) this.#drop(each);
+  }
+
+  /** From where the key is in use now, by programs that still know of their connection. */
   usersOf(keyId: string): readonly string[] {
-    return [...this.#live(keyId)].map(({ from }) => from);
+    return [...this.#live(keyId)].filter(({ isLeft, from }) => !isLeft && from !== stranger).map(({ from }) => from);
+  }
+
+  #linger(connection: Connection): void {
+    connection.isLeft = true;
+    if (isOn('linger')) this.#dropWhenSilent(connection);
+    else this.#drop(connection);
+  }
+
+  #dropWhenSilent(connection: Connection): void {
+    const sinceMs = connection.silentSinceMs ?? this.#simulation.nowMs;
+    this.#simulation.at(sinceMs + connection.dropAfterMs - this.#simulation.nowMs, () => {
+      if (connection.silentSinceMs !== sinceMs || !this.#live(connection.keyId).has(connection)) return;
+      this.#drop(connection);
+      if (!connection.isLeft) connection.onEnd('dropped');
+    });
+  }
+
+  #lastPacketMs({ openedAtMs }: Connection): number {
+    const { nowMs } = this.#simulation;
+    return Math.max(openedAtMs, nowMs - this.#chance.between(0, packetEveryMs));
+  }
+
+  #drop(connection: Connection): void {
+    this.#live(connection.keyId).delete(connection);
+  }
+
+  #all(): Connection[] {
+    return [...this.#connections.values()].flatMap((live) => [...live]);
   }
 
   #live(keyId: string): Set<Connection> {

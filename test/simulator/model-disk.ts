@@ -10,7 +10,22 @@ export const isModelPath = (path: unknown): path is string =>
 /** A descriptor's own name in /proc, and a path from there: what `openat` takes. */
 const descriptorPath = /^\/proc\/self\/fd\/(\d+)(?:\/|$)/;
 
+/** One change of names: what each stood for before and stands for now. A rename is two of them, which happen together or not at all. */
+type NameChange = { readonly directory: ModelNode; readonly name: string; readonly before?: ModelNode; readonly after?: ModelNode };
+
+/** What a disk has not been told to keep yet. */
+interface Unsynced {
+  /** Files whose content is newer than what was synced. */
+  readonly files: Set<ModelNode>;
+  /** In the order in which they were made. */
+  names: (readonly NameChange[])[];
+}
+
 interface ModelNode {
+  /** Of the disk that it is on; null: it is in memory, or on a disk that never loses power. */
+  unsynced: Unsynced | null;
+  /** Content as it was synced last; null: that is the content. */
+  synced: Buffer | null;
   readonly ino: number;
   readonly kind: 'file' | 'directory' | 'link';
   mode: number;
@@ -41,8 +56,31 @@ let inodes = 0;
 
 const make = (kind: ModelNode['kind'], mode: number, target = ''): ModelNode => {
   inodes += 1;
-  return { ino: inodes, kind, mode, uid: 0, gid: 0, content: none, children: new Map(), target };
+  return { unsynced: null, synced: null, ino: inodes, kind, mode, uid: 0, gid: 0, content: none, children: new Map(), target };
 };
+
+/** Sets or removes names; what was made new lies on the disk of its directory. */
+function change(...changes: readonly NameChange[]): void {
+  for (const { directory, name, after } of changes) {
+    if (after === undefined) directory.children.delete(name);
+    else directory.children.set(name, after);
+  }
+  const disk = changes[0]?.directory.unsynced ?? null;
+  if (disk !== null) disk.names.push(changes);
+}
+
+const newIn = (parent: ModelNode, node: ModelNode): ModelNode => {
+  node.unsynced = parent.unsynced;
+  return node;
+};
+
+function setContent(node: ModelNode, content: Buffer): void {
+  if (node.unsynced !== null && node.synced === null) {
+    node.synced = node.content;
+    node.unsynced.files.add(node);
+  }
+  node.content = content;
+}
 
 const root = make('directory', 0o755);
 const open = new Map<number, OpenFile>();
@@ -154,10 +192,10 @@ function openAt(path: string, flags: number, mode?: number): number {
   if (before?.kind === 'link') return fail('ELOOP', 'open', path);
   if (before === undefined && !has(constants.O_CREAT)) return fail('ENOENT', 'open', path);
   const node = before ?? make('file', permissions(mode, 0o666));
-  if (before === undefined) parent.children.set(name, node);
+  if (before === undefined) change({ directory: parent, name, after: newIn(parent, node) });
   if (node.kind !== 'directory' && has(constants.O_DIRECTORY)) return fail('ENOTDIR', 'open', path);
   if (node.kind === 'directory' && (flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0) return fail('EISDIR', 'open', path);
-  if (has(constants.O_TRUNC)) node.content = none;
+  if (has(constants.O_TRUNC)) setContent(node, none);
   nextDescriptor += 1;
   open.set(nextDescriptor, { node, position: 0 });
   return nextDescriptor;
@@ -189,7 +227,7 @@ function writeTo(
   const content = Buffer.alloc(Math.max(file.node.content.length, from + part.length));
   file.node.content.copy(content);
   content.set(part, from);
-  file.node.content = content;
+  setContent(file.node, content);
   if (position === null) file.position = from + part.length;
   return part.length;
 }
@@ -206,7 +244,7 @@ function makeDirectory(path: string, options?: { recursive?: boolean; mode?: num
   const { parent, name, node } = find(path, 'mkdir', false);
   if (node !== undefined && options?.recursive === true && find(path, 'mkdir', true).node?.kind === 'directory') return;
   if (node !== undefined) fail('EEXIST', 'mkdir', path);
-  parent.children.set(name, make('directory', permissions(options?.mode, 0o777)));
+  change({ directory: parent, name, after: newIn(parent, make('directory', permissions(options?.mode, 0o777))) });
 }
 
 function makeDirectories(path: string, options?: { recursive?: boolean; mode?: number }): void {
@@ -226,7 +264,7 @@ function remove(path: string, options: { recursive?: boolean; force?: boolean } 
   const { parent, name, node } = find(path, 'rm', false);
   if (node === undefined) fail('ENOENT', 'rm', path);
   if (node.kind === 'directory' && options.recursive !== true) fail('ERR_FS_EISDIR', 'rm', path);
-  parent.children.delete(name);
+  change({ directory: parent, name, before: node });
 }
 
 function isThere(path: string): boolean {
@@ -246,14 +284,16 @@ function rename(from: string, to: string): void {
   if (target.node?.kind === 'directory' && node.kind !== 'directory') fail('EISDIR', 'rename', to);
   if (target.node !== undefined && target.node.kind !== 'directory' && node.kind === 'directory') fail('ENOTDIR', 'rename', to);
   if (target.node !== undefined && target.node.children.size > 0) fail('ENOTEMPTY', 'rename', to);
-  source.parent.children.delete(source.name);
-  target.parent.children.set(target.name, node);
+  change(
+    { directory: source.parent, name: source.name, before: node },
+    { directory: target.parent, name: target.name, ...(target.node === undefined ? {} : { before: target.node }), after: node },
+  );
 }
 
 function add(path: string, act: string, node: ModelNode): void {
   const place = find(path, act, false);
   if (place.node !== undefined) fail('EEXIST', act, path);
-  place.parent.children.set(place.name, node);
+  change({ directory: place.parent, name: place.name, after: newIn(place.parent, node) });
 }
 
 function link(from: string, to: string): void {
@@ -267,7 +307,7 @@ function removeDirectory(path: string): void {
   if (node === undefined) fail('ENOENT', 'rmdir', path);
   if (node.kind !== 'directory') fail('ENOTDIR', 'rmdir', path);
   if (node.children.size > 0) fail('ENOTEMPTY', 'rmdir', path);
-  parent.children.delete(name);
+  change({ directory: parent, name, before: node });
 }
 
 function realPath(path: string): string {
@@ -304,7 +344,7 @@ function writeWhole(path: string, data: Encoded, options?: { mode?: number; flag
   const { mode, flag = 'w' } = typeof options === 'object' ? options : {};
   const exclusive = flag.includes('x') ? constants.O_EXCL : 0;
   const descriptor = openAt(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | exclusive, mode);
-  fileOf(descriptor).node.content = bytesOf(data);
+  setContent(fileOf(descriptor).node, bytesOf(data));
   open.delete(descriptor);
 }
 
@@ -320,6 +360,81 @@ const copyOf = (node: ModelNode): ModelNode => {
   for (const [name, child] of node.children) copy.children.set(name, copyOf(child));
   return copy;
 };
+
+/** Directories of a machine that are in its memory. */
+const inMemory: readonly string[] = ['run', 'proc', 'sys'];
+
+/** From here on the tree below `path` is a disk of its own, on which everything is synced; a machine's {@link inMemory} is left out. */
+export function mountDisk(path: string): void {
+  const top = there(path, 'mount', false);
+  const unsynced: Unsynced = { files: new Set(), names: [] };
+  const take = (node: ModelNode, disk: Unsynced | null): void => {
+    node.unsynced = disk;
+    node.synced = null;
+    for (const [name, child] of node.children) take(child, node === top && inMemory.includes(name) ? null : disk);
+  };
+  take(top, unsynced);
+  for (const name of inMemory) {
+    if (!top.children.has(name)) top.children.set(name, make('directory', 0o755));
+  }
+}
+
+/** What decides what becomes of everything that was not synced. */
+export interface DiskLuck {
+  chance(probability: number): boolean;
+  between(low: number, high: number): number;
+}
+
+const blockBytes = 4096;
+
+/**
+ * The power goes. Of names, either all changes up to some moment are kept, as file systems with an ordered journal do it, or any that still make
+ * sense; of contents, any block is the new one or the synced one. Whatever was in memory is gone.
+ */
+export function losePower(path: string, luck: DiskLuck): void {
+  const top = there(path, 'mount', false);
+  for (const name of inMemory) top.children.get(name)?.children.clear();
+  const { unsynced } = top;
+  if (unsynced === null) return;
+  const { names } = unsynced;
+  unsynced.names = [];
+  for (const changes of names.toReversed()) {
+    for (const { directory, name, before } of changes.toReversed()) setName(directory, name, before);
+  }
+  const isOrdered = luck.chance(0.5);
+  const kept = luck.between(0, names.length);
+  for (const [index, changes] of names.entries()) {
+    const isKept = isOrdered ? index < kept : luck.chance(0.5);
+    if (isKept && changes.every(({ directory, name, before }) => directory.children.get(name) === before))
+      for (const { directory, name, after } of changes) setName(directory, name, after);
+  }
+  for (const node of unsynced.files) {
+    node.content = mixed(node.synced ?? node.content, node.content, luck);
+    node.synced = null;
+  }
+  unsynced.files.clear();
+}
+
+function setName(directory: ModelNode, name: string, node: ModelNode | undefined): void {
+  if (node === undefined) directory.children.delete(name);
+  else directory.children.set(name, node);
+}
+
+function mixed(old: Buffer, fresh: Buffer, luck: DiskLuck): Buffer {
+  const whole = luck.chance(0.5) ? fresh : old;
+  if (fresh.length <= blockBytes || fresh.length !== old.length || luck.chance(0.5)) return whole;
+  const blocks: Buffer[] = [];
+  for (let at = 0; at < fresh.length; at += blockBytes) blocks.push((luck.chance(0.5) ? fresh : old).subarray(at, at + blockBytes));
+  return Buffer.concat(blocks);
+}
+
+function sync(descriptor: number): void {
+  const { node } = fileOf(descriptor);
+  const { unsynced } = node;
+  if (unsynced === null) return;
+  if (node.kind === 'directory') unsynced.names = unsynced.names.filter((changes) => changes.every(({ directory }) => directory !== node));
+  else if (unsynced.files.delete(node)) node.synced = null;
+}
 
 /** A whole tree, as an image of a disk is made: what is written to either side later is not seen on the other. */
 export function copyTree(from: string, to: string): void {
@@ -354,7 +469,7 @@ export const modelDisk = {
   fchmodSync: (descriptor: number, mode: number) => void Object.assign(fileOf(descriptor).node, { mode: permissions(mode, 0) }),
   fchownSync: (descriptor: number, uid: number, gid: number) => void Object.assign(fileOf(descriptor).node, { uid, gid }),
   lchownSync: (path: string, uid: number, gid: number) => void Object.assign(there(path, 'chown', false), { uid, gid }),
-  fsyncSync: (descriptor: number) => void fileOf(descriptor),
+  fsyncSync: sync,
 };
 
 export const isModelDescriptor = (descriptor: unknown): boolean => typeof descriptor === 'number' && descriptor > firstDescriptor;

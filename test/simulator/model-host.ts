@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { claimedKeyIds, readClaim } from '../../agent/claims/claim-file.ts';
 import { judgeBoot } from '../../agent/hold/judge-boot.ts';
 import { parseRequest } from '../../agent/host/request.ts';
 import { runRequest } from '../../agent/host/run-request.ts';
@@ -7,9 +9,11 @@ import { instanceIdFrom, readInstanceParts } from '../../agent/machine/instance-
 import { type Places, placesBelow } from '../../agent/machine/places.ts';
 import type { HostConfig } from '../../agent/protocol/host.ts';
 import type { ModelDataCentre } from './model-dc.ts';
+import { copyTree, losePower, mountDisk } from './model-disk.ts';
 import { type Machine, type ModelProcess, running } from './model-process.ts';
 import { ModelUnits } from './model-units.ts';
-import type { Simulation } from './simulation.ts';
+import { isOn } from './not-yet.ts';
+import type { Chance, Simulation } from './simulation.ts';
 
 /** What chance decides inside a host. */
 export interface HostLuck {
@@ -19,11 +23,28 @@ export interface HostLuck {
   stopLagMs(): number;
   /** For somebody who starts the unit again behind fleet's back. */
   afterStop(host: ModelHost, keyId: string, helper: ModelProcess | undefined): void;
+  /** What of a stopped unit lives on with its connection; null: nothing. */
+  leavesBehind(): Remains | null;
+  /** How long a worker that ignores SIGTERM asks for more time, ms; 0: it obeys. */
+  stubbornMs(): number;
   /** A custom worker does not look at the claim before it connects; only the gate keeps it. */
   readonly isCustomWorker: boolean;
 }
 
-export const goodLuck: HostLuck = { stopNeedsKill: () => false, stopLagMs: () => 0, afterStop: () => undefined, isCustomWorker: false };
+/** A process that a stop has missed: in the unit's cgroup, or somewhere else under the account's user. */
+export interface Remains {
+  readonly where: 'cgroup' | 'elsewhere';
+  readonly forMs: number;
+}
+
+export const goodLuck: HostLuck = {
+  stopNeedsKill: () => false,
+  stopLagMs: () => 0,
+  afterStop: () => undefined,
+  leavesBehind: () => null,
+  stubbornMs: () => 0,
+  isCustomWorker: false,
+};
 
 /** Who looks over the hosts' shoulders: the world with its invariants. */
 export interface HostWatch {
@@ -57,6 +78,12 @@ const leastSleepMs = 1_000;
 
 const holdName = 'hold oneshot';
 
+/** Since when, and in which way, a machine stands still: suspended or hibernated, or paused by what it runs on. */
+export interface Standstill {
+  readonly how: 'suspend' | 'pause';
+  readonly sinceMs: number;
+}
+
 /** A server with a real directory tree as its disk; runs the shipped helper, gate and hold oneshot. */
 export class ModelHost implements Machine {
   readonly name: string;
@@ -65,12 +92,17 @@ export class ModelHost implements Machine {
   readonly simulation: Simulation;
   readonly dataCentre: ModelDataCentre;
   readonly watch: HostWatch;
+  /** Decides what happens inside it. */
+  readonly chance: Chance;
   luck: HostLuck = goodLuck;
   units = new ModelUnits(this);
   isUp = false;
   /** sshd accepts: a little after power on. */
   isListening = false;
   bootId = '';
+  /** What the firmware says, and the address of the network card. */
+  dmiUuid: string;
+  readonly mac: string;
   clockOffsetMs = 0;
   isClockSynchronized = true;
   /** fleet-agent answers on its socket. */
@@ -78,7 +110,22 @@ export class ModelHost implements Machine {
   /** Packets from the operator do not arrive, packets to the operator do not. */
   link = { hears: true, isHeard: true };
   disk: 'good' | 'full' | 'broken' = 'good';
+  /** How long its next helper stands still before it does anything, ms. */
+  stallMs = 0;
+  /** Packets between it and Telegram vanish. */
+  isWayDead = false;
+  /** How its processes came to stand still; null: they run. */
+  standstill: Standstill | null = null;
+  /** Told when a worker would notice that its way is dead. */
+  readonly wayListeners = new Set<() => void>();
   #bootedAtMs = 0;
+  /** How long it was paused and suspended in this boot. */
+  #pausedMs = 0;
+  #suspendedMs = 0;
+  /** New for everything that starts from nothing: a boot, and that of a container, which has no boot id of its own. */
+  life: object = {};
+  #waiting: { life: object; leftMs: number; act: () => void }[] = [];
+  #whenHealed: (() => void)[] = [];
   #locks = new Map<string, { process: ModelProcess; shared: boolean }[]>();
   #processes = new Set<ModelProcess>();
 
@@ -89,6 +136,10 @@ export class ModelHost implements Machine {
     this.simulation = simulation;
     this.dataCentre = dataCentre;
     this.watch = watch;
+    this.chance = simulation.branch(`host ${name}`);
+    const digits = createHash('sha256').update(name).digest('hex');
+    this.dmiUuid = [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20, 32)].join('-');
+    this.mac = `02:${digits.slice(32, 42).match(/../g)?.join(':')}`;
   }
 
   /** What `fleet init` leaves on a new machine. */
@@ -98,8 +149,35 @@ export class ModelHost implements Machine {
     for (const path of [this.places.hostConfig, this.places.current, join(this.enabledLinks, 'x'), this.#cloudId])
       mkdirSync(dirname(path), { recursive: true });
     symlinkSync('releases/r1', this.places.current);
-    writeFileSync(this.places.hostConfig, JSON.stringify({ ...settings, host: this.name }));
+    this.configure({});
     this.identify(`machine-${this.name}`);
+    mountDisk(this.root);
+  }
+
+  /** Keys that it believes to own. */
+  claimsOf(): readonly string[] {
+    return claimedKeyIds(this.places).filter((keyId) => readClaim(this.places, keyId).claim?.state === 'active');
+  }
+
+  /** fleet's files as they are now, as a backup of files takes them. */
+  backUpFiles(to: string): void {
+    copyTree(this.#files, to);
+  }
+
+  /** While it runs. */
+  restoreFiles(from: string): void {
+    this.simulation.note(`${this.name} fleet's files are restored from a backup`);
+    this.removeFiles();
+    copyTree(from, this.#files);
+    mountDisk(this.root);
+  }
+
+  removeFiles(): void {
+    rmSync(this.#files, { recursive: true, force: true });
+  }
+
+  get #files(): string {
+    return join(this.root, 'var/lib/fleet');
   }
 
   /** Both slots of the claim hold something else than what was written. */
@@ -112,11 +190,17 @@ export class ModelHost implements Machine {
     rmSync(this.root, { recursive: true, force: true });
     this.install();
     this.identify(cloudId);
+    mountDisk(this.root);
   }
 
   /** Another machine, as a clone is one. */
   identify(cloudId: string): void {
     writeFileSync(this.#cloudId, `${cloudId}\n`);
+  }
+
+  /** What another program's init, or the operator's own, tells it about itself. */
+  configure(change: Partial<HostConfig>): void {
+    writeFileSync(this.places.hostConfig, JSON.stringify({ ...settings, host: this.name, ...change }));
   }
 
   get #cloudId(): string {
@@ -128,7 +212,11 @@ export class ModelHost implements Machine {
   }
 
   get uptimeMs(): number {
-    return this.simulation.nowMs - this.#bootedAtMs;
+    return this.simulation.nowMs - this.#bootedAtMs - this.#pausedMs;
+  }
+
+  get monotonicMs(): number {
+    return this.uptimeMs - this.#suspendedMs;
   }
 
   get wallMs(): number {
@@ -138,25 +226,94 @@ export class ModelHost implements Machine {
   /** Power on. `firstContactMs`: when sshd accepts, which may be before the verdict. */
   boot(sshAfterMs = 1_000, holdAfterMs = 500): void {
     if (this.isUp) return;
-    this.isUp = true;
     this.#bootedAtMs = this.simulation.nowMs - 2_000;
+    [this.#pausedMs, this.#suspendedMs] = [0, 0];
     this.bootId = this.simulation.identity();
-    const { bootId } = this;
-    writeFileSync(join(this.root, 'boot-id'), `${bootId}\n`);
     this.simulation.note(`${this.name} boots`);
-    const ifStillUp = (act: () => void) => () => {
-      if (this.bootId === bootId && this.isUp) act();
-    };
-    this.simulation.at(
-      sshAfterMs,
-      ifStillUp(() => {
-        this.isListening = true;
-      }),
-    );
-    this.simulation.at(
-      holdAfterMs,
-      ifStillUp(() => void this.#hold()),
-    );
+    this.#comeUp(sshAfterMs, holdAfterMs);
+  }
+
+  #comeUp(sshAfterMs: number, holdAfterMs: number): void {
+    this.isUp = true;
+    writeFileSync(join(this.root, 'proc/boot-id'), `${this.bootId}\n`);
+    const hardware = { 'sys/class/dmi/id/product_uuid': this.dmiUuid, 'sys/class/net/eth0/address': this.mac };
+    for (const [path, text] of Object.entries(hardware)) {
+      mkdirSync(dirname(join(this.root, path)), { recursive: true });
+      writeFileSync(join(this.root, path), `${text}\n`);
+    }
+    this.after(sshAfterMs, () => {
+      this.isListening = true;
+    });
+    this.after(holdAfterMs, () => void this.#hold());
+  }
+
+  /** Does something on this machine later: not after it went down, and only once it goes on when it stands still then. */
+  after(ms: number, act: () => void, life = this.life): void {
+    this.simulation.at(ms, () => {
+      if (life !== this.life || !this.isUp) return;
+      if (this.standstill === null) act();
+      else this.#waiting.push({ life, leftMs: this.simulation.nowMs - this.standstill.sinceMs, act });
+    });
+  }
+
+  /** As soon as a packet from Telegram can reach a program here. */
+  whenItHears(act: () => void): void {
+    if (this.standstill !== null) this.#waiting.push({ life: this.life, leftMs: 0, act: () => this.whenItHears(act) });
+    else if (this.isWayDead) this.#whenHealed.push(act);
+    else act();
+  }
+
+  /** No program gets on; connections fall silent. `pause`: both clocks stand still as well. */
+  standStill(how: Standstill['how']): void {
+    if (!this.isUp || this.standstill !== null) return;
+    this.simulation.note(`${this.name} stands still (${how})`);
+    this.standstill = { how, sinceMs: this.simulation.nowMs };
+    this.units.sleepAll();
+    this.dataCentre.silence(this.name);
+  }
+
+  /** In the same boot. */
+  goOn(): void {
+    const { standstill } = this;
+    if (standstill === null) return;
+    const stoodMs = this.simulation.nowMs - standstill.sinceMs;
+    this.simulation.note(`${this.name} goes on after ${stoodMs} ms`);
+    this.standstill = null;
+    if (standstill.how === 'suspend') this.#suspendedMs += stoodMs;
+    else {
+      this.#pausedMs += stoodMs;
+      this.clockOffsetMs -= stoodMs;
+      // The time service finds out after a while.
+      this.after(this.chance.between(500, 120_000), () => {
+        this.clockOffsetMs += stoodMs;
+      });
+    }
+    if (!this.isWayDead) this.dataCentre.hear(this.name);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { life, leftMs, act } of waiting) this.after(leftMs, act, life);
+  }
+
+  /** Packets between it and Telegram vanish without a word, until {@link mendWay}. */
+  breakWay(): void {
+    if (this.isWayDead) return;
+    this.simulation.note(`${this.name} way to Telegram is dead`);
+    this.isWayDead = true;
+    this.dataCentre.silence(this.name);
+    const noticed = [...this.wayListeners];
+    this.after(this.chance.between(15_000, 90_000), () => {
+      if (this.isWayDead) for (const listener of noticed) if (this.wayListeners.delete(listener)) listener();
+    });
+  }
+
+  mendWay(): void {
+    if (!this.isWayDead) return;
+    this.simulation.note(`${this.name} way to Telegram is whole`);
+    this.isWayDead = false;
+    if (this.standstill === null) this.dataCentre.hear(this.name);
+    const waiting = this.#whenHealed;
+    this.#whenHealed = [];
+    for (const act of waiting) act();
   }
 
   async #hold(): Promise<void> {
@@ -167,22 +324,60 @@ export class ModelHost implements Machine {
     for (const keyId of readdirSync(this.enabledLinks).sort()) this.units.start(keyId);
   }
 
-  /** Power off, without a word to anybody. */
+  /** Power off, without a word to anybody; of the disk is left what was synced, and some of the rest. */
   crash(): void {
     if (!this.isUp) return;
     this.simulation.note(`${this.name} loses power`);
+    this.simulation.count('power-loss');
+    this.#goDown();
+    if (isOn('unsynced-disk')) losePower(this.root, this.chance);
+    else mountDisk(this.root);
+    this.#clearMemory();
+  }
+
+  /** In order: units are stopped, the disk is synced. */
+  shutDown(): void {
+    if (!this.isUp) return;
+    this.simulation.note(`${this.name} shuts down`);
+    this.units.stopAll();
+    this.#goDown();
+    mountDisk(this.root);
+    this.#clearMemory();
+  }
+
+  /** A container: everything in it starts anew, its disk loses nothing, and the kernel's boot id stays. */
+  restartContainer(sshAfterMs = 1_000, holdAfterMs = 500): void {
+    if (!this.isUp) return;
+    this.simulation.note(`${this.name} restarts as a container`);
+    this.#goDown();
+    this.#clearMemory();
+    this.#comeUp(sshAfterMs, holdAfterMs);
+  }
+
+  #goDown(): void {
     this.isUp = false;
     this.isListening = false;
+    this.standstill = null;
+    this.life = {};
+    this.#waiting = [];
+    this.wayListeners.clear();
     for (const process of this.#processes) process.isAlive = false;
     this.#processes.clear();
     this.units.vanish();
     this.units = new ModelUnits(this);
     this.#locks.clear();
-    for (const path of [dirname(this.places.bootVerdict), this.places.accountRuntime]) rmSync(path, { recursive: true, force: true });
+  }
+
+  #clearMemory(): void {
+    for (const name of ['run', 'proc', 'sys']) {
+      rmSync(join(this.root, name), { recursive: true, force: true });
+      mkdirSync(join(this.root, name));
+    }
+    mountDisk(this.root);
   }
 
   spawn(name: string): ModelProcess {
-    const process: ModelProcess = { machine: this, name, isAlive: true, writesLeft: null, onWrite: null, onKilled: null };
+    const process: ModelProcess = { machine: this, name, isAlive: true, writesLeft: null, onWrite: null, onKilled: null, frozen: null };
     this.#processes.add(process);
     return process;
   }
@@ -200,7 +395,7 @@ export class ModelHost implements Machine {
   runHelper(request: string, fate: HelperFate, onEnd: (result: HelperResult) => void): void {
     const process = this.spawn('fleet-host');
     const lines: unknown[] = [];
-    const startedMs = this.simulation.nowMs;
+    const startedMs = this.monotonicMs;
     process.writesLeft = fate.writesLeft;
     process.onKilled = () => {
       this.end(process);
@@ -222,14 +417,18 @@ export class ModelHost implements Machine {
       return process.isAlive && fate.isHeard();
     };
     const world = { places: this.places, units: this.units, bootId: this.bootId, proofMs: 5_000, emit };
-    const work = this.inside(process, () =>
-      runRequest(parsed.request, {
+    const stallMs = this.stallMs;
+    this.stallMs = 0;
+    if (stallMs > 0) this.simulation.note(`${this.name} fleet-host stands still for ${stallMs} ms`);
+    const work = this.inside(process, async () => {
+      if (stallMs > 0) await this.sleep(process, stallMs);
+      return runRequest(parsed.request, {
         ...world,
         instanceId: instanceIdFrom(readInstanceParts(this.root)),
         now: () => new Date(this.wallMs),
-        elapsedMs: () => this.simulation.nowMs - startedMs,
-      }),
-    );
+        elapsedMs: () => this.monotonicMs - startedMs,
+      });
+    });
     const end = (exitCode: number): void => {
       if (!process.isAlive) return;
       this.end(process);
@@ -274,9 +473,11 @@ export class ModelHost implements Machine {
 
   sleep(process: ModelProcess, ms: number): Promise<void> {
     return new Promise((resolve) => {
-      this.simulation.at(Math.max(ms, leastSleepMs), () => {
-        if (process.isAlive) resolve();
-      });
+      const wake = (): void => {
+        if (process.frozen !== null) process.frozen.push(wake);
+        else if (process.isAlive) resolve();
+      };
+      this.after(Math.max(ms, leastSleepMs), wake);
     });
   }
 }

@@ -5,6 +5,8 @@ import { isModelPath, modelDisk } from './model-disk.ts';
 interface LedgerFile {
   readonly database: Database.Database;
   readonly statements: Map<string, Database.Statement>;
+  /** The last commit can still be lost: its savepoint is open. */
+  isLastOpen: boolean;
 }
 
 type Open = new (source: string | Buffer, options?: Database.Options) => Database.Database;
@@ -25,7 +27,7 @@ export function openDatabase(real: Open, path: string | Buffer, options?: Databa
 
 const fileOf = (database: Database.Database): LedgerFile => {
   database.pragma('foreign_keys = ON');
-  return { database, statements: new Map() };
+  return { database, statements: new Map(), isLastOpen: false };
 };
 
 /** The name exists on the model disk, for whoever looks whether there is a ledger. */
@@ -37,13 +39,31 @@ function keep(path: string, file: LedgerFile): LedgerFile {
 
 /**
  * Everything that happens to a ledger is one transaction, which is rolled back when its world ends: a blank ledger whose statements are compiled
- * already. The transactions of the ledger itself are steps in it.
+ * already. The transactions of the ledger itself are savepoints in it. That of the last commit stays open until the next one begins, because a power
+ * loss may take it back.
  */
-const nested: Readonly<Record<string, string>> = {
-  begin: 'savepoint step',
-  commit: 'release step',
-  rollback: 'rollback to step; release step',
-};
+function beginStep(file: LedgerFile): void {
+  endLast(file);
+  file.database.exec('savepoint step');
+}
+
+function endLast(file: LedgerFile): void {
+  if (file.isLastOpen) file.database.exec('release step');
+  file.isLastOpen = false;
+}
+
+const takeBack = 'rollback to step; release step';
+
+/** Whether there was a commit that the power loss of its machine has taken back. */
+export function loseLastCommit(path: string): boolean {
+  const file = files.get(path);
+  if (file?.isLastOpen !== true) return false;
+  file.database.exec(takeBack);
+  file.isLastOpen = false;
+  return true;
+}
+
+const writes = /^\s*(?:insert|update|delete|with)\b/i;
 
 /** As far as the ledger uses a database. */
 class Connection {
@@ -57,17 +77,31 @@ class Connection {
 
   prepare(sql: string): unknown {
     const { database, statements } = this.#file;
-    const step = nested[sql];
-    if (step !== undefined) return { reader: false, run: () => this.#take(sql, step) };
+    if (sql === 'begin' || sql === 'commit' || sql === 'rollback') return { reader: false, run: () => this.#take(sql) };
     // The same statement is compiled once: a schedule makes hundreds of the same few queries.
     const known = statements.get(sql) ?? database.prepare(sql);
     statements.set(sql, known);
-    return known;
+    if (this.#isWithin || !writes.test(sql)) return known;
+    return {
+      reader: known.reader,
+      run: (...values: unknown[]) => this.#alone(() => known.run(...values)),
+      all: (...values: unknown[]) => this.#alone(() => known.all(...values)),
+    };
   }
 
-  #take(sql: string, step: string): { changes: number; lastInsertRowid: number } {
-    this.#file.database.exec(step);
-    this.#isWithin = sql === 'begin';
+  /** A statement outside a transaction is a commit of its own. */
+  #alone<T>(act: () => T): T {
+    beginStep(this.#file);
+    const result = act();
+    this.#file.isLastOpen = true;
+    return result;
+  }
+
+  #take(act: 'begin' | 'commit' | 'rollback'): { changes: number; lastInsertRowid: number } {
+    if (act === 'begin') beginStep(this.#file);
+    else if (act === 'commit') this.#file.isLastOpen = true;
+    else this.#file.database.exec(takeBack);
+    this.#isWithin = act === 'begin';
     return { changes: 0, lastInsertRowid: 0 };
   }
 
@@ -79,7 +113,7 @@ class Connection {
 
   /** In the middle of a transaction when its process was killed there. */
   close(): void {
-    if (this.#isWithin) this.#take('rollback', nested.rollback ?? '');
+    if (this.#isWithin) this.#take('rollback');
   }
 }
 
@@ -87,6 +121,7 @@ class Connection {
 export function ledgerBytes(path: string): Buffer {
   const file = files.get(path);
   if (file === undefined) throw new Error(`no ledger ${path}`);
+  endLast(file);
   if (blankPaths.delete(path)) file.database.exec('commit');
   return file.database.serialize();
 }
@@ -118,6 +153,7 @@ export function removeLedgers(directory: string): void {
     if (template === undefined) file.database.close();
     else {
       file.database.exec('rollback');
+      file.isLastOpen = false;
       blanks.set(template, [...(blanks.get(template) ?? []), file]);
     }
   }

@@ -4,7 +4,10 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 export interface Machine {
   /** Directory of the real file system that is `/` to this machine. */
   readonly root: string;
+  /** CLOCK_BOOTTIME. */
   readonly uptimeMs: number;
+  /** CLOCK_MONOTONIC, which stands still while the machine is suspended. */
+  readonly monotonicMs: number;
   readonly wallMs: number;
   readonly isClockSynchronized: boolean;
   /** Whether a living process holds this lock file, alone or shared. */
@@ -27,6 +30,8 @@ export interface ModelProcess {
   onWrite: (() => void) | null;
   /** Called when it was killed by `writesLeft`. */
   onKilled: (() => void) | null;
+  /** What it does as soon as it is thawed; null: it is not frozen. */
+  frozen: (() => void)[] | null;
 }
 
 /** The process on whose behalf the code that runs now acts; none: the operator's side or the simulation itself. */

@@ -1,12 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lchownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { markStop } from '../../agent/gate/mark-stop.ts';
 import type { GateWorld } from '../../agent/gate/pass-gate.ts';
 import { defaultControlGroup } from '../../agent/host/processes.ts';
 import { type UnitFacts, type Units, unknownUnit } from '../../agent/host/units.ts';
+import { fsyncDirectory } from '../../agent/machine/durable-file.ts';
 import { runLockPath } from '../../agent/machine/places.ts';
 import { workerExit } from '../../agent/protocol/worker.ts';
-import type { ModelHost } from './model-host.ts';
+import type { ModelHost, Remains } from './model-host.ts';
 import { type ModelProcess, running } from './model-process.ts';
 import { type ModelWorker, startWorker } from './model-worker.ts';
 
@@ -17,7 +18,11 @@ interface ModelUnit {
   statusText: string;
   restarts: number;
   worker: ModelWorker | null;
+  isFrozen: boolean;
 }
+
+/** A user of its own for each account, in systemd's range. */
+const uidOf = (keyId: string): number => 61_184 + Number.parseInt(keyId.slice(0, 3), 16);
 
 const restartMs = 5_000;
 const finalStatuses: readonly number[] = [
@@ -33,6 +38,11 @@ const noCredentials = 243;
 export class ModelUnits implements Units {
   readonly #host: ModelHost;
   readonly #units = new Map<string, ModelUnit>();
+  /** Keys whose unit has a drop-in that lets processes survive the stop. */
+  readonly dropIns = new Set<string>();
+  /** What lives on after a stop, by a number of its own: how it ends. */
+  readonly #remains = new Map<number, (isPowerLost: boolean) => void>();
+  #pids = 4_000;
 
   constructor(host: ModelHost) {
     this.#host = host;
@@ -41,10 +51,12 @@ export class ModelUnits implements Units {
   show = (keyId: string): UnitFacts => {
     const unit = this.#units.get(keyId);
     // The template is installed: an instance is loaded as soon as somebody asks.
-    if (unit === undefined) return { ...unknownUnit, isLoaded: true };
+    const loaded = { ...unknownUnit, isLoaded: true, ...(this.dropIns.has(keyId) ? { killMode: 'process' } : {}) };
+    if (unit === undefined) return loaded;
     return {
-      ...unknownUnit,
-      isLoaded: true,
+      ...loaded,
+      uid: unit.worker === null ? null : uidOf(keyId),
+      isFrozen: unit.isFrozen,
       activeState: unit.state,
       controlGroup: unit.worker === null ? '' : defaultControlGroup(keyId),
       exitStatus: unit.exitStatus,
@@ -77,24 +89,109 @@ export class ModelUnits implements Units {
       unit.state = unit.state === 'failed' ? 'failed' : 'inactive';
       return;
     }
+    if (unit.isFrozen) throw new Error('systemctl stop failed: the unit is frozen');
+    const stubbornMs = this.#host.luck.stubbornMs();
+    if (stubbornMs > 0 || unit.state === 'deactivating') this.#resist(keyId, unit, worker, stubbornMs);
     const isClean = !this.#host.luck.stopNeedsKill();
-    worker.end(isClean);
+    const remains = this.#host.luck.leavesBehind();
+    if (remains === null) worker.end(isClean);
+    else this.#leaveBehind(keyId, worker.leave(), remains);
     this.#ended(keyId, unit, isClean ? workerExit.clean : null, isClean);
     this.#host.luck.afterStop(this.#host, keyId, helper);
     // A child that hangs in the kernel: the connection is gone, the unit is not.
     const lagMs = this.#host.luck.stopLagMs();
     unit.state = lagMs > 0 ? 'deactivating' : 'inactive';
-    this.#host.simulation.at(lagMs, () => {
+    this.#host.after(lagMs, () => {
       if (unit.state === 'deactivating') unit.state = 'inactive';
     });
   }
 
-  thaw = (): void => undefined;
+  /** It asks for more time until it is killed at last; the client of systemd gives up long before. */
+  #resist(keyId: string, unit: ModelUnit, worker: ModelWorker, forMs: number): never {
+    if (unit.state !== 'deactivating') {
+      unit.state = 'deactivating';
+      this.#host.simulation.note(`${this.#host.name} ${keyId.slice(0, 4)} ignores SIGTERM`);
+      this.#host.simulation.count('stubborn-worker');
+      this.#host.after(forMs, () => {
+        if (unit.worker !== worker) return;
+        worker.end(false);
+        this.#ended(keyId, unit, null, false);
+        unit.state = 'inactive';
+      });
+    }
+    throw new Error('systemctl stop failed: status null');
+  }
+
+  /** A process that the stop has missed keeps the connection. */
+  #leaveBehind(keyId: string, hangUp: (isPowerLost: boolean) => void, { where, forMs }: Remains): void {
+    const { root, simulation, name } = this.#host;
+    this.#pids += 1;
+    const pid = this.#pids;
+    simulation.note(`${name} ${keyId.slice(0, 4)} leaves a process behind (${where})`);
+    simulation.count(where === 'cgroup' ? 'leftover' : 'escaped-process');
+    const place = where === 'cgroup' ? join(root, 'sys/fs/cgroup', defaultControlGroup(keyId)) : join(root, 'proc', String(pid));
+    mkdirSync(place, { recursive: true });
+    if (where === 'cgroup') writeFileSync(join(place, 'cgroup.procs'), `${pid}\n`);
+    else {
+      const uid = uidOf(keyId);
+      writeFileSync(join(place, 'status'), `Name:\tworker\nState:\tS (sleeping)\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\n`);
+      writeFileSync(join(place, 'cgroup'), '0::/user.slice\n');
+    }
+    this.#remains.set(pid, (isPowerLost) => {
+      this.#remains.delete(pid);
+      rmSync(place, { recursive: true, force: true });
+      hangUp(isPowerLost);
+    });
+    this.#host.after(forMs, () => this.#remains.get(pid)?.(false));
+  }
+
+  /** Whatever survived a stop is gone. */
+  endRemains(): void {
+    for (const end of [...this.#remains.values()]) end(false);
+  }
+
+  /** By an operator, or by the kernel's freezer. */
+  freeze(keyId: string): void {
+    const unit = this.#unit(keyId);
+    if (unit.worker === null || unit.isFrozen) return;
+    unit.isFrozen = true;
+    unit.worker.freeze();
+  }
+
+  thaw = (keyId: string): void => running.exit(() => this.#thaw(keyId));
+
+  #thaw(keyId: string): void {
+    const unit = this.#unit(keyId);
+    unit.isFrozen = false;
+    unit.worker?.thaw();
+  }
+
+  /** The machine stands still. */
+  sleepAll(): void {
+    for (const { worker } of this.#units.values()) worker?.sleep();
+  }
+
+  thawAll(): void {
+    for (const keyId of this.#units.keys()) this.#thaw(keyId);
+  }
+
+  /** As the machine shuts down: clean ends, marked as such. */
+  stopAll(): void {
+    for (const [keyId, unit] of this.#units) {
+      if (unit.worker === null) continue;
+      this.#thaw(keyId);
+      unit.worker.end(true);
+      this.#ended(keyId, unit, workerExit.clean, true);
+    }
+    this.endRemains();
+  }
 
   setEnabled = (keyId: string, isEnabled: boolean): void => {
     const link = join(this.#host.enabledLinks, keyId);
     if (isEnabled) writeFileSync(link, '');
     else rmSync(link, { force: true });
+    // An account that does not start by itself is started by its operator: no need to lose these, too.
+    fsyncDirectory(this.#host.enabledLinks);
   };
 
   reload = (): void => undefined;
@@ -110,6 +207,7 @@ export class ModelUnits implements Units {
 
   /** Power off: nobody is told, nothing is marked. */
   vanish(): void {
+    for (const end of [...this.#remains.values()]) end(true);
     for (const unit of this.#units.values()) unit.worker?.vanish();
     this.#units.clear();
   }
@@ -119,7 +217,14 @@ export class ModelUnits implements Units {
   }
 
   #unit(keyId: string): ModelUnit {
-    const unit: ModelUnit = this.#units.get(keyId) ?? { state: 'inactive', exitStatus: null, statusText: '', restarts: 0, worker: null };
+    const unit: ModelUnit = this.#units.get(keyId) ?? {
+      state: 'inactive',
+      exitStatus: null,
+      statusText: '',
+      restarts: 0,
+      worker: null,
+      isFrozen: false,
+    };
     this.#units.set(keyId, unit);
     return unit;
   }
@@ -137,6 +242,7 @@ export class ModelUnits implements Units {
     const runtimeDirectory = join(places.accountRuntime, keyId);
     const stateDirectory = join(places.accountState, keyId);
     for (const directory of [runtimeDirectory, stateDirectory]) mkdirSync(directory, { recursive: true });
+    lchownSync(stateDirectory, uidOf(keyId), uidOf(keyId));
     const process = this.#host.spawn(`worker ${keyId}`);
     if (!this.#host.takeLock(process, runLockPath(places, keyId), false)) {
       this.#finish(unit, workerExit.gateRefused);
@@ -165,6 +271,7 @@ export class ModelUnits implements Units {
     const { places } = this.#host;
     const directories = { stateDirectory: join(places.accountState, keyId), runtimeDirectory: join(places.accountRuntime, keyId) };
     unit.worker = null;
+    unit.isFrozen = false;
     unit.exitStatus = status;
     const how = isClean ? { EXIT_CODE: 'exited', EXIT_STATUS: String(status) } : { EXIT_CODE: 'killed' };
     try {
@@ -182,9 +289,8 @@ export class ModelUnits implements Units {
 
   #restartLater(keyId: string, unit: ModelUnit): void {
     unit.state = 'activating';
-    const { bootId } = this.#host;
-    this.#host.simulation.at(restartMs, () => {
-      if (this.#host.bootId !== bootId || unit.state !== 'activating' || unit.worker !== null) return;
+    this.#host.after(restartMs, () => {
+      if (unit.state !== 'activating' || unit.worker !== null) return;
       unit.restarts += 1;
       this.#launch(keyId, unit);
     });

@@ -21,7 +21,17 @@ export interface ModelWorker {
   end(isClean: boolean): void;
   /** The machine lost its power. */
   vanish(): void;
+  /** Ends it, but for a process that keeps its connection; gives what ends that one. */
+  leave(): (isPowerLost: boolean) => void;
+  /** It does nothing until it is thawed. */
+  freeze(): void;
+  thaw(): void;
+  /** Its machine stands still: it counts as past the gate again only when it connects. */
+  sleep(): void;
 }
+
+/** What the worker asks Telegram for: to drop the connection after so long without a packet. */
+const dropAfterMs = 75_000;
 
 /** How long the kernel still sends what a killed process had queued. Shorter than the default unclean settle floor, which is the product's assumption. */
 const orphanSocketMs = 25_000;
@@ -50,6 +60,11 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
     running.exit(() => writeFileSync(join(world.runtimeDirectory, 'status.json'), JSON.stringify(status)));
   };
 
+  const thawed = (act: () => void): void => {
+    if (process.frozen === null) act();
+    else process.frozen.push(act);
+  };
+
   const live = async (): Promise<void> => {
     const gate = await passGate(world);
     if ('refusal' in gate) {
@@ -62,17 +77,23 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
     if (session.trim() !== host.watch.sessionOf(world.keyId)) simulation.violate(`${who} runs with another session than its key's`);
     show('starting');
     for (;;) {
-      await host.sleep(process, simulation.between(50, 900));
+      await host.sleep(process, host.chance.between(50, 900));
       const refusal = host.luck.isCustomWorker ? null : gate.pass.recheck();
       if (refusal !== null) {
         simulation.note(`${who} stops before a connect: ${refusal}`);
         return exit(workerExit.gateRefused);
       }
-      if (dataCentre.unreachableFrom.has(host.name)) continue;
+      if (dataCentre.unreachableFrom.has(host.name) || host.isWayDead) continue;
       const ended = new Promise<'duplicated' | 'dropped'>((resolve) => {
-        const made = dataCentre.connect(world.keyId, host.name, resolve);
-        if (made === 'duplicated') resolve('duplicated');
-        else connection = made;
+        const hear = (reason: 'duplicated' | 'dropped'): void => host.whenItHears(() => thawed(() => resolve(reason)));
+        const made = dataCentre.connect(world.keyId, host.name, process, dropAfterMs, hear);
+        if (made === 'duplicated') return resolve('duplicated');
+        connection = made;
+        host.wayListeners.add(() => {
+          if (connection !== made) return;
+          dataCentre.close(made);
+          thawed(() => resolve('dropped'));
+        });
       });
       if (connection !== null) {
         simulation.note(`${who} online at epoch ${gate.pass.epoch}`);
@@ -99,13 +120,46 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
     connection = null;
     if (left === null) return;
     if (isClean) dataCentre.close(left);
-    else simulation.at(simulation.between(100, orphanSocketMs), () => dataCentre.close(left));
+    else {
+      // What was queued can no longer be sent when the machine goes down meanwhile.
+      const { life } = host;
+      simulation.at(host.chance.between(100, orphanSocketMs), () =>
+        host.life === life ? dataCentre.close(left) : dataCentre.vanish(left),
+      );
+    }
   };
 
   return {
     isPastGate: () => isPastGate && process.isAlive,
     isOnline: () => process.isAlive && userState === 'online',
     end,
-    vanish: () => end(true),
+    vanish: () => {
+      host.end(process);
+      if (connection !== null) dataCentre.vanish(connection);
+      connection = null;
+    },
+    leave: () => {
+      host.end(process);
+      const left = connection;
+      connection = null;
+      return (isPowerLost) => {
+        if (left === null) return;
+        if (isPowerLost) dataCentre.vanish(left);
+        else dataCentre.close(left);
+      };
+    },
+    sleep: () => {
+      isPastGate = false;
+    },
+    freeze: () => {
+      process.frozen ??= [];
+      if (connection !== null) dataCentre.freeze(connection);
+    },
+    thaw: () => {
+      if (connection !== null) dataCentre.thaw(connection);
+      const waiting = process.frozen ?? [];
+      process.frozen = null;
+      for (const act of waiting) act();
+    },
   };
 }

@@ -24,6 +24,7 @@ export const moveStories = {
     await placed(world);
     const isRestored = simulation.chance(0.6);
     const old = isRestored ? world.copyLedger('old') : await world.secondLedger();
+    if (!isRestored) simulation.count('take-over');
     const commands = (): void => {
       for (let index = 0; index < 3; index += 1) commandAt(world, index * simulation.between(200, 60_000), someMove(world), 0.05);
     };
@@ -120,14 +121,14 @@ function cutOff(host: ModelHost): void {
 }
 
 /** Everything runs and has something to remember. */
-async function placed(world: World): Promise<void> {
+export async function placed(world: World): Promise<void> {
   await world.command({ verb: 'allocate' });
   await world.simulation.pass(world.simulation.between(1_000, 30_000));
   await remember(world);
 }
 
 /** And a sweep has kept a copy of it, because a host will be lost. */
-async function placedAndKept(world: World): Promise<void> {
+export async function placedAndKept(world: World): Promise<void> {
   await placed(world);
   await world.command({ verb: 'sweep' });
 }

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stateDirectory } from '../../agent/host/processes.ts';
 import type { Verb } from './controller.ts';
+import { mountDisk } from './model-disk.ts';
 import { keyIds, type World } from './world.ts';
 
 const notesBelow = (directory: string): string => join(directory, 'deep', 'notes');
@@ -14,6 +15,8 @@ export async function remember(world: World): Promise<void> {
     const directory = stateDirectory(places, keyIds[name] ?? '') ?? join(places.accountState, keyIds[name] ?? '');
     mkdirSync(join(directory, 'deep'), { recursive: true });
     writeFileSync(notesBelow(directory), `of ${name}`);
+    // A worker that wants to keep something syncs it.
+    mountDisk(places.root);
     world.remembering.add(name);
   }
 }

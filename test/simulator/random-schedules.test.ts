@@ -3,10 +3,11 @@ import './borders.ts';
 import { runSchedule, themes } from './schedule.ts';
 
 const only = process.env.FLEET_SIM_SEED;
+const without = new Set((process.env.FLEET_SIM_WITHOUT ?? '').split(',').filter(Boolean));
 
 describe('a schedule', () => {
   it.runIf(only !== undefined)(`seed ${only}`, async () => {
-    const { violations, trace } = await runSchedule(Number(only));
+    const { violations, trace } = await runSchedule(Number(only), undefined, without);
     console.log(trace.join('\n'));
     expect(violations).toEqual([]);
   });

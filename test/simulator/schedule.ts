@@ -1,21 +1,44 @@
 import { luckOf } from './faults.ts';
+import type { FaultKind } from './kinds.ts';
 import { moveStories } from './move-stories.ts';
 import { checkMemory } from './moving.ts';
+import { isOn } from './not-yet.ts';
+import { returnStories } from './return-stories.ts';
 import { settle } from './settle.ts';
 import { randomFrom } from './simulation.ts';
 import { stories as otherStories } from './stories.ts';
 import { World, type WorldSize } from './world.ts';
 
-const stories = { ...otherStories, ...moveStories };
+const stories = { ...otherStories, ...moveStories, ...returnStories };
 export type Theme = keyof typeof stories;
+
+/** Stories of faults that may be switched off. */
+const needs: Partial<Readonly<Record<Theme, readonly FaultKind[]>>> = {
+  returned: ['boot-after-failover'],
+  left: ['leaves-around-failover', 'stranger'],
+  asleep: ['suspend', 'pause'],
+  'two-lost': ['two-lost'],
+  'bad-fence': ['bad-fence'],
+  prompt: ['waiting-prompt'],
+  files: ['restored-files', 'removed-files'],
+  forgotten: ['forgotten-host'],
+  settings: ['changed-settings'],
+};
+
 /** What a schedule is about; each seed has one, in turn, so that any run of seeds meets all of them. */
-export const themes = Object.keys(stories) as readonly Theme[];
+export const themes = (Object.keys(stories) as readonly Theme[]).filter((theme) => (needs[theme] ?? []).every(isOn));
 
 export const themeOf = (seed: number): Theme => themes[seed % themes.length] ?? 'calls';
+
+const largeSizes: readonly WorldSize[] = [
+  { hosts: 4, accounts: 5 },
+  { hosts: 6, accounts: 8 },
+];
 
 /** Small worlds are cheap, and few hosts are the harder case: nothing is left when one is lost. */
 function sizeOf(seed: number): WorldSize {
   const random = randomFrom(seed ^ 0x5eed);
+  if (isOn('large-fleet') && random() < 0.04) return largeSizes[seed % largeSizes.length] ?? { hosts: 6, accounts: 8 };
   return { hosts: random() < 0.5 ? 2 : 3, accounts: 1 + Math.floor(random() * 2.6) };
 }
 
@@ -24,18 +47,29 @@ export interface ScheduleResult {
   readonly theme: Theme;
   readonly violations: readonly string[];
   readonly trace: readonly string[];
+  /** How often each kind of fault took place. */
+  readonly kinds: ReadonlyMap<string, number>;
+  /** Names of what can be left out. */
+  readonly happened: readonly string[];
 }
 
-/** One seeded run: faults, then a clean end, in which everything that is not lost for good has to come to rest. */
-export async function runSchedule(seed: number, theme: Theme = themeOf(seed)): Promise<ScheduleResult> {
-  const world = await World.create(seed, sizeOf(seed));
+/** One seeded run: faults, then a clean end, in which everything that is not lost for good has to come to rest. `removed`: what is left out. */
+export async function runSchedule(
+  seed: number,
+  theme: Theme = themeOf(seed),
+  removed: ReadonlySet<string> = new Set(),
+): Promise<ScheduleResult> {
+  const size = sizeOf(seed);
+  const world = await World.create(seed, size, removed);
   const { simulation } = world;
   try {
-    for (const host of world.hosts) host.luck = luckOf(simulation, theme === 'releases' || theme === 'hosts');
+    if (size.hosts > 3) simulation.count('large-fleet');
+    for (const host of world.hosts) host.luck = luckOf(simulation, host.name, theme === 'releases' || theme === 'hosts');
     await stories[theme](world);
     await settle(world);
     await checkMemory(world);
-    return { seed, theme, violations: simulation.violations, trace: simulation.trace };
+    const { violations, trace, kinds, happened } = simulation;
+    return { seed, theme, violations, trace, kinds, happened };
   } finally {
     world.killControllers();
     await simulation.pass(0);

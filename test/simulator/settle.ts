@@ -1,3 +1,4 @@
+import { goodLuck } from './model-host.ts';
 import { keyIds, type World } from './world.ts';
 
 const rounds = 6;
@@ -35,14 +36,25 @@ async function importStrangers(world: World): Promise<void> {
 
 function endFaults(world: World): void {
   world.killControllers();
+  world.fences = { fails: false, isUnknown: false };
+  world.inventory = world.wholeInventory;
   for (const host of world.hosts) {
     host.link = { hears: true, isHeard: true };
     host.disk = 'good';
     host.isClockSynchronized = true;
     host.isAgentUp = true;
-    host.luck = { ...host.luck, stopNeedsKill: () => false, stopLagMs: () => 0, afterStop: () => undefined };
+    host.stallMs = 0;
+    host.luck = { ...goodLuck, isCustomWorker: host.luck.isCustomWorker };
+    host.configure({});
+    host.units.thawAll();
+    host.units.endRemains();
+    host.units.dropIns.clear();
+    host.mendWay();
+    host.goOn();
     if (!world.gone.has(host.name)) host.boot();
   }
+  for (const machine of world.machines) if (!world.hosts.includes(machine)) machine.crash();
+  world.stepOperatorClock(-world.operatorClockMs);
 }
 
 /** Whether the sweep of this round found everything as it should be, and nothing was left to do for the operator. */

@@ -9,41 +9,19 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-interface Event {
-  readonly atMs: number;
-  readonly act: () => void | Promise<void>;
+/** A number that depends on nothing but the text (FNV-1a). */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash >>> 0;
 }
 
-/** Real turns of the event loop in which all that the last event has woken runs to its next wait: everything in a simulation is a microtask. */
-const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** 14 November 2023: any moment will do, so it is always the same. */
-const originMs = 1_700_000_000_000;
-
-/**
- * The only clock, the only chance and the only order of events of one run. Two events never run at the same time; the earlier one goes first, of
- * two at the same moment the one that was planned first. The same seed gives the same trace.
- */
-export class Simulation {
-  readonly seed: number;
-  /** What happened, for people: printed when a schedule fails. */
-  readonly trace: string[] = [];
-  /** What must never happen. */
-  readonly violations: string[] = [];
-  nowMs = originMs;
+/** Decisions by chance, from one stream of numbers. */
+export class Chance {
   readonly #random: () => number;
-  /** A binary heap of events by time and order. */
-  readonly #heap: { event: Event; order: number }[] = [];
-  #order = 0;
-  #identities = 0;
 
-  constructor(seed: number) {
-    this.seed = seed;
-    this.#random = randomFrom(seed);
-  }
-
-  get elapsedMs(): number {
-    return this.nowMs - originMs;
+  constructor(random: () => number) {
+    this.#random = random;
   }
 
   /** Whole number in `low..high`. */
@@ -59,6 +37,75 @@ export class Simulation {
     const chosen = choices[Math.floor(this.#random() * choices.length)];
     if (chosen === undefined) throw new Error('nothing to pick from');
     return chosen;
+  }
+}
+
+interface Event {
+  readonly atMs: number;
+  readonly act: () => void | Promise<void>;
+}
+
+/** Real turns of the event loop in which all that the last event has woken runs to its next wait: everything in a simulation is a microtask. */
+const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** 14 November 2023: any moment will do, so it is always the same. */
+const originMs = 1_700_000_000_000;
+
+/**
+ * The only clock, the only chance and the only order of events of one run. Two events never run at the same time; the earlier one goes first, of
+ * two at the same moment the one that was planned first. The same seed gives the same trace.
+ */
+export class Simulation extends Chance {
+  readonly seed: number;
+  /** What happened, for people: printed when a schedule fails. */
+  readonly trace: string[] = [];
+  /** What must never happen. */
+  readonly violations: string[] = [];
+  nowMs = originMs;
+  /** How often each kind of fault has happened. */
+  readonly kinds = new Map<string, number>();
+  /** Names of what may be left out of the run, in the order in which it came. */
+  readonly happened: string[] = [];
+  readonly #removed: ReadonlySet<string>;
+  readonly #named = new Map<string, number>();
+  /** A binary heap of events by time and order. */
+  readonly #heap: { event: Event; order: number }[] = [];
+  #order = 0;
+  #identities = 0;
+
+  /** `removed`: what is left out, by the names that {@link happens} was asked for. */
+  constructor(seed: number, removed: ReadonlySet<string> = new Set()) {
+    super(randomFrom(seed));
+    this.seed = seed;
+    this.#removed = removed;
+  }
+
+  /** A stream of its own for one part of the run, so that leaving something out changes nothing elsewhere. */
+  branch(name: string): Chance {
+    return new Chance(randomFrom(this.seed ^ hashOf(name)));
+  }
+
+  /** A name that is the same in every run of the seed as long as names are asked for in the same order. */
+  nameOf(what: string): string {
+    const count = (this.#named.get(what) ?? 0) + 1;
+    this.#named.set(what, count);
+    return `${what}-${count}`;
+  }
+
+  /** Whether something takes place, or is left out of this run to find the shortest one that fails. */
+  happens(name: string): boolean {
+    if (this.#removed.has(name)) return false;
+    this.happened.push(name);
+    return true;
+  }
+
+  /** One fault of a kind took place. */
+  count(kind: string): void {
+    this.kinds.set(kind, (this.kinds.get(kind) ?? 0) + 1);
+  }
+
+  get elapsedMs(): number {
+    return this.nowMs - originMs;
   }
 
   /** Unique within the run, sorted as they were made. */

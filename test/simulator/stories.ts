@@ -1,4 +1,5 @@
-import { commandAt, cutLink, fates, mishapAt, someVerb } from './faults.ts';
+import { commandAt, fates, mishapAt, someVerb } from './faults.ts';
+import { cutLink } from './mishaps.ts';
 import type { CallFate, RemoteCall } from './model-remote.ts';
 import { someMove } from './moving.ts';
 import type { World } from './world.ts';
@@ -39,7 +40,7 @@ export const stories = {
     const { simulation } = world;
     const second = await world.secondLedger();
     world.areEpochsUnique = false;
-    if (simulation.chance(0.4)) cutLink(world, simulation.pick(world.hosts));
+    if (simulation.chance(0.4)) cutLink(world, simulation.pick(world.hosts), simulation);
     // So that the two choose differently.
     if (simulation.chance(0.7)) await world.cordon(simulation.pick(world.hosts).name, second);
     for (let count = simulation.between(1, 3); count > 0; count -= 1) {

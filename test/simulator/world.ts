@@ -21,15 +21,21 @@ import { Controller, type Verb } from './controller.ts';
 
 import { memoryVault } from './memory-vault.ts';
 import { ModelDataCentre } from './model-dc.ts';
-import { copyTree, modelRoot } from './model-disk.ts';
+import { copyTree, modelRoot, mountDisk } from './model-disk.ts';
 import { type HostWatch, ModelHost } from './model-host.ts';
-import { ledgerBytes, putBlankLedger, putLedger, removeLedgers } from './model-ledger.ts';
+import { ledgerBytes, loseLastCommit, putBlankLedger, putLedger, removeLedgers } from './model-ledger.ts';
 import { stage } from './model-process.ts';
 import { type CallFate, plainFate, type RemoteCall } from './model-remote.ts';
-import { Simulation } from './simulation.ts';
+import { type Chance, Simulation } from './simulation.ts';
 
-export const accountNames: readonly string[] = ['a1', 'a2', 'a3'];
-const hostNames: readonly string[] = ['h1', 'h2', 'h3'];
+export const accountNames: readonly string[] = ['a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 'a8'];
+const hostNames: readonly string[] = ['h1', 'h2', 'h3', 'h4', 'h5', 'h6'];
+
+/** What goes wrong with fences: they do nothing, or nobody can be asked whether a machine is off. */
+export interface FenceLuck {
+  readonly fails: boolean;
+  readonly isUnknown: boolean;
+}
 
 /** How many hosts and accounts there are. */
 export interface WorldSize {
@@ -37,7 +43,7 @@ export interface WorldSize {
   readonly accounts: number;
 }
 
-const largest: WorldSize = { hosts: hostNames.length, accounts: accountNames.length };
+const usual: WorldSize = { hosts: 3, accounts: 3 };
 
 const sessions = accountNames.map((_, index) => fixtureSession({ authKey: fixtureKey(index + 1), userId: 7_000_000n + BigInt(index) }));
 /** By account. */
@@ -72,7 +78,6 @@ let worlds = 0;
 export class World implements HostWatch {
   readonly simulation: Simulation;
   readonly dataCentre: ModelDataCentre;
-  readonly inventory: Inventory;
   /** Those that were imported. */
   readonly accounts: readonly string[];
   /** Those that the operator knows. */
@@ -99,15 +104,23 @@ export class World implements HostWatch {
   isLedgerOld = false;
   /** Accounts that some host claims although their session is not in the vault, as the last adoption said. */
   strangers: readonly string[] = [];
+  /** The inventory that the operator uses now; it may have forgotten hosts. */
+  inventory: Inventory;
   /** False where two ledgers count epochs on their own. */
   areEpochsUnique = true;
 
-  private constructor(seed: number, size: WorldSize) {
+  /** When a fence was last asked whether a machine is off. */
+  askedFenceAtMs = Number.NEGATIVE_INFINITY;
+  /** How fences behave. */
+  fences: FenceLuck = { fails: false, isUnknown: false };
+  /** How far the operator's clock is ahead. */
+  operatorClockMs = 0;
+  private constructor(seed: number, size: WorldSize, removed: ReadonlySet<string>) {
     this.#size = size;
     this.accounts = accountNames.slice(0, size.accounts);
     this.inventory = inventories[size.hosts - 1] as Inventory;
     worlds += 1;
-    this.simulation = new Simulation(seed);
+    this.simulation = new Simulation(seed, removed);
     this.dataCentre = new ModelDataCentre(this.simulation);
     this.#directory = join(modelRoot, String(worlds));
     mkdirSync(this.#directory);
@@ -119,9 +132,9 @@ export class World implements HostWatch {
   }
 
   /** Hosts are up and initialised, accounts are imported, nothing is placed. */
-  static async create(seed: number, size: WorldSize = largest): Promise<World> {
-    const world = new World(seed, size);
-    stage.nowMs = () => world.simulation.nowMs;
+  static async create(seed: number, size: WorldSize = usual, removed: ReadonlySet<string> = new Set()): Promise<World> {
+    const world = new World(seed, size, removed);
+    stage.nowMs = () => world.operatorMs;
     stage.identity = () => world.simulation.identity();
     for (const [index, session] of sessions.slice(0, size.accounts).entries()) {
       const meta = { sourceFormat: 'pyrogram-string', apiId: null, importedAt: '2023-11-14T00:00:00.000Z' } as const;
@@ -135,6 +148,30 @@ export class World implements HostWatch {
     }
     await world.simulation.pass(5_000);
     return world;
+  }
+
+  /** For what a command meets by chance. */
+  chanceOf(controller: string): Chance {
+    return this.simulation.branch(controller);
+  }
+
+  /** The operator's clock. */
+  get operatorMs(): number {
+    return this.simulation.nowMs + this.operatorClockMs;
+  }
+
+  stepOperatorClock(byMs: number): void {
+    if (byMs === 0) return;
+    this.operatorClockMs += byMs;
+    this.simulation.note(`the operator's clock steps by ${byMs} ms`);
+  }
+
+  /** Every command dies; what was committed last may be gone. */
+  losePowerOfOperator(): void {
+    this.killControllers();
+    const isLost = loseLastCommit(this.ledgerPath);
+    this.simulation.note(`the operator's machine loses its power${isLost ? ', and the ledger its last commit' : ''}`);
+    if (isLost) this.isLedgerOld = true;
   }
 
   /** Connections are shared between the controllers of a ledger: opening one costs as much as a command. */
@@ -165,10 +202,20 @@ export class World implements HostWatch {
     return path;
   }
 
+  /** The inventory as it is meant to be. */
+  get wholeInventory(): Inventory {
+    return inventories[this.#size.hosts - 1] as Inventory;
+  }
+
+  /** It knows nothing of the last host any more. */
+  forgetLastHost(): void {
+    this.inventory = inventories[this.#size.hosts - 2] ?? this.inventory;
+  }
+
   /** A second operator with the same sessions and hosts, who knows nothing of the first. */
-  async secondLedger(): Promise<string> {
+  async secondLedger(size = this.#size): Promise<string> {
     const path = join(this.#directory, 'second.db');
-    await blankLedger(path, this.#size);
+    await blankLedger(path, size);
     const ledger = await openLedger(path);
     await ledger.db.updateTable('meta').set({ value: 'second-ledger' }).where('key', '=', 'authority-id').execute();
     await ledger.close();
@@ -186,14 +233,16 @@ export class World implements HostWatch {
 
   /** Keeps the disk of a host as it is. */
   snapshotDisk(host: ModelHost): string {
-    const copy = join(this.#directory, `${host.name}-disk-${this.simulation.elapsedMs}`);
+    const copy = this.placeFor(`${host.name}-disk`);
     copyTree(host.root, copy);
+    mountDisk(copy);
     return copy;
   }
 
   restoreDisk(host: ModelHost, copy: string): void {
     rmSync(host.root, { recursive: true, force: true });
     copyTree(copy, host.root);
+    mountDisk(host.root);
   }
 
   start(
@@ -202,6 +251,8 @@ export class World implements HostWatch {
   ): Started {
     this.#controllers += 1;
     const name = `c${this.#controllers}`;
+    // Whoever imports a session has been asked whether anything else uses it.
+    if (verb.verb === 'import') this.dataCentre.strangerLeaves(keyIds[verb.account] ?? '');
     const { ledgerPath = this.ledgerPath, fateOf = () => plainFate, queriesLeft = null, withLock = false } = options;
     const controller = new Controller(this, { name, ledgerPath, vault: this.vault, fateOf, queriesLeft, withLock });
     this.#active.push(controller);
@@ -232,10 +283,22 @@ export class World implements HostWatch {
     return started.problem();
   }
 
-  /** A machine from the image of another, with an identity of its own and without a way to the operator. */
-  clone(host: ModelHost): ModelHost {
-    const copy = new ModelHost(`${host.name}-clone`, this.snapshotDisk(host), this.simulation, this.dataCentre, this);
-    copy.identify(`machine-${copy.name}`);
+  /** For a copy of something. */
+  placeFor(what: string): string {
+    return join(this.#directory, this.simulation.nameOf(what));
+  }
+
+  /** One command of a story that may be left out of it. */
+  async tell(verb: Verb, options: Parameters<World['start']>[1] = {}): Promise<FleetError | null> {
+    return this.simulation.happens(this.simulation.nameOf(`told ${verb.verb}`)) ? this.command(verb, options) : null;
+  }
+
+  /** A machine from the image of another, with an identity of its own, or the other's but for its network card, and without a way to the operator. */
+  clone(host: ModelHost, keepsIdentity = false): ModelHost {
+    const name = this.simulation.nameOf(`${host.name}-clone`);
+    const copy = new ModelHost(name, this.snapshotDisk(host), this.simulation, this.dataCentre, this);
+    if (keepsIdentity) copy.dmiUuid = host.dmiUuid;
+    else copy.identify(`machine-${copy.name}`);
     copy.link = { hears: false, isHeard: false };
     copy.luck = host.luck;
     this.machines.push(copy);
@@ -274,7 +337,8 @@ export class World implements HostWatch {
   passedGate(host: ModelHost, keyId: string, epoch: number): void {
     for (const other of this.machines) {
       const worker = other === host ? null : other.units.workerOf(keyId);
-      if (worker?.isPastGate()) this.simulation.violate(`two workers of ${keyId.slice(0, 4)}: ${other.name} and ${host.name}`);
+      if (worker?.isPastGate() && other.standstill === null)
+        this.simulation.violate(`two workers of ${keyId.slice(0, 4)}: ${other.name} and ${host.name}`);
     }
     if (this.areEpochsUnique) this.#once(this.#grantedAt, `${keyId} ${epoch}`, host.name, 'let through on two hosts');
   }
@@ -382,8 +446,10 @@ async function makeTemplate(path: string, size: WorldSize): Promise<Buffer> {
   const inventory = inventories[size.hosts - 1] as Inventory;
   const { holdAfterMs } = inventory.hold;
   for (const name of hosts) await recordBootstrapped(ledger.db, name, Date.now(), { holdAfterMs, release: 'r1', arch: 'x64', os: 'model' });
+  const simulation = new Simulation(0);
   const world = {
-    simulation: new Simulation(0),
+    simulation,
+    operatorMs: simulation.nowMs,
     inventory,
     hosts: [],
     ledgerAt: async () => ledger,
