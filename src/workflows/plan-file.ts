@@ -1,5 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open, writeFile } from 'node:fs/promises';
 import * as z from 'zod';
+import type { LedgerDb } from '../ledger/ledger.ts';
+import { readMeta, writeMeta } from '../ledger/meta.ts';
 import { FleetError } from '../model/errors.ts';
 import type { DecisionInput } from '../planning/decision-input.ts';
 import { movableStates } from './move-decision.ts';
@@ -52,28 +56,73 @@ export type PlannedMove = z.infer<typeof plannedMoveSchema>;
 /** Changes of owner as data: what is shown, saved and carried out is the same object. Holds no secret. */
 export type MovePlan = z.infer<typeof planSchema>;
 
-/** A new file. Errors: `usage` where it exists or cannot be written. */
-export async function savePlan(path: string, plan: MovePlan): Promise<void> {
-  await writeFile(path, `${JSON.stringify(plan, null, 2)}\n`, { flag: 'wx', mode: 0o600 }).catch((cause: unknown) => {
+/** Digests of the plans that this ledger has saved, newest last: a plan is carried out as it was saved, or not at all. */
+const savedPlansKey = 'saved-plans';
+const plansRemembered = 500;
+const savedPlansSchema = z.array(z.string().regex(/^[0-9a-f]{64}$/));
+/** Bytes of a plan file at most: what a plan for 10,000 hosts was made from is in it. */
+const planLimitBytes = 256 * 1024 * 1024;
+
+const digestOf = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
+
+async function readSavedPlans(db: LedgerDb): Promise<readonly string[]> {
+  const text = await readMeta(db, savedPlansKey);
+  return text === null ? [] : savedPlansSchema.parse(JSON.parse(text));
+}
+
+/** A new file, and its digest in the ledger. Errors: `usage` where it exists or cannot be written. */
+export async function savePlan(path: string, plan: MovePlan, db: LedgerDb): Promise<void> {
+  const text = `${JSON.stringify(plan, null, 2)}\n`;
+  await writeFile(path, text, { flag: 'wx', mode: 0o600 }).catch((cause: unknown) => {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
     throw new FleetError('usage', code === 'EEXIST' ? `${path} exists already` : `${path} cannot be written (${code})`, {
       hint: 'name another file with --save',
       cause,
     });
   });
+  const known = await readSavedPlans(db);
+  await writeMeta(db, savedPlansKey, JSON.stringify([...known, digestOf(text)].slice(-plansRemembered)));
 }
 
-/** A plan that {@link savePlan} wrote. Errors: `usage`. */
-export async function loadPlan(path: string): Promise<MovePlan> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
-    throw new FleetError('usage', `${path} cannot be read (${code})`, {
-      hint: 'name a file that fleet rebalance --save has written',
-      cause,
-    });
-  });
+/**
+ * A plan that {@link savePlan} wrote, byte for byte as it was written then by the ledger `db`. Errors: `usage`; `plan-stale` for one that was edited, is too old
+ * to be remembered, or was saved by another ledger.
+ */
+export async function loadPlan(path: string, db: LedgerDb): Promise<MovePlan> {
+  const bytes = await readPlanFile(path);
+  const plan = parsePlan(path, bytes);
+  if ((await readSavedPlans(db)).includes(digestOf(bytes))) return plan;
+  throw new FleetError(
+    'plan-stale',
+    `${path} is not a plan as this ledger has saved it: it was changed since, or another ledger has made it`,
+    {
+      hint: 'a plan is never edited; make one and look at it: fleet rebalance --save FILE',
+    },
+  );
+}
+
+async function readPlanFile(path: string): Promise<Buffer> {
+  const fail = (what: string, cause?: unknown): FleetError =>
+    new FleetError('usage', `${path} ${what}`, { hint: 'name a file that fleet rebalance --save has written', cause });
   try {
-    return planSchema.parse(JSON.parse(text));
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const facts = await handle.stat();
+      if (!facts.isFile()) throw fail('is not a file');
+      if (facts.size > planLimitBytes) throw fail(`is no plan: it has ${facts.size} bytes`);
+      return await handle.readFile();
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    if (cause instanceof FleetError) throw cause;
+    throw fail(`cannot be read (${cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'})`, cause);
+  }
+}
+
+function parsePlan(path: string, bytes: Buffer): MovePlan {
+  try {
+    return planSchema.parse(JSON.parse(bytes.toString('utf8')));
   } catch (cause) {
     throw new FleetError('usage', `${path} is not a plan of fleet`, { hint: 'make one with: fleet rebalance --save FILE', cause });
   }

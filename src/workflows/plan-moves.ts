@@ -133,8 +133,13 @@ export async function planMove(context: FleetContext, name: string, host: string
   return prepare(context, gathered, { ...empty, summary, lowerBound: 1, moves: [move], input }, own);
 }
 
-/** The account on that one host, judged by every hard rule. */
-function placeOn(view: FleetView, name: AccountName, host: string, policy: PlacementPolicy): { decision: object; input: DecisionInput } {
+/** The account on that one host, judged by every hard rule. Pure. Errors: `placement`. */
+export function placeOn(
+  view: FleetView,
+  name: AccountName,
+  host: string,
+  policy: PlacementPolicy,
+): { decision: object; input: DecisionInput } {
   const hosts = view.hosts.map((other) =>
     other.name === host || other.state !== 'up'
       ? other

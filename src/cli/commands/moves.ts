@@ -97,7 +97,7 @@ function registerRebalance(program: Command): void {
         return result;
       }
       const { savePlan } = await import('../../workflows/plan-file.ts');
-      await savePlan(options.save, prepared.plan);
+      await savePlan(options.save, prepared.plan, context.ledger.db);
       const shown = await carryOut(context, begin, prepared, { ...options, dryRun: true });
       return {
         ...shown,
@@ -128,13 +128,15 @@ function registerApply(program: Command): void {
     .description('carry out a plan that was saved; refused when the fleet has changed since')
     .option(...dryRunFlag);
   setAction<PlanOptions>(command, async ({ options, args, signal }) => {
-    const [{ loadPlan }, { movesToResume, requireFresh }] = await Promise.all([
+    const [{ loadPlan }, { recheckPlan }, { movesToResume, requireFresh }] = await Promise.all([
       import('../../workflows/plan-file.ts'),
+      import('../../workflows/recheck-plan.ts'),
       import('../../workflows/move-accounts.ts'),
     ]);
-    const plan = await loadPlan(args[0] ?? '');
     return withOpenLinks('apply', options, signal, async (context, begin) => {
+      const plan = await loadPlan(args[0] ?? '', context.ledger.db);
       await requireFresh(context, plan);
+      await recheckPlan(context, plan);
       return carryOut(context, begin, { plan, resumed: await movesToResume(context) }, options);
     });
   });
