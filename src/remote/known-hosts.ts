@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import { listMatches } from './ssh-config-words.ts';
 
 /** One usable line of a known_hosts file. `hosts` is the first field as written; `key` is base64. */
 export interface KnownHostLine {
@@ -37,10 +38,13 @@ export function parseKnownHosts(text: string, source: string): KnownHostLine[] {
   });
 }
 
-/** The name under which known_hosts files a server: `host`, or `[host]:port` for a port other than 22. Lower case. */
-export function knownHostName(host: string, port: number): string {
-  const name = host.toLowerCase();
-  return port === 22 ? name : `[${name}]:${port}`;
+/** Public keys, one a line, as lines that revoke them for every host. */
+export function parseRevokedKeys(text: string, source: string): KnownHostLine[] {
+  return text.split('\n').flatMap((raw, index): KnownHostLine[] => {
+    const [type, key] = raw.trim().split(/\s+/);
+    if (type === undefined || key === undefined || type.startsWith('#')) return [];
+    return [{ marker: 'revoked', hosts: '*', type, key, source: `${source}:${index + 1}` }];
+  });
 }
 
 /** `SHA256:` and unpadded base64, as `ssh-keygen -l` prints it. */
@@ -51,18 +55,7 @@ export function hostKeyFingerprint(blob: Uint8Array): string {
 /** Whether a first field (names, `*`/`?` patterns, `!` exclusions, or one hashed name) speaks about `name`. */
 export function hostFieldMatches(hosts: string, name: string): boolean {
   if (hosts.startsWith('|')) return hashedNameMatches(hosts, name);
-  const patterns = hosts.toLowerCase().split(',');
-  if (patterns.some((pattern) => pattern.startsWith('!') && wildcardMatches(pattern.slice(1), name))) return false;
-  return patterns.some((pattern) => wildcardMatches(pattern, name));
-}
-
-/** OpenSSH's patterns: `*` any run, `?` one character, nothing else special. Case counts. */
-export function wildcardMatches(pattern: string, text: string): boolean {
-  const source = pattern
-    .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
-    .replaceAll(/\*+/g, '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`, 's').test(text);
+  return listMatches(hosts.toLowerCase(), name);
 }
 
 function hashedNameMatches(field: string, name: string): boolean {
@@ -76,11 +69,17 @@ function hashedNameMatches(field: string, name: string): boolean {
  * win over known_hosts. A key of another type than the known ones is `changed`: known types are asked for first, so a server that
  * still has its old key would have presented it.
  *
- * `lines` are those that match the host's name (see {@link hostFieldMatches}).
+ * `lines` are those that match the host's name (see {@link hostFieldMatches}), `other` those of its second name, which count where
+ * nothing is known under the first.
  */
-export function judgeHostKey(presented: HostKey, lines: readonly KnownHostLine[], pins: readonly string[]): HostKeyVerdict {
+export function judgeHostKey(
+  presented: HostKey,
+  lines: readonly KnownHostLine[],
+  pins: readonly string[],
+  other: readonly KnownHostLine[] = [],
+): HostKeyVerdict {
   const key = Buffer.from(presented.blob).toString('base64');
-  const revoked = lines.find((line) => line.marker === 'revoked' && line.key === key);
+  const revoked = [...lines, ...other].find((line) => line.marker === 'revoked' && line.key === key);
   if (revoked !== undefined) return { kind: 'revoked', source: revoked.source };
   if (pins.length > 0) {
     if (pins.includes(hostKeyFingerprint(presented.blob))) return { kind: 'trusted' };
@@ -89,6 +88,7 @@ export function judgeHostKey(presented: HostKey, lines: readonly KnownHostLine[]
   const plain = lines.filter((line) => line.marker === null);
   if (plain.some((line) => line.key === key)) return { kind: 'trusted' };
   if (plain.length === 0) {
+    if (other.some((line) => line.marker === null && line.key === key)) return { kind: 'trusted' };
     const authorities = lines.filter((line) => line.marker === 'cert-authority').map((line) => line.source);
     return { kind: 'unknown', authorities };
   }
@@ -99,21 +99,11 @@ function lineFingerprint(line: KnownHostLine): string {
   return hostKeyFingerprint(Buffer.from(line.key, 'base64'));
 }
 
-const HOST_KEY_ALGORITHMS = [
-  'ssh-ed25519',
-  'ecdsa-sha2-nistp256',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  'rsa-sha2-512',
-  'rsa-sha2-256',
-] as const;
-export type HostKeyAlgorithm = (typeof HOST_KEY_ALGORITHMS)[number];
-
-/** Host key algorithms to ask for, those of known keys first. SHA-1 signatures are never asked for. */
-export function hostKeyAlgorithms(lines: readonly KnownHostLine[]): HostKeyAlgorithm[] {
+/** Host key algorithms to ask for, those of known keys first, else in the order of `algorithms`. */
+export function hostKeyAlgorithms(lines: readonly KnownHostLine[], algorithms: readonly string[]): string[] {
   const types = new Set(lines.filter((line) => line.marker === null).map((line) => line.type));
-  const isKnown = (algorithm: HostKeyAlgorithm) => types.has(algorithm.startsWith('rsa-') ? 'ssh-rsa' : algorithm);
-  return [...HOST_KEY_ALGORITHMS.filter(isKnown), ...HOST_KEY_ALGORITHMS.filter((algorithm) => !isKnown(algorithm))];
+  const isKnown = (algorithm: string) => types.has(algorithm.startsWith('rsa-') ? 'ssh-rsa' : algorithm);
+  return [...algorithms.filter(isKnown), ...algorithms.filter((algorithm) => !isKnown(algorithm))];
 }
 
 /** The type that a key blob names itself (its first length-prefixed string). Empty when the blob is malformed. */

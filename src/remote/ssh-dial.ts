@@ -15,6 +15,7 @@ export function dial(target: SshTarget, signal: AbortSignal | undefined): Promis
       host: target.address,
       port: target.port,
       family: target.family,
+      ...(target.bindAddress === null ? {} : { localAddress: target.bindAddress }),
       noDelay: true,
       autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS,
     });

@@ -3,30 +3,21 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Algorithms, Client, ConnectConfig } from 'ssh2';
 import type { FleetError } from '../model/errors.ts';
-import { hostKeyAlgorithms, judgeHostKey, keyBlobType } from './known-hosts.ts';
+import { hostKeyAlgorithms, judgeHostKey, type KnownHostLine, keyBlobType } from './known-hosts.ts';
 import { type AuthPlan, planAuth } from './ssh-auth.ts';
-import type { SshContext } from './ssh-context.ts';
+import type { KnownHost, SshContext } from './ssh-context.ts';
 import { authFailure, type ConnectPhase, connectFailure, hostKeyFailure, interruptedFailure } from './ssh-errors.ts';
 import type { SshTarget } from './ssh-target.ts';
 
 /** Pauses before the next attempt when a host drops new connections before the handshake (MaxStartups), ms; half of each is random. */
 const REFUSED_PAUSES_MS = [400, 1_200, 3_000];
 
-/** Cheapest first: curve25519 costs a seventh of the post-quantum exchange, and AES runs in the processor. SHA-1 is left out. */
-const ALGORITHMS = {
-  kex: [
-    'curve25519-sha256',
-    'curve25519-sha256@libssh.org',
-    'ecdh-sha2-nistp256',
-    'ecdh-sha2-nistp384',
-    'ecdh-sha2-nistp521',
-    'diffie-hellman-group16-sha512',
-    'diffie-hellman-group14-sha256',
-  ],
-  cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'chacha20-poly1305@openssh.com', 'aes128-ctr', 'aes256-ctr'],
-  hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
-  compress: ['none'],
-} satisfies Algorithms;
+/** The lists come from ssh-algorithms.ts, whose names ssh2's types do not know as such. */
+function algorithmsFor({ algorithms }: SshTarget, known: readonly KnownHostLine[]): Algorithms {
+  const { kex, cipher, mac, hostKey, keepsHostKeyOrder } = algorithms;
+  const serverHostKey = keepsHostKeyOrder ? hostKey : hostKeyAlgorithms(known, hostKey);
+  return { kex, cipher, hmac: mac, compress: ['none'], serverHostKey } as Algorithms;
+}
 
 /** A client after the login. `stream` is what it runs on; `client` keeps an error listener for ever. */
 export interface LoggedIn {
@@ -40,9 +31,9 @@ export interface LoggedIn {
  */
 export async function logIn(target: SshTarget, context: SshContext, open: () => Promise<Duplex>): Promise<LoggedIn> {
   const ssh2 = (await import('ssh2')).default;
-  const lines = await context.knownHostLines(target);
+  const known = await context.knownHostLines(target);
   // A host that nobody vouches for is refused before the login: nobody need be asked for a passphrase.
-  const mayAsk = target.pins.length > 0 || lines.some(({ marker }) => marker === null);
+  const mayAsk = target.pins.length > 0 || [...known.lines, ...known.other].some(({ marker }) => marker === null);
   const plan = () => planAuth(ssh2, target, context, mayAsk);
   const firstPlan = await plan();
   const giveUpAt = Date.now() + target.connectTimeoutMs;
@@ -52,7 +43,7 @@ export async function logIn(target: SshTarget, context: SshContext, open: () => 
     try {
       const stream = await open();
       state.phase = 'handshake';
-      const config = connectConfig(target, context, auth, state, lines);
+      const config = connectConfig(target, context, auth, state, known);
       return await attemptLogin(new ssh2.Client(), stream, config, auth, state, context.signal);
     } catch (cause) {
       const pauseMs = REFUSED_PAUSES_MS[attempt];
@@ -76,13 +67,7 @@ interface AttemptState {
   keyFailure: FleetError | null;
 }
 
-function connectConfig(
-  target: SshTarget,
-  context: SshContext,
-  auth: AuthPlan,
-  state: AttemptState,
-  lines: Awaited<ReturnType<SshContext['knownHostLines']>>,
-): ConnectConfig {
+function connectConfig(target: SshTarget, context: SshContext, auth: AuthPlan, state: AttemptState, known: KnownHost): ConnectConfig {
   return {
     username: target.user,
     readyTimeout: target.connectTimeoutMs,
@@ -90,11 +75,11 @@ function connectConfig(
     keepaliveInterval: Math.ceil(context.silenceMs / 3),
     keepaliveCountMax: Number.MAX_SAFE_INTEGER,
     strictVendor: false,
-    algorithms: { ...ALGORITHMS, serverHostKey: hostKeyAlgorithms(lines) },
+    algorithms: algorithmsFor(target, known.lines.some(({ marker }) => marker === null) ? known.lines : known.other),
     authHandler: auth.handler,
     hostVerifier: (blob: Buffer): boolean => {
       const key = { type: keyBlobType(blob), blob };
-      const verdict = judgeHostKey(key, lines, target.pins);
+      const verdict = judgeHostKey(key, known.lines, target.pins, known.other);
       if (verdict.kind !== 'trusted') state.keyFailure = hostKeyFailure(target, key, verdict);
       return verdict.kind === 'trusted';
     },
@@ -169,7 +154,7 @@ export async function captureHostKey(target: SshTarget, open: () => Promise<Dupl
       sock: stream,
       username: target.user,
       readyTimeout: target.connectTimeoutMs,
-      algorithms: { ...ALGORITHMS, serverHostKey: hostKeyAlgorithms([]) },
+      algorithms: algorithmsFor(target, []),
       hostVerifier: (blob: Buffer): boolean => {
         key = Buffer.from(blob);
         return false;

@@ -1,7 +1,7 @@
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { HostSpec } from '../model/inventory.ts';
-import { type HostKeyVerdict, hostKeyFingerprint, judgeHostKey, keyBlobType, knownHostName } from './known-hosts.ts';
+import { type HostKeyVerdict, hostKeyFingerprint, judgeHostKey, keyBlobType } from './known-hosts.ts';
 import type { SshContext } from './ssh-context.ts';
 import { captureHostKey } from './ssh-handshake.ts';
 import { openRoute } from './ssh-link.ts';
@@ -25,8 +25,9 @@ export async function readHostKey(spec: Pick<HostSpec, 'name' | 'ssh'>, context:
   const route = await openRoute(target, context);
   const blob = await captureHostKey(target, route.open).finally(route.release);
   const type = keyBlobType(blob);
-  const line = `${knownHostName(target.keyName, target.port)} ${type} ${blob.toString('base64')}`;
-  const verdict = judgeHostKey({ type, blob }, await context.knownHostLines(target), target.pins);
+  const line = `${target.keyName} ${type} ${blob.toString('base64')}`;
+  const { lines, other } = await context.knownHostLines(target);
+  const verdict = judgeHostKey({ type, blob }, lines, target.pins, other);
   return { type, fingerprint: hostKeyFingerprint(blob), line, verdict, unusedOptions: target.unused };
 }
 

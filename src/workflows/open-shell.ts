@@ -5,17 +5,17 @@ import type { SshContext } from '../remote/ssh-context.ts';
 import type { SshTarget } from '../remote/ssh-target.ts';
 import { appendKnownHost, readHostKey } from '../remote/trust-host.ts';
 
-/** The arguments with which OpenSSH reaches the same target as fleet does, with the same strict check of its host key. Pure. */
+/**
+ * The arguments with which OpenSSH reaches the same target as fleet does, with the same strict check of its host key. What the ssh config says
+ * (the address, jump hosts, an alias) OpenSSH reads itself, for the same destination. Pure.
+ */
 export function sshArguments(target: SshTarget): string[] {
   const options = ['-o', 'StrictHostKeyChecking=yes'];
-  if (target.keyName !== target.address) options.push('-o', `HostKeyAlias=${target.keyName}`);
   if (target.knownHostsFiles.length > 0)
     options.push('-o', `UserKnownHostsFile=${target.knownHostsFiles.map((file) => `"${file}"`).join(' ')}`);
   if (target.identitiesExplicit) options.push(...target.identityFiles.flatMap((file) => ['-i', file]));
   if (target.identitiesOnly) options.push('-o', 'IdentitiesOnly=yes');
-  const hops = target.jumps.map(({ user, address, port }) => `${user}@${address.includes(':') ? `[${address}]` : address}:${port}`);
-  if (hops.length > 0) options.push('-J', hops.join(','));
-  return [...options, '-p', String(target.port), '-l', target.user, target.address];
+  return [...options, '-p', String(target.port), '-l', target.user, '--', target.destination];
 }
 
 /** Hands the terminal to OpenSSH and returns its exit code. Errors: `usage` where ssh is not installed. */

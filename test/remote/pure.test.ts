@@ -7,15 +7,9 @@ import type { HostName } from '../../src/model/names.ts';
 import { ChannelGate } from '../../src/remote/channel-gate.ts';
 import { AfterMarker, CappedBytes, LineSplitter, MAX_LINE_BYTES } from '../../src/remote/command-output.ts';
 import { forEachHost } from '../../src/remote/for-each-host.ts';
-import {
-  hostFieldMatches,
-  hostKeyAlgorithms,
-  judgeHostKey,
-  keyBlobType,
-  knownHostName,
-  parseKnownHosts,
-} from '../../src/remote/known-hosts.ts';
+import { hostFieldMatches, hostKeyAlgorithms, judgeHostKey, keyBlobType, parseKnownHosts } from '../../src/remote/known-hosts.ts';
 import { quoteShell, uploadScript, wrapCommand } from '../../src/remote/shell-command.ts';
+import { algorithmsOf } from '../../src/remote/ssh-algorithms.ts';
 import { connectFailure, sudoFailure } from '../../src/remote/ssh-errors.ts';
 import type { SshTarget } from '../../src/remote/ssh-target.ts';
 
@@ -46,10 +40,6 @@ describe('known_hosts', () => {
     expect(hostFieldMatches(field, name)).toBe(expected);
   });
 
-  test('names', () => {
-    expect([knownHostName('Host', 22), knownHostName('2001:db8::1', 2222)]).toEqual(['host', '[2001:db8::1]:2222']);
-  });
-
   test('comments, markers, old and broken lines', () => {
     const text =
       '# c\n\n host ssh-ed25519 AAAA comment here\n@revoked * ssh-rsa BBBB\n@odd * ssh-rsa CCCC\nhost 1024 35 123\nhost ssh-rsa\n';
@@ -64,7 +54,7 @@ describe('known_hosts', () => {
   });
 
   test('known types are asked for first, and no type is lost', () => {
-    const algorithms = hostKeyAlgorithms(parseKnownHosts('h ssh-rsa A\nh ecdsa-sha2-nistp256 B', 'f'));
+    const algorithms = hostKeyAlgorithms(parseKnownHosts('h ssh-rsa A\nh ecdsa-sha2-nistp256 B', 'f'), algorithmsOf('hostKey', undefined));
     expect(algorithms.slice(0, 3)).toEqual(['ecdsa-sha2-nistp256', 'rsa-sha2-512', 'rsa-sha2-256']);
     expect(algorithms.length).toBe(6);
   });

@@ -129,7 +129,7 @@ describe('SSH to lab hosts', () => {
   test('through two lab hosts by ProxyJump, with Include, Host patterns and Match; a jump host that is off is named', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'fleet-jump-'));
     const [, second, third] = lab.hosts;
-    await writeFile(join(folder, 'config'), `Include jumps\nHost ${lab.hosts[0]?.address}\n  ProxyJump gate-a,gate-b\n`);
+    await writeFile(join(folder, 'config'), `Include ${join(folder, 'jumps')}\nHost ${lab.hosts[0]?.address}\n  ProxyJump gate-a,gate-b\n`);
     await writeFile(
       join(folder, 'jumps'),
       `Host gate-a\n  HostName ${second?.address}\nHost gate-b\n  HostName ${third?.address}\nHost gate-?\n  IdentityFile ${lab.keyFile}\nMatch host ${third?.address}\n  User ubuntu\nHost gate-*\n  User root\n`,

@@ -1,15 +1,20 @@
-import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SshSettings } from '../../src/model/inventory.ts';
 import type { HostName } from '../../src/model/names.ts';
 import { readSshConfig } from '../../src/remote/ssh-config-file.ts';
-import { evaluateSshOptions, type SshConfigLine } from '../../src/remote/ssh-options.ts';
-import { resolveSshTarget, type SshTarget } from '../../src/remote/ssh-target.ts';
+import { evaluateSshOptions, type SshOptions } from '../../src/remote/ssh-options.ts';
+import { resolveSshTarget, type SshConfig, type SshTarget } from '../../src/remote/ssh-target.ts';
 
-const around = { homeDirectory: '/home/op', localUser: 'op', agentSocket: '/run/agent', knownHosts: '/fleet/known_hosts' };
+const around = {
+  homeDirectory: '/home/op',
+  localUser: 'op',
+  agentSocket: '/run/agent',
+  knownHosts: '/fleet/known_hosts',
+  machine: { hostName: 'laptop.example', userId: 1000, environment: { KEYS: '/keys' }, workingDirectory: '/here' },
+};
 const bare: SshSettings = {
   address: null,
   user: null,
@@ -31,7 +36,7 @@ beforeAll(async () => {
 afterAll(() => rm(home, { recursive: true, force: true }));
 
 let files = 0;
-async function parsed(text: string): Promise<SshConfigLine[]> {
+async function parsed(text: string): Promise<SshConfig> {
   const file = join(home, '.ssh', `config-${files++}`);
   await writeFile(file, text);
   return readSshConfig([file, join(home, 'missing')], home);
@@ -47,7 +52,7 @@ describe('how a host is reached', () => {
       port: 22,
       user: 'op',
       family: 0,
-      identityFiles: ['/home/op/.ssh/id_ed25519', '/home/op/.ssh/id_ecdsa', '/home/op/.ssh/id_rsa'],
+      identityFiles: ['/home/op/.ssh/id_rsa', '/home/op/.ssh/id_ecdsa', '/home/op/.ssh/id_ed25519'],
       identitiesExplicit: false,
       agentSocket: '/run/agent',
       jumps: [],
@@ -78,6 +83,23 @@ describe('how a host is reached', () => {
     ],
     ['IdentityAgent none', 'IdentityAgent none\n', {}, { agentSocket: null }],
     ['HostKeyAlias', 'HostKeyAlias alias\nHostName 10.0.0.9\n', {}, { keyName: 'alias', address: '10.0.0.9' }],
+    ['HostKeyAlias knows no port', 'HostKeyAlias Alias\nPort 2222\n', {}, { keyName: 'alias', otherKeyName: '[alias]:2222' }],
+    ['a port is part of the name', 'Port 2222\n', { address: 'EU-1' }, { keyName: '[eu-1]:2222', otherKeyName: 'eu-1' }],
+    [
+      'a variable and tokens in a path',
+      `IdentityFile \${KEYS}/%n-%L-%i\nHostName 10.0.0.9\n`,
+      {},
+      { identityFiles: ['/keys/eu-1-laptop-1000'] },
+    ],
+    ['a relative path is from here', 'IdentityFile key\n', {}, { identityFiles: ['/here/key'] }],
+    ['IdentityFile none', 'IdentityFile none\n', {}, { identityFiles: [], identitiesExplicit: true }],
+    ['true is yes', 'IdentitiesOnly true\n', {}, { identitiesOnly: true }],
+    ['methods in the order of the config', 'PreferredAuthentications password,publickey\n', {}, { authMethods: ['password', 'publickey'] }],
+    ['a method that is switched off', 'PasswordAuthentication no\n', {}, { authMethods: ['publickey', 'keyboard-interactive'] }],
+    ['BindAddress', 'BindAddress 10.0.0.99\n', {}, { bindAddress: '10.0.0.99' }],
+    ['IdentityAgent by variable', 'IdentityAgent $KEYS\n', {}, { agentSocket: '/keys' }],
+    ['ProxyCommand none leaves no place for a jump', 'ProxyCommand none\nProxyJump bastion\n', {}, { jumps: [] }],
+    ['a match of the second reading', 'Match final host 10.*\n Port 99\nMatch all\n HostName 10.0.0.1\n', {}, { port: 99 }],
     ['AddressFamily', 'AddressFamily inet6\n', {}, { family: 6 }],
     [
       'the inventory’s address is what is looked up',
@@ -115,13 +137,36 @@ describe('how a host is reached', () => {
     ]);
   });
 
+  test('a way out of the jump for all, above it, holds for the jump host itself', async () => {
+    const text = 'Host bastion\n ProxyCommand none\nHost *\n ProxyJump bastion\n';
+    expect((await target(text)).jumps.map(({ address }) => address)).toEqual(['bastion']);
+    expect((await target('Host eu-1\n ProxyJump a,b,c\nHost b c\n ProxyJump elsewhere\n')).jumps.map(({ address }) => address)).toEqual([
+      'a',
+      'b',
+      'c',
+    ]);
+  });
+
   const refused: [string, string, string][] = [
     ['ProxyCommand', 'ProxyCommand nc %h %p\n', 'ProxyCommand'],
     ['a jump through itself', 'ProxyJump a\n', 'ProxyJump'],
     ['a port that is none', 'Port ssh\n', 'port ssh'],
+    ['a variable that is not set', `IdentityFile \${NONE}/k\n`, 'NONE'],
+    ['a token that has no meaning', 'HostName %p\n', '%p'],
+    ['Match exec that decides', 'Match exec "true"\n User x\n', 'Match exec is not supported'],
+    ['a domain that a name server decides', 'CanonicalizeHostname yes\n', 'CanonicalizeHostname'],
+    ['an interface', 'BindInterface eth0\n', 'bindinterface'],
+    ['only algorithms that fleet has not', 'KexAlgorithms sntrup761x25519-sha512@openssh.com\n', 'KexAlgorithms'],
+    ['a value that is none', 'IdentitiesOnly maybe\n', 'maybe'],
+    ['a quote without an end', 'User "x\n', 'quote'],
+    ['a value too much', 'User a b\n', '"b"'],
   ];
   test.each(refused)('%s is ssh-config', async (_, text, words) => {
-    await expect(target(text)).rejects.toMatchObject({ code: 'ssh-config', message: expect.stringContaining(words) });
+    await expect(target(text)).rejects.toMatchObject({
+      code: 'ssh-config',
+      message: expect.stringContaining(words),
+      hint: expect.stringMatching(/\w/),
+    });
   });
 
   test('Include: relative, by pattern in order, inside a block, and a loop is named', async () => {
@@ -129,55 +174,49 @@ describe('how a host is reached', () => {
     await writeFile(join(home, '.ssh', 'conf.d', 'a.conf'), 'User early\n');
     expect(await target('Include conf.d/*.conf\n')).toMatchObject({ user: 'early', port: 31 });
     expect(await target('Host other\n Include conf.d/*.conf\nHost *\n User mine\n')).toMatchObject({ user: 'mine', port: 22 });
+    await mkdir(join(home, '.ssh', 'conf.d', 'folder'), { recursive: true });
+    expect(await target('Include conf.d/*\n')).toMatchObject({ user: 'early', port: 31 });
+    expect(await target(`Include ~/.ssh/conf.d/[!b]*\n`)).toMatchObject({ user: 'early', port: 22 });
     await writeFile(join(home, '.ssh', 'loop'), 'Include loop\n');
     await expect(target('Include loop\n')).rejects.toMatchObject({ code: 'ssh-config' });
   });
 });
 
-describe('OpenSSH itself reads the same', () => {
-  const texts = [
-    'Host eu-*\n User a\n Port 23\nHost *\n User b\n',
-    'Host * !eu-1\n User no\nHost *\n User yes\n',
-    'hostname=10.0.0.1\nPORT = 2022\nUser "quoted"\n',
-    'HostName %h.example.net\nIdentityFile /keys/%r\nUser u\n',
-    'HostName 10.0.0.1\nMatch host 10.*\n User m\nMatch originalhost eu-? !user m\n Port 99\n',
-    'Host other eu-1\n Port 31\nMatch all\n Port 98\n User late\n',
-  ];
-  test.each(texts)('%j', async (text) => {
-    const file = join(home, '.ssh', `config-${files++}`);
-    await writeFile(file, text, { mode: 0o600 });
-    const said = execFileSync('ssh', ['-T', '-G', '-F', file, 'eu-1'], { encoding: 'utf8' });
-    const theirs = (key: string) => said.split('\n').flatMap((line) => (line.startsWith(`${key} `) ? [line.slice(key.length + 1)] : []));
-    const ours = resolveSshTarget({ name: 'eu-1' as HostName, ssh: bare }, await readSshConfig([file], home), {
-      ...around,
-      localUser: userInfo().username,
-    });
-    expect([ours.address, ours.user, String(ours.port)]).toEqual(['hostname', 'user', 'port'].map((key) => theirs(key)[0]));
-    if (ours.identitiesExplicit) expect(ours.identityFiles).toEqual(theirs('identityfile').map((path) => path.replace('%r', ours.user)));
-  });
-});
-
 describe('what is not supported is named', () => {
+  const optionsOf = async (text: string): Promise<SshOptions> =>
+    evaluateSshOptions(await parsed(text), { destination: 'eu-1', user: null, port: null, jump: null, localUser: 'op' });
+
   test('what fleet does without is listed apart: nobody is warned of the defaults of a distribution', async () => {
     const text =
       'Host other\n Compression yes\nHost *\n SendEnv LANG LC_*\n HashKnownHosts yes\n GSSAPIAuthentication yes\n RemoteCommand top\n Port 22\n';
-    const { warnings, unused } = evaluateSshOptions(await parsed(text), 'eu-1', null, 'op');
+    const { warnings, unused } = await optionsOf(text);
     expect(warnings).toEqual([]);
     expect(unused).toEqual(['sendenv', 'hashknownhosts', 'gssapiauthentication', 'remotecommand']);
   });
 
   const warned: [string, string[]][] = [
-    ['Ciphers aes128-ctr\n', ['ciphers']],
-    ['StrictHostKeyChecking no\n', ['always verified']],
+    ['StrictHostKeyChecking no\n', ['ignored ssh_config options: stricthostkeychecking no']],
     ['StrictHostKeyChecking ask\nServerAliveInterval 5\nForwardAgent yes\nSendEnv LANG\n', []],
-    ['Match exec "true"\n User x\n', ['Match exec']],
-    ['Host other\n Ciphers aes128-ctr\n', []],
-    ['SetEnv A=b\nVerifyHostKeyDNS yes\nLocalCommand true\n', ['setenv', 'verifyhostkeydns', 'localcommand']],
-    ['CertificateFile ~/c\nBindAddress 10.0.0.1\n', ['certificatefile', 'bindaddress']],
+    ['Match exec "true"\n SendEnv X\n', []],
+    ['User x\nMatch exec "true"\n User y\n', []],
+    ['Match host other exec "true"\n User x\n', []],
+    [
+      'SetEnv A=secret\nVerifyHostKeyDNS yes\nHost other\n RequiredRSASize 4096\n',
+      ['ignored ssh_config options: setenv, verifyhostkeydns yes'],
+    ],
+    ['Nonsense 1\n', ['ssh_config options that fleet does not know: nonsense']],
+    ['IgnoreUnknown non*\nNonsense 1\n', []],
   ];
   test.each(warned)('%j', async (text, words) => {
-    const { warnings } = evaluateSshOptions(await parsed(text), 'eu-1', null, 'op');
-    expect(warnings.length).toBe(words.length);
-    for (const [index, word] of words.entries()) expect(warnings[index]).toContain(word);
+    expect((await optionsOf(text)).warnings).toEqual(words);
+  });
+
+  test('a file of somebody else is not followed, as OpenSSH does not', async () => {
+    const file = join(home, '.ssh', 'config');
+    await writeFile(file, 'User x\n');
+    await chmod(file, 0o664);
+    await expect(readSshConfig([file], home)).rejects.toMatchObject({ code: 'ssh-config', hint: expect.stringContaining('chmod go-w') });
+    await chmod(file, 0o600);
+    expect((await readSshConfig([file], home)).flat().length).toBe(1);
   });
 });

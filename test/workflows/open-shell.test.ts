@@ -1,34 +1,37 @@
 import { expect, it } from 'vitest';
-import type { SshTarget } from '../../src/remote/ssh-target.ts';
+import type { SshSettings } from '../../src/model/inventory.ts';
+import type { HostName } from '../../src/model/names.ts';
+import { resolveSshTarget } from '../../src/remote/ssh-target.ts';
 import { sshArguments } from '../../src/workflows/open-shell.ts';
 
-const target: SshTarget = {
-  host: 'h1',
-  keyName: 'h1.example',
-  address: '192.0.2.1',
-  port: 2222,
-  user: 'ubuntu',
-  family: 0,
-  identityFiles: ['/k'],
-  identitiesExplicit: true,
-  identitiesOnly: true,
+const around = {
+  homeDirectory: '/home/op',
+  localUser: 'op',
   agentSocket: null,
-  knownHostsFiles: ['/a b', '/c'],
-  pins: [],
+  knownHosts: '/a b',
+  machine: { hostName: 'laptop', userId: 1000, environment: {}, workingDirectory: '/' },
+};
+const ssh: SshSettings = {
+  address: '192.0.2.1',
+  user: 'ubuntu',
+  port: 2222,
+  identityFiles: ['/k'],
+  hostKeys: [],
   password: null,
   passphrase: null,
   sudoPassword: null,
   connectTimeoutMs: 1,
   commandTimeoutMs: 1,
-  jumps: [],
-  warnings: [],
-  unused: [],
 };
 
-it('hands OpenSSH the same target and insists on the host key', () => {
+it('hands OpenSSH the same destination and insists on the host key', () => {
+  const line = (keyword: string, value: string) => ({ keyword, argument: value, values: [value], source: 'f:1', included: [] });
+  const config = [
+    [line('userknownhostsfile', '/c'), line('globalknownhostsfile', 'none'), line('identitiesonly', 'yes'), line('hostname', '10.0.0.9')],
+  ];
+  const target = resolveSshTarget({ name: 'h1' as HostName, ssh }, config, around);
   expect(sshArguments(target).join(' ')).toBe(
-    '-o StrictHostKeyChecking=yes -o HostKeyAlias=h1.example -o UserKnownHostsFile="/a b" "/c" -i /k -o IdentitiesOnly=yes -p 2222 -l ubuntu 192.0.2.1',
+    '-o StrictHostKeyChecking=yes -o UserKnownHostsFile="/a b" "/c" -i /k -o IdentitiesOnly=yes -p 2222 -l ubuntu -- 192.0.2.1',
   );
-  const jump = { ...target, address: '2001:db8::1', user: 'j', port: 22 };
-  expect(sshArguments({ ...target, jumps: [jump] })).toContain('j@[2001:db8::1]:22');
+  expect(target.address).toBe('10.0.0.9');
 });
