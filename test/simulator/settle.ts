@@ -68,7 +68,7 @@ async function isDoneAfterRound(world: World): Promise<boolean> {
   }
   // Somebody with another ledger has taken it out of the fleet; fleet adopt has said so.
   const removed = before.accounts.map(({ name }) => name).filter((name) => world.vault.removed.has(name));
-  for (const account of new Set([...before.leaving, ...removed])) await world.command({ verb: 'remove', account });
+  for (const account of new Set([...before.leaving, ...removed])) await removeAccount(world, account);
   const isWaiting = before.accounts.some(({ host, state }) => host === null && state !== 'detached');
   // That it finds nothing to do where nothing waits for a host is seen often enough in every fifth schedule.
   if (isWaiting || world.simulation.seed % 5 === 0) await world.command({ verb: 'allocate' });
@@ -78,6 +78,12 @@ async function isDoneAfterRound(world: World): Promise<boolean> {
   const isAtRest = JSON.stringify(after) === JSON.stringify(before);
   // What the way of a moved account has left behind is for the sweep after the one that has ended the move.
   return isAtRest && open.length === 0 && after.openMoves.length === 0 && idle.length === 0 && isQuiet(world);
+}
+
+/** On its way to a host it is not removed before it has arrived, for which its session has to be imported again: fleet adopt has said that, too. */
+async function removeAccount(world: World, account: string): Promise<void> {
+  const problem = await world.command({ verb: 'remove', account });
+  if (problem?.code === 'in-doubt' && world.vault.removed.has(account)) await world.command({ verb: 'import', account });
 }
 
 /** Every unit of an account is either online or not there. */
