@@ -133,13 +133,23 @@ async function takeCandidate(context: FleetContext, candidate: Candidate): Promi
     warnings,
     problem: null,
   });
+  const warnings = sameName === undefined ? [] : await putBack(context, candidate);
   if (sameName?.state === 'detached') {
     await setAccountState(db, account, 'stored', 'returned by import', context.now());
     await recordEvent(db, { at: context.now(), kind: 'account-returned', host: null, account, text: `from ${path}` });
-    return done('returned', []);
+    return done('returned', warnings);
   }
-  if (sameName !== undefined) return done('known', []);
+  if (sameName !== undefined) return done('known', warnings);
   return done('imported', await store(context, candidate));
+}
+
+/** The session of an account that the ledger knows, where the vault has lost it. Returns what the operator should know. */
+async function putBack(context: FleetContext, { path, account, parsed }: Candidate): Promise<string[]> {
+  if ((await context.vault.list()).includes(account)) return [];
+  const { vaultHash } = await putOnce(context, account, parsed, new Date(context.now()).toISOString());
+  await context.ledger.db.updateTable('accounts').set({ vault_hash: vaultHash }).where('name', '=', account).execute();
+  await recordEvent(context.ledger.db, { at: context.now(), kind: 'session-returned', host: null, account, text: `from ${path}` });
+  return ['the vault had no session of this account; it has this one now'];
 }
 
 /** Vault first, then the ledger. Returns what the operator should know. */

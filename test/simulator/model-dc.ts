@@ -4,8 +4,6 @@ import type { Chance, Simulation } from './simulation.ts';
 interface Connection {
   readonly keyId: string;
   readonly from: string;
-  /** The process that made it: only that one knows when it gave the connection up. */
-  readonly owner: object;
   /** Told when the data centre has destroyed the key, or closes the connection. */
   readonly onEnd: (reason: 'duplicated' | 'dropped') => void;
   readonly openedAtMs: number;
@@ -18,7 +16,7 @@ interface Connection {
 }
 
 /** How often a worker sends something at least: so much may have passed when it falls silent. */
-const packetEveryMs = 25_000;
+const packetEveryMs = 8_000;
 const stranger = 'a stranger';
 
 /** How long a connection that was closed in order may still count. */
@@ -41,13 +39,12 @@ export class ModelDataCentre {
     this.#chance = simulation.branch('data centre');
   }
 
-  /** A connection, or that the key is dead. One that the same owner has left without a word does not count: it will not speak again. */
-  connect(keyId: string, from: string, owner: object, dropAfterMs: number, onEnd: Connection['onEnd']): Connection | 'duplicated' {
+  /** A connection, or that the key is dead. */
+  connect(keyId: string, from: string, dropAfterMs: number, onEnd: Connection['onEnd']): Connection | 'duplicated' {
     if (this.killedKeys.has(keyId)) return 'duplicated';
     const openedAtMs = this.#simulation.nowMs;
-    const connection: Connection = { keyId, from, owner, onEnd, openedAtMs, silentSinceMs: null, dropAfterMs, isLeft: false };
+    const connection: Connection = { keyId, from, onEnd, openedAtMs, silentSinceMs: null, dropAfterMs, isLeft: false };
     const live = this.#live(keyId);
-    for (const each of live) if (each.isLeft && each.owner === owner) live.delete(each);
     live.add(connection);
     if (live.size === 1) return connection;
     this.killedKeys.add(keyId);
@@ -112,7 +109,7 @@ export class ModelDataCentre {
 
   /** Somebody who has got the session uses it, until he leaves. */
   strange(keyId: string): void {
-    const made = this.connect(keyId, stranger, this, 0, () => undefined);
+    const made = this.connect(keyId, stranger, 0, () => undefined);
     if (made !== 'duplicated') this.#simulation.note(`a stranger uses ${keyId.slice(0, 4)}`);
   }
 

@@ -114,6 +114,7 @@ export class ModelHost implements Machine {
   stallMs = 0;
   /** Packets between it and Telegram vanish. */
   isWayDead = false;
+  wayDeadAtMs = 0;
   /** How its processes came to stand still; null: they run. */
   standstill: Standstill | null = null;
   /** Told when a worker would notice that its way is dead. */
@@ -299,9 +300,11 @@ export class ModelHost implements Machine {
     if (this.isWayDead) return;
     this.simulation.note(`${this.name} way to Telegram is dead`);
     this.isWayDead = true;
+    this.wayDeadAtMs = this.simulation.nowMs;
     this.dataCentre.silence(this.name);
     const noticed = [...this.wayListeners];
-    this.after(this.chance.between(15_000, 90_000), () => {
+    // A ping has no answer.
+    this.after(this.chance.between(12_000, 21_000), () => {
       if (this.isWayDead) for (const listener of noticed) if (this.wayListeners.delete(listener)) listener();
     });
   }

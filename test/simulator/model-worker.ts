@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type GateWorld, passGate } from '../../agent/gate/pass-gate.ts';
+import { type GatePass, type GateWorld, passGate } from '../../agent/gate/pass-gate.ts';
+import { bundledLingerMs, disconnectDelaySeconds } from '../../agent/protocol/linger.ts';
 import { type WorkerState, workerExit } from '../../agent/protocol/worker.ts';
 import type { DataCentreConnection } from './model-dc.ts';
 import type { ModelHost } from './model-host.ts';
@@ -30,9 +31,6 @@ export interface ModelWorker {
   sleep(): void;
 }
 
-/** What the worker asks Telegram for: to drop the connection after so long without a packet. */
-const dropAfterMs = 75_000;
-
 /** How long the kernel still sends what a killed process had queued. Shorter than the default unclean settle floor, which is the product's assumption. */
 const orphanSocketMs = 25_000;
 
@@ -41,10 +39,24 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
   let connection: DataCentreConnection | null = null;
   let isPastGate = false;
   let userState: WorkerState = 'starting';
+  let pass: GatePass | null = null;
+  /** Until when Telegram may count a connection that ended without its word, by the machine's clock. */
+  let lingersUntilMs = 0;
   const who = `${host.name}/${world.keyId.slice(0, 4)}`;
+
+  /** Its last act: whether Telegram has confirmed the end of its connection. A disk that fails is as good as no mark. */
+  const markEnd = (): void => {
+    const isConfirmed = connection?.silentSinceMs == null && host.monotonicMs >= lingersUntilMs;
+    try {
+      host.inside(process, () => pass?.end(isConfirmed));
+    } catch (error) {
+      simulation.note(`${who} cannot mark its end: ${String(error)}`);
+    }
+  };
 
   const exit = (status: number): void => {
     if (!process.isAlive) return;
+    markEnd();
     if (connection !== null) dataCentre.close(connection);
     connection = null;
     host.end(process);
@@ -73,11 +85,12 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
       return exit(workerExit.gateRefused);
     }
     isPastGate = true;
+    pass = gate.pass;
     host.watch.passedGate(host, world.keyId, gate.pass.epoch);
     if (session.trim() !== host.watch.sessionOf(world.keyId)) simulation.violate(`${who} runs with another session than its key's`);
     show('starting');
     for (;;) {
-      await host.sleep(process, host.chance.between(50, 900));
+      await host.sleep(process, Math.max(host.chance.between(50, 900), lingersUntilMs - host.monotonicMs));
       const refusal = host.luck.isCustomWorker ? null : gate.pass.recheck();
       if (refusal !== null) {
         simulation.note(`${who} stops before a connect: ${refusal}`);
@@ -86,11 +99,12 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
       if (dataCentre.unreachableFrom.has(host.name) || host.isWayDead) continue;
       const ended = new Promise<'duplicated' | 'dropped'>((resolve) => {
         const hear = (reason: 'duplicated' | 'dropped'): void => host.whenItHears(() => thawed(() => resolve(reason)));
-        const made = dataCentre.connect(world.keyId, host.name, process, dropAfterMs, hear);
+        const made = dataCentre.connect(world.keyId, host.name, disconnectDelaySeconds * 1_000, hear);
         if (made === 'duplicated') return resolve('duplicated');
         connection = made;
         host.wayListeners.add(() => {
           if (connection !== made) return;
+          lingersUntilMs = host.monotonicMs - (simulation.nowMs - host.wayDeadAtMs) + bundledLingerMs;
           dataCentre.close(made);
           thawed(() => resolve('dropped'));
         });
@@ -115,6 +129,7 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
   });
 
   const end = (isClean: boolean): void => {
+    if (isClean) markEnd();
     host.end(process);
     const left = connection;
     connection = null;
