@@ -1,4 +1,5 @@
 import type { ClaimReading } from '../claims/claim-slots.ts';
+import type { Claim } from '../protocol/claim.ts';
 import type { BootVerdict, ContactRecord, HostConfig } from '../protocol/host.ts';
 import { formerLingerMs } from '../protocol/linger.ts';
 
@@ -49,14 +50,16 @@ export type Mark<T> = T | null | 'unreadable';
  * Milliseconds to wait before the account may start (EXCLUSIVITY rows 17 and 38): the floor after any stop, the longer one when the
  * end was unclean, because the kernel may still send what the dead process had queued; never less than Telegram may count its connection.
  * A start without a stop mark, unreadable marks, and a stop in an earlier boot count from now: when they really ended is not known.
+ * `unmarkedMs`: see {@link unmarkedFloorMs}.
  */
 export const settleWaitMs = (
   start: Mark<BeginMark>,
   stop: Mark<StopMark>,
   floors: Pick<HostConfig, 'settleMs' | 'settleUncleanMs'>,
   now: { readonly bootId: string; readonly bootMs: number },
+  unmarkedMs = 0,
 ): number => {
-  if (start === null) return 0;
+  if (start === null) return Math.max(0, unmarkedMs - now.bootMs);
   const lingerMs = start === 'unreadable' ? formerLingerMs : (start.lingerMs ?? formerLingerMs);
   const uncleanMs = Math.max(floors.settleUncleanMs, lingerMs);
   if (start === 'unreadable' || stop === 'unreadable' || stop === null || stop.startId !== start.startId) return uncleanMs;
@@ -64,6 +67,17 @@ export const settleWaitMs = (
   if (stop.bootId !== now.bootId) return floorMs;
   return Math.min(floorMs, Math.max(0, stop.bootMs + floorMs - now.bootMs));
 };
+
+/**
+ * Since the boot, without any mark of a start: a power loss may have taken the state directory with its marks away, because nobody has synced the
+ * directory above it. Whatever ran before ended with the boot before. 0 where nothing can have run: the first claim ever, made in this boot.
+ */
+export const unmarkedFloorMs = (
+  claim: Pick<Claim, 'epoch' | 'bootId'> | null,
+  bootId: string,
+  floors: Pick<HostConfig, 'settleUncleanMs'>,
+  lingerMs: number,
+): number => (claim === null || (claim.epoch === 1 && claim.bootId === bootId) ? 0 : Math.max(floors.settleUncleanMs, lingerMs));
 
 /** Wall clock minus time since boot moves by more than this only when somebody set the clock or resumed a snapshot. */
 const clockJumpMs = 60_000;

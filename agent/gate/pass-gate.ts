@@ -9,7 +9,7 @@ import { keyIdPattern } from '../machine/json-shape.ts';
 import { type Places, placesBelow, runLockPath } from '../machine/places.ts';
 import { bundledLingerMs, customLingerMs } from '../protocol/linger.ts';
 import type { WorkerStatus } from '../protocol/worker.ts';
-import { decideAfterJump, decideGate, settleWaitMs } from './decide.ts';
+import { decideAfterJump, decideGate, settleWaitMs, unmarkedFloorMs } from './decide.ts';
 import { readStartMark, readStopMark, writeStartMark, writeStopMark } from './marks.ts';
 
 export interface GateWorld {
@@ -62,7 +62,10 @@ export const passGate = async (world: GateWorld): Promise<GateResult> => {
   if (config === null) return refuse(`${places.hostConfig} is missing or unreadable`);
   const refusal = refuseLock(places, keyId) ?? refuseClaim(world);
   if (refusal !== null) return refuse(refusal);
-  const waitMs = settleWaitMs(readStartMark(world.stateDirectory), readStopMark(world.stateDirectory), config, now(places));
+  const moment = now(places);
+  const lingerMs = world.lingerMs ?? bundledLingerMs;
+  const unmarkedMs = unmarkedFloorMs(readClaim(places, keyId).claim, moment.bootId, config, lingerMs);
+  const waitMs = settleWaitMs(readStartMark(world.stateDirectory), readStopMark(world.stateDirectory), config, moment, unmarkedMs);
   if (waitMs > 0) {
     showWaiting(world, waitMs);
     await sleep(waitMs);
@@ -70,7 +73,7 @@ export const passGate = async (world: GateWorld): Promise<GateResult> => {
   const refusalAfterWait = refuseClaim(world);
   if (refusalAfterWait !== null) return refuse(refusalAfterWait);
   const startId = randomUUID();
-  writeStartMark(world.stateDirectory, { startId, ...now(places), lingerMs: world.lingerMs ?? bundledLingerMs });
+  writeStartMark(world.stateDirectory, { startId, ...now(places), lingerMs });
   return { pass: makePass(world, startId) };
 };
 

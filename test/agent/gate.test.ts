@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 import { readClaim, writeClaim } from '../../agent/claims/claim-file.ts';
-import { decideAfterJump, decideGate, type GateFacts, settleWaitMs } from '../../agent/gate/decide.ts';
+import { decideAfterJump, decideGate, type GateFacts, settleWaitMs, unmarkedFloorMs } from '../../agent/gate/decide.ts';
 import { markStop } from '../../agent/gate/mark-stop.ts';
 import { isCleanEnd, readStartMark, readStopMark, writeStartMark } from '../../agent/gate/marks.ts';
 import { bootMs, readBootId } from '../../agent/machine/boot.ts';
@@ -75,6 +75,16 @@ describe('settle floor', () => {
     ['a stop in the future', start, { ...stop, bootMs: 900_000 }, 3000],
   ] as const)('%s', (_name, started, stopped, expected) => {
     expect(settleWaitMs(started, stopped, floors, now)).toBe(expected);
+  });
+
+  test.each([
+    ['nothing can have run: the first claim, of this boot', 1, 'b', 4_000, 0],
+    ['a claim of an earlier boot, whose marks are gone', 1, 'a', 4_000, 26_000],
+    ['a later claim of this boot: an earlier one may have run before it', 2, 'b', 4_000, 26_000],
+    ['the same, long after the boot', 2, 'a', 31_000, 0],
+  ] as const)('no mark: %s', (_name, epoch, bootId, bootMs, expected) => {
+    const unmarkedMs = unmarkedFloorMs({ epoch, bootId }, 'b', floors, 25_000);
+    expect(settleWaitMs(null, null, floors, { bootId: 'b', bootMs }, unmarkedMs)).toBe(expected);
   });
 });
 
