@@ -6,7 +6,12 @@ export interface KnownAccount {
   readonly account: string;
   readonly keyId: string;
   /** Null: in the vault only. `host` null: the ledger places it nowhere. */
-  readonly ledger: { readonly host: string | null; readonly epoch: number | null } | null;
+  readonly ledger: {
+    readonly host: string | null;
+    readonly epoch: number | null;
+    /** The ledger knows that it is used outside the fleet. */
+    readonly isDetached: boolean;
+  } | null;
   readonly isInVault: boolean;
 }
 
@@ -25,6 +30,8 @@ export interface AdoptionFacts {
   readonly answering: ReadonlySet<string>;
   /** Hosts that will never boot again. */
   readonly destroyed: ReadonlySet<string>;
+  /** The ledger may have missed what happened last: what a host says of an account that left the fleet is newer. */
+  readonly isOld: boolean;
 }
 
 /** What happens to one account in the ledger. `before` and `after`: hosts, null for none. */
@@ -150,8 +157,13 @@ function claimed(known: KnownAccount, truth: ClaimTruth, facts: AdoptionFacts): 
     }
     case 'free':
       return { adopted: nowAt(known, null, epoch, 'no host owns it any more'), found: [], problems: [] };
-    case 'detached':
-      return { adopted: { ...nowAt(known, null, epoch, 'it was exported or removed'), isDetached: true }, found: [], problems: [] };
+    case 'detached': {
+      const reason = 'it was exported or removed';
+      const adopted = nowAt(known, null, epoch, reason);
+      // A ledger that is not old may know that it came back since.
+      const isNews = facts.isOld && ledger?.isDetached === false;
+      return { adopted: { ...adopted, ...(isNews ? { isChanged: true, reason } : {}), isDetached: true }, found: [], problems: [] };
+    }
     case 'leaving':
       return leaving(known, truth, facts);
   }

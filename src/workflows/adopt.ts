@@ -69,7 +69,7 @@ export async function prepareAdoption(context: FleetContext): Promise<Adoption> 
   const isOld = isEmpty || isBehind || takenOver.length > 0 || (await readStaleness(ledger.db)) !== null;
   const lost = (await listHosts(ledger.db)).filter(({ off_at, destroyed_at }) => off_at !== null || destroyed_at !== null);
   const forgotten = isOld ? lost.map(({ name }) => name) : [];
-  const plan = await planFrom(context, hosts, vault);
+  const plan = await planFrom(context, hosts, vault, isOld);
   const answering = hosts.filter(({ survey }) => survey !== null).map(({ host }) => host);
   const conduct = isOld ? await readConduct(context, plan, answering) : [];
   return { plan, hosts, takenOver, isOld, forgotten, heardSerial, conduct, vault };
@@ -97,15 +97,20 @@ async function readVault({ vault }: FleetContext): Promise<StoredSession[]> {
   return sessions;
 }
 
-async function planFrom({ ledger }: FleetContext, hosts: readonly AskedHost[], vault: readonly StoredSession[]): Promise<AdoptionPlan> {
+async function planFrom(
+  { ledger }: FleetContext,
+  hosts: readonly AskedHost[],
+  vault: readonly StoredSession[],
+  isOld: boolean,
+): Promise<AdoptionPlan> {
   const rows = await listAccounts(ledger.db);
   const inVault = new Set(vault.map(({ keyId }) => keyId as string));
   const inLedger = new Set(rows.map(({ key_id }) => key_id));
   const accounts: KnownAccount[] = [
-    ...rows.map(({ name, key_id, host, epoch }) => ({
+    ...rows.map(({ name, key_id, host, epoch, state }) => ({
       account: name,
       keyId: key_id,
-      ledger: { host, epoch },
+      ledger: { host, epoch, isDetached: state === 'detached' },
       isInVault: inVault.has(key_id),
     })),
     ...vault
@@ -126,6 +131,7 @@ async function planFrom({ ledger }: FleetContext, hosts: readonly AskedHost[], v
     openMoves,
     destroyed: new Set((await listHosts(ledger.db)).filter(({ destroyed_at }) => destroyed_at !== null).map(({ name }) => name)),
     answering: new Set(answering.map(({ host }) => host.name)),
+    isOld,
   });
 }
 
@@ -161,7 +167,7 @@ export async function executeAdoption(context: FleetContext, run: Run, shown: Ad
     if (outcome.ok) return outcome.value;
     throw outcome.error;
   });
-  if (!isDeepStrictEqual(await planFrom(context, hosts, shown.vault), shown.plan)) {
+  if (!isDeepStrictEqual(await planFrom(context, hosts, shown.vault, shown.isOld), shown.plan)) {
     throw new FleetError('plan-stale', 'the hosts say something else by now than when they were asked', { hint: 'run fleet adopt again' });
   }
   for (const { host } of hosts)

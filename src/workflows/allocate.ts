@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { highestEpoch, type PlacedAccount } from '../ledger/accounts.ts';
+import { highestEpoch, listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
 import { saveDecisionInput } from '../ledger/decision-inputs.ts';
 import { advanceMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
@@ -93,15 +93,30 @@ export async function executeAllocation(context: FleetContext, run: Run, plan: A
     const stale = (await listOpenMoves(transaction)).filter(({ phase, from_host }) => phase === 'planned' && from_host === null);
     for (const move of stale) await advanceMove(transaction, move, 'aborted', context.now(), 'planned again');
     const inputHash = plan.placement.placements.length === 0 ? null : await saveDecisionInput(transaction, plan.input, context.now());
-    for (const move of newMoves(plan, inputHash)) {
+    const added = stillTrue(newMoves(plan, inputHash), await listAccounts(transaction), await listOpenMoves(transaction));
+    for (const move of added) {
       const epoch = (await highestEpoch(transaction, move.key_id)) + 1;
       await insertMove(transaction, { ...move, id: randomUUID(), from_host: null, epoch, created_at: context.now() });
     }
-    const ours = new Set([...plan.resumed.map(({ account }) => account), ...newMoves(plan, inputHash).map(({ account }) => account)]);
+    const ours = new Set([...plan.resumed, ...added].map(({ account }) => account));
     const open = (await listOpenMoves(transaction)).filter(({ account, from_host }) => from_host === null && ours.has(account));
     return open.sort((one, other) => (one.account < other.account ? -1 : 1));
   });
   return grantAccounts(context, run, moves);
+}
+
+/**
+ * Another command may have placed an account, or begun to move it, since the plan was made: a first placement of it would never end, because it has an
+ * owner. Those are left out.
+ */
+function stillTrue(moves: readonly NewMove[], accounts: readonly PlacedAccount[], open: readonly MoveRow[]): NewMove[] {
+  const now = new Map(accounts.map((account) => [account.name, account]));
+  const busy = new Set(open.map(({ account }) => account));
+  return moves.filter(({ account, kind, to_host }) => {
+    const row = now.get(account);
+    if (row === undefined || busy.has(account)) return false;
+    return kind === 'initial' ? row.host === null && row.state === 'stored' : row.host === to_host;
+  });
 }
 
 type NewMove = Pick<MoveRow, 'account' | 'key_id' | 'kind' | 'to_host' | 'decision_json'>;

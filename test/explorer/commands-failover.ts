@@ -1,0 +1,74 @@
+import { grantAccount, tolerant } from './commands-grant.ts';
+import { addMove, advance, beginRun, Failed, fail, look, type Steps, setHost, write } from './effects.ts';
+import { ageMs, holdAfterMs, nowMs } from './host.ts';
+import type { Rules } from './rules.ts';
+import type { Command, Move } from './world.ts';
+
+type Failover = Extract<Command, { verb: 'failover' }>;
+
+/** `earliestFailover`, the prompt, `planFailover`, `executeFailover`. */
+export function* failover(rules: Rules, { host, statement, target }: Failover): Steps<void> {
+  const row = yield* look((ledger) => ledger.hosts[host]);
+  const contactMs = row?.intent ? nowMs - ageMs(row.intent.age) : null;
+  if (statement === 'powered-off' && row?.isOff !== true && nowMs < rules.safeMoment(contactMs, holdAfterMs))
+    throw fail('refused', 'it is too early to believe that');
+  yield* refuseIfAnswering(host);
+  const plan = yield* look(({ accounts, moves }) => planOf(host, accounts, moves));
+  if (statement === 'fenced') yield { kind: 'fence', host };
+  const run = yield* beginRun(rules);
+  const moves = yield* write('journals the statement and the moves', (ledger, world) => {
+    setHost(ledger, host, { isOff: true });
+    for (const move of plan.dropped) {
+      if (isConsumed(move, host)) ledger.moves = ledger.moves.filter(({ id }) => id !== move.id);
+      else advance(rules, ledger, move, 'aborted');
+    }
+    const base = { kind: 'failover', from: null, fromEpoch: 0, lost: host, isBack: false, releasedTo: null } as const;
+    const added = plan.leaving.map((account) => {
+      const highest = Math.max(
+        ledger.accounts[account]?.highest ?? 0,
+        ...plan.dropped.map((move) => (move.account === account ? move.epoch : 0)),
+      );
+      return addMove(ledger, world, { ...base, account, to: target, epoch: highest + 1 });
+    });
+    return [...plan.resumed, ...added];
+  });
+  for (const move of moves) yield* tolerant(grantAccount(run, move, statement === 'fenced' ? () => whyNotOff(host) : undefined));
+  if (statement === 'destroyed')
+    yield* write('notes that it is destroyed', (ledger) => {
+      if (ledger.hosts[host]?.isOff) setHost(ledger, host, { isDestroyed: true });
+    });
+}
+
+function* whyNotOff(host: number): Steps<boolean> {
+  const isOff = (yield { kind: 'verify', host }) as boolean;
+  if (!isOff) yield* write('takes back that it is off', (ledger) => setHost(ledger, host, { isOff: false }));
+  return !isOff;
+}
+
+function* refuseIfAnswering(host: number): Steps<void> {
+  try {
+    yield { kind: 'connect', host };
+  } catch (error) {
+    if (error instanceof Failed && error.fault.kind === 'unreachable') return;
+    throw error;
+  }
+  throw fail('refused', 'it answers');
+}
+
+const isConsumed = ({ from, to, phase, isBack }: Move, host: number): boolean =>
+  to === host && from !== null && (phase === 'granted' || (phase === 'released' && isBack));
+
+function planOf(host: number, accounts: readonly { readonly host: number | null }[], open: readonly Move[]) {
+  const touching = open.filter(({ account, to }) => to === host || accounts[account]?.host === host);
+  const resumed = [
+    ...touching.filter(({ kind, phase, to }) => kind === 'failover' && phase === 'staged' && to !== host),
+    ...open.filter(({ kind, phase, to }) => kind === 'failover' && phase === 'granted' && to !== host),
+  ];
+  const isDropped = (move: Move): boolean =>
+    move.phase === 'planned' || (move.phase === 'staged' && move.from === host) || isConsumed(move, host);
+  const dropped = touching.filter((move) => isDropped(move) && !resumed.includes(move));
+  const underWay = touching.filter((move) => !resumed.includes(move) && !dropped.includes(move));
+  const goesOn = new Set([...resumed, ...underWay].map(({ account }) => account));
+  const leaving = accounts.flatMap((row, account) => (row.host === host && !goesOn.has(account) ? [account] : []));
+  return { resumed, dropped, leaving };
+}

@@ -1,0 +1,84 @@
+import type { HostAct } from '../../agent/protocol/host-acts.ts';
+import type { HostEvidence } from '../../src/moves/evidence.ts';
+import { allocate, isSilence, surveyHosts, tolerant } from './commands-grant.ts';
+import { carryMove } from './commands-move.ts';
+import { askAsAuthority, beginRun, fail, look, type Run, type Steps, setAccount, write } from './effects.ts';
+import type { Rules } from './rules.ts';
+import { hostIndex, hostName, keyId, type Ledger, type Move } from './world.ts';
+
+/** `sweepFleet` */
+export function* sweep(rules: Rules): Steps<void> {
+  const isObserver = yield* look((ledger) => ledger.accounts.every(({ highest, host }) => highest === 0 && host === null));
+  if (isObserver) return;
+  const run = yield* beginRun(rules);
+  const evidence = yield* surveyHosts(run);
+  yield* write('notes how accounts fare', (ledger) => recordStates(ledger, evidence));
+  yield* retireClaims(run, evidence);
+  for (const move of yield* movesToResume()) yield* tolerant(carryMove(run, move));
+  if (evidence.some(({ survey, isUnfenced, isOff }) => (survey === null && isOff !== true) || isUnfenced === true)) return;
+  const names = yield* look(({ accounts, moves }) =>
+    accounts.flatMap((row, account) => {
+      const isBegun = moves.some((move) => move.account === account && move.from === null && move.phase !== 'planned');
+      const isHeld = row.state === 'held' && row.wanted && row.host !== null;
+      return isBegun || isHeld ? [account] : [];
+    }),
+  );
+  if (names.length > 0) yield* allocate(rules, 0, run, names);
+}
+
+/** `fleet resume` */
+export function* resumeMoves(rules: Rules): Steps<void> {
+  const moves = yield* movesToResume();
+  if (moves.length === 0) throw fail('refused', 'there is nothing to resume');
+  const run = yield* beginRun(rules);
+  for (const move of moves) yield* tolerant(carryMove(run, move));
+}
+
+const movesToResume = (): Steps<readonly Move[]> =>
+  look(({ moves }) => moves.filter(({ from, to }) => from !== null && to !== 'detached'));
+
+/** What agents say, as far as it changes what commands do (`recordStates`). */
+export const recordStates = (ledger: Ledger, evidence: readonly HostEvidence[]): void => {
+  for (const [account, row] of ledger.accounts.entries()) {
+    const survey = evidence.find(({ host }) => row.host !== null && host === hostName(row.host))?.survey;
+    if (!survey || ['removing', 'detached', 'stored'].includes(row.state)) continue;
+    const isRunning = survey.accounts.some(({ keyId: key, processes }) => key === keyId(account) && processes > 0);
+    const stopped = row.wanted ? 'offline' : 'stopped';
+    setAccount(ledger, account, { state: isRunning ? 'online' : survey.bootVerdict?.verdict === 'hold' && row.wanted ? 'held' : stopped });
+  }
+};
+
+/** `retireClaims`, `releaseAgain` */
+function* retireClaims(run: Run, evidence: readonly HostEvidence[]): Steps<void> {
+  const { accounts, moves, receipts } = yield* look(({ accounts, moves, receipts }) => ({ accounts, moves, receipts }));
+  const owners = accounts.flatMap(({ host, epoch }, account) =>
+    host === null || epoch === null ? [] : [{ account: `a${account}`, keyId: keyId(account), host: hostName(host), epoch }],
+  );
+  const moving = moves.map(({ account, to }) => ({ account: `a${account}`, to: to === 'detached' ? to : hostName(to) }));
+  const outdated = run.rules.findDrift(evidence, owners, moving).filter((each) => each.kind === 'outdated');
+  for (const [host, here] of Map.groupBy(outdated, (each) => each.host)) {
+    const revokes = here.map(
+      ({ keyId: key, ownerEpoch }): HostAct => ({
+        ...{ act: 'revoke', keyId: key, account: 'a', epoch: ownerEpoch, moveId: `retire-${run.serial}` },
+      }),
+    );
+    const wipes = here.flatMap(({ keyId: key, stagedEpochs }) => stagedEpochs.map((epoch): HostAct => ({ act: 'wipe', keyId: key, epoch })));
+    yield* oneHost(askAsAuthority(run, hostIndex(host), 'revoke, wipe', [...revokes, ...wipes]));
+  }
+  const given = receipts
+    .filter(({ account }) => accounts[account]?.host === null)
+    .map((move) => ({ account: '', keyId: keyId(move.account), host: hostName(move.from ?? 0), epoch: move.epoch, moveId: move.id }));
+  for (const [host, here] of Map.groupBy(run.rules.findUndone(evidence, given), (each) => each.host)) {
+    const acts = here.map(({ keyId: key, epoch, moveId }): HostAct => ({ act: 'release', keyId: key, epoch, moveId, successor: 'detached' }));
+    const wipes = here.map(({ keyId: key, epoch }): HostAct => ({ act: 'wipe', keyId: key, epoch }));
+    yield* oneHost(askAsAuthority(run, hostIndex(host), 'release, wipe', [...acts, ...wipes]));
+  }
+}
+
+function* oneHost(steps: Steps<unknown>): Steps<void> {
+  try {
+    yield* steps;
+  } catch (error) {
+    if (!isSilence(error)) throw error;
+  }
+}

@@ -1,0 +1,190 @@
+import { boot, Helper, losePower } from './host.ts';
+import type { Rules } from './rules.ts';
+import { CommandRunner, type Emit, type Faults, isReachable, passLinger } from './run-command.ts';
+import { type Age, type Command, type Contact, copyLedger, copyWorld, type Disk, type Host, type Ledger, type World, type WorldSize } from './world.ts';
+
+/** What may happen in a small world. */
+export interface Scope {
+  readonly name: string;
+  readonly size: WorldSize;
+  readonly verbs: readonly Command['verb'][];
+  readonly faults: Faults;
+  /** Rare things on one path: faults of commands, rollbacks, restored ledgers. */
+  readonly rareThings: number;
+  readonly hosts: {
+    /** Hosts lose power and boot. */
+    readonly power: boolean;
+    /** The way from the operator is cut and mended. */
+    readonly links: boolean;
+    readonly sleep: boolean;
+    readonly rollback: boolean;
+    readonly burn: boolean;
+  };
+  readonly restoresLedger: boolean;
+  /** Telegram counts connections of dead workers for as long as it was asked to. */
+  readonly lingers: boolean;
+}
+
+/** Every event that is possible in `world`, with the worlds that come of it. */
+export function happen(rules: Rules, scope: Scope, world: World, emit: Emit): void {
+  for (const index of world.hosts.keys()) hostEvents(rules, scope, world, index, emit);
+  timePasses(world, emit);
+  if (scope.lingers && world.hosts.some(({ linger }) => linger.some((left) => left > 0)))
+    change(world, 'a minute and a half passes', emit, (next) => passLinger(next, 90_000));
+  ledgerEvents(scope, world, emit);
+  for (const [at, { host, bootId, request }] of world.late.entries())
+    if (world.hosts[host]?.bootId === bootId && isReachable(world, host))
+      change(world, `the late request reaches ${host}`, emit, (next) => {
+        next.late.splice(at, 1);
+        new Helper(rules, next, host).run(request);
+      });
+  commands(rules, scope, world, emit);
+}
+
+function change(world: World, words: string, emit: Emit, act: (next: World) => void): void {
+  const next = copyWorld(world);
+  act(next);
+  emit(next, words);
+}
+
+const rare = (world: World, words: string, emit: Emit, act: (next: World) => void): void => {
+  if (world.faultsLeft === 0) return;
+  change(world, words, emit, (next) => {
+    next.faultsLeft -= 1;
+    act(next);
+  });
+};
+
+function hostEvents(rules: Rules, scope: Scope, world: World, index: number, emit: Emit): void {
+  const { power, isLinked, disk, snapshot } = world.hosts[index] as Host;
+  const may = scope.hosts;
+  const on = (next: World): Host => next.hosts[index] as Host;
+  if (may.power && power === 'on') change(world, `${index} loses power`, emit, (next) => losePower(next, index));
+  if (may.power && power === 'off') change(world, `${index} boots`, emit, (next) => boot(rules, next, index));
+  if (may.links && (isLinked || power !== 'gone'))
+    change(world, `the way to ${index} is ${isLinked ? 'cut' : 'mended'}`, emit, (next) => {
+      on(next).isLinked = !isLinked;
+    });
+  if (may.sleep && power === 'on')
+    rare(world, `${index} is suspended`, emit, (next) => {
+      on(next).power = 'asleep';
+    });
+  if (may.sleep && power === 'asleep')
+    change(world, `${index} is resumed`, emit, (next) => {
+      on(next).power = 'on';
+    });
+  if (may.rollback && snapshot === null && disk.authority !== null)
+    change(world, `somebody takes a snapshot of the disk of ${index}`, emit, (next) => {
+      on(next).snapshot = disk;
+    });
+  if (may.rollback && snapshot !== null && snapshot !== disk && power === 'off')
+    rare(world, `the disk of ${index} is rolled back`, emit, (next) => {
+      on(next).disk = snapshot;
+    });
+  if (may.burn && power !== 'gone')
+    change(world, `${index} burns down`, emit, (next) => {
+      losePower(next, index);
+      on(next).power = 'gone';
+    });
+}
+
+const older = (age: Age): Age => Math.min(2, age + 1) as Age;
+const olderContact = (contact: Contact | null): Contact | null => (contact === null ? null : { ...contact, age: older(contact.age) });
+const olderDisk = (disk: Disk): Disk => ({ ...disk, contact: olderContact(disk.contact) });
+
+export const olderLedger = (ledger: Ledger): Ledger => ({
+  ...ledger,
+  hosts: ledger.hosts.map((row) => ({ ...row, intent: row.intent === null ? null : { ...row.intent, age: older(row.intent.age) } })),
+});
+
+/** A little more than `hold.after`: no request is under way for so long. */
+export function timePasses(world: World, emit: Emit): void {
+  change(world, 'hold.after passes', emit, (next) => {
+    for (const host of next.hosts) {
+      const isSame = host.snapshot === host.disk;
+      host.disk = olderDisk(host.disk);
+      host.snapshot = isSame ? host.disk : host.snapshot && olderDisk(host.snapshot);
+    }
+    for (const [at, ledger] of next.ledgers.entries()) next.ledgers[at] = olderLedger(ledger);
+    if (next.backup !== null) next.backup = olderLedger(next.backup);
+    next.late.length = 0;
+    passLinger(next, Number.POSITIVE_INFINITY);
+  });
+}
+
+function ledgerEvents(scope: Scope, world: World, emit: Emit): void {
+  const { backup } = world;
+  if (!scope.restoresLedger) return;
+  if (backup === null)
+    change(world, 'the ledger is backed up', emit, (next) => {
+      next.backup = copyLedger(next.ledgers[0] as Ledger);
+    });
+  else
+    rare(world, 'the ledger is restored from its backup', emit, (next) => {
+      next.ledgers[0] = { ...copyLedger(backup), isStale: true };
+      next.paused = null;
+    });
+}
+
+function commands(rules: Rules, scope: Scope, world: World, emit: Emit): void {
+  const runner = (words: string) =>
+    new CommandRunner(rules, scope.faults, isTwice, (next, more) => emit(next, `${words}${more}`));
+  if (world.paused !== null) {
+    const { paused } = world;
+    const next = copyWorld(world);
+    next.paused = null;
+    runner(`${paused.command.verb} goes on`).run(next, paused);
+  }
+  for (const ledger of world.ledgers.keys())
+    for (const command of commandsIn(scope.verbs, world, ledger)) {
+      const connections = world.hosts.map(() => null);
+      runner(wordsOf(command, ledger)).run(world, { command, ledger, log: [], connections });
+    }
+}
+
+const wordsOf = (command: Command, ledger: number): string => {
+  const { verb } = command;
+  const words = [ledger === 0 ? '' : `ledger ${ledger}:`, verb, 'account' in command ? `a${command.account}` : ''];
+  if (verb === 'failover') words.push(`${command.host} --${command.statement} (to ${command.target})`);
+  else if ('host' in command) words.push(`to ${command.host}`);
+  return words.filter((word) => word !== '').join(' ');
+};
+
+/** Commands that the operator may give; of statements about hosts only the true ones. */
+export function commandsIn(verbs: readonly Command['verb'][], world: World, at: number): Command[] {
+  const ledger = world.ledgers[at] as Ledger;
+  const hosts = [...world.hosts.keys()];
+  const all = new Set(verbs);
+  const found: Command[] = [];
+  const placeable = hosts.filter((host) => isReachable(world, host));
+  const homeless = ledger.accounts.some(({ host, state }) => host === null && state === 'stored');
+  if (all.has('allocate')) for (const host of homeless ? placeable : placeable.slice(0, 1)) found.push({ verb: 'allocate', host });
+  for (const verb of ['sweep', 'adopt'] as const) if (all.has(verb)) found.push({ verb });
+  if (all.has('resume') && ledger.moves.length > 0) found.push({ verb: 'resume' });
+  for (const [account, { host: owner, state }] of ledger.accounts.entries()) {
+    if (all.has('move') && owner !== null) for (const host of placeable) if (host !== owner) found.push({ verb: 'move', account, host });
+    if (all.has('start') && owner !== null) found.push({ verb: 'start', account });
+    if (all.has('export') && state !== 'detached' && ledger.accounts[account]?.highest !== 0) found.push({ verb: 'export', account });
+    if (all.has('import') && state === 'detached') found.push({ verb: 'import', account });
+  }
+  if (all.has('failover'))
+    for (const host of hosts)
+      for (const target of placeable)
+        for (const statement of trueStatements(world, host))
+          if (host !== target) found.push({ verb: 'failover', host, statement, target });
+  return found;
+}
+
+function trueStatements(world: World, host: number): ('powered-off' | 'destroyed')[] {
+  const { power } = world.hosts[host] as Host;
+  if (power === 'gone') return ['destroyed'];
+  return power === 'off' ? ['powered-off'] : [];
+}
+
+/** Who may be heard by Telegram with the key of an account: live workers, connections that may still linger, and a use outside the fleet. */
+export function usersOf(world: World, account: number): number {
+  const inside = world.hosts.filter(({ power, running, linger }) => (running[account] && power === 'on') || (linger[account] ?? 0) > 0).length;
+  return inside + (world.outside[account] ? 1 : 0);
+}
+
+export const isTwice = (world: World): boolean => world.outside.some((_, account) => usersOf(world, account) > 1);

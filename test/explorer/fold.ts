@@ -1,0 +1,195 @@
+import type { StandingClaim } from '../../agent/claims/decide.ts';
+import type { Disk, Host, Ledger, Move, Stamp, World } from './world.ts';
+
+/**
+ * What tells one world from another: hosts and accounts are interchangeable, names that are used once are numbered as they appear, epochs and serials
+ * count by their order (a gap of three is as good as a longer one). Two worlds with the same text behave alike.
+ */
+export function fold(world: World): string {
+  // What a command that stands still has heard names hosts and accounts.
+  if (world.paused !== null) return write(world, identity(world.hosts.length), identity(world.outside.length));
+  let least = '';
+  for (const hosts of permutations(world.hosts.length))
+    for (const accounts of permutations(world.outside.length)) {
+      const text = write(world, hosts, accounts);
+      if (least === '' || text < least) least = text;
+    }
+  return least;
+}
+
+const identity = (length: number): readonly number[] => Array.from({ length }, (_, index) => index);
+
+const known = new Map<number, readonly (readonly number[])[]>();
+
+const permutations = (length: number): readonly (readonly number[])[] => {
+  const found = known.get(length) ?? permute(identity(length));
+  known.set(length, found);
+  return found;
+};
+
+const permute = (items: readonly number[]): readonly (readonly number[])[] =>
+  items.length < 2 ? [items] : items.flatMap((first) => permute(items.filter((item) => item !== first)).map((rest) => [first, ...rest]));
+
+/** `hosts[i]` is the host that is written i-th. */
+const write = (world: World, hosts: readonly number[], accounts: readonly number[]): string => new Writer(world, hosts, accounts).text();
+
+class Writer {
+  readonly #world: World;
+  readonly #hosts: readonly number[];
+  readonly #accounts: readonly number[];
+  readonly #place: number[] = [];
+  readonly #names = new Map<string, number>();
+  readonly #epochs: readonly ReadonlyMap<number, number>[];
+  readonly #serials: ReadonlyMap<number, number>;
+
+  constructor(world: World, hosts: readonly number[], accounts: readonly number[]) {
+    this.#world = world;
+    this.#hosts = hosts;
+    this.#accounts = accounts;
+    for (const [at, host] of hosts.entries()) this.#place[host] = at;
+    // What is under way names them as they are.
+    const order = world.paused === null && world.late.length === 0 ? ranks : asTheyAre;
+    this.#epochs = world.outside.map((_, account) => order(epochsOf(world, account)));
+    this.#serials = order(serialsOf(world));
+  }
+
+  text(): string {
+    const { hosts, ledgers, backup, outside, paused, late, faultsLeft: _ } = this.#world;
+    const parts: unknown[] = [
+      this.#hosts.map((index) => this.#host(hosts[index] as Host)),
+      [...ledgers, ...(backup === null ? [] : [backup])].map((ledger) => this.#ledger(ledger)),
+      this.#accounts.map((account) => (outside[account] ? 1 : 0)),
+      late.map(({ host, bootId, request }) => [this.#place[host], this.#name(bootId), this.#stamp(request.stamp), this.#acts(request.acts)]),
+    ];
+    if (paused !== null) parts.push(JSON.stringify(paused).replace(/\b[a-z]#\d+/g, (name) => String(this.#name(name))));
+    return JSON.stringify(parts);
+  }
+
+  /** The hosts' and accounts' own names are places. */
+  #name(name: string): number {
+    const found = this.#names.get(name) ?? this.#names.size;
+    this.#names.set(name, found);
+    return found;
+  }
+
+  #hostNamed(name: string | null): unknown {
+    return name?.startsWith('h#') ? this.#place[Number(name.slice(2))] : name;
+  }
+
+  #acts(acts: readonly unknown[]): string {
+    return JSON.stringify(acts).replace(/\b[a-z]#\d+/g, (name) => String(name.startsWith('h#') ? this.#hostNamed(name) : this.#name(name)));
+  }
+
+  #host({ power, isLinked, bootId, verdict, disk, snapshot, running, linger }: Host): unknown {
+    return [
+      ...[power, isLinked, this.#name(bootId), verdict === null ? null : [verdict.verdict, this.#name(verdict.bootId)]],
+      ...[this.#accounts.map((account) => [running[account], linger[account]]), this.#disk(disk)],
+      snapshot === null ? null : this.#disk(snapshot),
+    ];
+  }
+
+  #disk({ claims, staged, enabled, authority, contact }: Disk): unknown {
+    return [
+      this.#accounts.map((account) => [
+        this.#claim(account, claims[account] as StandingClaim),
+        (staged[account] ?? []).map(({ epoch, moveId }) => [this.#epochs[account]?.get(epoch), this.#name(moveId)]),
+        enabled[account],
+      ]),
+      authority === null ? null : [this.#stamp(authority), authority.former],
+      contact === null ? null : [this.#name(contact.bootId), contact.age],
+    ];
+  }
+
+  #stamp(stamp: Stamp | null): unknown {
+    return stamp === null ? null : [stamp.id, this.#serials.get(stamp.serial), this.#name(stamp.nonce), stamp.takeOver === true];
+  }
+
+  #claim(account: number, { claim, fault }: StandingClaim): unknown {
+    if (claim === null) return fault;
+    const { format: _format, keyId: _key, account: _account, epoch, state, moveId, successor, stateHash: _hash, ...rest } = claim;
+    const { instanceId, bootId, authorityId: _authority, serial: _serial, vaultHash: _vault, writtenAt: _at, ...more } = rest;
+    const place = [this.#epochs[account]?.get(epoch), state, this.#name(moveId), this.#hostNamed(successor)];
+    const extra = Object.keys(more).length === 0 ? [] : [JSON.stringify(more)];
+    return [...place, this.#place[Number(instanceId.slice(2))], this.#name(bootId), fault, ...extra];
+  }
+
+  #ledger({ authorityId, lastSerial, isStale, accounts, moves, receipts, hosts }: Ledger): unknown {
+    return [
+      ...[authorityId, this.#serials.get(lastSerial), isStale],
+      this.#accounts.map((index) => {
+        const row = accounts[index];
+        if (row === undefined) return null;
+        const rank = this.#epochs[index];
+        return [this.#at(row.host), row.epoch === null ? null : rank?.get(row.epoch), row.state, row.wanted, rank?.get(row.highest)];
+      }),
+      ...[this.#moves(moves), this.#moves(receipts)],
+      this.#hosts.map((index) => {
+        const row = hosts[index];
+        const mark = this.#world.paused === null ? 0 : this.#name(row?.intent?.mark ?? '');
+        return [row?.intent?.age ?? null, mark, row?.isOff, row?.isDestroyed];
+      }),
+    ];
+  }
+
+  #moves(moves: readonly Move[]): unknown {
+    return this.#accounts.map((account) => moves.filter((move) => move.account === account).map((move) => this.#move(move)));
+  }
+
+  #move({ id, account, kind, from, to, epoch, phase, fromEpoch, lost, isBack, releasedTo }: Move): unknown {
+    const rank = this.#epochs[account];
+    return [
+      ...[this.#name(id), kind, this.#at(from), to === 'detached' ? to : this.#at(to), rank?.get(epoch), phase],
+      ...[rank?.get(fromEpoch), this.#at(lost), isBack, this.#at(releasedTo)],
+    ];
+  }
+
+  #at(host: number | null): number | null {
+    return host === null ? null : (this.#place[host] ?? null);
+  }
+}
+
+function* disksOf({ hosts }: World): Iterable<Disk> {
+  for (const { disk, snapshot } of hosts) {
+    yield disk;
+    if (snapshot !== null) yield snapshot;
+  }
+}
+
+function* epochsOf(world: World, account: number): Iterable<number> {
+  for (const { claims, staged } of disksOf(world)) {
+    yield claims[account]?.claim?.epoch ?? 0;
+    for (const { epoch } of staged[account] ?? []) yield epoch;
+  }
+  for (const ledger of [...world.ledgers, ...(world.backup === null ? [] : [world.backup])]) {
+    yield ledger.accounts[account]?.epoch ?? 0;
+    yield ledger.accounts[account]?.highest ?? 0;
+    for (const move of [...ledger.moves, ...ledger.receipts])
+      if (move.account === account) {
+        yield move.epoch;
+        yield move.fromEpoch;
+      }
+  }
+}
+
+function* serialsOf(world: World): Iterable<number> {
+  for (const { authority } of disksOf(world)) yield authority?.serial ?? 0;
+  for (const ledger of [...world.ledgers, ...(world.backup === null ? [] : [world.backup])]) yield ledger.lastSerial;
+  for (const { request } of world.late) yield request.stamp?.serial ?? 0;
+}
+
+const widestGap = 3;
+
+/** 0 stays 0; otherwise the lowest becomes 1, and gaps stay as they are up to {@link widestGap}. */
+function ranks(numbers: Iterable<number>): ReadonlyMap<number, number> {
+  const found = new Map<number, number>([[0, 0]]);
+  let [before, rank] = [0, 0];
+  for (const number of [...new Set(numbers)].sort((a, b) => a - b)) {
+    if (number === 0) continue;
+    rank += before === 0 ? 1 : Math.min(number - before, widestGap);
+    before = number;
+    found.set(number, rank);
+  }
+  return found;
+}
+
+const asTheyAre = (numbers: Iterable<number>): ReadonlyMap<number, number> => new Map([...numbers].map((number) => [number, number]));

@@ -1,0 +1,234 @@
+import type { HostFacts, Refusal, StandingClaim } from '../../agent/claims/decide.ts';
+import type { Claim } from '../../agent/protocol/claim.ts';
+import type { HostConfig } from '../../agent/protocol/host.ts';
+import type { ActReply, HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
+import type { Rules } from './rules.ts';
+import { type Disk, type Host, hostName, instanceId, keyId, type ModelRequest, newName, type World, withItem } from './world.ts';
+
+/** One step of time. */
+export const holdAfterMs = 600_000;
+/** The clock of a world stands still; stamps grow older. */
+export const nowMs = 100 * holdAfterMs;
+/** As long as a worker asks Telegram to wait for a silent connection, ms. */
+export const lingerMs = 75_000;
+
+export const hostConfig = (host: number): HostConfig => ({
+  ...{ format: 1, fleet: 'f', host: hostName(host), holdAfterMs, requireClockSync: false, settleMs: 5_000, settleUncleanMs: 30_000 },
+});
+
+/** The helper was killed, or the machine under it, before a write that would have been one too many. */
+class Killed extends Error {}
+
+export interface Answer {
+  /** null: it was killed. */
+  readonly replies: readonly ActReply[] | null;
+  readonly writes: number;
+}
+
+/** The root helper of one host over one request: what `agent/host` does around the same decisions, write by write. */
+export class Helper {
+  readonly #rules: Rules;
+  readonly #index: number;
+  readonly #host: Host;
+  #writesLeft: number;
+  #writes = 0;
+
+  constructor(rules: Rules, world: World, index: number, writesLeft = Number.POSITIVE_INFINITY) {
+    this.#rules = rules;
+    this.#index = index;
+    this.#host = world.hosts[index] as Host;
+    this.#writesLeft = writesLeft;
+  }
+
+  run({ stamp, acts }: ModelRequest): Answer {
+    try {
+      const refusal = stamp === null ? 'no stamp' : this.#takeAuthority(stamp);
+      const replies = acts.map((act, index): ActReply => {
+        if (act.act === 'survey') return { index, ok: true, result: { kind: 'survey', survey: this.survey() } };
+        if (act.act === 'await') return { index, ...this.#awaited(act.keyIds) };
+        if (refusal !== null) return { index, ok: false, refusal: 'authority', message: refusal };
+        if (act.act === 'contact') return { index, ok: true, result: { kind: 'done' } };
+        return { index, ...this.#act(act, stamp) };
+      });
+      return { replies, writes: this.#writes };
+    } catch (error) {
+      if (error instanceof Killed) return { replies: null, writes: this.#writes };
+      throw error;
+    }
+  }
+
+  #write(disk: Partial<Disk>): void {
+    if (this.#writesLeft === 0) throw new Killed();
+    this.#writesLeft -= 1;
+    this.#writes += 1;
+    this.#host.disk = { ...this.#host.disk, ...disk };
+  }
+
+  #takeAuthority(stamp: NonNullable<ModelRequest['stamp']>): string | null {
+    const decision = this.#rules.decideAuthority(this.#host.disk.authority, { ...stamp, deadlineMs: 1 });
+    if (decision.kind === 'refuse') return decision.message;
+    if (decision.changed) this.#write({ authority: decision.record });
+    this.#write({ contact: { bootId: this.#host.bootId, age: 0 } });
+    return null;
+  }
+
+  #facts(account: number, stamp: ModelRequest['stamp']): HostFacts {
+    const { bootId, verdict, disk, running } = this.#host;
+    return {
+      ...{ instanceId: instanceId(this.#index), bootId, verdict: verdict?.verdict ?? null, now: '' },
+      staged: disk.staged[account] ?? [],
+      running: running[account] === true,
+      authority: { id: stamp?.id ?? '', serial: stamp?.serial ?? 0 },
+    };
+  }
+
+  #claim(account: number, claim: Claim): void {
+    this.#write({ claims: withItem(this.#host.disk.claims, account, { claim, fault: null }) });
+  }
+
+  #act(act: Exclude<HostAct, { act: 'survey' | 'contact' | 'await' }>, stamp: ModelRequest['stamp']): Omit<ActReply, 'index'> {
+    const account = Number(act.keyId.slice(2));
+    const standing = this.#host.disk.claims[account] as StandingClaim;
+    const facts = this.#facts(account, stamp);
+    const rules = this.#rules;
+    const refused = ({ code, message }: Refusal) => ({ ok: false, refusal: code, message, claim: standing.claim });
+    switch (act.act) {
+      case 'stage': {
+        const decision = rules.decideStage(standing, act, facts);
+        if (decision.kind === 'refuse') return refused(decision);
+        const others = facts.staged.filter(({ epoch }) => epoch !== act.epoch);
+        if (decision.kind === 'stage') this.#stage(account, [...others, { epoch: act.epoch, moveId: act.moveId }]);
+        return { ok: true, claim: standing.claim };
+      }
+      case 'grant': {
+        const decision = rules.decideGrant(standing, act, facts);
+        if (decision.kind === 'refuse') return refused(decision);
+        if (decision.kind === 'write') {
+          this.#claim(account, decision.next);
+          if (facts.staged.some(({ epoch }) => epoch < act.epoch))
+            this.#stage(
+              account,
+              facts.staged.filter(({ epoch }) => epoch >= act.epoch),
+            );
+        }
+        if (act.idle === true) this.#enable(account, false);
+        else this.#start(account);
+        return { ok: true, claim: this.#host.disk.claims[account]?.claim ?? null };
+      }
+      case 'release': {
+        const decision = rules.decideRelease(standing, act, facts);
+        if (decision.kind === 'refuse') return refused(decision);
+        if (decision.kind === 'done') return this.#told(decision.claim);
+        if (decision.kind === 'write') this.#claim(account, decision.next);
+        this.#stop(account);
+        const receipt = rules.completeRelease(decision.kind === 'write' ? decision.next : decision.claim, '0'.repeat(64), '');
+        this.#claim(account, receipt);
+        return this.#told(receipt);
+      }
+      case 'revoke': {
+        const decision = rules.decideRevoke(standing, act, facts);
+        if (decision.kind === 'refuse') return refused(decision);
+        if (decision.kind === 'write') this.#claim(account, decision.next);
+        this.#stop(account);
+        return this.#told(decision.kind === 'write' ? decision.next : decision.claim);
+      }
+      case 'wipe': {
+        const decision = rules.decideWipe(standing, act, facts);
+        if (decision.kind === 'refuse') return refused(decision);
+        const left = facts.staged.filter(({ epoch }) => epoch !== act.epoch);
+        if (left.length < facts.staged.length) this.#stage(account, left);
+        return { ok: true };
+      }
+      case 'start': {
+        const refusal = rules.decideStart(standing, facts);
+        if (refusal !== null) return refused(refusal);
+        this.#start(account);
+        return { ok: true, claim: standing.claim };
+      }
+      case 'stop':
+        this.#stop(account);
+        return { ok: true };
+      default:
+        throw new Error(`the small world has no act ${act.act}`);
+    }
+  }
+
+  #told = (claim: Claim): Omit<ActReply, 'index'> => ({ ok: true, result: { kind: 'claim', claim }, claim });
+
+  #stage(account: number, staged: Disk['staged'][number]): void {
+    this.#write({ staged: withItem(this.#host.disk.staged, account, staged) });
+  }
+
+  #enable(account: number, isEnabled: boolean): void {
+    if (this.#host.disk.enabled[account] !== isEnabled) this.#write({ enabled: withItem(this.#host.disk.enabled, account, isEnabled) });
+  }
+
+  #start(account: number): void {
+    this.#enable(account, true);
+    if (passesGate(this.#rules, this.#host, this.#index, account)) this.#host.running[account] = true;
+  }
+
+  /** As fast as a worker that obeys: its connection is closed when it has ended. */
+  #stop(account: number): void {
+    this.#enable(account, false);
+    this.#host.running[account] = false;
+  }
+
+  #awaited(keyIds: readonly string[]): Omit<ActReply, 'index'> {
+    const accounts = keyIds.map((key) => {
+      const isRunning = this.#host.running[Number(key.slice(2))] === true;
+      return { keyId: key, settled: true, state: isRunning ? 'online' : 'gate', reason: '' };
+    });
+    return { ok: true, result: { kind: 'awaited', accounts } };
+  }
+
+  survey(): HostSurvey {
+    const { bootId, verdict, disk, running } = this.#host;
+    const { authority } = disk;
+    return {
+      ...{ instanceId: instanceId(this.#index), bootId, release: 'r', bootVerdict: verdict, freeBytes: 1 },
+      authority: authority === null ? null : { id: authority.id, serial: authority.serial },
+      accounts: disk.claims
+        .map(({ claim, fault }, account) => ({
+          ...{ keyId: keyId(account), claim, claimFault: fault },
+          unit: running[account] ? ('active' as const) : ('inactive' as const),
+          processes: running[account] ? 1 : 0,
+          stagedEpochs: (disk.staged[account] ?? []).map(({ epoch }) => epoch),
+        }))
+        .filter(({ claim, claimFault, stagedEpochs }) => claim !== null || claimFault !== null || stagedEpochs.length > 0),
+    };
+  }
+}
+
+const passesGate = (rules: Rules, host: Host, index: number, account: number): boolean => {
+  const { claim, fault } = host.disk.claims[account] as StandingClaim;
+  return rules.decideGate({ reading: { claim, fault }, instanceId: instanceId(index), verdict: host.verdict }) === null;
+};
+
+/** Power on: the verdict of the boot, then what starts by itself. */
+export function boot(rules: Rules, world: World, index: number): void {
+  const host = world.hosts[index] as Host;
+  const bootId = newName(world, 'b');
+  const { contact, claims, enabled } = host.disk;
+  const decided = rules.decideBoot({
+    ...{ bootId, instanceId: instanceId(index), config: hostConfig(index), wallMs: nowMs, clockSynchronized: true },
+    contact: contact === null ? null : { format: 1, bootId: contact.bootId, wallMs: nowMs - ageMs(contact.age), bootMs: 0 },
+    claims: claims.flatMap(({ claim }) => (claim?.state === 'active' && claim.bootId !== bootId ? [claim] : [])),
+  });
+  Object.assign(host, { power: 'on', bootId, verdict: { format: 1, bootId, ...decided, decidedAt: '' } });
+  for (const [account, isEnabled] of enabled.entries())
+    host.running[account] = isEnabled && passesGate(rules, host, index, account);
+}
+
+/** A step of time is a little longer than `hold.after`. */
+export const ageMs = (age: number): number => age * (holdAfterMs + 1_000);
+
+/** Without a word to anybody: Telegram goes on counting what was connected. */
+export function losePower(world: World, index: number): void {
+  const host = world.hosts[index] as Host;
+  Object.assign(host, { power: 'off', bootId: '', verdict: null });
+  for (const [account, isRunning] of host.running.entries()) {
+    if (isRunning) host.linger[account] = lingerMs;
+    host.running[account] = false;
+  }
+}

@@ -1,0 +1,36 @@
+import { decideAuthority } from '../../agent/claims/authority.ts';
+import {
+  completeRelease,
+  decideGrant,
+  decideRelease,
+  decideRevoke,
+  decideStage,
+  decideStart,
+  decideWipe,
+} from '../../agent/claims/decide.ts';
+import { decideGate } from '../../agent/gate/decide.ts';
+import { decideBoot } from '../../agent/hold/decide.ts';
+import { readClaims } from '../../src/moves/adopt-claims.ts';
+import { findDrift, findUndone } from '../../src/moves/claim-drift.ts';
+import { judgeEvidence } from '../../src/moves/evidence.ts';
+import { contradiction, hasOwnedLater } from '../../src/moves/old-owner.ts';
+import { mayFollow, routeOf } from '../../src/moves/phases.ts';
+import { planAdoption } from '../../src/moves/plan-adoption.ts';
+import { safeMoment } from '../../src/moves/safe-moment.ts';
+
+/** What workflows do around the decisions, and the release before did otherwise. */
+export interface Mechanisms {
+  /** Before a request with authority leaves, its host counts as a possible owner again, whatever was said of it (row 36). */
+  readonly withdrawsOff: boolean;
+}
+
+/** Every decision that the small world takes: the shipped functions themselves. A test may put another one in the place of one of them. */
+const shippedDecisions = {
+  ...{ decideAuthority, decideStage, decideGrant, decideRelease, completeRelease, decideRevoke, decideStart, decideWipe },
+  ...{ decideGate, decideBoot },
+  ...{ judgeEvidence, findDrift, findUndone, contradiction, hasOwnedLater, mayFollow, routeOf, safeMoment, readClaims, planAdoption },
+} as const;
+
+export type Rules = typeof shippedDecisions & { readonly mechanisms: Mechanisms };
+
+export const shippedRules: Rules = { ...shippedDecisions, mechanisms: { withdrawsOff: false } };

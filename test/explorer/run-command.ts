@@ -1,0 +1,233 @@
+import { adopt } from './commands-adopt.ts';
+import { failover } from './commands-failover.ts';
+import { allocate, startOwned } from './commands-grant.ts';
+import { exportAccount, importAccount, moveAccount } from './commands-move.ts';
+import { resumeMoves, sweep } from './commands-sweep.ts';
+import { beginRun, type Effect, Failed, type Steps } from './effects.ts';
+import { Helper, losePower } from './host.ts';
+import type { Rules } from './rules.ts';
+import { copyWorld, type Fault, type Given, type Ledger, type PausedCommand, type World } from './world.ts';
+
+/** Rare things that a scope admits. */
+export interface Faults {
+  /** Replies are lost, requests are lost, helpers and commands are killed, machines lose power under them. */
+  readonly crashes: boolean;
+  /** Commands stand still between two effects while the world goes on. */
+  readonly pauses: boolean;
+  /** Requests arrive late, or twice. */
+  readonly late: boolean;
+}
+
+export type Emit = (world: World, words: string) => void;
+
+const stepsOf = (rules: Rules, { command }: PausedCommand): Steps<void> => {
+  switch (command.verb) {
+    case 'allocate':
+      return allocate(rules, command.host);
+    case 'sweep':
+      return sweep(rules);
+    case 'resume':
+      return resumeMoves(rules);
+    case 'adopt':
+      return adopt(rules);
+    case 'move':
+      return moveAccount(rules, command.account, command.host);
+    case 'start':
+      return startAccount(rules, command.account);
+    case 'export':
+      return exportAccount(rules, command.account);
+    case 'import':
+      return importAccount(command.account);
+    case 'failover':
+      return failover(rules, command);
+  }
+};
+
+function* startAccount(rules: Rules, account: number): Steps<void> {
+  const run = yield* beginRun(rules);
+  yield* startOwned(run, account);
+}
+
+/** One command from where it stands, with everything that may come between two of its effects. */
+export class CommandRunner {
+  readonly #rules: Rules;
+  readonly #faults: Faults;
+  readonly #emit: Emit;
+  /** Whether this world must never be; asked after each effect. */
+  readonly #isWrong: (world: World) => boolean;
+
+  constructor(rules: Rules, faults: Faults, isWrong: (world: World) => boolean, emit: Emit) {
+    this.#rules = rules;
+    this.#faults = faults;
+    this.#isWrong = isWrong;
+    this.#emit = emit;
+  }
+
+  /** `world` is not changed. */
+  run(world: World, command: PausedCommand): void {
+    this.#go(copyWorld(world), { ...command, log: [...command.log], connections: [...command.connections] }, '');
+  }
+
+  #go(world: World, command: PausedCommand, words: string): void {
+    const steps = stepsOf(this.#rules, command);
+    const log = command.log as Given[];
+    const connections = command.connections as (string | null)[];
+    const atStart = log.length;
+    try {
+      let next = replay(steps, log);
+      while (next.done !== true) {
+        const effect = next.value;
+        if (effect.kind === 'order') this.#orders(world, command, effect.hosts, words);
+        else if (world.faultsLeft > 0) this.#mayFail(world, command, effect, words, log.length > atStart || words !== '');
+        const given = this.#perform(world, effect, command.ledger, connections);
+        log.push(given);
+        if (effect.kind !== 'ledger' && this.#isWrong(world)) return this.#emit(world, `${words}; it goes as far as: ${wordsOf(effect)}`);
+        next = feed(steps, given);
+      }
+      this.#emit(world, words);
+    } catch (error) {
+      if (!(error instanceof Failed)) throw error;
+      this.#emit(world, `${words} and it gives up (${error.message})`);
+    }
+  }
+
+  /** Which host hears first matters only when something comes between. */
+  #orders(world: World, command: PausedCommand, hosts: readonly number[], words: string): void {
+    if (world.faultsLeft === 0) return;
+    for (let first = 1; first < hosts.length; first += 1) {
+      const order = [...hosts.slice(first), ...hosts.slice(0, first)];
+      this.#go(copyWorld(world), fork(command, { value: order }), words);
+    }
+  }
+
+  #mayFail(world: World, command: PausedCommand, effect: Effect, words: string, hasBegun: boolean): void {
+    const isLook = effect.kind === 'ledger' && effect.isLook;
+    if (isLook) return;
+    const before = `before: ${wordsOf(effect)}`;
+    if (hasBegun && this.#faults.crashes) this.#emit(rarer(world), `${words}; killed ${before}`);
+    if (this.#faults.pauses) {
+      const stands = rarer(world);
+      stands.paused = { ...command, log: [...command.log], connections: [...command.connections] };
+      this.#emit(stands, `${words}; stands still ${before}`);
+    }
+    if (effect.kind === 'request') this.#requestMayFail(world, command, effect, words);
+  }
+
+  #requestMayFail(world: World, command: PausedCommand, effect: Extract<Effect, { kind: 'request' }>, words: string): void {
+    const { host, request } = effect;
+    const { bootId } = world.hosts[host] as World['hosts'][number];
+    if (command.connections[host] !== bootId || !isReachable(world, host)) return;
+    const what = `${effect.words} to ${host}`;
+    const variant = (text: string, act: (changed: World) => void): void => {
+      const changed = rarer(world);
+      act(changed);
+      const soFar = `${words}; ${text}`;
+      if (this.#isWrong(changed)) return this.#emit(changed, soFar);
+      this.#go(changed, fork(command, { fault: lost }), soFar);
+    };
+    const help = (changed: World, writes?: number) => new Helper(this.#rules, changed, host, writes).run(request);
+    const { writes } = help(copyWorld(world));
+    if (this.#faults.crashes) {
+      variant(`the request is lost: ${what}`, () => undefined);
+      variant(`the reply is lost: ${what}`, (changed) => void help(changed));
+      for (let written = 1; written < writes; written += 1)
+        variant(`the helper is killed after write ${written}: ${what}`, (changed) => void help(changed, written));
+      for (let written = 0; written <= writes; written += 1)
+        variant(`the machine loses power after write ${written}: ${what}`, (changed) => {
+          help(changed, written);
+          losePower(changed, host);
+        });
+    }
+    if (this.#faults.late && request.stamp !== null) {
+      const later = { host, bootId, request };
+      variant(`the request is late: ${what}`, (changed) => void changed.late.push(later));
+      const twice = rarer(world);
+      twice.late.push(later);
+      const replies = help(twice).replies ?? [];
+      this.#go(twice, fork(command, { value: replies }), `${words}; the request will come once more: ${what}`);
+    }
+  }
+
+  #perform(world: World, effect: Effect, ledger: number, connections: (string | null)[]): Given {
+    switch (effect.kind) {
+      case 'ledger':
+        return attempt(() => effect.act(world.ledgers[ledger] as Ledger, world));
+      case 'connect': {
+        if (!isReachable(world, effect.host)) return { fault: { kind: 'unreachable', text: `${effect.host} does not answer` } };
+        connections[effect.host] = world.hosts[effect.host]?.bootId ?? null;
+        return { value: null };
+      }
+      case 'request': {
+        const isOpen = connections[effect.host] === world.hosts[effect.host]?.bootId && isReachable(world, effect.host);
+        const replies = isOpen ? new Helper(this.#rules, world, effect.host).run(effect.request).replies : null;
+        return replies === null ? { fault: lost } : { value: replies };
+      }
+      case 'fence':
+        losePower(world, effect.host);
+        return { value: null };
+      case 'verify':
+        return { value: world.hosts[effect.host]?.power !== 'on' };
+      case 'wait':
+        passLinger(world, effect.ms);
+        return { value: null };
+      case 'order':
+        return { value: effect.hosts };
+    }
+  }
+}
+
+const lost: Fault = { kind: 'lost', text: 'no answer came' };
+
+export const isReachable = (world: World, host: number): boolean => {
+  const found = world.hosts[host];
+  return found?.power === 'on' && found.isLinked;
+};
+
+export const passLinger = (world: World, ms: number): void => {
+  for (const { linger } of world.hosts) for (const [account, left] of linger.entries()) linger[account] = Math.max(0, left - ms);
+};
+
+const rarer = (world: World): World => {
+  const copy = copyWorld(world);
+  copy.faultsLeft -= 1;
+  return copy;
+};
+
+const fork = (command: PausedCommand, given: Given): PausedCommand => ({
+  ...command,
+  log: [...command.log, given],
+  connections: [...command.connections],
+});
+
+function attempt(act: () => unknown): Given {
+  try {
+    return { value: act() };
+  } catch (error) {
+    if (error instanceof Failed) return { fault: error.fault };
+    throw error;
+  }
+}
+
+const feed = (steps: Steps<void>, given: Given): IteratorResult<Effect, void> =>
+  'fault' in given ? steps.throw(new Failed(given.fault)) : steps.next(given.value);
+
+function replay(steps: Steps<void>, log: readonly Given[]): IteratorResult<Effect, void> {
+  let next = steps.next();
+  for (const given of log) next = feed(steps, given);
+  return next;
+}
+
+const wordsOf = (effect: Effect): string => {
+  switch (effect.kind) {
+    case 'ledger':
+      return `the ledger ${effect.words}`;
+    case 'connect':
+      return `a connection to ${effect.host}`;
+    case 'request':
+      return `${effect.words} to ${effect.host}`;
+    case 'wait':
+      return `a wait of ${effect.ms / 1000} s`;
+    default:
+      return effect.kind;
+  }
+};

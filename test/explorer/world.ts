@@ -1,0 +1,221 @@
+import type { StandingClaim } from '../../agent/claims/decide.ts';
+import type { AuthorityRecord, BootVerdict } from '../../agent/protocol/host.ts';
+import type { HostAct } from '../../agent/protocol/host-acts.ts';
+import type { MovePhase } from '../../src/moves/phases.ts';
+
+/**
+ * A small world in which nothing is measured and everything is counted. Values are never changed in place below the first level, so that a copy of the
+ * first two levels is a copy of the world.
+ */
+export interface World {
+  readonly hosts: Host[];
+  /** The first one is the operator's; others belong to somebody else, or are copies. */
+  readonly ledgers: Ledger[];
+  /** A backup of the operator's ledger. */
+  backup: Ledger | null;
+  /** By account: its session is in use outside the fleet. */
+  readonly outside: boolean[];
+  /** A command that stands still between two of its effects: a closed lid, a prompt. */
+  paused: PausedCommand | null;
+  /** Requests that are under way for long. */
+  readonly late: LateRequest[];
+  /** How many more rare things may happen on this path. */
+  faultsLeft: number;
+  /** For names that are used once. */
+  names: number;
+}
+
+/** Age of a stamp: how often `hold.after` has passed since then; 2: twice, or more. */
+export type Age = 0 | 1 | 2;
+
+export interface Host {
+  /** `gone`: it will never boot again. `asleep`: paused, with its memory. */
+  power: 'on' | 'off' | 'asleep' | 'gone';
+  /** The way from the operator. */
+  isLinked: boolean;
+  bootId: string;
+  verdict: BootVerdict | null;
+  disk: Disk;
+  /** What the disk was when somebody took a snapshot. */
+  snapshot: Disk | null;
+  /** By account: its worker runs. */
+  readonly running: boolean[];
+  /** By account: how long Telegram may still count a connection of a worker that is dead, ms. */
+  readonly linger: number[];
+}
+
+export interface Staged {
+  readonly epoch: number;
+  readonly moveId: string;
+}
+
+export interface Contact {
+  readonly bootId: string;
+  readonly age: Age;
+}
+
+/** Everything durable; each write of the helper gives a new one. */
+export interface Disk {
+  readonly claims: readonly StandingClaim[];
+  readonly staged: readonly (readonly Staged[])[];
+  readonly enabled: readonly boolean[];
+  readonly authority: AuthorityRecord | null;
+  readonly contact: Contact | null;
+}
+
+export interface LateRequest {
+  readonly host: number;
+  readonly bootId: string;
+  readonly request: ModelRequest;
+}
+
+export interface Stamp {
+  readonly id: string;
+  readonly serial: number;
+  readonly nonce: string;
+  readonly takeOver?: boolean;
+}
+
+export interface ModelRequest {
+  readonly stamp: Stamp | null;
+  readonly acts: readonly HostAct[];
+}
+
+export type LedgerState = 'stored' | 'placed' | 'online' | 'held' | 'stopped' | 'offline' | 'removing' | 'detached';
+
+export interface AccountRow {
+  readonly host: number | null;
+  readonly epoch: number | null;
+  readonly state: LedgerState;
+  readonly wanted: boolean;
+  /** Highest epoch that this ledger has used or seen for the key. */
+  readonly highest: number;
+}
+
+export type Kind = 'initial' | 'manual' | 'failover';
+
+export interface Move {
+  readonly id: string;
+  readonly account: number;
+  readonly kind: Kind;
+  readonly from: number | null;
+  readonly to: number | 'detached';
+  readonly epoch: number;
+  readonly phase: MovePhase;
+  /** Epoch that ends with the receipt. */
+  readonly fromEpoch: number;
+  /** Of a failover: the host that was lost. */
+  readonly lost: number | null;
+  readonly isBack: boolean;
+  readonly releasedTo: number | null;
+}
+
+export interface HostRow {
+  /** The last intent to connect with authority. */
+  readonly intent: { readonly age: Age; readonly mark: string } | null;
+  readonly isOff: boolean;
+  readonly isDestroyed: boolean;
+}
+
+export interface Ledger {
+  readonly authorityId: string;
+  lastSerial: number;
+  isStale: boolean;
+  accounts: readonly AccountRow[];
+  /** Open ones. */
+  moves: readonly Move[];
+  /** Detachments that are over. */
+  receipts: readonly Move[];
+  hosts: readonly HostRow[];
+}
+
+/** The arguments of a command, and what its effects so far have given: enough to go on from there. */
+export interface PausedCommand {
+  readonly command: Command;
+  readonly ledger: number;
+  readonly log: readonly Given[];
+  /** By host: the boot to which the command's connection leads. */
+  readonly connections: readonly (string | null)[];
+}
+
+/** What an effect gave its command, or how it failed. */
+export type Given = { readonly value: unknown } | { readonly fault: Fault };
+
+/** `unreachable`: no connection came about. `lost`: something was sent, and nothing came back. `refused`: the command cannot go on. */
+export interface Fault {
+  readonly kind: 'unreachable' | 'lost' | 'refused' | 'stale';
+  readonly text: string;
+}
+
+export type Command =
+  | { readonly verb: 'allocate'; readonly host: number }
+  | { readonly verb: 'sweep' | 'resume' | 'adopt' }
+  | { readonly verb: 'move'; readonly account: number; readonly host: number }
+  | { readonly verb: 'start' | 'export' | 'import'; readonly account: number }
+  | {
+      readonly verb: 'failover';
+      readonly host: number;
+      readonly statement: 'powered-off' | 'destroyed' | 'fenced';
+      /** Where its accounts go. */
+      readonly target: number;
+    };
+
+export const hostName = (index: number): string => `h#${index}`;
+export const keyId = (account: number): string => `k#${account}`;
+export const instanceId = (host: number): string => `i#${host}`;
+export const hostIndex = (name: string): number => Number(name.slice(2));
+
+export const copyLedger = (ledger: Ledger): Ledger => ({ ...ledger });
+
+export const copyWorld = (world: World): World => ({
+  ...world,
+  hosts: world.hosts.map((host) => ({ ...host, running: [...host.running], linger: [...host.linger] })),
+  ledgers: world.ledgers.map(copyLedger),
+  outside: [...world.outside],
+  late: [...world.late],
+});
+
+export const withItem = <T>(items: readonly T[], index: number, item: T): readonly T[] => items.map((old, at) => (at === index ? item : old));
+
+/** A name that nobody has used; sorted as they were made. */
+export const newName = (world: World, prefix: string): string => {
+  world.names += 1;
+  return `${prefix}#${world.names}`;
+};
+
+const blankDisk = (accounts: number): Disk => ({
+  claims: Array.from({ length: accounts }, () => ({ claim: null, fault: null })),
+  staged: Array.from({ length: accounts }, () => []),
+  enabled: Array.from({ length: accounts }, () => false),
+  authority: null,
+  contact: null,
+});
+
+export const blankLedger = (authorityId: string, hosts: number, accounts: number): Ledger => ({
+  ...{ authorityId, lastSerial: 0, isStale: false, moves: [], receipts: [] },
+  accounts: Array.from({ length: accounts }, () => ({ host: null, epoch: null, state: 'stored', wanted: true, highest: 0 })),
+  hosts: Array.from({ length: hosts }, () => ({ intent: null, isOff: false, isDestroyed: false })),
+});
+
+export interface WorldSize {
+  readonly hosts: number;
+  readonly accounts: number;
+  readonly ledgers: number;
+}
+
+/** Hosts are up and initialised, sessions are in the vault, nothing is placed. */
+export const newWorld = (size: WorldSize, faults: number): World => ({
+  hosts: Array.from({ length: size.hosts }, (_, index) => ({
+    ...{ power: 'on', isLinked: true, bootId: `b#${index + 1}`, disk: blankDisk(size.accounts), snapshot: null },
+    verdict: { format: 1, bootId: `b#${index + 1}`, verdict: 'run', reasons: [], decidedAt: '' },
+    running: Array.from({ length: size.accounts }, () => false),
+    linger: Array.from({ length: size.accounts }, () => 0),
+  })),
+  ledgers: Array.from({ length: size.ledgers }, (_, index) => blankLedger(`l#${index}`, size.hosts, size.accounts)),
+  backup: null,
+  outside: Array.from({ length: size.accounts }, () => false),
+  paused: null,
+  late: [],
+  faultsLeft: faults,
+  names: size.hosts,
+});
