@@ -11,6 +11,8 @@ export interface KnownAccount {
     readonly epoch: number | null;
     /** The ledger knows that it is used outside the fleet. */
     readonly isDetached: boolean;
+    /** Highest epoch that the ledger has used for it, also where nobody owns it any more. */
+    readonly highest: number;
   } | null;
   readonly isInVault: boolean;
 }
@@ -149,6 +151,8 @@ function claimed(known: KnownAccount, truth: ClaimTruth, facts: AdoptionFacts): 
   if (truth.kind === 'conflict') return conflicting(known, truth.what);
   const epoch = epochOf(truth);
   if (ledger?.host && (ledger.epoch ?? 0) > epoch) return newerInLedger(known, ledger.host, epoch, facts);
+  // Its last owner gave it up and does not answer; what is heard is from before.
+  if (ledger?.host === null && ledger.highest > epoch) return { adopted: same(known, ''), found: [], problems: [] };
   switch (truth.kind) {
     case 'owned': {
       const adopted = nowAt(known, truth.host, epoch, `${truth.host} owns it at epoch ${epoch}`);

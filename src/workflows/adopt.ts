@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import { askHost } from '../facts/ask-host.ts';
-import { listAccounts } from '../ledger/accounts.ts';
+import { highestEpoch, listAccounts } from '../ledger/accounts.ts';
 import { ensureHosts, listHosts } from '../ledger/hosts.ts';
 import { listOpenMoves } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
@@ -106,11 +106,12 @@ async function planFrom(
   const rows = await listAccounts(ledger.db);
   const inVault = new Set(vault.map(({ keyId }) => keyId as string));
   const inLedger = new Set(rows.map(({ key_id }) => key_id));
+  const highest = new Map(await Promise.all(rows.map(async ({ key_id }) => [key_id, await highestEpoch(ledger.db, key_id)] as const)));
   const accounts: KnownAccount[] = [
     ...rows.map(({ name, key_id, host, epoch, state }) => ({
       account: name,
       keyId: key_id,
-      ledger: { host, epoch, isDetached: state === 'detached' },
+      ledger: { host, epoch, isDetached: state === 'detached', highest: highest.get(key_id) ?? 0 },
       isInVault: inVault.has(key_id),
     })),
     ...vault

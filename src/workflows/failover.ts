@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { highestEpoch, type PlacedAccount } from '../ledger/accounts.ts';
+import { highestEpoch, type PlacedAccount, raiseEpoch, setAccountState } from '../ledger/accounts.ts';
 import { saveDecisionInput } from '../ledger/decision-inputs.ts';
 import { ensureHosts, listHosts, recordDestroyed, recordOff } from '../ledger/hosts.ts';
 import { advanceMove, correctMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
@@ -8,6 +8,7 @@ import type { Run } from '../ledger/runs.ts';
 import type { HostRow, MoveRow } from '../ledger/schema.ts';
 import { FleetError, isUnreachable } from '../model/errors.ts';
 import type { AccountName } from '../model/names.ts';
+import { detached } from '../moves/phases.ts';
 import type { HostStatement } from '../moves/safe-moment.ts';
 import { type DecisionInput, decide } from '../planning/decision-input.ts';
 import type { PlacementPlan } from '../planning/placement.ts';
@@ -70,11 +71,14 @@ export async function planFailover(context: FleetContext, name: string, statemen
   ];
   const isDropped = (move: MoveRow): boolean =>
     // Of a host that answers, a staged move may have closed the gate; of the silent one, that no longer matters.
-    move.phase === 'planned' || (move.phase === 'staged' && move.from_host === name) || isConsumed(move, name);
+    move.phase === 'planned' || (move.phase === 'staged' && move.from_host === name) || isHalted(move, name) || isConsumed(move, name);
   const dropped = touching.filter((move) => isDropped(move) && !resumed.includes(move));
   const underWay = touching.filter((move) => !resumed.includes(move) && !dropped.includes(move));
   const goesOn = new Set([...resumed, ...underWay].map(({ account }) => account));
-  const leaving = accounts.filter((account) => account.host === name && !goesOn.has(account.name));
+  const arriving = new Set(dropped.filter((move) => isHalted(move, name)).map(({ account }) => account));
+  // One that nobody owns as far as is known may have been started there all the same.
+  const isLeaving = (account: PlacedAccount): boolean => account.host === name || (account.host === null && arriving.has(account.name));
+  const leaving = accounts.filter((account) => isLeaving(account) && !goesOn.has(account.name));
   const names = leaving.map((account) => account.name as AccountName);
   const lost = { state: 'dead', stateReason: statement } as const;
   const withoutHost = {
@@ -104,9 +108,13 @@ export async function planFailover(context: FleetContext, name: string, statemen
   };
 }
 
+/** It was about to start there without having an owner; whether the silent host heard the grant is not known. */
+const isHalted = ({ from_host, to_host, phase }: MoveRow, name: string): boolean =>
+  phase === 'staged' && from_host === null && to_host === name;
+
 /** It has arrived at the silent host, which has not said how it fares, or was on its way back to it: what was released is kept, so others can have it. */
 const isConsumed = ({ from_host, to_host, phase, decision_json }: MoveRow, name: string): boolean =>
-  to_host === name && from_host !== null && (phase === 'granted' || (phase === 'released' && readDecision({ decision_json }).isBack));
+  to_host === name && (phase === 'granted' || (phase === 'released' && from_host !== null && readDecision({ decision_json }).isBack));
 
 async function stateAge(context: FleetContext, { name, key_id }: PlacedAccount): Promise<[string, number | null]> {
   const state = await context.states.get(name as AccountName);
@@ -162,6 +170,10 @@ export async function executeFailover(context: FleetContext, run: Run, plan: Fai
       if (isConsumed(move, plan.host))
         await correctMove(transaction, move.id, move.phase === 'granted' ? 'done' : 'aborted', text, statedMs);
       else await advanceMove(transaction, move, 'aborted', statedMs, text);
+      // A grant may have been sent: whoever starts the account next does so above it.
+      if (isHalted(move, plan.host)) await raiseEpoch(transaction, move.key_id, move.epoch);
+      // It leaves the fleet no longer.
+      if (move.to_host === detached) await setAccountState(transaction, move.account, 'offline', text, statedMs);
     }
     const ids: string[] = [];
     const inputHash = plan.placement.placements.length === 0 ? null : await saveDecisionInput(transaction, plan.input, statedMs);

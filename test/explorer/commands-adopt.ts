@@ -1,9 +1,23 @@
 import type { HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import type { ClosedClaim, FoundMove } from '../../src/moves/plan-adoption.ts';
 import { isSilence } from './commands-grant.ts';
-import { addMove, askAsAuthority, fail, look, raiseEpoch, request, type Run, type Steps, setAccount, setHost, surveyIn, takeSerial, write } from './effects.ts';
+import {
+  addMove,
+  askAsAuthority,
+  fail,
+  look,
+  type Run,
+  raiseEpoch,
+  request,
+  type Steps,
+  setAccount,
+  setHost,
+  surveyIn,
+  takeSerial,
+  write,
+} from './effects.ts';
 import type { Rules } from './rules.ts';
-import { hostIndex, hostName, keyId, type Ledger, type World } from './world.ts';
+import { hostIndex, hostName, keyId, type Ledger, newName, type World } from './world.ts';
 
 type Surveys = ReadonlyMap<number, HostSurvey>;
 
@@ -13,10 +27,12 @@ export function* adopt(rules: Rules): Steps<void> {
   const before: Surveys = yield* lookAtAll(ledger);
   const authorities = [...before.values()].flatMap(({ authority }) => authority ?? []);
   const heard = Math.max(0, ...authorities.filter(({ id }) => id === ledger.authorityId).map(({ serial }) => serial));
-  const takenOver = [...before].filter(([, { authority }]) => authority !== null && authority.id !== ledger.authorityId).map(([host]) => host);
+  const takenOver = [...before]
+    .filter(([, { authority }]) => authority !== null && authority.id !== ledger.authorityId)
+    .map(([host]) => host);
   const isEmpty = ledger.accounts.every(({ host, highest }) => host === null && highest === 0);
   const isOld = isEmpty || heard > ledger.lastSerial || takenOver.length > 0 || ledger.isStale;
-  const plan = planFrom(rules, ledger, before);
+  const plan = planFrom(rules, ledger, before, isOld);
   const run = yield* write('takes a serial above all that hosts have heard', (found, world) => {
     if (isOld) found.isStale = true;
     return takeSerial(rules, found, world, heard);
@@ -31,7 +47,8 @@ export function* adopt(rules: Rules): Steps<void> {
     after.set(host, survey);
   }
   const now = yield* look((found) => ({ ...found }));
-  if (JSON.stringify(planFrom(rules, now, after)) !== JSON.stringify(plan)) throw fail('refused', 'the hosts say something else by now');
+  if (JSON.stringify(planFrom(rules, now, after, isOld)) !== JSON.stringify(plan))
+    throw fail('refused', 'the hosts say something else by now');
   for (const claim of plan.closedClaims) yield* closeClaim(run, claim);
   yield* write('takes over what the hosts know', (found, world) => record(found, world, plan, isOld, [...after.keys()]));
 }
@@ -52,17 +69,17 @@ function* lookAtAll(ledger: Ledger): Steps<Surveys> {
 
 type Plan = ReturnType<Rules['planAdoption']>;
 
-function planFrom(rules: Rules, ledger: Ledger, surveys: Surveys): Plan {
+function planFrom(rules: Rules, ledger: Ledger, surveys: Surveys, isOld: boolean): Plan {
   return rules.planAdoption({
     truths: rules.readClaims([...surveys].map(([host, survey]) => ({ host: hostName(host), survey }))),
-    accounts: ledger.accounts.map(({ host, epoch }, account) => ({
+    accounts: ledger.accounts.map(({ host, epoch, state, highest }, account) => ({
       ...{ account: `a${account}`, keyId: keyId(account), isInVault: true },
-      ledger: { host: host === null ? null : hostName(host), epoch },
+      ledger: { host: host === null ? null : hostName(host), epoch, isDetached: state === 'detached', highest },
     })),
     openMoves: ledger.moves.map(({ id, account, epoch, to }) => ({
       ...{ id, account: `a${account}`, keyId: keyId(account), epoch, to: to === 'detached' ? to : hostName(to) },
     })),
-    answering: new Set([...surveys.keys()].map(hostName)),
+    ...{ answering: new Set([...surveys.keys()].map(hostName)), isOld },
     destroyed: new Set(ledger.hosts.flatMap(({ isDestroyed }, host) => (isDestroyed ? [hostName(host)] : []))),
   });
 }
@@ -77,9 +94,8 @@ function* closeClaim(run: Run, { keyId: key, host, epoch, stagedEpochs }: Closed
 }
 
 function record(ledger: Ledger, world: World, plan: Plan, isOld: boolean, answered: readonly number[]): void {
-  for (const host of ledger.hosts.keys())
-    if (isOld) setHost(ledger, host, { isOff: false, isDestroyed: false, intent: { age: 0, mark: '' } });
-  for (const host of answered) setHost(ledger, host, { isOff: false });
+  for (const host of ledger.hosts.keys()) if (isOld) setHost(ledger, host, { off: null, isDestroyed: false, intent: 0 });
+  for (const host of answered) setHost(ledger, host, { off: null, mark: newName(world, 'c') });
   for (const { account, after, epoch, isChanged, isDetached, isStill } of plan.accounts) {
     const index = Number(account.slice(1));
     if (isChanged) {
@@ -100,7 +116,16 @@ function noteMove(ledger: Ledger, world: World, { id, account, from, to, fromEpo
   const index = Number(account.slice(1));
   const isDetach = to === 'detached';
   const about = { account: index, kind: 'manual', from: hostIndex(from), to: isDetach ? ('detached' as const) : hostIndex(to) } as const;
-  const added = known ?? addMove(ledger, world, { ...about, epoch: isDetach ? fromEpoch : fromEpoch + 1, fromEpoch, lost: null, isBack: false, releasedTo: null });
+  const added =
+    known ??
+    addMove(ledger, world, {
+      ...about,
+      epoch: isDetach ? fromEpoch : fromEpoch + 1,
+      fromEpoch,
+      lost: null,
+      isBack: false,
+      releasedTo: null,
+    });
   ledger.moves = ledger.moves.map((move) => (move.id === added.id ? { ...move, id, phase: 'planned' } : move));
   if (isDetach) setAccount(ledger, index, { state: 'removing' });
 }

@@ -10,18 +10,19 @@ import {
   fail,
   firstOf,
   look,
+  type Run,
   raiseEpoch,
   refuseOldCopy,
   request,
-  type Run,
   type Steps,
   setAccount,
   setHost,
   surveyIn,
   write,
 } from './effects.ts';
+import { reverifyOff } from './host-statement.ts';
 import type { Rules } from './rules.ts';
-import { type AccountRow, hostIndex, hostName, keyId, type Ledger, type LedgerState, type Move } from './world.ts';
+import { type AccountRow, hostIndex, hostName, keyId, type Ledger, type LedgerState, type Move, newName } from './world.ts';
 
 /** `failover.settle` */
 export const lostHostFloorMs = 15_000;
@@ -30,7 +31,7 @@ export const lostHostFloorMs = 15_000;
 export function* surveyHosts(run: Run): Steps<readonly HostEvidence[]> {
   const rows = yield* look((ledger) => ledger.hosts);
   const known = rows.flatMap((row, host) => (row.isDestroyed ? [] : [host]));
-  const off = new Set(known.filter((host) => rows[host]?.isOff));
+  const off = new Set(known.filter((host) => rows[host]?.off));
   const evidence = new Map<number, HostEvidence>();
   const refused: number[] = [];
   for (const host of yield* firstOf(known)) {
@@ -42,7 +43,10 @@ export function* surveyHosts(run: Run): Steps<readonly HostEvidence[]> {
       }
       yield* connectWithIntent(run, host);
       const { id, serial, nonce } = run;
-      const replies = yield* request(host, 'contact, survey', { stamp: { id, serial, nonce }, acts: [{ act: 'contact' }, { act: 'survey' }] });
+      const replies = yield* request(host, 'contact, survey', {
+        stamp: { id, serial, nonce },
+        acts: [{ act: 'contact' }, { act: 'survey' }],
+      });
       const isUnfenced = replies[0]?.ok !== true;
       if (isUnfenced) refused.push(host);
       evidence.set(host, { host: hostName(host), survey: surveyIn(replies), isUnfenced, isOff: off.has(host) });
@@ -53,8 +57,8 @@ export function* surveyHosts(run: Run): Steps<readonly HostEvidence[]> {
   }
   const seen = known.filter((host) => evidence.get(host)?.survey);
   if (seen.length > 0)
-    yield* write('notes who answered', (ledger) => {
-      for (const host of seen) setHost(ledger, host, { isOff: false });
+    yield* write('notes who answered', (ledger, world) => {
+      for (const host of seen) setHost(ledger, host, { off: null, mark: newName(world, 'c') });
     });
   for (const host of refused) yield* refuseOldCopy(run, evidence.get(host)?.survey?.authority ?? null);
   return known.flatMap((host) => evidence.get(host) ?? []);
@@ -64,12 +68,12 @@ export const isSilence = (error: unknown): boolean =>
   error instanceof Failed && (error.fault.kind === 'unreachable' || error.fault.kind === 'lost');
 
 /** `grantAccounts` for one account: stage, survey, grant, await. */
-export function* grantAccount(run: Run, opened: Move, lastDoubt: () => Steps<boolean> = noDoubt): Steps<void> {
+export function* grantAccount(run: Run, opened: Move): Steps<void> {
   let move = opened;
   for (let round = 0; move.phase === 'planned' || move.phase === 'staged'; round += 1) {
     move = yield* stage(run, move);
     if (move.kind === 'failover') yield { kind: 'wait', ms: lostHostFloorMs };
-    const next = yield* judge(run, move, round < 2, lastDoubt);
+    const next = yield* judge(run, move, round < 2);
     if (next === null) return;
     if (next.kind === 'again') {
       move = next.move;
@@ -83,10 +87,6 @@ export function* grantAccount(run: Run, opened: Move, lastDoubt: () => Steps<boo
     setAccount(ledger, move.account, { state: awaitedState(reply) });
     advance(run.rules, ledger, move, 'done');
   });
-}
-
-function* noDoubt(): Steps<boolean> {
-  return false;
 }
 
 export const awaitOf = ({ account }: Move): HostAct => ({ act: 'await', keyIds: [keyId(account)], timeoutMs: 1 });
@@ -132,9 +132,8 @@ export function* raise(move: Move, epoch: number): Steps<Move> {
 
 type Judged = { readonly kind: 'clear' | 'again'; readonly move: Move } | null;
 
-function* judge(run: Run, move: Move, mayRaise: boolean, lastDoubt: () => Steps<boolean>): Steps<Judged> {
-  const evidence = yield* surveyHosts(run);
-  if (yield* lastDoubt()) throw fail('refused', 'the lost host is no longer off');
+function* judge(run: Run, move: Move, mayRaise: boolean): Steps<Judged> {
+  const evidence = yield* reverifyOff(run, yield* surveyHosts(run));
   const row = yield* look((ledger) => ledger.accounts[move.account] as AccountRow);
   const ownedEpoch = row.host === move.to ? row.epoch : null;
   const intent = { keyId: keyId(move.account), moveId: move.id, epoch: move.epoch, toHost: hostName(move.to as number), ownedEpoch };
@@ -216,21 +215,37 @@ export function* allocate(rules: Rules, target: number, given: Run | null = null
   const homeless = chosen.filter((row) => row.host === null && row.state === 'stored' && isFree(row));
   const held = chosen.filter(
     (row) =>
-      row.state === 'held' && row.host !== null && row.wanted && isFree(row) && !moves.some(({ account, from }) => account === row.account && from !== null),
+      row.state === 'held' &&
+      row.host !== null &&
+      row.wanted &&
+      isFree(row) &&
+      !moves.some(({ account, from }) => account === row.account && from !== null),
   );
   if (resumed.length + homeless.length + held.length === 0) return;
   const run = given ?? (yield* beginRun(rules));
   const opened = yield* write('journals the plan', (ledger, world) => {
-    for (const move of ledger.moves.filter(({ phase, from }) => phase === 'planned' && from === null)) advance(rules, ledger, move, 'aborted');
+    for (const move of ledger.moves.filter(({ phase, from }) => phase === 'planned' && from === null))
+      advance(rules, ledger, move, 'aborted');
     const base = { from: null, phase: 'planned', fromEpoch: 0, lost: null, isBack: false, releasedTo: null } as const;
     const epochOf = (account: number): number => (ledger.accounts[account]?.highest ?? 0) + 1;
-    for (const { account } of homeless) addMove(ledger, world, { ...base, account, kind: 'initial', to: target, epoch: epochOf(account) });
-    for (const { account, host } of held) addMove(ledger, world, { ...base, account, kind: 'manual', to: host ?? 0, epoch: epochOf(account) });
+    for (const { account } of homeless.filter(stillTrue(ledger)))
+      addMove(ledger, world, { ...base, account, kind: 'initial', to: target, epoch: epochOf(account) });
+    for (const { account, host } of held.filter(stillTrue(ledger)))
+      addMove(ledger, world, { ...base, account, kind: 'manual', to: host ?? 0, epoch: epochOf(account) });
     const ours = [...resumed, ...homeless, ...held].map(({ account }) => account);
     return ledger.moves.filter(({ account, from }) => from === null && ours.includes(account));
   });
   for (const move of opened) yield* tolerant(grantAccount(run, move));
 }
+
+/** `stillTrue`: nothing else has happened to the account since the plan was made. */
+const stillTrue =
+  (ledger: Ledger) =>
+  ({ account, host, state }: AccountRow & { readonly account: number }): boolean => {
+    const row = ledger.accounts[account];
+    const isBusy = ledger.moves.some((move) => move.account === account);
+    return !isBusy && row?.host === host && (host !== null || row.state === state);
+  };
 
 /** One account's trouble leaves the others alone. */
 export function* tolerant(steps: Steps<void>): Steps<void> {

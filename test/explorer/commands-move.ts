@@ -1,5 +1,15 @@
 import type { ActReply, HostAct } from '../../agent/protocol/host-acts.ts';
-import { awaitedState, awaitOf, grantOf, isSilence, lostHostFloorMs, raise, recordGrant, revokeAtTarget, stageOf } from './commands-grant.ts';
+import {
+  awaitedState,
+  awaitOf,
+  grantOf,
+  isSilence,
+  lostHostFloorMs,
+  raise,
+  recordGrant,
+  revokeAtTarget,
+  stageOf,
+} from './commands-grant.ts';
 import {
   addMove,
   advance,
@@ -7,15 +17,16 @@ import {
   beginRun,
   fail,
   look,
-  raiseEpoch,
   type Run,
+  raiseEpoch,
   type Steps,
   setAccount,
   surveyIn,
   write,
 } from './effects.ts';
+import { isDoubted } from './host-statement.ts';
 import type { Rules } from './rules.ts';
-import { type AccountRow, hostName, keyId, type Ledger, type Move } from './world.ts';
+import { type AccountRow, type HostRow, hostName, keyId, type Ledger, type Move } from './world.ts';
 
 /** `planMove` and `executeMoves` of one account. */
 export function* moveAccount(rules: Rules, account: number, to: number): Steps<void> {
@@ -99,7 +110,7 @@ function* release(run: Run, move: Move): Steps<Move | null> {
 function* place(run: Run, opened: Move): Steps<Move> {
   let move = opened;
   for (;;) {
-    const isLost = yield* isTargetLost(move);
+    const isLost = yield* isTargetLost(run.rules, move);
     let refused: string | null = 'the target was lost';
     if (!isLost) {
       yield* lookAtOldOwner(run, move);
@@ -126,15 +137,16 @@ const replace = (ledger: Ledger, move: Move): void => {
 };
 
 /** `whyTargetIsLost` */
-function* isTargetLost(move: Move): Steps<boolean> {
-  const isOff = yield* look((ledger) => ledger.hosts[move.to as number]?.isOff === true);
-  if (!isOff) return false;
+function* isTargetLost(rules: Rules, move: Move): Steps<boolean> {
+  const row = yield* look((ledger) => ledger.hosts[move.to as number] as HostRow);
+  if (row.off === null) return false;
   try {
     yield { kind: 'connect', host: move.to as number };
     return false;
   } catch (error) {
     if (!isSilence(error)) throw error;
   }
+  if (rules.mechanisms.withdrawsOff && (yield* isDoubted(rules, move.to as number, row))) return false;
   yield { kind: 'wait', ms: lostHostFloorMs };
   yield* write('notes the epoch', (ledger) => raiseEpoch(ledger, move.account, move.epoch));
   return true;

@@ -34,8 +34,7 @@ export function* resumeMoves(rules: Rules): Steps<void> {
   for (const move of moves) yield* tolerant(carryMove(run, move));
 }
 
-const movesToResume = (): Steps<readonly Move[]> =>
-  look(({ moves }) => moves.filter(({ from, to }) => from !== null && to !== 'detached'));
+const movesToResume = (): Steps<readonly Move[]> => look(({ moves }) => moves.filter(({ from, to }) => from !== null && to !== 'detached'));
 
 /** What agents say, as far as it changes what commands do (`recordStates`). */
 export const recordStates = (ledger: Ledger, evidence: readonly HostEvidence[]): void => {
@@ -62,14 +61,18 @@ function* retireClaims(run: Run, evidence: readonly HostEvidence[]): Steps<void>
         ...{ act: 'revoke', keyId: key, account: 'a', epoch: ownerEpoch, moveId: `retire-${run.serial}` },
       }),
     );
-    const wipes = here.flatMap(({ keyId: key, stagedEpochs }) => stagedEpochs.map((epoch): HostAct => ({ act: 'wipe', keyId: key, epoch })));
+    const wipes = here.flatMap(({ keyId: key, stagedEpochs }) =>
+      stagedEpochs.map((epoch): HostAct => ({ act: 'wipe', keyId: key, epoch })),
+    );
     yield* oneHost(askAsAuthority(run, hostIndex(host), 'revoke, wipe', [...revokes, ...wipes]));
   }
   const given = receipts
     .filter(({ account }) => accounts[account]?.host === null)
     .map((move) => ({ account: '', keyId: keyId(move.account), host: hostName(move.from ?? 0), epoch: move.epoch, moveId: move.id }));
   for (const [host, here] of Map.groupBy(run.rules.findUndone(evidence, given), (each) => each.host)) {
-    const acts = here.map(({ keyId: key, epoch, moveId }): HostAct => ({ act: 'release', keyId: key, epoch, moveId, successor: 'detached' }));
+    const acts = here.map(
+      ({ keyId: key, epoch, moveId }): HostAct => ({ act: 'release', keyId: key, epoch, moveId, successor: 'detached' }),
+    );
     const wipes = here.map(({ keyId: key, epoch }): HostAct => ({ act: 'wipe', keyId: key, epoch }));
     yield* oneHost(askAsAuthority(run, hostIndex(host), 'release, wipe', [...acts, ...wipes]));
   }

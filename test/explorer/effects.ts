@@ -1,6 +1,16 @@
 import type { ActReply, HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import type { Rules } from './rules.ts';
-import { type AccountRow, type Fault, type HostRow, type Ledger, type ModelRequest, type Move, newName, type World, withItem } from './world.ts';
+import {
+  type AccountRow,
+  type Fault,
+  type HostRow,
+  type Ledger,
+  type ModelRequest,
+  type Move,
+  newName,
+  type World,
+  withItem,
+} from './world.ts';
 
 /** What a command does to the world, one at a time; between any two it may be killed, or stand still. */
 export type Effect =
@@ -76,24 +86,26 @@ export const takeSerial = (rules: Rules, ledger: Ledger, world: World, above: nu
 
 /** `connectWithIntent` */
 export function* connectWithIntent({ rules }: Run, host: number): Steps<void> {
-  if (rules.mechanisms.withdrawsOff) {
-    yield { kind: 'connect', host };
-    yield* write(`notes that it is in contact with ${host}`, (ledger) => {
-      setHost(ledger, host, { intent: { age: 0, mark: '' }, isOff: false, isDestroyed: false });
-    });
-    return;
-  }
+  if (!rules.mechanisms.withdrawsOff) return yield* intentFirst(host);
+  yield { kind: 'connect', host };
+  yield* write(`notes that it is in contact with ${host}`, (ledger, world) => {
+    setHost(ledger, host, { intent: 0, mark: newName(world, 'c'), off: null, isDestroyed: false });
+  });
+}
+
+/** As the release before did it: what was said of the host stands until its answer is noted. */
+function* intentFirst(host: number): Steps<void> {
   const [before, mark] = yield* write(`notes that it will be in contact with ${host}`, (ledger, world) => {
     const mark = newName(world, 'c');
     const before = ledger.hosts[host]?.intent ?? null;
-    setHost(ledger, host, { intent: { age: 0, mark } });
+    setHost(ledger, host, { intent: 0, mark });
     return [before, mark] as const;
   });
   try {
     yield { kind: 'connect', host };
   } catch (error) {
     yield* write('takes that back', (ledger) => {
-      if (ledger.hosts[host]?.intent?.mark === mark) setHost(ledger, host, { intent: before });
+      if (ledger.hosts[host]?.mark === mark) setHost(ledger, host, { intent: before });
     });
     throw error;
   }

@@ -1,7 +1,18 @@
 import { boot, Helper, losePower } from './host.ts';
 import type { Rules } from './rules.ts';
 import { CommandRunner, type Emit, type Faults, isReachable, passLinger } from './run-command.ts';
-import { type Age, type Command, type Contact, copyLedger, copyWorld, type Disk, type Host, type Ledger, type World, type WorldSize } from './world.ts';
+import {
+  type Age,
+  type Command,
+  type Contact,
+  copyLedger,
+  copyWorld,
+  type Disk,
+  type Host,
+  type Ledger,
+  type World,
+  type WorldSize,
+} from './world.ts';
 
 /** What may happen in a small world. */
 export interface Scope {
@@ -77,11 +88,12 @@ function hostEvents(rules: Rules, scope: Scope, world: World, index: number, emi
     change(world, `somebody takes a snapshot of the disk of ${index}`, emit, (next) => {
       on(next).snapshot = disk;
     });
-  if (may.rollback && snapshot !== null && snapshot !== disk && power === 'off')
+  // A younger one is not found out: the host may be within hold.after of its contact.
+  if (may.rollback && snapshot?.contact?.age && power === 'off')
     rare(world, `the disk of ${index} is rolled back`, emit, (next) => {
       on(next).disk = snapshot;
     });
-  if (may.burn && power !== 'gone')
+  if (may.burn && power !== 'gone' && world.hosts.filter((host) => host.power !== 'gone').length > 1)
     change(world, `${index} burns down`, emit, (next) => {
       losePower(next, index);
       on(next).power = 'gone';
@@ -94,7 +106,7 @@ const olderDisk = (disk: Disk): Disk => ({ ...disk, contact: olderContact(disk.c
 
 export const olderLedger = (ledger: Ledger): Ledger => ({
   ...ledger,
-  hosts: ledger.hosts.map((row) => ({ ...row, intent: row.intent === null ? null : { ...row.intent, age: older(row.intent.age) } })),
+  hosts: ledger.hosts.map((row) => ({ ...row, intent: row.intent === null ? null : older(row.intent) })),
 });
 
 /** A little more than `hold.after`: no request is under way for so long. */
@@ -127,8 +139,7 @@ function ledgerEvents(scope: Scope, world: World, emit: Emit): void {
 }
 
 function commands(rules: Rules, scope: Scope, world: World, emit: Emit): void {
-  const runner = (words: string) =>
-    new CommandRunner(rules, scope.faults, isTwice, (next, more) => emit(next, `${words}${more}`));
+  const runner = (words: string) => new CommandRunner(rules, scope.faults, isTwice, (next, more) => emit(next, `${words}${more}`));
   if (world.paused !== null) {
     const { paused } = world;
     const next = copyWorld(world);
@@ -170,8 +181,7 @@ export function commandsIn(verbs: readonly Command['verb'][], world: World, at: 
   if (all.has('failover'))
     for (const host of hosts)
       for (const target of placeable)
-        for (const statement of trueStatements(world, host))
-          if (host !== target) found.push({ verb: 'failover', host, statement, target });
+        for (const statement of trueStatements(world, host)) if (host !== target) found.push({ verb: 'failover', host, statement, target });
   return found;
 }
 
@@ -183,7 +193,9 @@ function trueStatements(world: World, host: number): ('powered-off' | 'destroyed
 
 /** Who may be heard by Telegram with the key of an account: live workers, connections that may still linger, and a use outside the fleet. */
 export function usersOf(world: World, account: number): number {
-  const inside = world.hosts.filter(({ power, running, linger }) => (running[account] && power === 'on') || (linger[account] ?? 0) > 0).length;
+  const inside = world.hosts.filter(
+    ({ power, running, linger }) => (running[account] && power === 'on') || (linger[account] ?? 0) > 0,
+  ).length;
   return inside + (world.outside[account] ? 1 : 0);
 }
 

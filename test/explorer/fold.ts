@@ -59,7 +59,12 @@ class Writer {
       this.#hosts.map((index) => this.#host(hosts[index] as Host)),
       [...ledgers, ...(backup === null ? [] : [backup])].map((ledger) => this.#ledger(ledger)),
       this.#accounts.map((account) => (outside[account] ? 1 : 0)),
-      late.map(({ host, bootId, request }) => [this.#place[host], this.#name(bootId), this.#stamp(request.stamp), this.#acts(request.acts)]),
+      late.map(({ host, bootId, request }) => [
+        this.#place[host],
+        this.#name(bootId),
+        this.#stamp(request.stamp),
+        this.#acts(request.acts),
+      ]),
     ];
     if (paused !== null) parts.push(JSON.stringify(paused).replace(/\b[a-z]#\d+/g, (name) => String(this.#name(name))));
     return JSON.stringify(parts);
@@ -125,8 +130,8 @@ class Writer {
       ...[this.#moves(moves), this.#moves(receipts)],
       this.#hosts.map((index) => {
         const row = hosts[index];
-        const mark = this.#world.paused === null ? 0 : this.#name(row?.intent?.mark ?? '');
-        return [row?.intent?.age ?? null, mark, row?.isOff, row?.isDestroyed];
+        const mark = this.#world.paused === null ? 0 : this.#name(row?.mark ?? '');
+        return [row?.intent ?? null, mark, row?.off, row?.isDestroyed];
       }),
     ];
   }

@@ -216,8 +216,7 @@ export function boot(rules: Rules, world: World, index: number): void {
     claims: claims.flatMap(({ claim }) => (claim?.state === 'active' && claim.bootId !== bootId ? [claim] : [])),
   });
   Object.assign(host, { power: 'on', bootId, verdict: { format: 1, bootId, ...decided, decidedAt: '' } });
-  for (const [account, isEnabled] of enabled.entries())
-    host.running[account] = isEnabled && passesGate(rules, host, index, account);
+  for (const [account, isEnabled] of enabled.entries()) host.running[account] = isEnabled && passesGate(rules, host, index, account);
 }
 
 /** A step of time is a little longer than `hold.after`. */

@@ -1,9 +1,9 @@
-import { CommandRunner, isReachable } from './run-command.ts';
+import { commandsIn, isTwice, timePasses, usersOf } from './events.ts';
 import { fold } from './fold.ts';
 import { hash } from './hash.ts';
 import { boot } from './host.ts';
-import { commandsIn, isTwice, timePasses, usersOf } from './events.ts';
 import type { Rules } from './rules.ts';
+import { CommandRunner, isReachable } from './run-command.ts';
 import { type Command, copyWorld, type World } from './world.ts';
 
 /** What helps when nothing else goes wrong. */
@@ -20,10 +20,6 @@ export class Liveness {
 
   constructor(rules: Rules) {
     this.#rules = rules;
-  }
-
-  get known(): number {
-    return this.#alive.size;
   }
 
   /** false: it is stuck for ever. */

@@ -20,7 +20,10 @@ import { safeMoment } from '../../src/moves/safe-moment.ts';
 
 /** What workflows do around the decisions, and the release before did otherwise. */
 export interface Mechanisms {
-  /** Before a request with authority leaves, its host counts as a possible owner again, whatever was said of it (row 36). */
+  /**
+   * Before a request with authority leaves, its host counts as a possible owner again, whatever was said of it; statements are verified again before each
+   * grant, and a failover begins only if its host was not heard since (rows 36, 39, 43).
+   */
   readonly withdrawsOff: boolean;
 }
 
@@ -33,4 +36,4 @@ const shippedDecisions = {
 
 export type Rules = typeof shippedDecisions & { readonly mechanisms: Mechanisms };
 
-export const shippedRules: Rules = { ...shippedDecisions, mechanisms: { withdrawsOff: false } };
+export const shippedRules: Rules = { ...shippedDecisions, mechanisms: { withdrawsOff: true } };

@@ -81,7 +81,10 @@ export class CommandRunner {
         else if (world.faultsLeft > 0) this.#mayFail(world, command, effect, words, log.length > atStart || words !== '');
         const given = this.#perform(world, effect, command.ledger, connections);
         log.push(given);
-        if (effect.kind !== 'ledger' && this.#isWrong(world)) return this.#emit(world, `${words}; it goes as far as: ${wordsOf(effect)}`);
+        if (effect.kind !== 'ledger' && this.#isWrong(world)) {
+          this.#emit(world, `${words}; it goes as far as: ${wordsOf(effect)}`);
+          return;
+        }
         next = feed(steps, given);
       }
       this.#emit(world, words);
@@ -103,7 +106,7 @@ export class CommandRunner {
   #mayFail(world: World, command: PausedCommand, effect: Effect, words: string, hasBegun: boolean): void {
     const isLook = effect.kind === 'ledger' && effect.isLook;
     if (isLook) return;
-    const before = `before: ${wordsOf(effect)}`;
+    const before = `before step ${command.log.length} (${wordsOf(effect)})`;
     if (hasBegun && this.#faults.crashes) this.#emit(rarer(world), `${words}; killed ${before}`);
     if (this.#faults.pauses) {
       const stands = rarer(world);
@@ -117,13 +120,13 @@ export class CommandRunner {
     const { host, request } = effect;
     const { bootId } = world.hosts[host] as World['hosts'][number];
     if (command.connections[host] !== bootId || !isReachable(world, host)) return;
-    const what = `${effect.words} to ${host}`;
+    const what = `step ${command.log.length}, ${effect.words} to ${host}`;
     const variant = (text: string, act: (changed: World) => void): void => {
       const changed = rarer(world);
       act(changed);
       const soFar = `${words}; ${text}`;
-      if (this.#isWrong(changed)) return this.#emit(changed, soFar);
-      this.#go(changed, fork(command, { fault: lost }), soFar);
+      if (this.#isWrong(changed)) this.#emit(changed, soFar);
+      else this.#go(changed, fork(command, { fault: lost }), soFar);
     };
     const help = (changed: World, writes?: number) => new Helper(this.#rules, changed, host, writes).run(request);
     const { writes } = help(copyWorld(world));

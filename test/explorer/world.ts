@@ -110,10 +110,15 @@ export interface Move {
   readonly releasedTo: number | null;
 }
 
+export type HostStatement = 'powered-off' | 'destroyed' | 'fenced';
+
 export interface HostRow {
   /** The last intent to connect with authority. */
-  readonly intent: { readonly age: Age; readonly mark: string } | null;
-  readonly isOff: boolean;
+  readonly intent: Age | null;
+  /** Another one after each contact, and each time it answers. */
+  readonly mark: string;
+  /** What is said of it; null: it counts as a possible owner. */
+  readonly off: HostStatement | null;
   readonly isDestroyed: boolean;
 }
 
@@ -155,7 +160,7 @@ export type Command =
   | {
       readonly verb: 'failover';
       readonly host: number;
-      readonly statement: 'powered-off' | 'destroyed' | 'fenced';
+      readonly statement: HostStatement;
       /** Where its accounts go. */
       readonly target: number;
     };
@@ -175,7 +180,8 @@ export const copyWorld = (world: World): World => ({
   late: [...world.late],
 });
 
-export const withItem = <T>(items: readonly T[], index: number, item: T): readonly T[] => items.map((old, at) => (at === index ? item : old));
+export const withItem = <T>(items: readonly T[], index: number, item: T): readonly T[] =>
+  items.map((old, at) => (at === index ? item : old));
 
 /** A name that nobody has used; sorted as they were made. */
 export const newName = (world: World, prefix: string): string => {
@@ -194,7 +200,7 @@ const blankDisk = (accounts: number): Disk => ({
 export const blankLedger = (authorityId: string, hosts: number, accounts: number): Ledger => ({
   ...{ authorityId, lastSerial: 0, isStale: false, moves: [], receipts: [] },
   accounts: Array.from({ length: accounts }, () => ({ host: null, epoch: null, state: 'stored', wanted: true, highest: 0 })),
-  hosts: Array.from({ length: hosts }, () => ({ intent: null, isOff: false, isDestroyed: false })),
+  hosts: Array.from({ length: hosts }, () => ({ intent: null, mark: '', off: null, isDestroyed: false })),
 });
 
 export interface WorldSize {

@@ -26,7 +26,7 @@ const silent = (host: string): HostEvidence => ({ host, survey: null });
 const known = (host: string | null, epoch: number | null): KnownAccount => ({
   account: 'anna',
   keyId,
-  ledger: { host, epoch },
+  ledger: { host, epoch, isDetached: false, highest: epoch ?? 0 },
   isInVault: true,
 });
 const stored: KnownAccount = { account: 'anna', keyId, ledger: null, isInVault: true };
@@ -35,6 +35,7 @@ function adopt(
   evidence: readonly HostEvidence[],
   account: KnownAccount | null,
   openMoves: Parameters<typeof planAdoption>[0]['openMoves'] = [],
+  isOld = false,
 ): AdoptionPlan {
   const answering = new Set(evidence.filter(({ survey }) => survey !== null).map(({ host }) => host));
   return planAdoption({
@@ -43,6 +44,7 @@ function adopt(
     openMoves,
     answering,
     destroyed: new Set(['gone']),
+    isOld,
   });
 }
 
@@ -93,6 +95,37 @@ describe('no owner', () => {
   test('an exported account is not startable', () => {
     const { accounts } = adopt([asked('h1', claimOn('h1', 2, { state: 'released', successor: 'detached' }))], stored);
     expect(accounts[0]).toMatchObject({ after: null, isDetached: true, epoch: 2 });
+  });
+});
+
+describe('used outside the fleet', () => {
+  const given = asked('h1', claimOn('h1', 2, { state: 'released', successor: 'detached' }));
+
+  test('an old ledger that has it on no host learns that it left, once', () => {
+    const [account] = adopt([given], known(null, null), [], true).accounts;
+    expect(account).toMatchObject({ after: null, isDetached: true, isChanged: true, reason: 'it was exported or removed' });
+    const knows: KnownAccount = {
+      account: 'anna',
+      keyId,
+      ledger: { host: null, epoch: null, isDetached: true, highest: 2 },
+      isInVault: true,
+    };
+    expect(adopt([given], knows, [], true).accounts[0]).toMatchObject({ isChanged: false });
+  });
+
+  test('its last owner is silent: what an earlier one gave up is no news', () => {
+    const knows: KnownAccount = {
+      account: 'anna',
+      keyId,
+      ledger: { host: null, epoch: null, isDetached: true, highest: 2 },
+      isInVault: true,
+    };
+    const earlier = asked('h1', claimOn('h1', 1, { state: 'released', successor: 'h2' }));
+    for (const isOld of [true, false]) expect(outcome(adopt([earlier, silent('h2')], knows, [], isOld))).toEqual([[null, null, 0, false]]);
+  });
+
+  test('a ledger that is not old may know that it came back', () => {
+    expect(adopt([given], known(null, null)).accounts[0]).toMatchObject({ after: null, isChanged: false });
   });
 });
 

@@ -24,7 +24,9 @@ import type { World } from './world.ts';
 
 /** A command of the operator. */
 export type Verb =
-  | { readonly verb: 'allocate' | 'status' | 'resume' | 'adopt' | 'rebalance' }
+  | { readonly verb: 'status' | 'resume' | 'adopt' | 'rebalance' }
+  /** `promptMs`: how long the question to the operator waits for its answer. */
+  | { readonly verb: 'allocate'; readonly promptMs?: number }
   | { readonly verb: 'sweep'; readonly isAutomatic?: boolean }
   | { readonly verb: 'move'; readonly account: string; readonly host: string }
   | { readonly verb: 'drain'; readonly host: string }
@@ -191,6 +193,7 @@ export class Controller {
       case 'allocate': {
         const plan = await planAllocation(context, null, null);
         if (isEmptyPlan(plan)) return [];
+        if (verb.promptMs !== undefined) await context.pause(verb.promptMs);
         const outcomes = await executeAllocation(context, await begin(), plan);
         return outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]));
       }
