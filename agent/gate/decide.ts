@@ -1,7 +1,8 @@
 import type { ClaimReading } from '../claims/claim-slots.ts';
 import type { Claim } from '../protocol/claim.ts';
-import type { BootVerdict, ContactRecord, HostConfig } from '../protocol/host.ts';
+import type { BootVerdict, HostConfig } from '../protocol/host.ts';
 import { formerLingerMs } from '../protocol/linger.ts';
+import type { Progress } from './decide-progress.ts';
 
 export interface GateFacts {
   readonly reading: Pick<ClaimReading, 'claim' | 'fault'>;
@@ -37,6 +38,8 @@ export interface StartMark {
 export interface BeginMark extends StartMark {
   /** How long Telegram may count a connection of this run that ended without a word, ms; absent in marks of an older release. */
   readonly lingerMs?: number;
+  /** How far the machine's clocks had come; absent: not known, or an operator's start has ended what was known. */
+  readonly progress?: Progress;
 }
 
 export interface StopMark extends StartMark {
@@ -78,23 +81,3 @@ export const unmarkedFloorMs = (
   floors: Pick<HostConfig, 'settleUncleanMs'>,
   lingerMs: number,
 ): number => (claim === null || (claim.epoch === 1 && claim.bootId === bootId) ? 0 : Math.max(floors.settleUncleanMs, lingerMs));
-
-/** Wall clock minus time since boot moves by more than this only when somebody set the clock or resumed a snapshot. */
-const clockJumpMs = 60_000;
-
-/**
- * A memory snapshot that is resumed runs no gate (EXCLUSIVITY row 3b). It shows as a jump of the wall clock against the time since
- * boot; after one, the rule of a boot applies: hold when the last contact is too long ago or lies in the future. null: go on.
- */
-export const decideAfterJump = (
-  jumpMs: number,
-  contact: ContactRecord | null,
-  config: Pick<HostConfig, 'holdAfterMs'>,
-  wallMs: number,
-): string | null => {
-  if (Math.abs(jumpMs) <= clockJumpMs) return null;
-  if (contact === null) return 'the clock jumped and the operator was never in contact';
-  const ageMs = wallMs - contact.wallMs;
-  if (ageMs >= 0 && ageMs <= config.holdAfterMs) return null;
-  return `the clock jumped by ${Math.round(jumpMs / 1000)} s (a resumed snapshot?) and the last contact of the operator is not recent`;
-};

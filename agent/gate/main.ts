@@ -1,4 +1,5 @@
 import { workerExit } from '../protocol/worker.ts';
+import { askTelegramTime } from './ask-telegram-time.ts';
 import { markStop } from './mark-stop.ts';
 import { type GateWorld, gateWorld, passGate, recheckTicket, reportRefusal } from './pass-gate.ts';
 
@@ -10,10 +11,19 @@ const pass = async (world: GateWorld): Promise<number> => {
   return workerExit.clean;
 };
 
-const check = (world: GateWorld, ticket: string | undefined): number => {
-  const refusal = recheckTicket(world, ticket);
-  return refusal === null ? workerExit.clean : refuse(refusal);
+const check = async (world: GateWorld, ticket: string | undefined): Promise<number> => {
+  const refusal = await recheckTicket(world, ticket);
+  if (refusal === null) return workerExit.clean;
+  if (refusal !== 'unanswered') return refuse(refusal);
+  console.error('fleet gate: Telegram does not say its time: do not connect now, ask again later');
+  return workerExit.transient;
 };
+
+/** A worker in another process has no connection yet on which Telegram could be asked. */
+const worldWithTime = (): GateWorld => ({
+  ...gateWorld(process.env),
+  askTime: () => askTelegramTime(process.env.FLEET_TELEGRAM_ADDRESSES),
+});
 
 const refuse = (refusal: string): number => {
   reportRefusal(refusal);
@@ -22,8 +32,8 @@ const refuse = (refusal: string): number => {
 
 const main = async (): Promise<number> => {
   const act = process.argv[2];
-  if (act === 'pass') return pass(gateWorld(process.env));
-  if (act === 'check') return check(gateWorld(process.env), process.env.FLEET_GATE_TICKET);
+  if (act === 'pass') return pass(worldWithTime());
+  if (act === 'check') return check(worldWithTime(), process.env.FLEET_GATE_TICKET);
   if (act === 'stopped') {
     markStop(gateWorld(process.env), process.env);
     return workerExit.clean;

@@ -3,6 +3,7 @@ import { readSmallFile, writeDurably } from '../machine/durable-file.ts';
 import { parseJson, Shape, wordPattern } from '../machine/json-shape.ts';
 import { workerExit } from '../protocol/worker.ts';
 import type { BeginMark, Mark, StartMark, StopMark } from './decide.ts';
+import type { Progress } from './decide-progress.ts';
 
 const longestLingerMs = 86_400_000;
 const startName = 'started.json';
@@ -11,9 +12,21 @@ const stopName = 'stopped.json';
 export const markNames: readonly string[] = [startName, stopName, `${startName}.new`, `${stopName}.new`];
 
 export const readStartMark = (stateDirectory: string): Mark<BeginMark> =>
-  readMark(join(stateDirectory, startName), (shape, mark) =>
-    shape.has('lingerMs') ? { ...mark, lingerMs: shape.number('lingerMs', 0, longestLingerMs) } : mark,
-  );
+  readMark(join(stateDirectory, startName), (shape, mark) => ({
+    ...mark,
+    ...(shape.has('lingerMs') ? { lingerMs: shape.number('lingerMs', 0, longestLingerMs) } : {}),
+    ...(shape.has('progress') ? { progress: readProgress(shape) } : {}),
+  }));
+
+const readProgress = (shape: Shape): Progress => {
+  const inner = new Shape(shape.value('progress'));
+  const time = (of: Shape, name: string): number => of.number(name, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  const suspendedMs = time(inner, 'suspendedMs');
+  const pair = inner.value('telegram') === null ? null : new Shape(inner.value('telegram'));
+  const telegram = pair === null ? null : { atMs: time(pair, 'atMs'), bootMs: time(pair, 'bootMs') };
+  shape.fault ??= inner.fault ?? pair?.fault ?? null;
+  return { suspendedMs, telegram };
+};
 
 export const readStopMark = (stateDirectory: string): Mark<StopMark> =>
   readMark(join(stateDirectory, stopName), (shape, mark) => ({ ...mark, clean: shape.flag('clean') }));

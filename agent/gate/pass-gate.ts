@@ -4,13 +4,15 @@ import { chmodSync, fstatSync, renameSync, statSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readClaim } from '../claims/claim-file.ts';
-import { bootMs, readBootInstanceId, readBootVerdict, readContact, readHostConfig } from '../machine/boot.ts';
+import { bootMs, readBootInstanceId, readBootVerdict, readHostConfig } from '../machine/boot.ts';
 import { keyIdPattern } from '../machine/json-shape.ts';
 import { type Places, placesBelow, runLockPath } from '../machine/places.ts';
 import { bundledLingerMs, customLingerMs } from '../protocol/linger.ts';
 import type { WorkerStatus } from '../protocol/worker.ts';
-import { decideAfterJump, decideGate, settleWaitMs, unmarkedFloorMs } from './decide.ts';
+import { type BeginMark, decideGate, settleWaitMs, unmarkedFloorMs } from './decide.ts';
+import { decideProgress, type Progress } from './decide-progress.ts';
 import { readStartMark, readStopMark, writeStartMark, writeStopMark } from './marks.ts';
+import { knownProgress, ProgressWatch, progressNow } from './watch-progress.ts';
 
 export interface GateWorld {
   readonly keyId: string;
@@ -18,6 +20,8 @@ export interface GateWorld {
   readonly stateDirectory: string;
   /** For status.json while the gate waits. */
   readonly runtimeDirectory: string;
+  /** Asks Telegram for its time without the key, for a worker in another process; null: no answer. Default: the worker does that on its own connection. */
+  readonly askTime?: () => Promise<number | null>;
   /** How long Telegram may count a connection of this worker that ended without a word, ms. Default: as the bundled worker asks. */
   readonly lingerMs?: number;
 }
@@ -27,6 +31,11 @@ export interface GatePass {
   readonly epoch: number;
   /** null: go on. Otherwise the worker must end with `workerExit.gateRefused` and must not connect. Cheap: four small reads. */
   readonly recheck: () => string | null;
+  /**
+   * Judges what Telegram says the time is (ms since the epoch): on a new connection before the key is used, and now and then while it is. null: go on. Otherwise as
+   * `recheck`; what is connected is closed at once. Cheap.
+   */
+  readonly judgeTime: (telegramMs: number) => string | null;
   /** For a worker in another process: what {@link recheckTicket} needs. No secret. */
   readonly ticket: string;
   /**
@@ -60,7 +69,8 @@ export const passGate = async (world: GateWorld): Promise<GateResult> => {
   const { places, keyId } = world;
   const config = readHostConfig(places);
   if (config === null) return refuse(`${places.hostConfig} is missing or unreadable`);
-  const refusal = refuseLock(places, keyId) ?? refuseClaim(world);
+  const before = knownProgress(readStartMark(world.stateDirectory), now(places).bootId);
+  const refusal = refuseLock(places, keyId) ?? refuseClaim(world) ?? refuseStandstill(before, null);
   if (refusal !== null) return refuse(refusal);
   const moment = now(places);
   const lingerMs = world.lingerMs ?? bundledLingerMs;
@@ -70,39 +80,69 @@ export const passGate = async (world: GateWorld): Promise<GateResult> => {
     showWaiting(world, waitMs);
     await sleep(waitMs);
   }
-  const refusalAfterWait = refuseClaim(world);
+  const telegramMs = world.askTime === undefined ? null : await persist(world, world.askTime);
+  const refusalAfterWait = refuseClaim(world) ?? refuseStandstill(before, telegramMs);
   if (refusalAfterWait !== null) return refuse(refusalAfterWait);
-  const startId = randomUUID();
-  writeStartMark(world.stateDirectory, { startId, ...now(places), lingerMs });
-  return { pass: makePass(world, startId) };
+  const known = progressNow(telegramMs);
+  const progress = { ...known, telegram: known.telegram ?? before?.telegram ?? null };
+  const mark: BeginMark = { startId: randomUUID(), ...now(places), lingerMs, progress };
+  writeStartMark(world.stateDirectory, mark);
+  return { pass: makePass(world, mark, progress) };
 };
 
-const makePass = (world: GateWorld, startId: string): GatePass => {
+const refuseStandstill = (before: Progress | null, telegramMs: number | null): string | null =>
+  before === null ? null : decideProgress(before, progressNow(telegramMs));
+
+const askAgainMs = { first: 1_000, most: 8_000 };
+
+/** Until Telegram answers: before that the key must not be used. The pauses grow and are spread, so that the accounts of a host do not ask as one. */
+const persist = async (world: GateWorld, ask: () => Promise<number | null>): Promise<number> => {
+  for (let pauseMs = askAgainMs.first; ; pauseMs = Math.min(pauseMs * 2, askAgainMs.most)) {
+    const answer = await ask();
+    if (answer !== null) return answer;
+    showStatus(world, 'Telegram does not answer, so its time is not known and the session is not used', null);
+    await sleep(pauseMs * (0.5 + Math.random() / 2));
+  }
+};
+
+const makePass = (world: GateWorld, mark: BeginMark, progress: Progress): GatePass => {
+  const { startId } = mark;
   const epoch = readClaim(world.places, world.keyId).claim?.epoch ?? 0;
-  const originMs = Math.round(Date.now() - bootMs());
+  const watch = new ProgressWatch(progress, (next) => writeStartMark(world.stateDirectory, { ...mark, progress: next }));
   return {
     epoch,
-    recheck: () => recheck(world, epoch, originMs),
-    ticket: `${epoch} ${originMs}`,
+    recheck: () => recheck(world, epoch) ?? watch.judge(null),
+    judgeTime: (telegramMs) => watch.judge(telegramMs),
+    ticket: String(epoch),
     end: (isConfirmed) => writeStopMark(world.stateDirectory, { startId, ...now(world.places), clean: isConfirmed }),
   };
 };
 
-/** {@link GatePass.recheck} for a worker that got its pass from another process. null: go on. */
-export const recheckTicket = (world: GateWorld, ticket: string | undefined): string | null => {
-  const [, epoch, originMs] = /^(\d{1,15}) (\d{1,15})$/.exec(ticket ?? '') ?? [];
-  return originMs === undefined ? 'this process did not come through the gate' : recheck(world, Number(epoch), Number(originMs));
+/**
+ * {@link GatePass.recheck} and `judgeTime` for a worker that got its pass from another process. `unanswered`: nobody can tell whether it may connect now,
+ * because Telegram does not say its time; it asks again later.
+ */
+export const recheckTicket = async (world: GateWorld, ticket: string | undefined): Promise<string | null | 'unanswered'> => {
+  // The release before wrote the moment of the boot behind the epoch.
+  const [, epoch] = /^(\d{1,15})(?: \d{1,15})?$/.exec(ticket ?? '') ?? [];
+  if (epoch === undefined) return 'this process did not come through the gate';
+  const mark = readStartMark(world.stateDirectory);
+  const before = knownProgress(mark, now(world.places).bootId);
+  const refusal = recheck(world, Number(epoch)) ?? refuseStandstill(before, null);
+  if (refusal !== null || world.askTime === undefined) return refusal;
+  const telegramMs = await world.askTime();
+  if (telegramMs === null) return 'unanswered';
+  const held = refuseStandstill(before, telegramMs);
+  if (held === null && mark !== null && mark !== 'unreadable')
+    writeStartMark(world.stateDirectory, { ...mark, progress: progressNow(telegramMs) });
+  return held;
 };
 
-/** `originMs`: the moment of the boot by the wall clock, as it was when the gate was passed. */
-const recheck = (world: GateWorld, epoch: number, originMs: number): string | null => {
+const recheck = (world: GateWorld, epoch: number): string | null => {
   const { places, keyId } = world;
   const refusal = refuseClaim(world);
   if (refusal !== null) return refusal;
-  if (readClaim(places, keyId).claim?.epoch !== epoch) return 'the claim has moved on to another epoch';
-  const wallMs = Date.now();
-  const jumpMs = wallMs - bootMs() - originMs;
-  return decideAfterJump(jumpMs, readContact(places), readHostConfig(places) ?? { holdAfterMs: 0 }, wallMs);
+  return readClaim(places, keyId).claim?.epoch === epoch ? null : 'the claim has moved on to another epoch';
 };
 
 const refuseClaim = ({ places, keyId }: GateWorld): string | null =>
@@ -133,11 +173,12 @@ const now = (places: Places): { bootId: string; bootMs: number } => ({
   bootMs: bootMs(),
 });
 
+const showWaiting = (world: GateWorld, waitMs: number): void =>
+  showStatus(world, `waiting ${Math.ceil(waitMs / 1000)} s after the last stop`, new Date(Date.now() + waitMs).toISOString());
+
 /** Best effort: the wait is right whether or not somebody sees it. */
-const showWaiting = (world: GateWorld, waitMs: number): void => {
+const showStatus = (world: GateWorld, reason: string, until: string | null): void => {
   const since = new Date().toISOString();
-  const reason = `waiting ${Math.ceil(waitMs / 1000)} s after the last stop`;
-  const until = new Date(Date.now() + waitMs).toISOString();
   const status: WorkerStatus = {
     ...{ format: 1, state: 'starting', since, reason, updatedAt: since, userId: null, until, latencyMs: null, counters: {} },
   };

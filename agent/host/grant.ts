@@ -8,6 +8,7 @@ import type { Claim } from '../protocol/claim.ts';
 import type { HostAct } from '../protocol/host-acts.ts';
 import { touch } from './locks.ts';
 import { reloadIfNeeded } from './stage.ts';
+import { forgetStandstill } from './standstill.ts';
 import { stateFault } from './state.ts';
 import { type ActOutcome, done, failed, type HostWorld, identityFault, readFacts, readStaged, refused } from './world.ts';
 
@@ -55,6 +56,7 @@ const startOwned = (world: HostWorld, claim: Claim): ActOutcome => {
   try {
     reloadIfNeeded(world);
     world.units.setEnabled(claim.keyId, true);
+    forgetStandstill(world.places, claim.keyId);
     world.units.start(claim.keyId);
     return { ...done({ kind: 'claim', claim }), claim };
   } catch (error) {

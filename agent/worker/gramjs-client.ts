@@ -47,7 +47,7 @@ export interface GramJsOptions {
   readonly dial?: Dial;
   readonly timing?: Partial<GramJsTiming>;
   readonly clock?: TelegramClock;
-  /** Judges Telegram's time (ms since the epoch) before each use of the key; null: go on, otherwise the account is held and why. */
+  /** Judges Telegram's time (ms since the epoch) before the key is shown and then once a second at most; null: go on, otherwise the account is held and why. */
   readonly judgeTime?: (telegramMs: number) => string | null;
 }
 
@@ -178,6 +178,10 @@ class GramJsLink implements TelegramLink {
         else if (isUnreadable(error)) this.#chats.miscounted();
       },
       onTime: (telegramMs) => this.#takeTime(telegramMs),
+      onHeard: (telegramMs) => {
+        this.#surroundings.clock.advance(telegramMs);
+        if (this.#surroundings.judgeTime(telegramMs) !== null) this.#fail(network('this machine stood still'));
+      },
     };
     const { clock } = this.#surroundings;
     const { disconnectDelay } = this.#timing;

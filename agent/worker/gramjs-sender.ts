@@ -27,6 +27,8 @@ export interface SenderEvents {
   readonly onError: (error: unknown) => void;
   /** Telegram's time, told before the key is used. Throws when the key must not be used now. */
   readonly onTime: (telegramMs: number) => void;
+  /** When Telegram said what has just come, at most once a second. */
+  readonly onHeard: (telegramMs: number) => void;
 }
 
 /** What a sender is made with besides the credentials. */
@@ -67,7 +69,7 @@ export class Sender extends MTProtoSender {
     this.#disconnectDelay = disconnectDelay;
     const inside = this as unknown as { readonly _sendQueue: MessagePacker; readonly _state: MTProtoState };
     sendUnchained(inside._sendQueue);
-    tellUnreadable(inside._state, events.onError);
+    readPackets(inside._state, events);
     countByClock(inside._state, clock);
   }
 
@@ -143,12 +145,20 @@ const sendUnchained = (queue: MessagePacker): void => {
   };
 };
 
+const tellTimeEveryMs = 1_000;
+
 /** What the library cannot read and is no container it drops without a word. */
-const tellUnreadable = (state: MTProtoState, onError: (error: unknown) => void): void => {
+const readPackets = (state: MTProtoState, { onError, onHeard }: SenderEvents): void => {
   const decrypt = state.decryptMessageData.bind(state);
+  let toldAtMs = Number.NEGATIVE_INFINITY;
   state.decryptMessageData = async (packet) => {
     try {
-      return await decrypt(packet);
+      const message = await decrypt(packet);
+      if (performance.now() - toldAtMs >= tellTimeEveryMs) {
+        toldAtMs = performance.now();
+        onHeard(answeredAtMs(BigInt(message.msgId.toString())));
+      }
+      return message;
     } catch (error) {
       if (isUnreadable(error)) onError(error);
       throw error;

@@ -10,6 +10,7 @@ import { enter, type Lifecycle, lifecycleRules, memoryWarningBytes, startLifecyc
 import { heartbeatMs, notify } from './notify.ts';
 import { runAccount } from './run-account.ts';
 import { statusOf, writeStatus } from './status-file.ts';
+import { TelegramClock } from './telegram-clock.ts';
 
 /** `status.json` is renewed at least so often (worker contract). */
 const statusAtLeastMs = 60_000;
@@ -120,11 +121,12 @@ const main = async (): Promise<number> => {
   process.once('exit', () => answering?.flush());
   const counters = refreshWhenChanged(answering.tally, face);
   const collecting = collectGarbage();
+  const clock = new TelegramClock();
   // Loaded only now: it takes most of the start, and a refused start must not pay for it.
   const { gramJsTelegram } = await import('./gramjs-client.ts');
   const { exitCode, refusal, isConfirmed } = await runAccount(
     {
-      telegram: gramJsTelegram(telegram),
+      telegram: gramJsTelegram(telegram, { clock, judgeTime: gate.pass.judgeTime }),
       user: answering.user,
       recheck: gate.pass.recheck,
       publish: (lifecycle, event) => {

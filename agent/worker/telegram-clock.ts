@@ -14,6 +14,11 @@ export class TelegramClock {
     return this.#originMs === null ? null : Math.round(Date.now() - this.nowMs());
   }
 
+  /** Words of Telegram may have waited on their way: they only ever show that it is later. */
+  advance(telegramMs: number): void {
+    if (telegramMs > this.nowMs()) this.set(telegramMs);
+  }
+
   set(telegramMs: number): void {
     this.#originMs = telegramMs - performance.now();
   }

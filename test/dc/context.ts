@@ -17,7 +17,8 @@ export interface Behaviour {
   readonly dupWindowMs: number;
   readonly idleTimeoutMs: number;
   readonly gzipAboveBytes: number;
-  readonly clockSkewMs: number;
+  /** May be changed while the data centre runs. */
+  clockSkewMs: number;
   readonly dcAddresses: Readonly<Record<string, string>>;
   readonly dcPorts: readonly number[];
 }

@@ -47,6 +47,7 @@ export const ACTS = {
   revoke: z.object({ keyId, kind: z.enum(['revoked', 'unregistered', 'expired']).optional() }),
   deactivate: z.object({ userId, status: z.enum(['deactivated', 'banned']).optional() }),
   'forget-key': z.object({ keyId }),
+  'set-clock-skew': z.object({ ms: z.number().int() }),
   'rotate-salts': nothing,
   'disconnect-all': z.object({ userId: userId.optional() }),
   suspend: nothing,

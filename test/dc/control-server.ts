@@ -51,6 +51,7 @@ const PERFORMERS: { readonly [A in Act]: (dataCentre: DataCentre, input: ActInpu
   revoke: (dataCentre, { keyId, kind }) => dataCentre.revoke(keyId, kind),
   deactivate: (dataCentre, { userId, status }) => dataCentre.deactivate(userId, status),
   'forget-key': (dataCentre, { keyId }) => dataCentre.forgetKey(keyId),
+  'set-clock-skew': (dataCentre, { ms }) => dataCentre.setClockSkew(ms),
   'rotate-salts': (dataCentre) => dataCentre.rotateSalts(),
   'disconnect-all': (dataCentre, { userId }) => ({ closed: dataCentre.disconnectAll(userId) }),
   suspend: (dataCentre) => dataCentre.suspend(),

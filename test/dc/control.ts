@@ -27,6 +27,7 @@ export interface DataCentreControl {
   revoke(keyId: string, kind?: RevokeKind): Promise<void>;
   deactivate(userId: bigint | number | string, status?: 'deactivated' | 'banned'): Promise<void>;
   forgetKey(keyId: string): Promise<void>;
+  setClockSkew(ms: number): Promise<void>;
   rotateSalts(): Promise<void>;
   disconnectAll(userId?: bigint | number | string): Promise<number>;
   suspend(): Promise<void>;
@@ -82,6 +83,7 @@ function controlOf(path: string): DataCentreControl {
     revoke: async (keyId, kind) => void (await call(path, 'revoke', { keyId, kind })),
     deactivate: async (userId, status) => void (await call(path, 'deactivate', { userId: String(userId), status })),
     forgetKey: async (keyId) => void (await call(path, 'forget-key', { keyId })),
+    setClockSkew: async (ms) => void (await call(path, 'set-clock-skew', { ms })),
     rotateSalts: async () => void (await call(path, 'rotate-salts', {})),
     async disconnectAll(userId) {
       const input = userId === undefined ? {} : { userId: String(userId) };

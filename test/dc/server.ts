@@ -88,6 +88,8 @@ export interface DataCentre {
   deactivate(userId: bigint | number | string, status?: 'deactivated' | 'banned'): void;
   /** The key was never known: transport error -404 from now on. Its connections close. */
   forgetKey(key: Uint8Array | string): void;
+  /** From now on the data centre's clock is ahead of this machine's by so much (ms): as it is for a machine that stood still. */
+  setClockSkew(ms: number): void;
   /** Every client gets `bad_server_salt` at its next message. */
   rotateSalts(): void;
   /** Closes the connections of one account, or all; says how many. */
@@ -156,6 +158,9 @@ function dataCentreOf(context: Context, front: Front, addresses: ListenAddress[]
       for (const login of world.loginsOf(userId)) login.status = status;
     },
     forgetKey: (key) => front.forgetKey(key),
+    setClockSkew(ms) {
+      context.behaviour.clockSkewMs = ms;
+    },
     rotateSalts: () => world.rotateSalts(),
     disconnectAll: (userId) => front.disconnect('disconnect-all', userId),
     suspend: () => front.suspend(),
