@@ -180,7 +180,7 @@ class GramJsLink implements TelegramLink {
       onTime: (telegramMs) => this.#takeTime(telegramMs),
       onHeard: (telegramMs) => {
         this.#surroundings.clock.advance(telegramMs);
-        if (this.#surroundings.judgeTime(telegramMs) !== null) this.#fail(network('this machine stood still'));
+        if (this.#surroundings.judgeTime(telegramMs) !== null) this.#fail(network('this machine stood still'), true);
       },
     };
     const { clock } = this.#surroundings;
@@ -247,9 +247,9 @@ class GramJsLink implements TelegramLink {
   }
 
   /** The first cause counts. Stops sending at once. Who has answered is also asked to confirm the end; who is silent is left without a word. */
-  #fail(failure: TelegramFailure): void {
+  #fail(failure: TelegramFailure, isHeard = isAnswer(failure)): void {
     this.#cause ??= failure;
-    if (isAnswer(failure)) void this.#line.close(failure.message, closeGraceMs);
+    if (isHeard) void this.#line.close(failure.message, closeGraceMs);
     else void this.#line.reset(failure.message);
   }
 

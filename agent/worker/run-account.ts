@@ -76,6 +76,8 @@ class AccountRun {
     while (next.act !== 'end') {
       const isConnect = next.act === 'connect';
       if (isConnect) await this.#close();
+      const early = isConnect ? world.recheck() : null;
+      if (early !== null) return { exitCode: workerExit.gateRefused, refusal: early };
       await this.#pause(isConnect ? Math.max(next.afterMs, world.telegram.lingerLeftMs()) : next.afterMs);
       if (this.#stop.aborted) return this.#stopped();
       const refusal = isConnect ? world.recheck() : null;

@@ -75,6 +75,12 @@ vi.mock('node:os', async (original) => {
   return { ...real, uptime: () => (running.getStore()?.machine.uptimeMs ?? real.uptime() * 1000) / 1000 };
 });
 
+vi.mock('../../agent/machine/clocks.ts', async (original) => {
+  const real = await original<typeof import('../../agent/machine/clocks.ts')>();
+  const { running } = await import('./model-process.ts');
+  return { ...real, monotonicMs: () => running.getStore()?.machine.monotonicMs ?? real.monotonicMs() };
+});
+
 vi.mock('node:crypto', async (original) => {
   const real = await original<typeof import('node:crypto')>();
   const { stage } = await import('./model-process.ts');

@@ -154,19 +154,40 @@ describe('two connections at once', () => {
     },
   );
 
-  it('3b memory snapshot: after a jump of the clock a worker does not connect again', async () => {
+  const standsStill = async (how: 'pause' | 'suspend'): Promise<void> => {
     await placed();
     const host = world.host('h1');
     host.clockOffsetMs = 3_600_000;
     host.units.crash(a1, true);
     await world.simulation.pass(60_000);
     expect(usersOf('a1')).toEqual(['h1']);
-    host.clockOffsetMs = 7_200_000;
+    host.standStill(how);
+    await world.simulation.pass(3_600_000);
+    host.goOn();
     for (let drops = 0; drops < 20; drops += 1) {
       world.dataCentre.dropOne(world.simulation);
       await world.simulation.pass(5_000);
     }
     expect(usersOf('a1')).toEqual([]);
+    await world.command({ verb: 'sweep' });
+    await world.simulation.pass(60_000);
+    expect(usersOf('a1')).toEqual(['h1']);
+    nothingWrong();
+  };
+
+  it('3b memory snapshot, or a machine that was paused: no connection before the operator is in contact', () => standsStill('pause'));
+
+  it('a machine that was suspended: no connection before the operator is in contact', () => standsStill('suspend'));
+
+  it('a clock that is wrong, and one that is set while the worker runs, hold nothing', async () => {
+    await placed();
+    const host = world.host('h1');
+    for (const offsetMs of [3_600_000, -86_400_000]) {
+      host.clockOffsetMs = offsetMs;
+      world.dataCentre.dropOne(world.simulation);
+      await world.simulation.pass(60_000);
+      expect(usersOf('a1')).toEqual(['h1']);
+    }
     nothingWrong();
   });
 

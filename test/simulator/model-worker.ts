@@ -97,6 +97,12 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
         return exit(workerExit.gateRefused);
       }
       if (dataCentre.unreachableFrom.has(host.name) || host.isWayDead) continue;
+      // On the new connection, before the key is shown.
+      const held = host.luck.isCustomWorker ? null : gate.pass.judgeTime(simulation.nowMs);
+      if (held !== null) {
+        simulation.note(`${who} shows no key: ${held}`);
+        return exit(workerExit.gateRefused);
+      }
       const ended = new Promise<'duplicated' | 'dropped'>((resolve) => {
         const hear = (reason: 'duplicated' | 'dropped'): void => host.whenItHears(() => thawed(() => resolve(reason)));
         const made = dataCentre.connect(world.keyId, host.name, disconnectDelaySeconds * 1_000, hear);

@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readClaim, writeClaim } from '../../agent/claims/claim-file.ts';
+import { readStopMark } from '../../agent/gate/marks.ts';
+import { forgetStandstill } from '../../agent/host/standstill.ts';
 import { claimOf } from '../agent/claim-fixtures.ts';
+import { startDeadPath } from '../dc/dead-path.ts';
 import { gramSession } from '../dc/gram-session.ts';
-import { type DataCentre, type LoginCredentials, startDataCentre } from '../dc/server.ts';
+import { type DataCentre, type ListenAddress, type LoginCredentials, startDataCentre } from '../dc/server.ts';
 import { apiHash, buildRelease, keyId, WorkerProcess, type WorkerSetup } from './worker-process.ts';
 
 /** The bundle behind the real wrapper and the real gate, as a host runs it. */
@@ -80,6 +83,53 @@ test('SIGTERM when Telegram has fallen silent: still within the contract', async
   worker.signal('SIGTERM');
   expect(await worker.exited).toBe(0);
   expect(performance.now() - askedAt).toBeLessThan(10_000);
+});
+
+test('an end that Telegram does not confirm is unclean, whatever the exit code says; a confirmed one is clean', async () => {
+  const stopMark = () => readStopMark(join(worker.places.accountState, keyId));
+  const path = await startDeadPath(dc.addresses[0] as ListenAddress);
+  run({ env: { TEST_DC: `${path.address.host}:${path.address.port}` } });
+  await worker.reaches('online');
+  path.cut();
+  worker.signal('SIGTERM');
+  expect(await worker.exited).toBe(0);
+  expect(stopMark()).toMatchObject({ clean: false });
+  path.stop();
+  const { places } = worker;
+  run({ places });
+  await worker.reaches('online');
+  worker.signal('SIGTERM');
+  expect(await worker.exited).toBe(0);
+  expect(stopMark()).toMatchObject({ clean: true });
+});
+
+describe('a machine that was paused from outside: Telegram is later than its clocks', () => {
+  test('while online: it closes and ends as the gate does, and is held until the operator starts it', async () => {
+    run();
+    await worker.reaches('online');
+    dc.setClockSkew(3_600_000);
+    expect(await worker.exited).toBe(77);
+    expect(worker.notices).toMatch(/--status=gate: this machine stood still for 3\d\d\d s/);
+    const { places } = worker;
+    // What it sent before it heard was too old for Telegram.
+    for (const { detail } of dc.world.violations.splice(0)) expect(detail).toBe('message refused with code 16');
+    const packets = account()?.connections.length;
+    expect(await run({ places }).exited).toBe(77);
+    // The second one has learnt Telegram's time without showing the key.
+    expect(account()?.connections).toHaveLength(packets ?? 0);
+    forgetStandstill(places, keyId);
+    run({ places });
+    await worker.reaches('online');
+    expect(account()?.maxLive).toBe(1);
+  });
+
+  test('a clock that is wrong by a day, but steady, is no reason', async () => {
+    dc.setClockSkew(-86_400_000);
+    run();
+    await worker.reaches('online');
+    await sleep(1_500);
+    expect(worker.status?.state).toBe('online');
+  });
 });
 
 describe('every class of error leads to its state and exit code at once, without waiting for anything', () => {
