@@ -75,7 +75,15 @@ async function openContext(options: GlobalOptions, signal: AbortSignal): Promise
     const secrets = { readSecret: secretReader(inventory), askPassphrase: passphrasePrompt(options) };
     return openRemotes({ knownHosts: inventory.paths.knownHosts, ...secrets, signal, onWarning: warn });
   });
-  const vaultOptions = { directory: inventory.paths.vault, readIdentity: () => secretReader(inventory)(inventory.vaultKey) };
+  const isKnownAuthentic = async (): Promise<boolean> => {
+    const [{ readMeta }, { vaultAuthenticKey }] = await Promise.all([
+      import('../ledger/meta.ts'),
+      import('../workflows/authenticate-records.ts'),
+    ]);
+    return (await readMeta(ledger.db, vaultAuthenticKey)) !== null;
+  };
+  const readIdentity = (): Promise<string> => secretReader(inventory)(inventory.vaultKey);
+  const vaultOptions = { directory: inventory.paths.vault, readIdentity, isKnownAuthentic };
   const openVault = async (): Promise<Vault> => (await import('../vault/vault.ts')).openVault(vaultOptions);
   return {
     inventory,
@@ -127,6 +135,8 @@ export function withLock<T>(
     const { beginRun, takeLock } = await import('../ledger/runs.ts');
     const lock = await takeLock(context.ledger, Number(options.wait) * 1000);
     try {
+      const { authenticateRecords } = await import('../workflows/authenticate-records.ts');
+      await authenticateRecords(context);
       return await act(context, () => beginRun(context.ledger, command, context.now()));
     } finally {
       await lock.release();

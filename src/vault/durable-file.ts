@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Makes entries of a directory survive a power cut: POSIX promises that only after an fsync of the directory itself. */
@@ -28,6 +28,34 @@ export const createDurableFile = async (path: string, content: Uint8Array | stri
     await handle.close();
   }
   await syncDirectory(dirname(path));
+};
+
+/**
+ * A regular file's content. Throws the system's error; `ELOOP` for a symbolic link, `EFTYPE` for a device, a pipe or a folder, `EFBIG` above `maxBytes`.
+ */
+export const readRegularFile = async (path: string, maxBytes: number): Promise<Buffer> => {
+  // Without O_NONBLOCK a named pipe would be waited for without end.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const facts = await handle.stat();
+    if (!facts.isFile()) throw Object.assign(new Error('not a regular file'), { code: 'EFTYPE' });
+    if (facts.size > maxBytes) throw Object.assign(new Error(`more than ${maxBytes} bytes`), { code: 'EFBIG' });
+    return await handle.readFile();
+  } finally {
+    await handle.close();
+  }
+};
+
+/** Puts `content` in the place of `path` (mode 0600), durably: the old content or the new one is there at every moment. `temp` lies beside it. */
+export const replaceDurably = async (path: string, temp: string, content: Uint8Array | string): Promise<void> => {
+  try {
+    await createDurableFile(temp, content);
+    await rename(temp, path);
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    await rm(temp, { force: true });
+    throw error;
+  }
 };
 
 /** The system's code of an error (`ENOENT` ...), otherwise undefined. */

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, statfs } from 'node:fs/promises';
+import { mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { FleetError } from '../model/errors.ts';
 import { type AccountName, isAccountName } from '../model/names.ts';
-import { decrypt } from './decrypt-record.ts';
-import { createDurableFile, syncDirectory, systemCode } from './durable-file.ts';
-import { encryptFor, type VaultOptions } from './vault.ts';
+import { markIfNew } from './authenticate-vault.ts';
+import { openContent, sealContent, whyNotUsed } from './authentication.ts';
+import { decrypt, encryptFor } from './decrypt-record.ts';
+import { readRegularFile, replaceDurably, systemCode } from './durable-file.ts';
+import { takesLegacy, type VaultOptions } from './vault.ts';
 import { parseIdentity, recipientOf } from './vault-key.ts';
 
 /** The last state that an account had on a host, with what the host's receipt says about it. */
@@ -62,6 +64,15 @@ const damaged = (account: AccountName, path: string): FleetError =>
     hint: 'Take it away when the host that the account left still has its state: it is then read again.',
   });
 
+const notUsed = (account: AccountName, path: string, why: string): FleetError =>
+  new FleetError('vault', `The vault's state of ${account} is not used: ${why} (${path})`, {
+    account,
+    hint: 'Somebody else may have put it there. Restore the file from a backup, or take it away: what the account remembers is then read from its host.',
+  });
+
+/** Bytes of a state's file at most: the largest archive, in base64 twice. */
+const stateLimitBytes = 64 * 1024 * 1024;
+
 /** The store in `states/` of the vault's directory, made where it does not exist. Nothing is read or made yet. */
 export const openStateStore = (options: VaultOptions): StateStore => {
   const directory = join(options.directory, 'states');
@@ -73,22 +84,23 @@ export const openStateStore = (options: VaultOptions): StateStore => {
       try {
         await mkdir(directory, { recursive: true, mode: 0o700 });
         const text = JSON.stringify({ format: 1, ...record, archive: Buffer.from(record.archive).toString('base64') });
-        const recipient = options.recipient ?? (await recipientOf(await options.readIdentity()));
-        await createDurableFile(temp, await encryptFor(recipient, Buffer.from(text)));
-        await rename(temp, path);
-        await syncDirectory(directory);
+        const identity = await options.readIdentity();
+        await markIfNew(options.directory, identity);
+        const sealed = sealContent(identity, 'state', record.account, Buffer.from(text));
+        await replaceDurably(path, temp, await encryptFor(await recipientOf(identity), sealed));
       } catch (error) {
-        await rm(temp, { force: true });
         throw failed('write', path, error);
       }
     },
     get: async (account) => {
       const path = pathOf(account);
-      const content = await readFile(path).catch((error: unknown) => {
+      const content = await readRegularFile(path, stateLimitBytes).catch((error: unknown) => {
         if (systemCode(error) === 'ENOENT') return null;
         throw failed('read', path, error);
       });
-      return content === null ? null : readRecord(content, await options.readIdentity(), account, path);
+      if (content === null) return null;
+      const identity = await options.readIdentity();
+      return readRecord(content, identity, account, path, () => takesLegacy(options, identity));
     },
     freeBytes: async () => {
       const { bavail, bsize } = await statfs(options.directory).catch((error: unknown) => {
@@ -99,7 +111,13 @@ export const openStateStore = (options: VaultOptions): StateStore => {
   };
 };
 
-async function readRecord(content: Uint8Array, identityText: string, account: AccountName, path: string): Promise<StateRecord> {
+async function readRecord(
+  content: Uint8Array,
+  identityText: string,
+  account: AccountName,
+  path: string,
+  isLegacyTaken: () => Promise<boolean>,
+): Promise<StateRecord> {
   const plaintext = await decrypt(content, parseIdentity(identityText));
   if (plaintext === 'wrong-key') {
     throw new FleetError('vault-key', `The vault key does not open the state of ${account} (${path})`, {
@@ -108,8 +126,12 @@ async function readRecord(content: Uint8Array, identityText: string, account: Ac
     });
   }
   if (plaintext === 'damaged') throw damaged(account, path);
+  const opened = openContent(identityText, 'state', account, plaintext);
+  if (opened.form === 'forged' || opened.form === 'misplaced') throw notUsed(account, path, whyNotUsed[opened.form]);
+  if (opened.form === 'legacy' && !(await isLegacyTaken())) throw notUsed(account, path, whyNotUsed.legacy);
+  if (!('content' in opened)) throw damaged(account, path);
   try {
-    const { format: _, archive, ...record } = recordSchema.parse(JSON.parse(Buffer.from(plaintext).toString('utf8')));
+    const { format: _, archive, ...record } = recordSchema.parse(JSON.parse(opened.content.toString('utf8')));
     if (record.account === account) return { ...record, account, archive: Buffer.from(archive, 'base64') };
   } catch {
     // Named below, without what the file holds.

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Encrypter } from 'age-encryption';
 import { FleetError } from '../model/errors.ts';
 import { type AccountName, isAccountName, type KeyId } from '../model/names.ts';
 import type { Session } from '../model/session.ts';
-import { decryptRecord } from './decrypt-record.ts';
-import { createDurableFile, syncDirectory, systemCode } from './durable-file.ts';
+import { isVaultMarked, markIfNew } from './authenticate-vault.ts';
+import { sealContent } from './authentication.ts';
+import { decryptRecord, encryptFor } from './decrypt-record.ts';
+import { createDurableFile, readRegularFile, syncDirectory, systemCode } from './durable-file.ts';
 import { recipientOf } from './vault-key.ts';
 import { serializeRecord, type VaultMeta, type VaultRecord, vaultHashOf } from './vault-record.ts';
 
@@ -21,7 +21,7 @@ export interface VaultReceipt {
 /** The operator's encrypted session store: one age file per account. Every act is atomic and durable when it resolves. */
 export interface Vault {
   /**
-   * Stores a session; needs only the public recipient. With a session already there: throws `vault`, or with `replace` keeps the
+   * Stores a session, authenticated with the key. With a session already there: throws `vault`, or with `replace` keeps the
    * former file under `removed/`. The caller keeps ownership of `session.authKey`.
    */
   put(account: AccountName, session: Session, meta: VaultMeta, options?: { readonly replace?: boolean }): Promise<VaultReceipt>;
@@ -40,8 +40,8 @@ export interface VaultOptions {
   readonly directory: string;
   /** The text of the key file or variable; asked for when first needed, and again after a failure. */
   readonly readIdentity: () => Promise<string>;
-  /** `age1...`; where given, {@link Vault.put} works without the identity. */
-  readonly recipient?: string;
+  /** Whether it is known from elsewhere that every record here is authenticated, whatever the mark in the directory says. Default: no. */
+  readonly isKnownAuthentic?: () => Promise<boolean>;
 }
 
 const suffix = '.age';
@@ -93,17 +93,6 @@ const keepCopy = async (directory: string, account: AccountName): Promise<string
   return copy;
 };
 
-/** age-encrypts for one recipient. Throws `vault-key` for anything else. */
-export const encryptFor = async (recipient: string, plaintext: Uint8Array): Promise<Uint8Array> => {
-  const encrypter = new Encrypter();
-  try {
-    encrypter.addRecipient(recipient);
-  } catch {
-    throw new FleetError('vault-key', 'The public key of the vault is not an age recipient', { hint: 'It must begin with age1.' });
-  }
-  return encrypter.encrypt(plaintext);
-};
-
 /** Puts `temp` in place: atomically instead of the former file, or only where there is none (`link` refuses a taken name). */
 const place = async (temp: string, target: string, account: AccountName, replace: boolean): Promise<void> => {
   if (replace) {
@@ -123,6 +112,13 @@ const place = async (temp: string, target: string, account: AccountName, replace
   }
 };
 
+/** Bytes of a session's file at most; one has about 1 KiB. */
+const recordLimitBytes = 64 * 1024;
+
+/** Records without authentication are of a release before they had one. Once all of the vault were given it, none is taken any more. */
+export const takesLegacy = async ({ directory, isKnownAuthentic }: VaultOptions, identity: string): Promise<boolean> =>
+  !((await isKnownAuthentic?.()) ?? false) && !(await isVaultMarked(directory, identity));
+
 class AgeVault implements Vault {
   private readonly options: VaultOptions;
 
@@ -131,11 +127,17 @@ class AgeVault implements Vault {
   }
 
   async put(account: AccountName, session: Session, meta: VaultMeta, options: { readonly replace?: boolean } = {}): Promise<VaultReceipt> {
-    const recipient = this.options.recipient ?? (await recipientOf(await this.options.readIdentity()));
+    const identity = await this.options.readIdentity();
+    const recipient = await recipientOf(identity);
     const plaintext = serializeRecord({ account, session, ...meta });
     try {
       const receipt = { keyId: session.keyId, vaultHash: vaultHashOf(plaintext) };
-      await this.write(account, await encryptFor(recipient, plaintext), options.replace === true);
+      await markIfNew(this.options.directory, identity).catch((error: unknown) => {
+        throw failed('write', this.options.directory, error);
+      });
+      const sealed = sealContent(identity, 'session', account, plaintext);
+      await this.write(account, await encryptFor(recipient, sealed), options.replace === true);
+      sealed.fill(0);
       return receipt;
     } finally {
       plaintext.fill(0);
@@ -144,14 +146,11 @@ class AgeVault implements Vault {
 
   async get(account: AccountName): Promise<VaultRecord & VaultReceipt> {
     const path = this.pathOf(account);
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
+    const content = await readRegularFile(path, recordLimitBytes).catch((error: unknown) => {
       throw systemCode(error) === 'ENOENT' ? missing(account, path) : failed('read', path, error);
     });
-    try {
-      return await decryptRecord(await handle.readFile(), await this.options.readIdentity(), account, path);
-    } finally {
-      await handle.close();
-    }
+    const identity = await this.options.readIdentity();
+    return decryptRecord(content, identity, account, path, () => takesLegacy(this.options, identity));
   }
 
   async list(): Promise<readonly AccountName[]> {

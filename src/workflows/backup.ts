@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { listAccounts } from '../ledger/accounts.ts';
 import { type CarriedFile, carriedFiles, carryFiles, copyLedger, unloadCopy } from '../ledger/copy-ledger.ts';
 import { openLedger } from '../ledger/ledger.ts';
@@ -105,10 +105,10 @@ async function removeOlder(directory: string, fleet: string, keep: number): Prom
 }
 
 /** Decrypts a backup into the new folder `directory` and reads all of it. Errors: `vault`, `vault-key`, `ledger-corrupt`, `ledger-newer`. */
-export async function unpackBackup(path: string, directory: string, identity: string): Promise<UnpackedBackup> {
+export async function unpackBackup(path: string, directory: string, identity: string, takesUnsealed = false): Promise<UnpackedBackup> {
   await mkdir(directory, { mode: 0o700 });
   const [ledgerPath, vaultPath] = [join(directory, 'ledger.db'), join(directory, 'vault')];
-  await unsealFile(path, ledgerPath, identity);
+  await unsealFile(path, ledgerPath, identity, takesUnsealed);
   const files = carriedFiles(ledgerPath);
   for (const { path: name, content } of files) await writeCarried(vaultPath, name, content);
   unloadCopy(ledgerPath);
@@ -132,11 +132,13 @@ export async function unpackBackup(path: string, directory: string, identity: st
   }
 }
 
+/** Names of the vault's files: accounts, their states, and what was removed or replaced. */
+const carriedPattern = /^(?:states\/|removed\/)?(?!\.)[^/\p{Cc}]{1,200}\.age$/u;
+
 async function writeCarried(vault: string, name: string, content: Uint8Array): Promise<void> {
-  const folder = dirname(name);
-  if (!['.', 'states', 'removed'].includes(folder) || basename(name) !== name.split('/').at(-1) || !name.endsWith('.age')) {
+  if (typeof name !== 'string' || !carriedPattern.test(name)) {
     throw new FleetError('vault', `The backup holds a file that fleet would not have put there: ${name}`, { hint: 'Use another backup.' });
   }
-  await mkdir(join(vault, folder), { recursive: true, mode: 0o700 });
+  await mkdir(dirname(join(vault, name)), { recursive: true, mode: 0o700 });
   await createDurableFile(join(vault, name), content);
 }

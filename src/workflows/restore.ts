@@ -8,6 +8,7 @@ import { lastSerial, markStale } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { Inventory } from '../model/inventory.ts';
 import { type AccountName, isAccountName } from '../model/names.ts';
+import { authenticateVault, markName } from '../vault/authenticate-vault.ts';
 import { createDurableFile, syncDirectory } from '../vault/durable-file.ts';
 import { openStateStore } from '../vault/state-store.ts';
 import { openVault } from '../vault/vault.ts';
@@ -34,12 +35,15 @@ export async function planRestore(
   identity: string,
   current: Ledger | 'unreadable' | null,
   nowMs: number,
+  takesUnsealed = false,
 ): Promise<RestorePlan> {
   const { ledger, vault } = inventory.paths;
   await mkdir(dirname(ledger), { recursive: true, mode: 0o700 });
   const directory = await mkdtemp(join(dirname(ledger), '.restore-'));
   try {
-    const backup = await unpackBackup(source, join(directory, 'unpacked'), identity);
+    const backup = await unpackBackup(source, join(directory, 'unpacked'), identity, takesUnsealed);
+    // Records of a former release come back with the authentication that this vault asks for.
+    await authenticateVault(backup.vaultPath, identity);
     const returning: string[] = [];
     const kept: string[] = [];
     for (const name of backup.files) ((await isSound(vault, name, identity)) ? kept : returning).push(name);
@@ -80,6 +84,8 @@ async function isSound(vault: string, name: string, identity: string): Promise<b
 export async function executeRestore(inventory: Inventory, plan: RestorePlan): Promise<void> {
   const { ledger: path, vault } = inventory.paths;
   for (const name of plan.returning) await putBack(join(plan.backup.vaultPath, name), join(vault, name));
+  const mark = join(vault, markName);
+  if (!existsSync(mark)) await putBack(join(plan.backup.vaultPath, markName), mark);
   const restored = await openLedger(plan.backup.ledgerPath);
   await markStale(restored.db, `it was restored from ${basename(plan.source)}`);
   // A lock of the moment of the backup is nobody's.

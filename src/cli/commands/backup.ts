@@ -29,8 +29,14 @@ export function registerBackup(program: Command): void {
   const restore = program
     .command('restore <file>')
     .description('put a backup back; the ledger may only look until fleet adopt')
-    .option('-n, --dry-run', 'check the backup, show what would change, and change nothing');
-  setAction<{ readonly dryRun?: boolean }>(restore, async ({ options, args }) => restoreBackup(resolve(args[0] ?? ''), options));
+    .option('-n, --dry-run', 'check the backup, show what would change, and change nothing')
+    .option('--unsealed', 'take a backup of a release before seals, whose origin nobody can tell');
+  setAction<RestoreFlags>(restore, async ({ options, args }) => restoreBackup(resolve(args[0] ?? ''), options));
+}
+
+interface RestoreFlags {
+  readonly dryRun?: boolean;
+  readonly unsealed?: boolean;
 }
 
 function keepCount(text: string | undefined): number | null {
@@ -40,7 +46,7 @@ function keepCount(text: string | undefined): number | null {
   throw new FleetError('usage', `--keep ${text}: a whole number of backups, 1 or more`, { hint: 'for example --keep 14' });
 }
 
-async function restoreBackup(source: string, options: GlobalOptions & { readonly dryRun?: boolean }): Promise<CommandResult> {
+async function restoreBackup(source: string, options: GlobalOptions & RestoreFlags): Promise<CommandResult> {
   const inventory = await loadInventoryOf(options);
   const { endRestore, executeRestore, planRestore } = await import('../../workflows/restore.ts');
   const { formatRestore, restoreData } = await import('../render/backup.ts');
@@ -53,7 +59,7 @@ async function restoreBackup(source: string, options: GlobalOptions & { readonly
   };
   try {
     const identity = await secretReader(inventory)(inventory.vaultKey);
-    const plan = await planRestore(inventory, source, identity, current, Date.now());
+    const plan = await planRestore(inventory, source, identity, current, Date.now(), options.unsealed === true);
     try {
       const data = { dryRun: options.dryRun === true, ...restoreData(plan) };
       if (options.dryRun) return { data, text: formatRestore(plan) };
