@@ -12,7 +12,7 @@ import { agentStep, hostConfigStep, releaseStep, runtimeStep, unitsStep } from '
 import { servicesStep } from './services.ts';
 import { filesStep, type Step } from './step.ts';
 import { timeZoneStep } from './time-zone.ts';
-import { directoriesStep, userStep } from './user.ts';
+import { directoriesStep, formerUserStep, userStep } from './user.ts';
 
 /** Everything that decides a host's steps, read beforehand. */
 export interface DesiredHost {
@@ -73,6 +73,7 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
     hostConfigStep(desired.hostConfig),
     unitsStep(desired.units),
     agentStep(release),
+    formerUserStep(),
     ...(desired.upgrade ? [upgradeStep()] : []),
     ...(profile.timeZone !== false ? [timeZoneStep(desired.timeZone)] : []),
     ...(profile.users.length > 0 ? [usersStep(profile.users)] : []),

@@ -45,21 +45,9 @@ export function spaceStep(): Step {
   };
 }
 
-/** Refuses a /opt/fleet that something else has put there. Code `host-foreign`. */
+/** Refuses a host where something else lies in fleet's places, unless the host's own record says that it is fleet's. Code `host-foreign`. */
 export function foreignStep(): Step {
-  return {
-    id: 'foreign',
-    title: 'nothing foreign in fleet’s places',
-    looksAt: { paths: ['/opt/fleet', '/opt/fleet/releases', '/opt/fleet/runtimes', '/opt/fleet/python'] },
-    check: `
-  look /opt/fleet || return 0
-  [[ $KIND = directory ]] || { fail host-foreign "/opt/fleet is a $KIND" 'move it away, then run fleet init again'; return; }
-  look /opt/fleet/releases || look /opt/fleet/runtimes || look /opt/fleet/python && return 0
-  local -a entries; set +f; entries=(/opt/fleet/*); set -f
-  [[ -e \${entries[0]} ]] && fail host-foreign "/opt/fleet holds something that is not fleet's: \${entries[*]##*/}" 'move it away, then run fleet init again'
-  return 0`,
-    apply: '',
-  };
+  return { id: 'foreign', title: 'nothing foreign in fleet’s places', looksAt: {}, check: 'want_nothing_foreign', apply: '' };
 }
 
 /** What the accounts of a host are to have, all together. */

@@ -2,6 +2,7 @@ import { parse } from 'yaml';
 import * as z from 'zod';
 import { FleetError } from '../model/errors.ts';
 import { isGuardedUnit } from './guard.ts';
+import { serviceUser } from './user.ts';
 
 const stepId = z.string().regex(/^[a-z][a-z0-9-]*$/);
 const absolutePath = z
@@ -17,7 +18,11 @@ const ownUnit = source.regex(/\.(service|timer|socket)$/, 'must be a unit, for e
   const name = path.split('/').at(-1) ?? path;
   return !isGuardedUnit(name) && !name.startsWith('fleet-');
 }, 'must be a unit of your own: those of sshd, firewall and network belong into files with restart, those of fleet are its own');
-const owner = z.string().regex(/^[a-z_][a-z0-9_-]*:[a-z_][a-z0-9_-]*$/, 'must be user:group');
+const owner = z
+  .string()
+  .regex(/^[a-z_][a-z0-9_-]*:[a-z_][a-z0-9_-]*$/, 'must be user:group')
+  // Profiles of before call the service user by its former name.
+  .transform((who) => (who === 'fleet:fleet' ? `${serviceUser}:${serviceUser}` : who));
 
 const inProject = z
   .string()
@@ -96,7 +101,7 @@ const profileSchema = z.strictObject({
   users: z
     .array(
       z.strictObject({
-        name: z.string().regex(/^(?!root$|fleet$)[a-z_][a-z0-9_-]{0,31}$/, 'must be a user name, and neither root nor fleet'),
+        name: z.string().regex(/^(?!root$|_fleet$)[a-z_][a-z0-9_-]{0,31}$/, 'must be a user name, and neither root nor _fleet'),
         /** A service's user: a low number and no home of its own. */
         system: z.boolean().default(false),
         home: absolutePath.optional(),

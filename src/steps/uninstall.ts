@@ -9,8 +9,8 @@ export interface UninstallOptions {
 }
 
 /**
- * Everything that init did, taken back from the manifest on the host, newest first. Refuses (`claim-refused`) while the host owns an account.
- * Safe to repeat; a host without fleet is left alone.
+ * Everything that init did, taken back from the record on the host, newest first; what was replaced is put back, what somebody else put beside it
+ * stays. Refuses (`claim-refused`) while the host owns an account. Safe to repeat; a host without a record is left alone, and says so.
  */
 export function uninstallSteps({ purgePackages, forgetClaims }: UninstallOptions): readonly Step[] {
   const settings = `PURGE=${purgePackages ? '1' : ''} KEEP_CLAIMS=${forgetClaims ? '' : '1'}`;
@@ -23,7 +23,8 @@ export function uninstallSteps({ purgePackages, forgetClaims }: UninstallOptions
   });
   return [
     ledgerStep(),
-    { ...step('claims', 'no account is owned', 'unclaimed'), declare: settings },
+    { ...step('record', 'what fleet made here is known', 'record'), declare: settings, apply: '' },
+    step('claims', 'no account is owned', 'unclaimed'),
     step('units', 'units are gone', 'no_units', ['fleet-agent.service', 'fleet-hold.service']),
     step('settings', 'settings are as they were', 'former'),
     step('packages', 'packages', 'no_packages'),

@@ -1,13 +1,29 @@
 import type { Step } from './step.ts';
 
-/** The system user under which the agent runs. A user of that name that is not fleet's is refused (`host-foreign`). */
+/**
+ * The system user under which the agent runs. The underscore keeps it apart from people's logins, which adduser does not let begin with one. A user of
+ * that name that is not as fleet makes it is refused (`host-foreign`).
+ */
+export const serviceUser = '_fleet';
+
 export function userStep(): Step {
   return {
     id: 'user',
-    title: 'service user fleet',
+    title: `service user ${serviceUser}`,
     looksAt: {},
-    check: 'want_user fleet /var/lib/fleet',
-    apply: 'put_user fleet /var/lib/fleet',
+    check: `want_user ${serviceUser}`,
+    apply: `put_user ${serviceUser}`,
+  };
+}
+
+/** Takes back the user `fleet` of earlier releases, by the host's record only: after the switch to a release that does not need it. */
+export function formerUserStep(): Step {
+  return {
+    id: 'former-user',
+    title: 'no service user of before',
+    looksAt: {},
+    check: `want_no_former_user ${serviceUser}`,
+    apply: `put_no_former_user ${serviceUser}`,
   };
 }
 

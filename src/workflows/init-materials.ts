@@ -22,7 +22,21 @@ export interface InitMaterials {
 }
 
 /** The order matters only in that `core.sh` comes first. */
-const libraryFiles = ['core', 'gather', 'files', 'services', 'packages', 'kernel', 'blobs', 'agent', 'guard', 'firewall', 'own'];
+const libraryFiles = [
+  'core',
+  'gather',
+  'record',
+  'files',
+  'services',
+  'packages',
+  'later',
+  'kernel',
+  'blobs',
+  'agent',
+  'guard',
+  'firewall',
+  'own',
+];
 
 /** Reads library, the profiles named, and the release. Errors: `inventory` (profile unknown or wrong), `bug` (sources do not build). */
 export async function loadInitMaterials(options: {

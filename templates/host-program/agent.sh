@@ -21,6 +21,7 @@ start_agent() {
 put_agent() {
   local before=; [[ -L /opt/fleet/current ]] && before=$(readlink /opt/fleet/current) before=${before##*/}
   owe restart.fleet-agent.service; switch_to "$RELEASE" || { last_lines 1; fail host-step "cannot switch /opt/fleet/current: $LAST" 'is the file system full or mounted read-only?'; return; }
+  gather_units # a step before has changed their files
   if [[ ${U[fleet-hold.service.UnitFileState]-} != enabled || ${U[fleet-agent.service.UnitFileState]-} != enabled ]]; then enable_units fleet-hold.service fleet-agent.service || return; settle reload
   elif owed reload || [[ ${U[fleet-agent.service.LoadState]-} != loaded || ${U[fleet-agent.service.NeedDaemonReload]-} = yes ]]; then reload_systemd || return; settle reload; fi
   if start_agent; then

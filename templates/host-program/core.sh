@@ -10,6 +10,7 @@ BACKUPS=/var/backups/fleet
 RUN=/run
 # Who runs this program, for which command, and the id of the ledger that asks.
 BY= ACT=init LEDGER=
+SSH_PEER= SSH_LOCAL= SSH_PORT=
 MEMORY_MB=0 MEMORY_FREE_MB=0 SWAP_MB=0
 SELINUX=/sys/fs/selinux/enforce
 declare -A S=() PK=() PV=() U=() BG=() BG_START=() F_TEXT=() F_MODE=() F_OWNER=() F_RESTART=() SHOWN=()
@@ -74,16 +75,20 @@ conclude() { # id started-at
 LOCK_WAIT=600
 begin_apply() {
   [[ $LOCKED ]] && return 0
-  mkdir -p -m 0755 "$RUN/lock" "$STATE" || { fail host-step "cannot create $STATE" 'is the root file system mounted read-only?'; return 1; }
+  places_before; mkdir -p -m 0755 "$RUN/lock" "$STATE" || { fail host-step "cannot create $STATE" 'is the root file system mounted read-only?'; return 1; }
   [[ ${SSH_PEER-} ]] || read_ssh_port
   # fleet uninstall takes the file away: a lock on one that is gone counts for nothing.
-  until exec 9<>"$RUN/lock/fleet-init.lock" && take_lock && [[ $RUN/lock/fleet-init.lock -ef /proc/$$/fd/9 ]]; do [[ $FAIL_CODE ]] && return 1; done
+  while :; do
+    exec 9<>"$RUN/lock/fleet-init.lock" || { fail host-step "cannot open $RUN/lock/fleet-init.lock" 'is /run full or mounted read-only?'; return 1; }
+    take_lock || return 1
+    [[ $RUN/lock/fleet-init.lock -ef /proc/$$/fd/9 ]] && break
+  done
   printf '%s\t%s\t%s\t%s\t%s\n' $$ "$EPOCHSECONDS" "$ACT" "${BY:-unknown}" "${SSH_PEER:-unknown}" >"$RUN/lock/fleet-init.lock"
   set +f; rm -rf "$RUN"/fleet-init.*; set -f
   T=$RUN/fleet-init.$$; mkdir -m 0700 "$T" || { fail host-step "cannot create $T" 'is /run full?'; return 1; }
-  LOCKED=1
+  LOCKED=1; [[ $ACT = uninstall ]] || record_own
 }
-take_lock() {
+take_lock() { # of descriptor 9
   flock -n 9 && return
   lock_holder; note "waits up to $LOCK_WAIT s for $HOLDER"
   flock -w "$LOCK_WAIT" 9 || {

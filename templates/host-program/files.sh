@@ -1,6 +1,7 @@
 # Files, links, directories, users. A file that is replaced is kept under /var/backups/fleet first.
 want_file() { # path: F_TEXT, F_MODE, F_OWNER (user:group)
   local path=$1
+  if [[ ${F_TEXT[$path]} = *@BAN_ACTION@* ]]; then ban_action; F_TEXT[$path]=${F_TEXT[$path]//@BAN_ACTION@/$BAN_ACTION}; fi
   if ! look "$path"; then todo "create $path"; show_diff "$path" /dev/null; return; fi
   if [[ $KIND = directory ]]; then fail host-foreign "$path is a directory, fleet has a file there" "move it away, then run fleet init again"; return; fi
   read_text "$path"
@@ -9,22 +10,12 @@ want_file() { # path: F_TEXT, F_MODE, F_OWNER (user:group)
     todo "set mode and owner of $path to ${F_MODE[$path]} ${F_OWNER[$path]} (now $MODE_ $USER_:$GROUP_)"
   fi
 }
-want_files() { local path; for path; do want_file "$path"; done; }
+want_files() { local path; for path; do want_file "$path"; want_last_word "$path"; done; }
 show_diff() {
   [[ $DIFF && -z ${SHOWN[$1]-} ]] || return 0
   SHOWN[$1]=1
   local text path; text=$(diff -u --label "$1 (host)" --label "$1 (fleet)" -- "$2" <(printf %s "${F_TEXT[$1]}") 2>/dev/null)
   json "$1"; path=$J; json "$text"; out "{\"t\":\"diff\",\"path\":$path,\"text\":$J}"
-}
-remembered() { # kind path
-  local kind path rest
-  [[ -r $STATE/manifest ]] && while IFS=$'\t' read -r kind path rest; do [[ $kind = "$1" && $path = "$2" ]] && return; done <"$STATE/manifest"
-  return 1
-}
-remember_mode() { remembered "$1" "$2" || { look "$2" && remember mode "$2" "$MODE_ $USER_:$GROUP_"; }; } # kind path: of what was there before fleet
-remember() { # kind path [backup]: what uninstall has to undo; the first entry of a path counts
-  remembered "$1" "$2" && return
-  printf '%s\t%s\t%s\n' "$1" "$2" "${3:--}" >>"$STATE/manifest"
 }
 keep() { # path: a copy of what is there now
   local stamp to; TZ=UTC printf -v stamp '%(%Y%m%dT%H%M%SZ)T' -1
@@ -82,18 +73,43 @@ put_directory() {
   install -d -m "$2" -o "${3%:*}" -g "${3#*:}" -- "$1" || { last_lines 1; fail host-step "cannot create $1: $LAST" 'is the file system full or mounted read-only?'; }
 }
 
-want_user() { # name home
-  local user x uid gid gecos home shell
-  while IFS=: read -r user x uid gid gecos home shell; do
-    [[ $user = "$1" ]] || continue
-    (( uid < 1000 )) && [[ $home = "$2" ]] && return
-    fail host-foreign "the user $1 (uid $uid, home $home) is not the one that fleet makes" "rename or remove that user: fleet needs a system user $1 with home $2"; return
-  done </etc/passwd
-  todo "create system user $1"
+# passwd_of NAME -> UID_ HOME_ SHELL_; false where this host has no such user of its own
+passwd_of() {
+  local user x gid gecos
+  while IFS=: read -r user x UID_ gid gecos HOME_ SHELL_; do [[ $user = "$1" ]] && return; done </etc/passwd
+  return 1
+}
+# A user as fleet makes it: nobody logs in by it.
+is_service_user() { passwd_of "$1" && [[ $HOME_ = /var/lib/fleet && $SHELL_ = */nologin ]] && (( UID_ < 1000 )); }
+want_user() { # name
+  if ! passwd_of "$1"; then todo "create system user $1"
+  elif ! is_service_user "$1"; then fail host-foreign "the user $1 (uid $UID_, home $HOME_) is not the one that fleet makes" "rename or remove that user: fleet needs a system user $1 with the home /var/lib/fleet and no shell"; fi
 }
 put_user() {
-  useradd --system --user-group --home-dir "$2" --no-create-home --shell /usr/sbin/nologin "$1" && remember user "$1" ||
+  remember user "$1"
+  useradd --system --user-group --home-dir /var/lib/fleet --no-create-home --shell /usr/sbin/nologin "$1" ||
     { last_lines 1; fail host-step "cannot create the user $1: $LAST" 'is /etc/passwd locked or read-only?'; }
+}
+# Releases before had the user `fleet`, a name that people choose. It goes once no release on this host names it any more.
+FORMER_USER=fleet
+former_user() { remembered user "$FORMER_USER" && is_service_user "$FORMER_USER"; }
+former_places() { # -> PLACES, directories of fleet's that are there
+  local -a MAN ENTRIES; local kind entry; PLACES=(); read_manifest
+  for kind in tree directory; do entries "$kind"; for entry in "${ENTRIES[@]}"; do [[ -d ${entry%%$'\t'*} ]] && PLACES+=("${entry%%$'\t'*}"); done; done
+}
+want_no_former_user() {
+  former_user || return 0
+  local -a PLACES; former_places
+  (( ${#PLACES[@]} )) && [[ $(find "${PLACES[@]}" -xdev -user "$FORMER_USER" -print -quit 2>/dev/null) ]] && todo "give what the former service user $FORMER_USER owns to $1"
+  local release; set +f; release=$(grep -ls "^User=$FORMER_USER\$" /opt/fleet/releases/*/units/* /etc/systemd/system/fleet-agent.service); set -f
+  [[ $release ]] || todo "remove the former service user $FORMER_USER"
+}
+put_no_former_user() { # name
+  local -a PLACES; former_places
+  (( ${#PLACES[@]} )) && chown -R -h --from="$FORMER_USER" "$1:$1" -- "${PLACES[@]}"
+  local release; set +f; release=$(grep -ls "^User=$FORMER_USER\$" /opt/fleet/releases/*/units/* /etc/systemd/system/fleet-agent.service); set -f
+  [[ $release ]] && return 0
+  userdel "$FORMER_USER" && forget user "$FORMER_USER" || { last_lines 1; fail host-step "cannot remove the former service user $FORMER_USER: $LAST" "end its processes (pgrep -u $FORMER_USER) on the host, then run fleet init again"; }
 }
 
 # An act that is owed because a file changed survives the death of the program: owe, do, settle.

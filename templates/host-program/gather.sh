@@ -37,9 +37,9 @@ look() {
 }
 read_text() { TEXT=; [[ -f $1 && -r $1 ]] && IFS= read -r -d '' TEXT <"$1"; return 0; }
 
-# The port on which sshd took this connection: sudo drops the variable, so the processes above are asked. -> SSH_PORT SSH_PEER
+# The port on which sshd took this connection: sudo drops the variable, so the processes above are asked. -> SSH_PEER SSH_LOCAL SSH_PORT
 read_ssh_port() {
-  SSH_PORT= SSH_PEER=
+  SSH_PORT= SSH_PEER= SSH_LOCAL=
   local pid=$PPID line value=${SSH_CONNECTION-} depth=0
   while [[ -z $value && $pid -gt 1 && $depth -lt 12 ]]; do
     while IFS= read -r -d '' line; do [[ $line = SSH_CONNECTION=* ]] && value=${line#*=}; done 2>/dev/null <"/proc/$pid/environ"
@@ -47,7 +47,7 @@ read_ssh_port() {
     line=${line##*) }; line=${line#* }; pid=${line%% *}; (( depth++ ))
   done
   local -a part; read -ra part <<<"$value"
-  SSH_PEER=${part[0]-} SSH_PORT=${part[3]-}
+  SSH_PEER=${part[0]-} SSH_LOCAL=${part[2]-} SSH_PORT=${part[3]-}
   [[ $SSH_PORT =~ ^[0-9]+$ ]] || SSH_PORT=
 }
 

@@ -7,11 +7,13 @@ read_setting() { # key -> VALUE (blanks made single); false where the kernel has
   VALUE="${word[*]}"
 }
 want_sysctls() {
-  local key refused= absent= fixed=
+  local key refused= absent= fixed= ours=/etc/sysctl.d/90-fleet.conf
+  read_later_sysctls "$ours"
   declare -gA NOT_TAKEN=(); local k v
   [[ -r $STATE/sysctl-refused ]] && while read -r k v; do NOT_TAKEN[$k]=$v; done <"$STATE/sysctl-refused"
   for key in "${!SYSCTL[@]}"; do
     if ! read_setting "$key"; then absent+=" $key"
+    elif [[ ${WINS[$key]-} ]]; then wins "$key" "${WINS[$key]}" "$ours"
     elif [[ $VALUE = "${SYSCTL[$key]}" ]]; then continue
     elif [[ ! -w /proc/sys/${key//.//} ]]; then fixed+=" $key=$VALUE"
     elif [[ ${NOT_TAKEN[$key]-} = "${SYSCTL[$key]}" ]]; then refused+=" $key=$VALUE"
@@ -25,7 +27,7 @@ want_sysctls() {
 # Settings of the network may cut the way in.
 put_settings() { # file
   local key net=
-  for key in "${!SYSCTL[@]}"; do [[ $key = net.* ]] && read_setting "$key" && [[ $VALUE != "${SYSCTL[$key]}" && -w /proc/sys/${key//.//} ]] && net+=" $key"; done
+  for key in "${!SYSCTL[@]}"; do [[ $key = net.* && ! ${WINS[$key]-} ]] && read_setting "$key" && [[ $VALUE != "${SYSCTL[$key]}" && -w /proc/sys/${key//.//} ]] && net+=" $key"; done
   if [[ $net ]]; then
     guard_open && undo_file "$1" || return
     for key in $net; do undo_setting "$key"; done
@@ -39,7 +41,7 @@ put_settings() { # file
 put_sysctls() {
   local key
   for key in "${!SYSCTL[@]}"; do
-    read_setting "$key" || continue
+    [[ ! ${WINS[$key]-} ]] && read_setting "$key" || continue
     [[ $VALUE = "${SYSCTL[$key]}" || ! -w /proc/sys/${key//.//} ]] && continue
     remember sysctl "$key" "$VALUE"
     printf '%s\n' "${SYSCTL[$key]}" 2>/dev/null >"/proc/sys/${key//.//}"
@@ -50,7 +52,7 @@ put_sysctls() {
 }
 # Whether root here may raise a limit that far at all (a container's root often may not).
 want_limit() { # ulimit-letter name value
-  local now; now=; ulimit_now "$1"
+  want_last_limits /etc/security/limits.d/90-fleet.conf "$2" "$3"; ulimit_now "$1"
   [[ $VALUE = unlimited ]] && return; (( VALUE >= $3 )) && return
   ( ulimit -H"$1" "$3" ) 2>/dev/null || warn "$2 stays at $VALUE instead of $3: root may not raise it on this host"
 }

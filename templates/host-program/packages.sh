@@ -35,10 +35,34 @@ apt_hint() {
 STALE_INDEX=
 apt_failed() { last_lines 4; apt_hint "$STALE_INDEX $LAST"; fail host-step "$1: $LAST" "$HINT"; }
 
+# missing_packages NAME... -> MISSING. ufw and another firewall shut each other out.
+missing_packages() {
+  local name; MISSING=(); other_firewall
+  for name; do [[ ${PK[$name]-} = installed || ( $name = ufw && $OTHER_FIREWALL ) ]] || MISSING+=("$name"); done
+}
 want_packages() {
-  local name
-  for name; do [[ ${PK[$name]-} = installed ]] || todo "install $name"; done
+  local name; local -a MISSING; missing_packages "$@"
+  for name in ${MISSING[@]+"${MISSING[@]}"}; do todo "install $name"; done
+  # Before anything is changed apt itself says what it would do; where it has no index yet, it cannot.
+  [[ $MODE = check && ${#MISSING[@]} -gt 0 ]] && has_index && { simulate install "${MISSING[@]}" || return; }
   [[ ${PK[*]-} = *half-* || ${PK[*]-} = *unpacked* || ${PK[*]-} = *triggers-* ]] && todo 'finish what dpkg left half configured'
+}
+has_index() { look /var/cache/apt/pkgcache.bin && (( $(ls /var/lib/apt/lists | wc -l) > 3 )); }
+# simulate ARGUMENT...: refuses what would remove, set back or change a held package. What apt finds no way for it says itself, later.
+simulate() {
+  local verb name old new rest said; local -a gone=() back=() held=()
+  said=$(DEBIAN_FRONTEND=noninteractive apt-get -s "${apt_options[@]/-y}" -o Debug::NoLocking=true "$@" 2>&1 </dev/null)
+  while read -r verb name old new rest; do
+    case $verb in
+      Remv | Purg) gone+=("$name");;
+      Inst) [[ $old = \[*\] ]] && dpkg --compare-versions "${new#(}" lt "${old//[][]/}" && back+=("$name (${old//[][]/} to ${new#(})");;
+    esac
+  done <<<"$said"
+  if [[ $said = *'held packages will be changed'* || $said = *'held broken packages'* ]]; then mapfile -t held < <(apt-mark showhold); fi
+  local hint='install or remove by hand what has to go, or leave the package out of the profile; nothing was changed'
+  if (( ${#gone[@]} )); then joined "${gone[@]}"; fail host-step "apt would remove $J" "$hint"
+  elif (( ${#back[@]} )); then joined "${back[@]}"; fail host-step "apt would set back $J" "$hint"
+  elif (( ${#held[@]} )); then joined "${held[@]}"; fail host-step "apt cannot do it with packages that are held: $J" "let them go (apt-mark unhold), or leave the package out of the profile; nothing was changed"; fi
 }
 repair_dpkg() {
   local -a left=(); set +f; left=(/var/lib/dpkg/updates/[0-9]*); set -f; HALF=
@@ -51,27 +75,28 @@ apt_update() { apt_get -o APT::Update::Error-Mode=any update; }
 refresh_index() { # when older than an hour
   local path age=0
   for path in /var/lib/apt/lists/partial /var/lib/apt/lists; do look "$path" && (( MTIME > age )) && age=$MTIME; done
-  look /var/cache/apt/pkgcache.bin && (( EPOCHSECONDS - age < 3600 && EPOCHSECONDS >= age )) && (( $(ls /var/lib/apt/lists | wc -l) > 3 )) && return 0
+  has_index && (( EPOCHSECONDS - age < 3600 && EPOCHSECONDS >= age )) && return 0
   apt_update || { last_lines 1; [[ $LAST = *lock* ]] && wait_for_apt && apt_update; } || { last_lines 5; STALE_INDEX=$LAST; note "apt-get update failed, goes on with the index there is: $LAST"; }
 }
 installed_packages() { dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | sed -n 's/^ii *//p'; }
 put_packages() {
-  local -a missing=(); local name
-  for name; do [[ ${PK[$name]-} = installed ]] || missing+=("$name"); done
+  local -a MISSING; local name; missing_packages "$@"
   wait_for_apt || return
   repair_dpkg; refresh_index
   # What it could not configure for want of other packages. Never at the price of a package that is there.
   [[ $HALF && $(dpkg --audit 2>/dev/null) ]] && apt_get --no-remove --fix-broken install
-  if (( ${#missing[@]} )); then
+  if (( ${#MISSING[@]} )); then
+    simulate install "${MISSING[@]}" || return
     local before; before=" $(installed_packages | tr '\n' ' ') "
-    apt_get install "${missing[@]}" || { repair_dpkg; wait_for_apt && [[ ! $STALE_INDEX ]] && apt_get update; apt_get install -f "${missing[@]}"; } || { apt_failed "cannot install ${missing[*]}"; return; }
-    for name in "${missing[@]}"; do remember package "$name"; done
+    apt_get --no-remove install "${MISSING[@]}" || { repair_dpkg; wait_for_apt && [[ ! $STALE_INDEX ]] && apt_get update; apt_get --no-remove install -f "${MISSING[@]}"; } || { apt_failed "cannot install ${MISSING[*]}"; return; }
+    for name in "${MISSING[@]}"; do remember package "$name"; done
     while read -r name; do [[ $before = *" $name "* ]] || remember dependency "$name"; done < <(installed_packages)
   fi
 }
 want_upgrade() {
   local -a lines; mapfile -t lines < <(apt-get -s -o Debug::NoLocking=true upgrade 2>/dev/null)
   local line count=0; for line in "${lines[@]}"; do [[ $line = Inst\ * ]] && (( count++ )); done
-  (( count )) && todo "upgrade $count packages"
+  (( count )) || return 0
+  todo "upgrade $count packages"; [[ $MODE = apply ]] || simulate upgrade
 }
-put_upgrade() { wait_for_apt && apt_get upgrade || apt_failed 'cannot upgrade the packages'; }
+put_upgrade() { wait_for_apt && simulate upgrade || return; apt_get --no-remove upgrade || apt_failed 'cannot upgrade the packages'; }

@@ -1,13 +1,11 @@
 # fleet uninstall: undoes what init remembered in its manifest. Every part can be repeated after a death of the program.
-# MAN[i]="kind path former", in the order in which init did it.
-declare -a MAN=()
-read_manifest() { MAN=(); [[ -r $STATE/manifest ]] && mapfile -t MAN <"$STATE/manifest"; return 0; }
-entries() { # kind -> ENTRIES "path former", newest first
-  local i kind path former; ENTRIES=()
-  for (( i = ${#MAN[@]} - 1; i >= 0; i-- )); do
-    IFS=$'\t' read -r kind path former <<<"${MAN[i]}"
-    [[ $kind = "$1" ]] && ENTRIES+=("$path"$'\t'"$former")
-  done
+# Without that record it takes back nothing: by their names alone, files may be anybody's.
+NOTHING=
+want_record() {
+  [[ -s $STATE/manifest ]] && return
+  NOTHING=1
+  fleet_is_here && { fail host-step "fleet is installed here, but its record $STATE/manifest is gone: nothing was removed" 'run fleet init, which writes it again, then fleet uninstall again'; return; }
+  warn "there is no record of fleet on this host ($STATE/manifest): nothing was removed"
 }
 tombstones() { local -a all; set +f; all=(/var/lib/fleet/claims/*.claim); set -f; N=0; [[ -e ${all[0]} ]] && N=${#all[@]}; (( N )); }
 
@@ -28,10 +26,10 @@ read_held() {
 # Once nothing is owned and `current` is gone, nothing can be granted here any more: the helper is not found.
 want_unclaimed() {
   [[ -e $STATE/uninstalling && ! -e /opt/fleet/current ]] && return
-  [[ -L /opt/fleet/current || -e $STATE ]] || return
+  [[ -L /opt/fleet/current || -e /opt/fleet/releases || ( $NOTHING && -e $STATE ) ]] || return
   read_held || return
   [[ -z $HELD ]] || { fail claim-refused "this host owns accounts: $HELD" 'move them away or remove them first (fleet accounts remove), then run fleet uninstall again'; return; }
-  todo 'close the host for accounts'
+  [[ $NOTHING ]] || todo 'close the host for accounts'
 }
 put_unclaimed() {
   mkdir -p /var/lib/fleet/locks; exec 8>>/var/lib/fleet/locks/authority.act
@@ -40,32 +38,56 @@ put_unclaimed() {
   : >"$STATE/uninstalling"; rm -f /opt/fleet/current; exec 8>&-
 }
 
-fleet_units() { set +f; OWN=(/etc/systemd/system/fleet-{agent,hold}.service /etc/systemd/system/fleet-revert.* /etc/systemd/system/fleet-account@*.service* /etc/systemd/system/*.wants/fleet-*); set -f; }
+fleet_units() { # -> OWN, unit files of the record with what belongs to them
+  local entry path; local -a ENTRIES MAN; OWN=(); read_manifest; entries file; set +f
+  for entry in "${ENTRIES[@]}"; do
+    path=${entry%%$'\t'*}
+    case $path in
+      /etc/systemd/system/fleet-account@.service) OWN+=("$path" /etc/systemd/system/fleet-account@[0-9a-f]*.service.d /etc/systemd/system/*.wants/fleet-account@[0-9a-f]*.service);;
+      /etc/systemd/system/fleet-agent.service | /etc/systemd/system/fleet-hold.service) OWN+=("$path" /etc/systemd/system/*.wants/"${path##*/}");;
+    esac
+  done
+  set -f
+}
+unit_is_ours() { remembered file "/etc/systemd/system/$1" || { [[ -s $STATE/manifest ]] && ! remembered form 2; }; }
 want_no_units() {
+  [[ $NOTHING ]] && return
   local path count=0; local -a OWN; fleet_units
   for path in "${OWN[@]}"; do [[ -e $path || -L $path ]] && (( count++ )); done
   (( count )) && todo "stop and remove fleet's units"
-  [[ ${U[fleet-agent.service.ActiveState]-} = active || ${U[fleet-hold.service.ActiveState]-} = active ]] && todo "stop fleet's units"
+  for path in fleet-agent.service fleet-hold.service; do unit_is_ours "$path" && [[ ${U[$path.ActiveState]-} = active ]] && todo "stop $path"; done
+  return 0
 }
 put_no_units() {
-  local -a OWN; systemctl stop fleet-agent.service
+  local path former entry; local -a OWN ENTRIES MAN; systemctl stop fleet-agent.service
   fleet_units; rm -rf -- "${OWN[@]}"
+  read_manifest; entries file
+  for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; is_own_unit "$path" && [[ $former != - ]] && { take_back "$path" "$former" || return; }; done
   reload_systemd || return
   # Without its file the unit no longer refuses to be stopped by hand.
-  systemctl stop fleet-hold.service; systemctl reset-failed 'fleet-*'; return 0
+  systemctl stop fleet-hold.service; systemctl reset-failed fleet-agent.service fleet-hold.service 'fleet-account@*'; return 0
+}
+is_own_unit() { [[ " ${OWN_UNITS[*]/#//etc/systemd/system/} " = *" $1 "* ]]; }
+# What goes in a step of its own: units first, what keeps accounts from running here last.
+goes_elsewhere() { is_own_unit "$1" || [[ $1 = /opt/fleet/* || $1 = /var/lib/fleet/* ]]; }
+take_back() { # path former|-
+  if [[ $2 = - ]]; then rm -f -- "$1"
+  elif [[ -e $2 || -L $2 ]]; then
+    cp -a -- "$2" "$1.fleet-new" && mv -fT -- "$1.fleet-new" "$1" && rm -f -- "$2" || { last_lines 1; rm -f -- "$1.fleet-new"; fail host-step "cannot put back $1: $LAST" "it is kept as $2"; }
+  fi
 }
 
-ours() { [[ $1 = /etc/systemd/system/fleet-* || $1 = /etc/fleet/* ]]; }
 want_former() {
+  [[ $NOTHING ]] && return
   local entry path former i; local -a ENTRIES; read_manifest
   entries firewall; (( ${#ENTRIES[@]} )) && ufw_enabled && todo 'switch the firewall off'
-  entries ufw-rule; for entry in "${ENTRIES[@]}"; do admits "${entry%%/*}" && todo "remove the firewall's rule ${entry%%$'\t'*}"; done
+  entries ufw-rule; for entry in "${ENTRIES[@]}"; do has_ufw_rule "${entry%%$'\t'*}" && todo "remove the firewall's rule ${entry%%$'\t'*}"; done
   entries started; for entry in "${ENTRIES[@]}"; do [[ $(systemctl is-active "${entry%%$'\t'*}") =~ ^(active|failed)$ ]] && todo "stop ${entry%%$'\t'*}"; done
   entries enabled; for entry in "${ENTRIES[@]}"; do [[ $(systemctl is-enabled "${entry%%$'\t'*}") = enabled ]] && todo "disable ${entry%%$'\t'*}"; done
   entries file
   for entry in "${ENTRIES[@]}"; do
-    IFS=$'\t' read -r path former <<<"$entry"; ours "$path" && continue
-    if [[ $former = - ]]; then [[ -e $path ]] && todo "remove $path"; else [[ -e $former || -L $former ]] && todo "put back $path"; fi
+    IFS=$'\t' read -r path former <<<"$entry"; goes_elsewhere "$path" && continue
+    if [[ $former = - ]]; then [[ -e $path || -L $path ]] && todo "remove $path"; else [[ -e $former || -L $former ]] && todo "put back $path"; fi
   done
   entries mode; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; [[ ! -e $path || $(stat -c '%a %U:%G' -- "$path") = "$former" ]] || todo "set mode and owner of $path to $former again"; done
   entries link; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; [[ $(readlink -- "$path") = "$former" ]] || todo "point $path to $former again"; done
@@ -82,16 +104,12 @@ ufw_enabled() { read_text "$UFW/ufw.conf"; [[ $TEXT = *$'\nENABLED=yes'* ]]; }
 put_former() {
   local entry path former changed=; local -a ENTRIES; read_manifest
   entries firewall; (( ${#ENTRIES[@]} )) && ufw_enabled && ufw --force disable
-  entries ufw-rule; for entry in "${ENTRIES[@]}"; do path=${entry%%$'\t'*}; admits "${path%/*}" && ufw --force delete allow "$path"; done
+  entries ufw-rule; for entry in "${ENTRIES[@]}"; do path=${entry%%$'\t'*}; has_ufw_rule "$path" && ufw --force delete allow $path; done
   entries started; for entry in "${ENTRIES[@]}"; do systemctl stop "${entry%%$'\t'*}"; systemctl reset-failed "${entry%%$'\t'*}"; done
   entries enabled; for entry in "${ENTRIES[@]}"; do systemctl disable -q "${entry%%$'\t'*}"; done
   entries file
   for entry in "${ENTRIES[@]}"; do
-    IFS=$'\t' read -r path former <<<"$entry"; ours "$path" && continue
-    if [[ $former = - ]]; then rm -f -- "$path"
-    elif [[ -e $former || -L $former ]]; then
-      cp -a -- "$former" "$path.fleet-new" && mv -fT -- "$path.fleet-new" "$path" && rm -f -- "$former" || { last_lines 1; rm -f -- "$path.fleet-new"; fail host-step "cannot put back $path: $LAST" "it is kept as $former"; return; }
-    fi
+    IFS=$'\t' read -r path former <<<"$entry"; goes_elsewhere "$path" || take_back "$path" "$former" || return
   done
   entries mode; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; [[ -e $path ]] && chown "${former#* }" "$path" && chmod "${former% *}" "$path"; done
   entries link; for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; ln -sfnT -- "$former" "$path.fleet-new" && mv -fT -- "$path.fleet-new" "$path"; done
@@ -115,6 +133,7 @@ own_packages() { # kinds -> NAMES, those that are still installed
   return 0
 }
 want_no_packages() {
+  [[ $NOTHING ]] && return
   local -a NAMES
   if [[ $PURGE ]]; then own_packages package dependency; (( ${#NAMES[@]} )) && todo "purge ${#NAMES[@]} packages: ${NAMES[*]}"; return; fi
   own_packages package; (( ${#NAMES[@]} )) && warn "packages that fleet installed stay: ${NAMES[*]}"
@@ -128,28 +147,52 @@ put_no_packages() {
   apt_get purge "${NAMES[@]}" || apt_failed 'cannot purge the packages'
 }
 
-PLACES_OF_OURS=(/opt/fleet /etc/fleet /var/log/fleet /var/lib/fleet-accounts /var/lib/private/fleet-accounts /run/fleet /run/fleet-boot /run/fleet-accounts)
+# What tombstones need stays with them, in the record as well.
+stays() { [[ $KEEP_CLAIMS ]] && tombstones && [[ $1 = /var/lib/fleet/claims || $1 = "$STATE" || $1 = /var/lib/fleet/authority.json || $1 = /var/lib/fleet ]]; }
 want_no_traces() {
-  local path
-  for path in "${PLACES_OF_OURS[@]}"; do [[ -e $path ]] && todo "remove $path"; done
+  [[ $NOTHING ]] && return
+  local entry path kind; local -a ENTRIES; read_manifest
   if [[ $KEEP_CLAIMS ]] && tombstones; then
     warn "$N tombstones of accounts stay in /var/lib/fleet/claims: they keep an old copy of an account from running here. Take the host out of the inventory or run fleet init again; --forget-claims removes them"
-    [[ -e /var/lib/fleet/init || -e /var/lib/fleet/locks ]] && todo 'remove what else is in /var/lib/fleet'
-  else [[ -e /var/lib/fleet ]] && todo 'remove /var/lib/fleet'; fi
-  while IFS=: read -r path _; do [[ $path = fleet ]] && todo 'remove the user fleet'; done </etc/passwd
+  fi
+  for kind in tree file; do
+    entries "$kind"
+    for entry in "${ENTRIES[@]}"; do path=${entry%%$'\t'*}; stays "$path" || [[ ! -e $path && ! -L $path ]] || [[ $kind = file && $path != /*/fleet/* ]] || todo "remove $path"; done
+  done
+  entries user; for entry in "${ENTRIES[@]}"; do path=${entry%%$'\t'*}; is_service_user "$path" && todo "remove the user $path"; done
+  return 0
 }
 put_no_traces() {
-  local entry path; local -a ENTRIES; read_manifest
-  rm -rf -- "${PLACES_OF_OURS[@]}"
-  entries directory
-  for entry in "${ENTRIES[@]}"; do path=${entry%%$'\t'*}; [[ $path = /var/lib/fleet* || ! -d $path ]] || rmdir --ignore-fail-on-non-empty -- "$path"; done
+  local entry path former kind; local -a ENTRIES left; read_manifest
+  entries file
+  for entry in "${ENTRIES[@]}"; do
+    IFS=$'\t' read -r path former <<<"$entry"
+    if is_own_unit "$path" || stays "$path" || ! goes_elsewhere "$path"; then continue; fi
+    take_back "$path" "$former" || return; rm -f -- "$path".{spare,old,new}
+  done
+  entries tree; for entry in "${ENTRIES[@]}"; do path=${entry%%$'\t'*}; stays "$path" || [[ $path = "$STATE" ]] || rm -rf -- "$path"; done
+  # Logs of accounts; in other directories only what the record names goes.
+  remembered directory /var/log/fleet && rm -rf /var/log/fleet
+  entries user
+  for entry in "${ENTRIES[@]}"; do
+    path=${entry%%$'\t'*}; passwd_of "$path" || continue
+    is_service_user "$path" || { note "the user $path is not as fleet made it and stays"; continue; }
+    userdel "$path" || { last_lines 1; fail host-step "cannot remove the user $path: $LAST" 'does a process of it still run?'; return; }
+  done
   if [[ -d $BACKUPS ]]; then
     find "$BACKUPS" -depth -type d -empty -delete
     [[ -d $BACKUPS ]] && note "copies of files that were changed between runs of fleet init stay in $BACKUPS"
   fi
-  getent passwd fleet >/dev/null && { userdel fleet || { last_lines 1; fail host-step "cannot remove the user fleet: $LAST" 'does a process of it still run?'; return; }; }
-  # The manifest goes last: with it, everything above can be repeated.
-  if [[ $KEEP_CLAIMS ]] && tombstones; then find /var/lib/fleet -mindepth 1 -maxdepth 1 ! -name claims ! -name authority.json ! -name init -exec rm -rf {} +; rm -rf /var/lib/fleet/init
-  else find /var/lib/fleet -mindepth 1 -maxdepth 1 ! -name init -exec rm -rf {} +; rm -rf /var/lib/fleet; fi
+  # The record goes last: with it, everything above can be repeated.
+  entries directory
+  if stays "$STATE"; then
+    find "$STATE" -mindepth 1 ! -name manifest -delete
+    printf '%s\t-\n' form$'\t'2 directory$'\t'/var/lib/fleet tree$'\t'/var/lib/fleet/claims tree$'\t'"$STATE" file$'\t'/var/lib/fleet/authority.json >"$STATE/manifest.new" && mv -fT -- "$STATE/manifest.new" "$STATE/manifest"
+  else rm -rf -- "$STATE"; fi
+  for entry in "${ENTRIES[@]}"; do
+    path=${entry%%$'\t'*}; [[ -d $path ]] && ! stays "$path" || continue
+    rmdir --ignore-fail-on-non-empty -- "$path"; [[ -d $path && " ${OWN_PLACES[*]} " = *" $path "* ]] || continue
+    mapfile -t left < <(ls -A "$path"); joined "${left[@]:0:6}"; note "$path stays, it holds what fleet did not make: $J"
+  done
   rm -f "$RUN/lock/fleet-init.lock"
 }

@@ -44,7 +44,7 @@ describe('profiles', () => {
     ['description: x\nfiles: {a: {title: t, files: [{path: /etc/../etc/x, source: y}]}}\n', 'files.a.files.0.path'],
     ['description: x\nfiles: {a: {title: t, files: [{path: /etc/sudoers.d/a.conf, source: y}]}}\n', 'sudo ignores'],
     ['description: x\nextends: ../x\n', 'extends'],
-    ['description: x\nusers: [{name: root}]\n', 'neither root nor fleet'],
+    ['description: x\nusers: [{name: root}]\n', 'neither root nor _fleet'],
     ['description: x\nusers: [{name: "a b"}]\n', 'users.0.name'],
     ['description: x\nunits: [{source: units/ssh.service}]\n', 'belong into files'],
     ['description: x\nunits: [{source: units/fleet-agent.service}]\n', 'of your own'],

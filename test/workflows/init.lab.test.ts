@@ -107,6 +107,11 @@ describe('fleet init on a real host', () => {
   });
 
   it('makes a bare host ready as a user with sudo, and everything that it enables runs', async () => {
+    // What the operator says of other jails stays as it was.
+    await lab.ssh(
+      1,
+      'mkdir -p /etc/fail2ban; touch /var/log/own.log; printf "[nginx-http-auth]\\nenabled = true\\nlogpath = /var/log/own.log\\n" >/etc/fail2ban/jail.local',
+    );
     const { outcome } = await init({}, theHost('ubuntu'));
     expect(outcome.error).toBeNull();
     expect(outcome.state).toBe('changed');
@@ -114,6 +119,13 @@ describe('fleet init on a real host', () => {
     expect(await onHost('systemctl is-active fleet-agent fleet-hold fail2ban ufw systemd-journald | sort -u')).toBe('active');
     expect(await onHost('systemctl is-enabled fleet-agent fleet-hold fail2ban ufw | sort -u')).toBe('enabled');
     expect(await onHost('fail2ban-client status sshd')).toContain('Journal matches');
+    expect(await onHost('fail2ban-client get nginx-http-auth logpath')).toContain('/var/log/own.log');
+    // A ban is a rule of the kernel.
+    await onHost('fail2ban-client set sshd banip 203.0.113.9');
+    await expect
+      .poll(() => onHost('iptables -S; command -v nft >/dev/null && nft list ruleset'), { timeout: 20_000 })
+      .toContain('203.0.113.9');
+    await onHost('fail2ban-client set sshd unbanip 203.0.113.9');
     expect(await onHost('ufw status')).toMatch(/Status: active[\s\S]*22\/tcp +ALLOW/);
     expect(await onHost('curl -s -o /dev/null -w "%{http_code}" --unix-socket /run/fleet/agent.sock http://x/sample')).toBe('200');
     expect(await onHost('systemctl list-timers --all | grep -c fleet-revert')).toBe('0');
@@ -203,10 +215,57 @@ describe('fleet init refuses or waits', () => {
     await lab.ssh(1, 'rm -r /opt/fleet');
   });
 
+  it.each(['/etc/fleet/other.yml', '/var/lib/fleet/data/x', '/etc/systemd/system/fleet-agent.service'])('a foreign %s', async (path) => {
+    await lab.ssh(1, `mkdir -p ${path.replace(/\/[^/]*$/, '')}; echo mine >${path}`);
+    expect(await failure()).toEqual({ code: 'host-foreign', message: says(path.replace(/\/x$/, '')) });
+    await lab.ssh(1, `rm -r ${path} /etc/fleet /var/lib/fleet`);
+  });
+
   it('a user of the same name', async () => {
-    await lab.ssh(1, 'useradd -m fleet');
-    expect(await failure({ only: ['user'] })).toEqual({ code: 'host-foreign', message: says('the user fleet') });
-    await lab.ssh(1, 'userdel -r fleet');
+    await lab.ssh(1, 'useradd -m _fleet');
+    expect(await failure({ only: ['user'] })).toEqual({ code: 'host-foreign', message: says('the user _fleet') });
+    await lab.ssh(1, 'userdel -r _fleet');
+  });
+
+  it('a host that obeys another ledger', async () => {
+    const record = '{"format":1,"id":"11111111-2222-4333-8444-555555555555","serial":7,"nonce":"x"}';
+    await lab.ssh(
+      1,
+      `mkdir -p /opt/fleet/releases/x /var/lib/fleet; ln -s releases/x /opt/fleet/current; echo '${record}' >/var/lib/fleet/authority.json`,
+    );
+    const caller = { act: 'init', by: 'anna@laptop', ledger: '99999999-2222-4333-8444-555555555555' };
+    expect(await failure({ caller })).toEqual({ code: 'host-foreign', message: says('obeys another ledger') });
+    await lab.ssh(1, 'rm -r /opt/fleet /var/lib/fleet');
+  });
+
+  it('an inactive ufw whose rules would shut this peer out; with rules for others it lets this peer in', async () => {
+    await lab.wipe(1, 'equipped');
+    await lab.ssh(1, 'ufw deny from 10.77.0.0/24');
+    expect(await failure({ only: ['firewall'] })).toEqual({ code: 'host-step', message: says('it would shut out 10.77.0.1') });
+    await lab.ssh(1, 'ufw delete deny from 10.77.0.0/24; ufw allow from 192.0.2.1 to any port 22 proto tcp');
+    const { outcome } = await init({ only: ['firewall'] });
+    expect(outcome.error).toBeNull();
+    expect(await onHost('ufw show added')).toContain('ufw allow from 10.77.0.1 to any port 22 proto tcp');
+    expect(await onHost('ufw status')).toContain('Status: active');
+  });
+
+  it('keeps iptables-persistent, which ufw would push out, and refuses a package that would push another out', async () => {
+    await lab.wipe(1, 'equipped');
+    await lab.ssh(
+      1,
+      `apt-get -q update; DEBIAN_FRONTEND=noninteractive apt-get -q -y install iptables-persistent; iptables -A INPUT -p tcp --dport 25 -j DROP; netfilter-persistent save`,
+      { timeoutMs: 120_000 },
+    );
+    const only = ['packages', 'firewall'];
+    const { outcome } = await init({ only });
+    expect([outcome.error, outcome.state]).toEqual([null, 'ready']);
+    expect(outcome.warnings.join()).toContain('netfilter-persistent is this host');
+    await lab.ssh(1, 'systemctl disable -q --now netfilter-persistent');
+    const removal = { code: 'host-step', message: says('apt would remove iptables-persistent; netfilter-persistent') };
+    expect(await failure({ only })).toEqual(removal);
+    expect(await failure({ only, check: false })).toEqual(removal);
+    expect(await onHost('dpkg -s iptables-persistent | grep ^Status')).toBe('Status: install ok installed');
+    await lab.wipe(1);
   });
 
   it('waits for apt’s lock and says who holds it', async () => {

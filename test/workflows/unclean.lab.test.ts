@@ -89,13 +89,13 @@ describe('what is in the way', () => {
   });
 
   it('a foreign /opt/fleet, and a user of the same name', async () => {
-    await onHost('mkdir -p /opt/fleet/trucks');
+    await onHost('mv /var/lib/fleet/init/manifest /root/manifest; mkdir -p /opt/fleet/trucks');
     const foreign = await init('foreign /opt/fleet', '--only', 'rotation');
-    expect(foreign.stderr).toMatch(/foreign: \/opt\/fleet holds something that is not fleet's: trucks[\s\S]*move it away/);
-    await onHost('rm -r /opt/fleet; useradd -m fleet');
+    expect(foreign.stderr).toMatch(/foreign: this host holds something that is not fleet's[^\n]*: \/opt\/fleet\/trucks[\s\S]*move it away/);
+    await onHost('rm -r /opt/fleet; mv /root/manifest /var/lib/fleet/init/manifest; useradd -m _fleet');
     const user = await init('user of the same name', '--only', 'user');
-    expect(user.stderr).toMatch(/user: the user fleet \(uid \d+, home \/home\/fleet\) is not the one that fleet makes/);
-    await onHost('userdel -r fleet');
+    expect(user.stderr).toMatch(/user: the user _fleet \(uid \d+, home \/home\/_fleet\) is not the one that fleet makes/);
+    await onHost('userdel -r _fleet');
   });
 
   it('a clock that is far off', async () => {

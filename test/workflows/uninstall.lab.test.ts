@@ -43,6 +43,12 @@ async function init(): Promise<void> {
 const uninstall = (change: { purgePackages?: boolean; check?: boolean } = {}): Promise<HostInitOutcome> =>
   run((host) => planUninstall([host], { purgePackages: false, forgetClaims: false, check: false, library, ...change }));
 
+/** Record and service user as the release before made them: neither trees nor fleet's own files were named. */
+const recordOfBefore = `cd /var/lib/fleet/init
+grep -v -P '^(form|tree|user)\\t|^file\\t/(opt|var/lib)/fleet/|^directory\\t/var/lib/fleet\\t' manifest >before; mv before manifest
+printf 'user\\tfleet\\t-\\n' >>manifest; systemctl stop fleet-agent; userdel _fleet
+useradd --system --user-group --home-dir /var/lib/fleet --no-create-home --shell /usr/sbin/nologin fleet`;
+
 /** What is different, as lines of the look: `-` gone, `+` new. */
 const difference = (before: ReadonlySet<string>, after: ReadonlySet<string>): string[] => [
   ...[...before].filter((line) => !after.has(line)).map((line) => `- ${line}`),
@@ -62,7 +68,7 @@ describe('fleet uninstall', () => {
     const left = difference(before, await lookAtAll());
     expect(left.filter((line) => /fleet/.test(line))).toEqual([]);
     expect(
-      left.filter((line) => /sysctl|tcp_|somaxconn|port_range|^. user fleet|^. group fleet/.test(line) && !/\/etc\/ufw/.test(line)),
+      left.filter((line) => /sysctl|tcp_|somaxconn|port_range|^. user _?fleet|^. group _?fleet/.test(line) && !/\/etc\/ufw/.test(line)),
     ).toEqual([]);
     expect(await onHost('ufw status; systemctl is-active fleet-agent fleet-hold')).toBe('Status: inactive\ninactive\ninactive');
   });
@@ -86,6 +92,37 @@ describe('fleet uninstall', () => {
     expect(difference(before, await lookAtAll())).toEqual([]);
   });
 
+  it('without a record of fleet nothing is removed: other people’s files, and a person’s login', async () => {
+    const foreign = ['/etc/fleet/other.yml', '/opt/fleet/bin/x', '/var/lib/fleet/data/x', '/etc/systemd/system/fleet-tracker.service'];
+    await onHost(`useradd -m fleet; for path in ${foreign.join(' ')}; do mkdir -p "\${path%/*}"; echo mine >$path; done`);
+    const before = await lookAtAll();
+    const outcome = await uninstall();
+    expect([outcome.state, outcome.error]).toEqual(['ready', null]);
+    expect(outcome.warnings.join()).toContain('no record of fleet');
+    expect(difference(before, await lookAtAll())).toEqual([]);
+    await onHost('userdel -r fleet; rm -r /etc/fleet /opt/fleet /var/lib/fleet /etc/systemd/system/fleet-tracker.service');
+  });
+
+  it('what others put beside fleet’s files stays, also a person’s login that is called fleet', async () => {
+    await onHost('useradd -m fleet');
+    const before = await lookAtAll();
+    await init();
+    const foreign = ['/etc/fleet/other.yml', '/opt/fleet/bin/x', '/var/lib/fleet/data/x', '/etc/systemd/system/fleet-tracker.service'];
+    await onHost(`for path in ${foreign.join(' ')}; do mkdir -p "\${path%/*}"; echo mine >$path; done`);
+    const outcome = await uninstall();
+    expect(outcome.error).toBeNull();
+    expect(outcome.notes.join('\n')).toMatch(/\/opt\/fleet stays, it holds what fleet did not make: bin/);
+    const left = difference(before, await lookAtAll()).filter((line) => !/ (d|unit) /.test(line.slice(0, 4)) && /fleet/.test(line));
+    expect(left.filter((line) => line.startsWith('- '))).toEqual([]);
+    expect(
+      left
+        .filter((line) => line.startsWith('+ f '))
+        .map((line) => line.split(' ').at(-1))
+        .sort(),
+    ).toEqual([...foreign].sort());
+    await onHost('userdel -r fleet; rm -r /etc/fleet /opt/fleet /var/lib/fleet /etc/systemd/system/fleet-tracker.service');
+  });
+
   it('refuses while a claim is there that nobody can read', async () => {
     await onHost(
       'mkdir -p /var/lib/fleet/claims /var/lib/fleet/init; echo torn >/var/lib/fleet/claims/00000000000000000000000000000000.claim',
@@ -96,10 +133,11 @@ describe('fleet uninstall', () => {
     await onHost('rm -r /var/lib/fleet');
   });
 
-  it('takes the packages along when it is asked to; what dpkg itself leaves is all that remains', async () => {
+  it('takes the packages along when it is asked to, also by the record of the release before; what dpkg itself leaves is all that remains', async () => {
     await lab.wipe(index);
     const before = await lookAtAll();
     await init();
+    await onHost(recordOfBefore);
     const outcome = await uninstall({ purgePackages: true });
     expect(outcome.error).toBeNull();
     const left = difference(before, await lookAtAll());
