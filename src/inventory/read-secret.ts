@@ -123,13 +123,36 @@ const runSecretCommand = async (reference: SecretReference, surroundings: Secret
 /**
  * The secret behind a reference, without one trailing line break. Read anew at every call, never cached.
  * A file that every user of the machine may open is refused, and so are empty secrets and more than 64 KiB.
+ * `FLEET_SECRETS` in the environment says which kinds of references may be read: `all`, `no-exec` (no commands) or `none`.
  * Rejects with `secret`; the error names the reference, never the value.
  */
 export const readSecret = async (reference: SecretReference, surroundings: SecretSurroundings): Promise<string> => {
+  refuseByMode(reference, surroundings.env);
   const value = await readRaw(reference, surroundings);
   const secret = value.replace(/\r?\n$/, '');
   if (secret === '') throw refused(reference, 'it is empty', 'Put the secret where the reference points to.');
   return secret;
+};
+
+/** Kinds of references that may be read in each mode of FLEET_SECRETS. Whoever can change the inventory chooses what stands behind one. */
+const secretModes: Readonly<Record<string, readonly SecretReference['kind'][]>> = {
+  all: ['env', 'file', 'exec'],
+  'no-exec': ['env', 'file'],
+  none: [],
+};
+
+/** Refuses a kind that this surrounding does not allow, before anything of the reference is touched. */
+const refuseByMode = (reference: SecretReference, env: SecretSurroundings['env']): void => {
+  const mode = env.FLEET_SECRETS || 'all';
+  const allowed = Object.hasOwn(secretModes, mode) ? secretModes[mode] : undefined;
+  if (allowed === undefined)
+    throw refused(reference, `FLEET_SECRETS is "${mode}"`, `It may be ${Object.keys(secretModes).join(', ')}, or not be set.`);
+  if (!allowed.includes(reference.kind))
+    throw refused(
+      reference,
+      `FLEET_SECRETS=${mode} allows no ${reference.kind}: references here`,
+      'Whoever set it does not trust what the inventory names: read the secret elsewhere, or name it in a form that is allowed.',
+    );
 };
 
 const readRaw = async (reference: SecretReference, surroundings: SecretSurroundings): Promise<string> => {

@@ -1,10 +1,11 @@
 /** The example pipeline and crontab: every command line in them is run by a real shell, against a fleet without hosts. */
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tryCommand } from '../lab/run-command.ts';
-import { cronLines, example, exampleFolder, pipelineLines, scheduleAndCommand } from './example-lines.ts';
+import { cronLines, example, exampleFolder, fleetLines, pipeline, pipelineLines, scheduleAndCommand } from './example-lines.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 let directory: string;
@@ -20,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-const runLine = (line: string) =>
+const runLine = (line: string, env: Readonly<Record<string, string>> = {}) =>
   tryCommand(['bash', '-c', line.replaceAll(exampleFolder, directory)], {
     cwd: directory,
     env: {
@@ -28,13 +29,14 @@ const runLine = (line: string) =>
       HOME: directory,
       FLEET_INVENTORY: join(directory, 'inventory.yaml'),
       GITHUB_ACTIONS: 'true',
+      ...env,
     },
     timeoutMs: 60_000,
   });
 
 describe('examples', () => {
   it('have the commands that they are about', async () => {
-    expect(await pipelineLines()).toEqual(['fleet init --check --diff || test $? -eq 4', 'fleet init', 'fleet status --live']);
+    expect(await pipelineLines()).toEqual(['fleet hosts list', 'fleet init --list-steps', 'fleet init', 'fleet status --live']);
     expect(await cronLines()).toHaveLength(4);
   });
 
@@ -54,6 +56,52 @@ describe('examples', () => {
       expect({ line, code, stderr: code === 0 ? '' : stderr }).toEqual({ line, code: 0, stderr: '' });
     }
     expect(JSON.parse(await readFile(join(directory, 'drift.json'), 'utf8'))).toMatchObject({ command: 'init', ok: true });
+  });
+
+  it('a pull request gets no secret: neither the repository’s nor what its inventory names', async () => {
+    const { on, permissions, jobs } = await pipeline();
+    expect(Object.keys(on)).toEqual(['pull_request', 'push', 'schedule']);
+    expect(permissions).toEqual({ contents: 'read' });
+    const { read, hosts, ...others } = jobs;
+    expect(others).toEqual({});
+    expect(read).toMatchObject({ if: "github.event_name == 'pull_request'", env: { FLEET_SECRETS: 'none' } });
+    expect(JSON.stringify(read)).not.toMatch(/secrets|\.ssh|github\.(?:head|event\.(?!name))/);
+    expect(hosts).toMatchObject({
+      if: "github.event_name != 'pull_request' && github.ref == 'refs/heads/main'",
+      environment: 'production',
+      env: { FLEET_SECRETS: 'no-exec' },
+    });
+    for (const { steps } of Object.values(jobs)) {
+      const uses = steps.flatMap((step) => (step.uses === undefined ? [] : [step.uses]));
+      expect(uses.filter((action) => !/^actions\/[a-z-]+@[0-9a-f]{40}$/.test(action))).toEqual([]);
+      for (const step of steps.filter(({ uses: action }) => action?.startsWith('actions/checkout')))
+        expect(step.with).toEqual({ 'persist-credentials': false });
+      const installs = steps.flatMap(({ run = '' }) => run.split('\n').filter((line) => line.includes('npm install')));
+      expect(installs.filter((line) => !line.includes('--ignore-scripts'))).toEqual([]);
+    }
+  });
+
+  it('a pull request’s inventory runs nothing and sends nothing, whatever it names', async () => {
+    const mark = join(directory, 'ran');
+    const evil = join(directory, 'evil.yaml');
+    const secret = `"exec:touch ${mark}; echo x"`;
+    await writeFile(
+      evil,
+      `version: 1\nfleet: evil\nvault: { key: ${secret} }\ntelegram: { api_id: 1, api_hash: ${secret} }\n` +
+        `hosts: { h1: { address: 127.0.0.1, ssh: { password: ${secret}, sudo_password: "env:FLEET_SSH_KEY" } } }\n`,
+    );
+    const { read, hosts } = (await pipeline()).jobs;
+    if (read === undefined || hosts === undefined) throw new Error('the jobs have other names');
+    for (const [job, lines] of [
+      [read, fleetLines(read)],
+      [hosts, [...fleetLines(hosts), 'fleet doctor', 'fleet vault create-key', 'fleet hosts trust --all']],
+    ] as const)
+      for (const line of lines) {
+        const env = { FLEET_INVENTORY: evil, FLEET_SECRETS: job.env.FLEET_SECRETS ?? '' };
+        const { stderr } = await runLine(line, env);
+        expect({ line, ran: existsSync(mark) }, stderr).toEqual({ line, ran: false });
+      }
+    for (const line of fleetLines(read)) expect((await runLine(line, { FLEET_INVENTORY: evil, FLEET_SECRETS: 'none' })).code).toBe(0);
   });
 
   it('an error becomes an annotation of the run', async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -35,6 +35,23 @@ const read = async (text: string, timeoutMs = 5_000): Promise<string> => {
     return error.message.replaceAll(folder, 'FOLDER').replace('The secret ', '').replace(' cannot be read', '');
   }
 };
+
+test('what a pipeline does not trust is not read: neither commands nor anything else', async () => {
+  const mark = join(folder, 'was-run');
+  const references = ['env:TOKEN', 'file:key', `exec:touch ${mark}; echo x`].map(parseSecretReference).filter((each) => each !== null);
+  const readable = async (mode: string): Promise<boolean[]> => {
+    const env = { PATH: process.env.PATH, HOME: folder, TOKEN: 'x', FLEET_SECRETS: mode };
+    const reads = references.map((reference) => readSecret(reference, { cwd: folder, env }));
+    return (await Promise.allSettled(reads)).map(({ status }) => status === 'fulfilled');
+  };
+  expect(await readable('none')).toEqual([false, false, false]);
+  for (const wrong of ['no', 'NO-EXEC', 'no_exec', '__proto__', 'toString', ' '])
+    expect(await readable(wrong), wrong).toEqual([false, false, false]);
+  expect(await readable('no-exec')).toEqual([true, true, false]);
+  expect(existsSync(mark)).toBe(false);
+  expect(await readable('all')).toEqual([true, true, true]);
+  expect(await readable('')).toEqual([true, true, true]);
+});
 
 const cases: readonly (readonly [reference: string, expected: string])[] = [
   ['env:TOKEN', 'from env'],
