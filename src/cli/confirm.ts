@@ -5,25 +5,30 @@ import { visible, visibleLine } from './visible.ts';
 /**
  * Asks on the terminal. Errors: `usage` without a terminal and without `--yes`; `interrupted` when the answer is no or Ctrl-C.
  */
-export async function confirm(question: string, options: Pick<GlobalOptions, 'yes' | 'json'>): Promise<void> {
+export async function confirm(question: string, options: Pick<GlobalOptions, 'yes' | 'json' | 'signal'>): Promise<void> {
   if (options.yes) return;
   if (options.json || !process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new FleetError('usage', 'nobody can be asked here: there is no terminal', {
+    throw new FleetError('usage', 'confirmation needed: there is no terminal to ask on', {
       hint: 'read what it would do, above or with --dry-run; when it is right, add --yes',
     });
   }
   const prompts = await import('@inquirer/prompts');
-  const isWanted = await prompts.confirm({ message: visible(question), default: false }, { output: process.stderr }).catch(() => false);
+  const isWanted = await prompts
+    .confirm({ message: visible(question), default: false }, { output: process.stderr, signal: options.signal })
+    .catch(() => false);
   if (!isWanted) throw new FleetError('interrupted', 'nothing was changed', { hint: 'run it again when you are ready' });
 }
 
 /** How to ask for the passphrase of a key, hidden, on the terminal; null where nobody can be asked. */
-export function passphrasePrompt({ json }: Pick<GlobalOptions, 'json'>): ((keyFile: string, again: boolean) => Promise<string>) | null {
+export function passphrasePrompt({
+  json,
+  signal,
+}: Pick<GlobalOptions, 'json' | 'signal'>): ((keyFile: string, again: boolean) => Promise<string>) | null {
   if (json || !process.stdin.isTTY || !process.stderr.isTTY) return null;
   return async (keyFile, again) => {
     const { password } = await import('@inquirer/prompts');
     const message = `${again ? 'That does not open it. ' : ''}Passphrase of ${visibleLine(keyFile)}`;
-    return password({ message }, { output: process.stderr }).catch(() => {
+    return password({ message }, { output: process.stderr, signal }).catch(() => {
       throw new FleetError('interrupted', 'no passphrase was given', {
         hint: 'add the key to ssh-agent, or set passphrase in the inventory',
       });

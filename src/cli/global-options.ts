@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { durationOption } from './option-values.ts';
 
 /** Options that every command takes. */
 export interface GlobalOptions {
@@ -7,22 +8,26 @@ export interface GlobalOptions {
   /** Progress as JSON lines instead of text. */
   readonly events: boolean;
   readonly yes: boolean;
-  /** Seconds to wait for another fleet command to end. */
-  readonly wait: string;
+  /** How long to wait for another fleet command to end, ms. */
+  readonly wait: number;
   readonly limit: string[];
+  /** Aborted by Ctrl-C; questions end with it. */
+  readonly signal: AbortSignal;
 }
 
 const collect = (value: string, before: string[]): string[] => [...before, value];
 
+const parseWait = durationOption('--wait', { min: 0, max: 7 * 24 * 3_600_000, words: 'of at most 7 days' }, '30s');
+
 /** Declares the global options on the program; commands read them with {@link globalOptions}. */
 export function declareGlobalOptions(program: Command): void {
   program
-    .option('-i, --inventory <file>', 'the inventory', process.env.FLEET_INVENTORY ?? 'inventory.yaml')
+    .option('-i, --inventory <file>', 'the inventory', process.env.FLEET_INVENTORY || 'inventory.yaml')
     .option('-l, --limit <pattern>', 'only these hosts: names, globs, groups, label=value, !exclusion (repeatable)', collect, [])
     .option('--json', 'print one JSON document instead of text', false)
     .option('--events', 'progress as JSON lines on standard error, for programs', false)
     .option('-y, --yes', 'do not ask before acting', false)
-    .option('--wait <seconds>', 'wait this long for another fleet command to end', '0');
+    .option('--wait <duration>', 'wait this long for another fleet command to end: 30, 30s, 10m', parseWait, 0);
 }
 
-export const globalOptions = (command: Command): GlobalOptions => command.optsWithGlobals<GlobalOptions>();
+export const globalOptions = (command: Command): Omit<GlobalOptions, 'signal'> => command.optsWithGlobals<Omit<GlobalOptions, 'signal'>>();

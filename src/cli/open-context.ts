@@ -63,8 +63,8 @@ export async function loadInventoryOf(options: Pick<GlobalOptions, 'inventory'>)
   return loadInventory(options.inventory);
 }
 
-/** Everything a command that talks to hosts needs. The caller closes it. */
-async function openContext(options: GlobalOptions, signal: AbortSignal): Promise<OpenContext> {
+/** Everything a command that talks to hosts needs. `linkSignal` cuts its connections. The caller closes it. */
+async function openContext(options: GlobalOptions, signal: AbortSignal, linkSignal: AbortSignal): Promise<OpenContext> {
   const [{ openLedger }, inventory] = await Promise.all([import('../ledger/ledger.ts'), loadInventoryOf(options)]);
   const ledger = await openLedger(inventory.paths.ledger);
   const progress = await startProgress(options);
@@ -73,7 +73,7 @@ async function openContext(options: GlobalOptions, signal: AbortSignal): Promise
     const { openRemotes } = await import('./open-remotes.ts');
     const { passphrasePrompt } = await import('./confirm.ts');
     const secrets = { readSecret: secretReader(inventory), askPassphrase: passphrasePrompt(options) };
-    return openRemotes({ knownHosts: inventory.paths.knownHosts, ...secrets, signal, onWarning: warn });
+    return openRemotes({ knownHosts: inventory.paths.knownHosts, ...secrets, signal: linkSignal, onWarning: warn });
   });
   const isKnownAuthentic = async (): Promise<boolean> => {
     const [{ readMeta }, { vaultAuthenticKey }] = await Promise.all([
@@ -108,9 +108,17 @@ async function openContext(options: GlobalOptions, signal: AbortSignal): Promise
   };
 }
 
-/** Runs `act` with an open context and closes it again, whatever happens. For commands that only look. */
-export async function withContext<T>(options: GlobalOptions, signal: AbortSignal, act: (context: OpenContext) => Promise<T>): Promise<T> {
-  const context = await openContext(options, signal);
+/**
+ * Runs `act` with an open context and closes it again, whatever happens. For commands that only look: Ctrl-C also cuts their connections,
+ * unless `linkSignal` says otherwise.
+ */
+export async function withContext<T>(
+  options: GlobalOptions,
+  signal: AbortSignal,
+  act: (context: OpenContext) => Promise<T>,
+  linkSignal: AbortSignal = signal,
+): Promise<T> {
+  const context = await openContext(options, signal, linkSignal);
   try {
     return await act(context);
   } catch (error) {
@@ -122,7 +130,7 @@ export async function withContext<T>(options: GlobalOptions, signal: AbortSignal
 }
 
 /**
- * The same for commands that change accounts: alone on this ledger from here on. `begin` takes the run's serial; it is called once, after the operator
+ * The same for commands that change accounts: alone on this ledger from here on. The first Ctrl-C ends them between two acts. `begin` takes the run's serial; it is called once, after the operator
  * has agreed and before the first connection with authority is made.
  */
 export function withLock<T>(
@@ -131,9 +139,9 @@ export function withLock<T>(
   signal: AbortSignal,
   act: (context: OpenContext, begin: () => Promise<Run>) => Promise<T>,
 ): Promise<T> {
-  return withContext(options, signal, async (context) => {
+  const work = async (context: OpenContext): Promise<T> => {
     const { beginRun, takeLock } = await import('../ledger/runs.ts');
-    const lock = await takeLock(context.ledger, Number(options.wait) * 1000);
+    const lock = await takeLock(context.ledger, options.wait, signal);
     try {
       const { authenticateRecords } = await import('../workflows/authenticate-records.ts');
       await authenticateRecords(context);
@@ -141,5 +149,7 @@ export function withLock<T>(
     } finally {
       await lock.release();
     }
-  });
+  };
+  // Ctrl-C does not cut the links: the act that is under way ends, and is recorded.
+  return withContext(options, signal, work, new AbortController().signal);
 }

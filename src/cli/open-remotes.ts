@@ -1,9 +1,9 @@
-import { homedir, userInfo } from 'node:os';
 import type { HostSpec } from '../model/inventory.ts';
 import type { Remote } from '../remote/remote.ts';
 import { createRemotePool } from '../remote/remote-pool.ts';
 import { createSshContext, type SshContext, type SshContextOptions } from '../remote/ssh-context.ts';
 import { createSshRemote } from '../remote/ssh-remote.ts';
+import { homeDirectory, localUser } from '../surroundings/operator.ts';
 
 /** The connections of one command. */
 export interface Remotes {
@@ -19,11 +19,10 @@ export interface Remotes {
 export function openRemotes(
   options: Pick<SshContextOptions, 'knownHosts' | 'readSecret' | 'signal' | 'onWarning' | 'askPassphrase'>,
 ): Remotes {
-  const { username } = userInfo();
   const ssh = createSshContext({
-    homeDirectory: homedir(),
-    localUser: username,
-    agentSocket: process.env.SSH_AUTH_SOCK ?? null,
+    homeDirectory: homeDirectory(),
+    localUser: localUser() ?? 'nobody',
+    agentSocket: process.env.SSH_AUTH_SOCK || null,
     ...options,
   });
   const pool = createRemotePool((host) => createSshRemote(host, ssh));

@@ -1,4 +1,5 @@
 import { FleetError } from '../model/errors.ts';
+import { systemFailure } from '../surroundings/system-error.ts';
 import { exitCode, exitCodeOf } from './exit-codes.ts';
 import { formatError } from './render/error.ts';
 import { annotateError, printErr, printJson, printOut, printRaw } from './terminal.ts';
@@ -17,6 +18,8 @@ export interface CommandResult {
   readonly exitCode?: number;
   /** The text is a host's output and goes to no terminal: as it is. */
   readonly isRaw?: boolean;
+  /** Ctrl-C is how this command ends (`logs --follow`): then it is no failure. */
+  readonly endsBySignal?: boolean;
 }
 
 const errorData = ({ code, message, hint, host, account, problems }: FleetError): Record<string, unknown> => ({
@@ -47,7 +50,8 @@ function printError(error: FleetError): void {
 }
 
 /** Prints the error that ended a command and sets the exit code. */
-export function printFailure(command: string, json: boolean, error: unknown): void {
+export function printFailure(command: string, json: boolean, thrown: unknown): void {
+  const error = systemFailure(thrown) ?? thrown;
   process.exitCode = exitCodeOf(error);
   if (error instanceof FleetError) {
     if (json) printJson({ version: jsonVersion, command, ok: false, errors: [errorData(error)] });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { FleetError } from '../model/errors.ts';
 import { registerWhySilent } from './commands/account-control.ts';
 import { registerAccounts } from './commands/accounts.ts';
 import { registerAdopt } from './commands/adopt.ts';
@@ -25,7 +26,7 @@ import { registerVault } from './commands/vault.ts';
 import { exitCode } from './exit-codes.ts';
 import { declareGlobalOptions } from './global-options.ts';
 import { printFailure } from './output.ts';
-import { printErr, printOut } from './terminal.ts';
+import { guardOutput, printErr, printOut } from './terminal.ts';
 
 /** The version in package.json, which lies two folders above this file in a checkout and one above the built one. */
 function readVersion(): string {
@@ -45,9 +46,12 @@ function buildProgram(): Command {
     .description('Runs session-bound workers, first of all Telegram account workers, on many small servers over SSH.')
     .version(readVersion())
     .configureHelp({ sortSubcommands: false, showGlobalOptions: true })
-    .showHelpAfterError('(fleet --help lists the commands)')
     .exitOverride()
-    .configureOutput({ writeOut: (text) => printOut(text.trimEnd()), writeErr: (text) => printErr(text.trimEnd()) });
+    .configureOutput({
+      writeOut: (text) => printOut(text.trimEnd()),
+      writeErr: (text) => printErr(text.trimEnd()),
+      outputError: () => undefined,
+    });
   declareGlobalOptions(program);
   for (const register of [
     registerVault,
@@ -78,13 +82,26 @@ function buildProgram(): Command {
   return program;
 }
 
+/** Where the arguments could not be parsed, their words are all that is known of them. */
+const wantsJson = (): boolean => {
+  const end = process.argv.indexOf('--');
+  return process.argv.slice(2, end === -1 ? undefined : end).includes('--json');
+};
+
+const usageError = ({ message }: CommanderError): FleetError =>
+  new FleetError('usage', message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)$/s, '; did you mean $1?'), {
+    hint: 'fleet --help lists the commands, fleet COMMAND --help their options',
+  });
+
 /** Parses this process's arguments and runs the command that they name. Sets the exit code; never rejects for a mistake of the operator. */
 export async function runProgram(): Promise<void> {
+  guardOutput();
   try {
     await buildProgram().parseAsync();
   } catch (error) {
-    // Commander has printed its message; help and version are no mistakes.
-    if (!(error instanceof CommanderError)) return printFailure('fleet', false, error);
-    process.exitCode = error.exitCode === 0 ? exitCode.ok : exitCode.input;
+    // Help and version are no mistakes, and commander has printed them.
+    const isPrinted = error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help');
+    if (isPrinted) process.exitCode = error.exitCode === 0 ? exitCode.ok : exitCode.input;
+    else printFailure('', wantsJson(), error instanceof CommanderError ? usageError(error) : error);
   }
 }

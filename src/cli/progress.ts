@@ -68,7 +68,7 @@ async function liveProgress(): Promise<Progress> {
           },
         },
       ],
-      { fallbackRendererCondition: false, rendererOptions: { formatOutput: 'truncate' } },
+      { fallbackRendererCondition: false, registerSignalListeners: false, rendererOptions: { formatOutput: 'truncate' } },
     ).run();
   return {
     report: (event) => {

@@ -1,4 +1,5 @@
 import { fstatSync } from 'node:fs';
+import { exitCode } from './exit-codes.ts';
 import { withColours } from './style.ts';
 import { disarmed, visible, visibleJson, visibleLine } from './visible.ts';
 
@@ -68,3 +69,28 @@ export const screen = {
   leave: (): unknown => process.stdout.write('\u001b[?25h\u001b[?1049l'),
   rows: (): number => process.stdout.rows,
 } as const;
+
+/** Shows the cursor again and ends colours: what a progress display or a question may have left when a command leaves at once. */
+export function restoreTerminal(): void {
+  if (process.stderr.isTTY) process.stderr.write('\u001b[?25h\u001b[0m');
+}
+
+let isGuarded = false;
+
+/**
+ * A reader that has gone away (`fleet status | head`, a closed terminal) ends nothing: what is under way goes on, what it prints is
+ * dropped. Output that cannot be written for another reason, such as a full disk, is said on standard error and fails the command.
+ */
+export function guardOutput(): void {
+  if (isGuarded) return;
+  isGuarded = true;
+  const isUnread = ({ code }: NodeJS.ErrnoException): boolean => code === 'EPIPE' || code === 'EIO';
+  process.stdout.on('error', (error) => {
+    if (isUnread(error)) return;
+    process.exitCode = exitCode.failed;
+    printErr(`✗ the output could not be written: ${error.message}`);
+  });
+  process.stderr.on('error', (error) => {
+    if (!isUnread(error)) process.exitCode = exitCode.failed;
+  });
+}

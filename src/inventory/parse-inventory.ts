@@ -1,6 +1,6 @@
-import { homedir } from 'node:os';
 import { FleetError } from '../model/errors.ts';
 import type { Inventory } from '../model/inventory.ts';
+import { homeDirectory } from '../surroundings/operator.ts';
 import { assembleInventory } from './assemble.ts';
 import { problemsOfIssues, rejected } from './problems.ts';
 import { referenceProblems } from './references.ts';
@@ -33,5 +33,7 @@ const validated = (text: string, path: string): InventoryYaml => {
  * `path` names the file in messages and is where relative paths start; `home` is what `~` stands for (default: the user's home folder).
  * Throws `inventory` with every mistake at once in `problems`, in the order of the file, as `path:line:column key.path: what is wrong`.
  */
-export const parseInventory = (text: string, { path, home = homedir() }: { readonly path: string; readonly home?: string }): Inventory =>
-  assembleInventory(validated(text, path), path, home);
+export const parseInventory = (
+  text: string,
+  { path, home = homeDirectory() }: { readonly path: string; readonly home?: string },
+): Inventory => assembleInventory(validated(text, path), path, home);

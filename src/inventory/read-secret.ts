@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { FleetError } from '../model/errors.ts';
 import type { SecretReference } from '../model/inventory.ts';
+import { homeDirectory } from '../surroundings/operator.ts';
 import { resolvePath } from './resolve-path.ts';
 import { formatSecretReference } from './secret-reference.ts';
 
@@ -163,7 +163,7 @@ const readRaw = async (reference: SecretReference, surroundings: SecretSurroundi
       return value;
     }
     case 'file':
-      return readSecretFile(reference, surroundings.cwd, surroundings.env.HOME ?? homedir());
+      return readSecretFile(reference, surroundings.cwd, homeDirectory(surroundings.env));
     case 'exec':
       return runSecretCommand(reference, surroundings);
   }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect, sql, type Transaction } from 'kysely';
 import { FleetError } from '../model/errors.ts';
+import { makeFolder } from '../surroundings/make-folder.ts';
 import { migrations } from './migrations/all.ts';
 import type { LedgerSchema } from './schema.ts';
 
@@ -47,7 +48,7 @@ export const ledgerUseError = (path: string, cause: unknown): unknown =>
 export async function openLedger(path: string, steps: typeof migrations = migrations): Promise<Ledger> {
   try {
     const isNew = !existsSync(path);
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     const database = new Database(path, { timeout: 5000 });
     if (isNew) chmodSync(path, 0o600);
     database.pragma('journal_mode = WAL');

@@ -100,9 +100,9 @@ async function tryLock(db: LedgerDb, token: string, nowMs: number): Promise<Lock
 
 /**
  * Takes the ledger's lock, waiting up to `waitMs` for another command to end; a lock whose owner died expires after {@link lockTtlMs}.
- * Throws `lock-held` with its owner.
+ * Throws `lock-held` with its owner, `interrupted` when `signal` ends the wait.
  */
-export async function takeLock(ledger: Ledger, waitMs: number): Promise<RunLock> {
+export async function takeLock(ledger: Ledger, waitMs: number, signal?: AbortSignal): Promise<RunLock> {
   const token = randomUUID();
   const deadline = Date.now() + waitMs;
   for (;;) {
@@ -113,6 +113,8 @@ export async function takeLock(ledger: Ledger, waitMs: number): Promise<RunLock>
         hint: `wait for it, or use --wait; after a crash the lock expires by itself within ${lockTtlMs / 1000} s`,
       });
     }
+    if (signal?.aborted === true)
+      throw new FleetError('interrupted', 'interrupted while another fleet command was at work', { hint: 'nothing was changed' });
     await new Promise((resolve) => setTimeout(resolve, Math.min(500, Math.max(10, deadline - Date.now()))));
   }
   const heartbeat = setInterval(() => {

@@ -2,7 +2,8 @@
  * Why an act failed, as a closed list. Callers branch on the code, never on the text.
  *
  * `usage`/`inventory`/`session-file` are the operator's input; `ssh-*`, `host-*` concern one host; `claim-*`,
- * `authority-*` protect exclusivity and are never retried blindly; `ledger-*`, `vault-*` concern the operator's own files.
+ * `authority-*` protect exclusivity and are never retried blindly; `ledger-*`, `vault-*` concern the operator's own files;
+ * `this-machine` is what the operator's own operating system refused.
  */
 export type FleetErrorCode =
   | 'usage'
@@ -43,6 +44,7 @@ export type FleetErrorCode =
   | 'plan-stale'
   | 'account-offline'
   | 'in-doubt'
+  | 'this-machine'
   | 'interrupted'
   | 'bug';
 

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { FleetError } from '../model/errors.ts';
 import type { BlobStream, HostRelease, ReleaseFile } from '../model/release.ts';
+import { makeFolder } from '../surroundings/make-folder.ts';
 import { buildHostFiles } from './build-host-files.ts';
 import { pinnedRuntimes } from './runtime-versions.ts';
 
@@ -80,7 +81,7 @@ async function programDirectory(root: string): Promise<string> {
   if (existsSync(directory)) return directory;
   const temporary = `${directory}.${process.pid}`;
   try {
-    await mkdir(dirname(directory), { recursive: true });
+    makeFolder(dirname(directory), 0o755);
     await buildHostFiles(root, temporary);
     // Another process may have been first: its result is the same.
     await rename(temporary, directory).catch((cause: unknown) => {

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,6 +8,7 @@ import { createGzip } from 'node:zlib';
 import * as z from 'zod';
 import { FleetError } from '../model/errors.ts';
 import type { BlobStream } from '../model/release.ts';
+import { makeFolder } from '../surroundings/make-folder.ts';
 import { configuredRegistry, fetchRuntime } from './registry-tarball.ts';
 import type { PinnedRuntime } from './runtime-versions.ts';
 
@@ -50,7 +51,7 @@ async function soundSize(path: string): Promise<number | null> {
 }
 
 async function fill(path: string, runtime: PinnedRuntime, sources: RuntimeSources): Promise<number> {
-  await mkdir(dirname(path), { recursive: true });
+  makeFolder(dirname(path), 0o755);
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;
   const installed = installedBinary(runtime, sources.packageRoot);
   const source =

@@ -1,5 +1,6 @@
 import { FleetError } from '../model/errors.ts';
 import type { HostName } from '../model/names.ts';
+import { systemFailure } from '../surroundings/system-error.ts';
 
 /** What became of one host. A host that fails is a value: the others go on. */
 export type HostOutcome<H, T> =
@@ -34,5 +35,7 @@ const notStarted = (host: HostName): FleetError =>
 
 function asFleetError(host: HostName, cause: unknown): FleetError {
   if (cause instanceof FleetError) return cause;
+  const system = systemFailure(cause);
+  if (system !== null) return new FleetError(system.code, `${host}: ${system.message}`, { hint: system.hint, host, cause });
   return new FleetError('bug', `${host}: an unexpected error`, { hint: 'please report this', host, cause });
 }

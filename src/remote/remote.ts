@@ -9,6 +9,11 @@ export interface RemoteCommand {
   readonly asRoot?: boolean;
   /** Ends the command and rejects with `command-timeout`. Default: the host's `commandTimeoutMs`. */
   readonly timeoutMs?: number;
+  /**
+   * When this command line is interrupted (Ctrl-C), the command is ended on the host too: SIGTERM, then SIGKILL a second later. Without it
+   * the command only loses its pipes.
+   */
+  readonly stopsWithCaller?: boolean;
   /** Called for every complete line of standard output as it arrives. With it, `stdout` of the result stays empty. */
   readonly onLine?: (line: string) => void;
   /** Bytes of stdout and of stderr that are kept, the head; the rest is read and dropped. Default 16 MiB. */

@@ -38,6 +38,18 @@ export function wrapCommand(command: string, marker: string, elevation: Elevatio
 }
 
 /**
+ * Ends the process group of `pid`, the number that follows the marker, with the same elevation: SIGTERM, SIGKILL a second later. A sudo
+ * password is expected on standard input.
+ */
+export function stopScript(pid: number, elevation: Elevation): string {
+  // below sudo the group is led by another process; the fifth field after the name in stat is the group
+  const script = `g=$(sed 's/.*) //' /proc/${pid}/stat | cut -d' ' -f3) && kill -TERM "-$g" && sleep 1; kill -KILL "-$g"`;
+  const inner = `exec 2>/dev/null; ${script}; true`;
+  if (elevation.kind === 'none') return `exec /bin/sh -c ${quoteShell(inner)}`;
+  return `exec env LC_ALL=C sudo ${elevation.kind === 'sudo' ? '-n' : "-S -p ''"} -- /bin/sh -c ${quoteShell(inner)}`;
+}
+
+/**
  * Receives `size` bytes on standard input into a file beside `path` that has its mode before it has content, flushes it, and renames
  * it over `path`. A short stream (a link that died: the host sees an ordinary end of file) is counted and never renamed.
  */

@@ -11,7 +11,7 @@ import {
   type OutputSink,
 } from './command-output.ts';
 import type { CommandResult, RemoteCommand, ReplyLimit } from './remote.ts';
-import { lostFailure, timeoutFailure } from './ssh-errors.ts';
+import { interruptedFailure, lostFailure, timeoutFailure } from './ssh-errors.ts';
 import type { SshLink } from './ssh-link.ts';
 
 export const DEFAULT_OUTPUT_BYTES = 16 * 1024 * 1024;
@@ -27,6 +27,9 @@ export interface PreparedCommand {
   readonly maxOutputBytes: number;
   readonly replyLimit: ReplyLimit | undefined;
   readonly timeoutMs: number;
+  readonly stopsWithCaller: boolean;
+  /** Ends the process group of a process on the host, with the same rights as the command. */
+  readonly stopCommand: (pid: number) => { readonly wire: string; readonly stdin: string };
 }
 
 /** `started` is false when the marker never came: the command did not run, and `noise` is what was printed instead. */
@@ -61,8 +64,9 @@ export async function runOnLink(link: SshLink, command: PreparedCommand): Promis
     pipeInto(opened, opened.stderr, command.marksStderr ? err : sinks.err);
   });
   const fed = feed(channel, command);
-  const stopIt = () => stop(link, channel, command.marksStderr ? null : out.pid);
-  const { exitCode, signal } = await raceWithLink(link, command.timeoutMs, channel, { ended, fed, stop: stopIt });
+  const stopIt = () => stop(link, channel, command, out.pid);
+  const race: Race = { ended, fed, stop: stopIt, stopsWithCaller: command.stopsWithCaller };
+  const { exitCode, signal } = await raceWithLink(link, command.timeoutMs, channel, race);
   out.finish();
   return {
     exitCode,
@@ -130,30 +134,43 @@ async function feedChunks(channel: ClientChannel, chunks: AsyncIterable<Uint8Arr
 interface Race {
   readonly ended: Promise<Ending | null>;
   readonly fed: Promise<never>;
-  stop(): void;
+  readonly stopsWithCaller: boolean;
+  /** Resolves when the host has been told to end the command, or cannot be told. */
+  stop(): Promise<void>;
 }
 
 /** Whatever comes first: the command's end, its time, the link's end, a failure of what feeds it or reads from it. */
-function raceWithLink(link: SshLink, timeoutMs: number, channel: ClientChannel, { ended, fed, stop: stopCommand }: Race): Promise<Ending> {
+function raceWithLink(link: SshLink, timeoutMs: number, channel: ClientChannel, race: Race): Promise<Ending> {
+  const { ended, fed, stop: stopCommand } = race;
   return new Promise((resolve, reject) => {
     const stopListening = link.onOver((failure) => settle(() => reject(failure)));
+    let isSettled = false;
     const settle = (act: () => void): void => {
+      if (isSettled) return;
+      isSettled = true;
       clearTimeout(timer);
       stopListening();
+      forgetInterrupt();
       act();
     };
-    const fail = (failure: unknown): void => {
+    const fail = (failure: unknown): Promise<void> => {
       settle(() => reject(failure));
-      stopCommand();
+      return stopCommand();
     };
     const overflow = (failure: unknown): void => {
-      fail(failure instanceof OutputOverflow ? overflowFailure(link.target.host, failure) : failure);
+      void fail(failure instanceof OutputOverflow ? overflowFailure(link.target.host, failure) : failure);
       // It need not care for a channel that is closed: what it goes on sending would be read and dropped for ever.
       if (failure instanceof OutputOverflow) void link.close();
     };
-    const timer = setTimeout(() => fail(timeoutFailure(link.target.host, timeoutMs)), timeoutMs);
+    // Who waits for the command closes the connection next: that has to wait until the host was told.
+    const onInterrupt = (): Promise<void> => {
+      settle(() => undefined);
+      return stopCommand().finally(() => reject(interruptedFailure(link.target.host)));
+    };
+    const forgetInterrupt = race.stopsWithCaller ? link.beforeInterrupt(onInterrupt) : () => undefined;
+    const timer = setTimeout(() => void fail(timeoutFailure(link.target.host, timeoutMs)), timeoutMs);
     channel.once('fleet-failure', overflow);
-    fed.catch(fail);
+    fed.catch((failure) => void fail(failure));
     ended.then((ending) => {
       // A lost link closes its channels first and says so only afterwards.
       if (ending !== null) settle(() => resolve(ending));
@@ -176,20 +193,24 @@ const CLOSE_LIMIT_MS = 20_000;
 
 /**
  * Best effort: closing the channel ends only what reads or writes its pipes, and sshd passes no signals for root, so the process group
- * is killed by a command of its own. Below sudo the host's `timeout` does it.
+ * is ended by a command of its own.
  */
-function stop(link: SshLink, channel: ClientChannel, pid: number | null): void {
+async function stop(link: SshLink, channel: ClientChannel, { stopCommand }: PreparedCommand, pid: number | null): Promise<void> {
   channel.close();
   channel.resume();
   channel.stderr.resume();
   const timer = setTimeout(() => void link.close(), CLOSE_LIMIT_MS).unref();
   channel.once('close', () => clearTimeout(timer));
   if (pid === null || link.failure() !== null) return;
+  const { wire, stdin } = stopCommand(pid);
   const limitMs = 5_000;
+  let ended: Promise<unknown> = Promise.resolve();
   const attach = (killer: ClientChannel): void => {
+    ended = once(killer, 'close').catch(() => {});
     killer.resume();
     killer.stderr.resume();
-    killer.end();
+    killer.end(stdin);
   };
-  link.openSession(`kill -KILL -- -${pid}`, limitMs, attach).catch(() => {});
+  await link.openSession(wire, limitMs, attach).catch(() => {});
+  await ended;
 }

@@ -3,11 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientChannel } from 'ssh2';
 import { FleetError } from '../model/errors.ts';
 import { ChannelGate } from './channel-gate.ts';
+import { Farewells } from './farewells.ts';
 import type { SshContext } from './ssh-context.ts';
 import { dial } from './ssh-dial.ts';
 import { connectFailure, interruptedFailure, lostFailure, timeoutFailure } from './ssh-errors.ts';
 import { type LoggedIn, logIn } from './ssh-handshake.ts';
 import type { SshTarget } from './ssh-target.ts';
+import { watchSilence } from './watch-silence.ts';
 
 /** Sessions on one connection at most; sshd's default MaxSessions is 10. */
 const MAX_SESSIONS = 8;
@@ -24,6 +26,11 @@ export interface SshLink {
   failure(): FleetError | null;
   /** Called once when the link is over, at once when it already is. Returns how to stop listening. */
   onOver(listener: (failure: FleetError) => void): () => void;
+  /**
+   * Called when this command line is interrupted, while the link is still up: what it returns is awaited, a few seconds at most, before
+   * the link ends. Returns how to stop listening.
+   */
+  beforeInterrupt(listener: () => Promise<void>): () => void;
   /**
    * Waits for a free place (as long as earlier commands take), then opens within `limitMs`. `attach` is called before anything of the
    * command can arrive: a quick one has its whole life in the packet that opens the session.
@@ -117,7 +124,8 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
     for (const listener of [...listeners]) listener(why);
     listeners.clear();
   };
-  const onAbort = (): void => end(interruptedFailure(target.host));
+  const farewells = new Farewells();
+  const onAbort = (): void => farewells.before(() => end(interruptedFailure(target.host)));
   const watch = watchSilence(stream, context.silenceMs, () =>
     end(lostFailure(target, `the host has been silent for ${context.silenceMs / 1000} s`)),
   );
@@ -135,6 +143,7 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
       else listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    beforeInterrupt: (listener) => farewells.add(listener),
     openSession: (command, limitMs, attach) => {
       const open = (attachFirst: Attach) => call<ClientChannel>((done) => client.exec(command, attaching(attachFirst, done)));
       return openGated(gate, target, limitMs, attach, open);
@@ -189,25 +198,6 @@ function callOnLink<T>(
       reject(failureOf() ?? lostFailure(target, 'the connection was lost', cause));
     }
   });
-}
-
-/** Bytes of any kind count as a sign of life: requests alone would take a link that is busy with a long upload for dead. */
-function watchSilence(stream: Duplex, silenceMs: number, onSilence: () => void): NodeJS.Timeout {
-  let heardAt = performance.now();
-  let checkedAt = heardAt;
-  stream.on('data', () => {
-    heardAt = performance.now();
-  });
-  const periodMs = Math.ceil(silenceMs / 6);
-  const timer = setInterval(() => {
-    const now = performance.now();
-    // After a pause of the process itself (a closed lid, a blocked loop) the host gets its chance to be heard first.
-    if (now - checkedAt > periodMs * 3) heardAt = now;
-    checkedAt = now;
-    if (now - heardAt >= silenceMs) onSilence();
-  }, periodMs);
-  timer.unref();
-  return timer;
 }
 
 type Done<T> = (error: Error | undefined | null, value: T) => void;

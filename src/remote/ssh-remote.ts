@@ -3,7 +3,7 @@ import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import type { HostName } from '../model/names.ts';
 import type { CommandResult, Remote, RemoteCommand, SocketReply } from './remote.ts';
-import { DOWNLOAD_MISSING, downloadScript, type Elevation, uploadScript, wrapCommand } from './shell-command.ts';
+import { DOWNLOAD_MISSING, downloadScript, type Elevation, stopScript, uploadScript, wrapCommand } from './shell-command.ts';
 import { getOverStream } from './socket-get.ts';
 import { DEFAULT_OUTPUT_BYTES, runOnLink } from './ssh-command.ts';
 import type { SshContext } from './ssh-context.ts';
@@ -149,6 +149,8 @@ class SshRemote implements Remote {
       maxOutputBytes: command.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES,
       replyLimit: command.replyLimit,
       timeoutMs,
+      stopsWithCaller: command.stopsWithCaller === true,
+      stopCommand: (pid) => ({ wire: stopScript(pid, elevation), stdin: password }),
     });
     if (!outcome.started && outcome.exitCode !== null) throw this.#neverStarted(target, elevation, outcome.noise);
     return outcome;

@@ -1,6 +1,7 @@
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { HostSpec } from '../model/inventory.ts';
+import { makeFolder } from '../surroundings/make-folder.ts';
 import { type HostKeyVerdict, hostKeyFingerprint, judgeHostKey, keyBlobType } from './known-hosts.ts';
 import type { SshContext } from './ssh-context.ts';
 import { captureHostKey } from './ssh-handshake.ts';
@@ -36,7 +37,7 @@ export async function readHostKey(spec: Pick<HostSpec, 'name' | 'ssh'>, context:
  * line is there already. Writers do not disturb each other: one write in append mode; at worst two of them add the same line.
  */
 export async function appendKnownHost(file: string, line: string): Promise<boolean> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file));
   const before = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') return '';
     throw cause;

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { FleetError } from '../model/errors.ts';
 import { type AccountName, isAccountName } from '../model/names.ts';
+import { makeFolder } from '../surroundings/make-folder.ts';
 import { markIfNew } from './authenticate-vault.ts';
 import { openContent, sealContent, whyNotUsed } from './authentication.ts';
 import { decrypt, encryptFor } from './decrypt-record.ts';
@@ -82,7 +83,7 @@ export const openStateStore = (options: VaultOptions): StateStore => {
       const path = pathOf(record.account);
       const temp = join(directory, `.${record.account}.${process.pid}.${randomBytes(8).toString('hex')}.tmp`);
       try {
-        await mkdir(directory, { recursive: true, mode: 0o700 });
+        makeFolder(directory);
         const text = JSON.stringify({ format: 1, ...record, archive: Buffer.from(record.archive).toString('base64') });
         const identity = await options.readIdentity();
         await markIfNew(options.directory, identity);

@@ -1,7 +1,8 @@
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { FleetError } from '../model/errors.ts';
+import { makeFolder } from '../surroundings/make-folder.ts';
 import { createDurableFile, systemCode } from './durable-file.ts';
 
 const identityLine = /^AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]+$/;
@@ -46,7 +47,7 @@ export const createVaultKey = async (path: string): Promise<string> => {
   const identity = await generateX25519Identity();
   const recipient = await identityToRecipient(identity);
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     await createDurableFile(path, `# fleet vault key; without it no session can be read\n# public key: ${recipient}\n${identity}\n`);
   } catch (error) {
     const exists = systemCode(error) === 'EEXIST';

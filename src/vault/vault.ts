@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { link, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetError } from '../model/errors.ts';
 import { type AccountName, isAccountName, type KeyId } from '../model/names.ts';
 import type { Session } from '../model/session.ts';
+import { makeFolder } from '../surroundings/make-folder.ts';
 import { isVaultMarked, markIfNew } from './authenticate-vault.ts';
 import { sealContent } from './authentication.ts';
 import { decryptRecord, encryptFor } from './decrypt-record.ts';
@@ -83,7 +84,7 @@ const missing = (account: AccountName, path: string): FleetError =>
 /** Links the current file as `removed/NAME~N.age` with the first free N; `~` is in no account name, so names cannot collide. */
 const keepCopy = async (directory: string, account: AccountName): Promise<string> => {
   const removed = join(directory, 'removed');
-  await mkdir(removed, { recursive: true, mode: 0o700 });
+  makeFolder(removed);
   const taken = (await readdir(removed)).filter((name) => name.startsWith(`${account}~`));
   const numbers = taken.map((name) => Number.parseInt(name.slice(account.length + 1), 10)).filter(Number.isSafeInteger);
   const copy = join(removed, `${account}~${Math.max(0, ...numbers) + 1}${suffix}`);
@@ -213,7 +214,7 @@ class AgeVault implements Vault {
 /** Opens a vault; its directory is made (mode 0700) where it does not exist. Throws `vault`. The key is not read yet. */
 export const openVault = async (options: VaultOptions): Promise<Vault> => {
   try {
-    await mkdir(options.directory, { recursive: true, mode: 0o700 });
+    makeFolder(options.directory);
   } catch (error) {
     throw failed('create', options.directory, error);
   }

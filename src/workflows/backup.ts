@@ -7,6 +7,7 @@ import { writeMeta } from '../ledger/meta.ts';
 import { lastSerial } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { AccountName } from '../model/names.ts';
+import { makeFolder } from '../surroundings/make-folder.ts';
 import { sealFile, unsealFile } from '../vault/backup-file.ts';
 import { createDurableFile, syncDirectory } from '../vault/durable-file.ts';
 import { openVault } from '../vault/vault.ts';
@@ -57,7 +58,7 @@ const nameOf = (fleet: string, nowMs: number): string =>
  */
 export async function makeBackup(context: FleetContext, directory: string, keep: number | null): Promise<MadeBackup> {
   const { inventory, ledger } = context;
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  makeFolder(directory);
   const scratch = await mkdtemp(join(directory, '.backup-'));
   try {
     const identity = await context.readSecret(inventory.vaultKey);
@@ -139,6 +140,6 @@ async function writeCarried(vault: string, name: string, content: Uint8Array): P
   if (typeof name !== 'string' || !carriedPattern.test(name)) {
     throw new FleetError('vault', `The backup holds a file that fleet would not have put there: ${name}`, { hint: 'Use another backup.' });
   }
-  await mkdir(dirname(join(vault, name)), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(join(vault, name)));
   await createDurableFile(join(vault, name), content);
 }

@@ -27,7 +27,7 @@ export async function execOnHosts(
   options: { readonly asRoot: boolean; readonly timeoutMs: number },
 ): Promise<ExecResult[]> {
   const maxOutputBytes = Math.min(hostOutputBytes, Math.floor(allOutputBytes / (2 * Math.max(1, hosts.length))));
-  const run = (host: HostSpec) => context.remoteFor(host).run({ command, maxOutputBytes, ...options });
+  const run = (host: HostSpec) => context.remoteFor(host).run({ command, maxOutputBytes, stopsWithCaller: true, ...options });
   const outcomes = await forEachHost(hosts, context.inventory.concurrency, run, context.signal);
   return outcomes.map((outcome): ExecResult => {
     const host = outcome.host.name;

@@ -54,7 +54,7 @@ export async function readLogs(context: FleetContext, about: LogSubject, options
   const { lines, isFollowing } = options;
   try {
     const result = await context.remoteFor(host).run({
-      ...{ command, asRoot: true, maxOutputBytes: lineBytes },
+      ...{ command, asRoot: true, stopsWithCaller: true, maxOutputBytes: lineBytes },
       onLine: (line) => show(line.length > lineBytes ? `${line.slice(0, lineBytes)} ... (line cut after ${lineBytes} characters)` : line),
       ...(isFollowing ? { timeoutMs: followMs } : { replyLimit: { bytes: (lines + 1) * journalLineBytes } }),
     });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { listAccounts } from '../ledger/accounts.ts';
 import { replaceLedger, unloadCopy } from '../ledger/copy-ledger.ts';
@@ -8,6 +8,7 @@ import { lastSerial, markStale } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { Inventory } from '../model/inventory.ts';
 import { type AccountName, isAccountName } from '../model/names.ts';
+import { makeFolder } from '../surroundings/make-folder.ts';
 import { authenticateVault, markName } from '../vault/authenticate-vault.ts';
 import { createDurableFile, syncDirectory } from '../vault/durable-file.ts';
 import { openStateStore } from '../vault/state-store.ts';
@@ -38,7 +39,7 @@ export async function planRestore(
   takesUnsealed = false,
 ): Promise<RestorePlan> {
   const { ledger, vault } = inventory.paths;
-  await mkdir(dirname(ledger), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(ledger));
   const directory = await mkdtemp(join(dirname(ledger), '.restore-'));
   try {
     const backup = await unpackBackup(source, join(directory, 'unpacked'), identity, takesUnsealed);
@@ -100,7 +101,7 @@ export const endRestore = ({ backup }: RestorePlan): Promise<void> => rm(dirname
 
 /** What is damaged here stays beside it: somebody may still want to look at it. */
 async function putBack(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(to));
   if (existsSync(to)) await copyFile(to, `${to}.damaged`);
   const temp = join(dirname(to), `.${basename(to)}.${process.pid}.restore`);
   await rm(temp, { force: true });

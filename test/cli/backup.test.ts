@@ -105,8 +105,8 @@ test('what cannot be restored says why, and changes nothing', async () => {
   await writeFile(join(path, 'vault.key'), await readFile(join(other.path, 'vault.key')));
   await fails(['restore', file, '--yes'], 2, /The vault key does not open the backup/);
   await writeFile(join(path, 'vault.key'), key);
-  await fails(['backup', '--keep', '0'], 2, /--keep 0: a whole number of backups, 1 or more/);
-  await fails(['restore', file], 2, /nobody can be asked here/);
+  await fails(['backup', '--keep', '0'], 2, /--keep must be a whole number from 1 to 100000 \(got "0"\)/);
+  await fails(['restore', file], 2, /confirmation needed/);
   expect(await must('accounts', 'list', '--json')).toBe(before);
   expect((await readdir(path)).filter((each) => each.startsWith('.restore'))).toEqual([]);
 });

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { FleetError } from '../../model/errors.ts';
 import { confirm } from '../confirm.ts';
 import { withContext, withLock } from '../open-context.ts';
+import { linesOption } from '../option-values.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
 
@@ -73,11 +74,9 @@ export function registerWhySilent(program: Command): void {
   const command = program
     .command('why-silent <account>')
     .description('why the account did not answer: how often for which reason, and its last messages')
-    .option('-n, --lines <count>', 'of the last messages', '20');
-  setAction<{ lines: string }>(command, async ({ options, args, signal }) => {
-    const lines = Number(options.lines);
-    if (!Number.isInteger(lines) || lines < 0)
-      throw new FleetError('usage', `--lines ${options.lines} is not a number`, { hint: 'for example --lines 50' });
+    .option('-n, --lines <count>', 'of the last messages', linesOption(0), 20);
+  setAction<{ lines: number }>(command, async ({ options, args, signal }) => {
+    const { lines } = options;
     const [{ whySilent }, { formatSilence }] = await Promise.all([import('../../workflows/why-silent.ts'), import('../render/silence.ts')]);
     return withContext(options, signal, async (context) => {
       const report = await whySilent(context, args[0] ?? '', lines);

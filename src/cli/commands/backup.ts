@@ -5,6 +5,7 @@ import { FleetError } from '../../model/errors.ts';
 import { confirm } from '../confirm.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import { loadInventoryOf, secretReader, withContext } from '../open-context.ts';
+import { countOption } from '../option-values.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
 import { printErr } from '../terminal.ts';
@@ -15,9 +16,9 @@ export function registerBackup(program: Command): void {
     .command('backup')
     .description('one encrypted file with ledger and vault, checked by restoring it to a scratch folder; for cron')
     .option('--to <folder>', 'where it goes (default: backups/ beside the ledger)')
-    .option('--keep <count>', 'remove all but the newest of this fleet there');
-  setAction<{ readonly to?: string; readonly keep?: string }>(backup, async ({ options, signal }) => {
-    const keep = keepCount(options.keep);
+    .option('--keep <count>', 'remove all but the newest of this fleet there', countOption('--keep', { min: 1, max: 100_000 }, '14'));
+  setAction<{ readonly to?: string; readonly keep?: number }>(backup, async ({ options, signal }) => {
+    const keep = options.keep ?? null;
     const { makeBackup } = await import('../../workflows/backup.ts');
     const { formatBackup, backupErrors } = await import('../render/backup.ts');
     return withContext(options, signal, async (context): Promise<CommandResult> => {
@@ -39,20 +40,13 @@ interface RestoreFlags {
   readonly unsealed?: boolean;
 }
 
-function keepCount(text: string | undefined): number | null {
-  if (text === undefined) return null;
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count >= 1) return count;
-  throw new FleetError('usage', `--keep ${text}: a whole number of backups, 1 or more`, { hint: 'for example --keep 14' });
-}
-
 async function restoreBackup(source: string, options: GlobalOptions & RestoreFlags): Promise<CommandResult> {
   const inventory = await loadInventoryOf(options);
   const { endRestore, executeRestore, planRestore } = await import('../../workflows/restore.ts');
   const { formatRestore, restoreData } = await import('../render/backup.ts');
   const { takeLock } = await import('../../ledger/runs.ts');
   const current = await openCurrent(inventory.paths.ledger);
-  const lock = current === null || current === 'unreadable' ? null : await takeLock(current, Number(options.wait) * 1000);
+  const lock = current === null || current === 'unreadable' ? null : await takeLock(current, options.wait, options.signal);
   const letGo = async (): Promise<void> => {
     await lock?.release();
     if (current !== null && current !== 'unreadable') await current.close();

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { FleetError } from '../../model/errors.ts';
 import { isAccountName, isHostName } from '../../model/names.ts';
 import { withContext } from '../open-context.ts';
+import { linesOption } from '../option-values.ts';
 import { setAction } from '../run-command.ts';
 import { timeOf } from '../time-option.ts';
 
@@ -100,9 +101,9 @@ function registerHistory(program: Command): void {
     .description('decisions, newest first')
     .option('--account <name>', 'only of this account')
     .option('--host <name>', 'only to this host')
-    .option('-n, --lines <count>', 'at most this many', '50');
-  setAction<{ account?: string; host?: string; lines: string }>(command, async ({ options, signal }) => {
-    const limit = lineCount(options.lines);
+    .option('-n, --lines <count>', 'at most this many', linesOption(), 50);
+  setAction<{ account?: string; host?: string; lines: number }>(command, async ({ options, signal }) => {
+    const limit = options.lines;
     const { readHistory } = await import('../../ledger/records.ts');
     const { formatHistory } = await import('../render/accounts.ts');
     return withContext(options, signal, async ({ ledger }) => {
@@ -137,19 +138,13 @@ function registerEvents(program: Command): void {
   const command = program
     .command('events')
     .description('what happened to hosts and accounts, newest first')
-    .option('-n, --lines <count>', 'at most this many', '50');
-  setAction<{ lines: string }>(command, async ({ options, signal }) => {
+    .option('-n, --lines <count>', 'at most this many', linesOption(), 50);
+  setAction<{ lines: number }>(command, async ({ options, signal }) => {
     const { readEvents } = await import('../../ledger/records.ts');
     const { formatEvents } = await import('../render/decision.ts');
     return withContext(options, signal, async ({ ledger }) => {
-      const rows = await readEvents(ledger.db, lineCount(options.lines));
+      const rows = await readEvents(ledger.db, options.lines);
       return { data: { events: rows.map(({ at, ...row }) => ({ ...row, at: new Date(at).toISOString() })) }, text: formatEvents(rows) };
     });
   });
-}
-
-function lineCount(text: string): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count > 0) return count;
-  throw new FleetError('usage', `--lines ${text} is not a positive number`, { hint: 'for example --lines 20' });
 }

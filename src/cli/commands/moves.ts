@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import type { Run } from '../../ledger/runs.ts';
-import { FleetError } from '../../model/errors.ts';
+import type { FleetError } from '../../model/errors.ts';
 import type { MoveOutcome } from '../../workflows/carry-move.ts';
 import type { PreparedMoves } from '../../workflows/plan-moves.ts';
 import { confirm } from '../confirm.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import { type OpenContext, withLock } from '../open-context.ts';
+import { countOption, durationOption, numberOption } from '../option-values.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
 import { printErr } from '../terminal.ts';
@@ -23,18 +24,9 @@ export function registerMoveActs(program: Command): void {
   registerResume(program);
 }
 
-/**
- * The lock, and links that Ctrl-C does not cut: an act that is under way ends, and an account that was stopped for its move arrives. A second Ctrl-C
- * leaves at once.
- */
-function withOpenLinks<T>(
-  command: string,
-  options: GlobalOptions,
-  signal: AbortSignal,
-  act: (context: OpenContext, begin: () => Promise<Run>) => Promise<T>,
-): Promise<T> {
-  return withLock(command, options, new AbortController().signal, (context, begin) => act({ ...context, signal }, begin));
-}
+const parseDeadline = durationOption('--deadline', { min: 1, max: 30 * 24 * 3_600_000, words: 'of at most 30 days' }, '30m');
+const parseThreshold = numberOption('--threshold', { min: 0, max: 100 }, '20');
+const parseMaxMigrations = countOption('--max-migrations', { min: 0, max: 100_000 }, '5');
 
 const dryRunFlag = ['-n, --dry-run', 'show the plan and change nothing'] as const;
 
@@ -45,7 +37,7 @@ function registerMove(program: Command): void {
     .option(...dryRunFlag);
   setAction<PlanOptions>(command, async ({ options, args, signal }) => {
     const { planMove } = await import('../../workflows/plan-moves.ts');
-    return withOpenLinks('move', options, signal, async (context, begin) =>
+    return withLock('move', options, signal, async (context, begin) =>
       carryOut(context, begin, await planMove(context, args[0] ?? '', args[1] ?? ''), options),
     );
   });
@@ -55,20 +47,20 @@ function registerDrain(program: Command): void {
   const command = program
     .command('drain <host>')
     .description('move every account away from that host and cordon it')
-    .option('--deadline <duration>', 'begin no move later than that from now (30s, 10m, 2h); what is left is named')
+    .option('--deadline <duration>', 'begin no move later than that from now (30s, 10m, 2h); what is left is named', parseDeadline)
     .option(...dryRunFlag);
-  setAction<PlanOptions & { readonly deadline?: string }>(command, async ({ options, args, signal }) => {
-    const lengthMs = options.deadline === undefined ? Number.POSITIVE_INFINITY : await durationOf('--deadline', options.deadline);
+  setAction<PlanOptions & { readonly deadline?: number }>(command, async ({ options, args, signal }) => {
+    const lengthMs = options.deadline ?? Number.POSITIVE_INFINITY;
     const { planDrain } = await import('../../workflows/plan-moves.ts');
-    return withOpenLinks('drain', options, signal, async (context, begin) =>
+    return withLock('drain', options, signal, async (context, begin) =>
       carryOut(context, begin, await planDrain(context, args[0] ?? ''), options, context.now() + lengthMs),
     );
   });
 }
 
 interface RebalanceOptions extends PlanOptions {
-  readonly threshold?: string;
-  readonly maxMigrations?: string;
+  readonly threshold?: number;
+  readonly maxMigrations?: number;
   readonly save?: string;
   readonly steady?: boolean;
 }
@@ -77,19 +69,19 @@ function registerRebalance(program: Command): void {
   const command = program
     .command('rebalance')
     .description('bring the load scores together again with the fewest moves')
-    .option('--threshold <points>', 'spread of load scores from which to act; default: the inventory')
-    .option('--max-migrations <count>', 'at most so many moves; default: the inventory')
+    .option('--threshold <points>', 'spread of load scores from which to act; default: the inventory', parseThreshold)
+    .option('--max-migrations <count>', 'at most so many moves; default: the inventory', parseMaxMigrations)
     .option('--steady', 'for cron: act only after several evaluations in a row, on smoothed figures, and then rest')
     .option(...dryRunFlag)
     .option('--save <file>', 'write the plan to a new file for fleet apply, and change nothing');
   setAction<RebalanceOptions>(command, async ({ options, signal }) => {
     const wishes = {
-      threshold: numberOf('--threshold', options.threshold, (value) => value >= 0 && value <= 100),
-      maxMigrations: numberOf('--max-migrations', options.maxMigrations, (value) => Number.isInteger(value) && value >= 0),
+      threshold: options.threshold ?? null,
+      maxMigrations: options.maxMigrations ?? null,
       isSteady: options.steady === true,
     };
     const { planRebalanceMoves, rememberDamper } = await import('../../workflows/rebalance.ts');
-    return withOpenLinks('rebalance', options, signal, async (context, begin) => {
+    return withLock('rebalance', options, signal, async (context, begin) => {
       const prepared = await planRebalanceMoves(context, wishes);
       if (options.save === undefined) {
         const result = await carryOut(context, begin, prepared, options);
@@ -108,20 +100,6 @@ function registerRebalance(program: Command): void {
   });
 }
 
-async function durationOf(option: string, text: string): Promise<number> {
-  const { parseDuration } = await import('../../inventory/units.ts');
-  const ms = parseDuration(text);
-  if (ms !== null && ms > 0) return ms;
-  throw new FleetError('usage', `${option} ${text} is not a length of time`, { hint: `for example ${option} 30m` });
-}
-
-function numberOf(option: string, text: string | undefined, isValid: (value: number) => boolean): number | null {
-  if (text === undefined) return null;
-  const value = text.trim() === '' ? Number.NaN : Number(text);
-  if (isValid(value)) return value;
-  throw new FleetError('usage', `${option} ${text} is not a number that makes sense`, { hint: `for example ${option} 20` });
-}
-
 function registerApply(program: Command): void {
   const command = program
     .command('apply <file>')
@@ -133,7 +111,7 @@ function registerApply(program: Command): void {
       import('../../workflows/recheck-plan.ts'),
       import('../../workflows/move-accounts.ts'),
     ]);
-    return withOpenLinks('apply', options, signal, async (context, begin) => {
+    return withLock('apply', options, signal, async (context, begin) => {
       const plan = await loadPlan(args[0] ?? '', context.ledger.db);
       await requireFresh(context, plan);
       await recheckPlan(context, plan);
@@ -187,7 +165,7 @@ function registerResume(program: Command): void {
         import('../../workflows/move-accounts.ts'),
         import('../render/moves.ts'),
       ]);
-      return withOpenLinks('resume', options, signal, async (context, begin) => {
+      return withLock('resume', options, signal, async (context, begin) => {
         const open = await movesToResume(context);
         if (open.length === 0) {
           await context.progress.stop();

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { FleetError } from '../../model/errors.ts';
 import type { LogLevel, LogSubject } from '../../workflows/read-logs.ts';
 import { withContext } from '../open-context.ts';
+import { durationOption, linesOption } from '../option-values.ts';
 import { setAction } from '../run-command.ts';
 import { isOutputPlain, printOut, printRaw } from '../terminal.ts';
 import { timeOf } from '../time-option.ts';
@@ -15,26 +16,23 @@ export function registerRemoteShell(program: Command): void {
   registerLogs(program);
 }
 
+const parseTimeout = durationOption('--timeout', { min: 100, max: 24 * 3_600_000, words: 'from 0.1 s to 24 hours' }, '5m');
+
 function registerExec(program: Command): void {
   const command = program
     .command('exec <pattern> <command...>')
     .description('run a command on hosts: fleet exec eu-* -- uptime')
     .option('--root', 'run it as root')
-    .option('--timeout <seconds>', 'end it after this time', '60')
+    .option('--timeout <duration>', 'end it after this time: 60, 60s, 10m', parseTimeout, 60_000)
     .option(...rawFlag);
-  setAction<{ root?: boolean; raw?: boolean; timeout: string }>(command, async ({ options, args, signal }) => {
+  setAction<{ root?: boolean; raw?: boolean; timeout: number }>(command, async ({ options, args, signal }) => {
     const [pattern = '', ...words] = args;
-    const timeoutMs = Number(options.timeout) * 1000;
-    if (!(timeoutMs > 0))
-      throw new FleetError('usage', `--timeout ${options.timeout} is not a positive number`, {
-        hint: 'give seconds, for example --timeout 300',
-      });
     const { execOnHosts } = await import('../../workflows/exec-on-hosts.ts');
     const { selectHosts } = await import('../../inventory/select-hosts.ts');
     const { formatExec } = await import('../render/exec.ts');
     return withContext(options, signal, async (context) => {
       const hosts = selectHosts(context.inventory, [pattern, ...options.limit]);
-      const results = await execOnHosts(context, hosts, words.join(' '), { asRoot: options.root === true, timeoutMs });
+      const results = await execOnHosts(context, hosts, words.join(' '), { asRoot: options.root === true, timeoutMs: options.timeout });
       await context.progress.stop();
       const data = results.map(({ error, ...rest }) => ({ ...rest, error: error?.message ?? null }));
       return {
@@ -73,13 +71,11 @@ function registerLogs(program: Command): void {
     .option('--level <level>', 'error, warn, info or debug: this and everything graver')
     .option('--since <time>', 'from this time on: 2h for two hours ago, or 2026-11-23T10:00Z')
     .option('-f, --follow', 'go on until Ctrl-C')
-    .option('-n, --lines <count>', 'how many lines from the past', '50')
+    .option('-n, --lines <count>', 'how many lines from the past', linesOption(0), 50)
     .option(...rawFlag);
   setAction<LogFlags>(command, async ({ options, args, signal }) => {
     const about = logSubject(args[0], options.host);
-    const lines = Number(options.lines);
-    if (!Number.isInteger(lines) || lines < 0)
-      throw new FleetError('usage', `--lines ${options.lines} is not a number`, { hint: 'for example --lines 200' });
+    const { lines } = options;
     const { readLogs } = await import('../../workflows/read-logs.ts');
     return withContext(options, signal, async (context) => {
       const collected: string[] = [];
@@ -93,7 +89,7 @@ function registerLogs(program: Command): void {
       const level = logLevel(options.level);
       const sinceMs = options.since === undefined ? null : await timeOf('--since', options.since, context.now());
       await readLogs(context, about, { lines, isFollowing: options.follow === true, level, sinceMs }, show);
-      return { data: { lines: collected }, text: '' };
+      return { data: { lines: collected }, text: '', endsBySignal: options.follow === true };
     });
   });
 }
@@ -104,7 +100,7 @@ interface LogFlags {
   readonly raw?: boolean;
   readonly level?: string;
   readonly since?: string;
-  readonly lines: string;
+  readonly lines: number;
 }
 
 function logSubject(account: string | undefined, host: string | undefined): LogSubject {

@@ -1,28 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { FleetError } from '../../model/errors.ts';
 import type { FleetMoment, FleetWatch } from '../../workflows/watch-fleet.ts';
 import { type OpenContext, withContext } from '../open-context.ts';
+import { durationOption } from '../option-values.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
 import { screen } from '../terminal.ts';
 
 interface TopFlags {
-  readonly interval: string;
+  readonly interval: number;
   readonly once?: boolean;
 }
+
+const parseInterval = durationOption('--interval', { min: 500, max: 3_600_000, words: 'from 0.5 s to 1 hour' }, '5s');
 
 /** `fleet top`: hosts and accounts as the agents measure them, again and again on a terminal, once without one. */
 export function registerTop(program: Command): void {
   const command = program
     .command('top')
     .description('hosts and accounts as they are now, refreshed until Ctrl-C; once without a terminal')
-    .option('--interval <seconds>', 'time between two looks', '2')
+    .option('--interval <duration>', 'time between two looks: 2, 2s, 1m', parseInterval, 2_000)
     .option('--once', 'look once');
   setAction<TopFlags>(command, async ({ options, signal }) => {
-    const seconds = Number(options.interval);
-    if (!(seconds >= 0.5 && seconds <= 3600))
-      throw new FleetError('usage', `--interval ${options.interval} is not from 0.5 to 3600 seconds`, { hint: 'for example --interval 5' });
     const [{ watchFleet }, { selectHosts }, render] = await Promise.all([
       import('../../workflows/watch-fleet.ts'),
       import('../../inventory/select-hosts.ts'),
@@ -33,7 +32,7 @@ export function registerTop(program: Command): void {
       const draw = (moment: FleetMoment, lines: number): string => render.formatMoment(context.inventory.fleet, moment, lines);
       try {
         if (process.stdout.isTTY && !options.json && options.once !== true) {
-          await watchOnTerminal(context, watch, seconds * 1000, draw);
+          await watchOnTerminal(context, watch, options.interval, draw);
           return { data: {}, text: '' };
         }
         const moment = await watch.look();

@@ -1,8 +1,8 @@
-import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { resolvePath } from '../../inventory/resolve-path.ts';
 import { FleetError } from '../../model/errors.ts';
+import { homeDirectory } from '../../surroundings/operator.ts';
 import { loadInventoryOf } from '../open-context.ts';
 import { setAction } from '../run-command.ts';
 
@@ -18,7 +18,7 @@ export function registerVault(program: Command): void {
       });
     }
     const { createVaultKey } = await import('../../vault/vault-key.ts');
-    const path = resolvePath(target, dirname(inventory.path), homedir());
+    const path = resolvePath(target, dirname(inventory.path), homeDirectory());
     const recipient = await createVaultKey(path);
     return {
       data: { path, recipient },
