@@ -2,6 +2,7 @@ import { arch, hostname, release as kernelRelease, uptime } from 'node:os';
 import { readRelease } from '../host/survey.ts';
 import { readBootId, readBootInstanceId, readBootVerdict } from '../machine/boot.ts';
 import type { Places } from '../machine/places.ts';
+import { protocolVersion } from '../protocol/host-acts.ts';
 import { agentProtocol, type HostSample } from '../protocol/sample.ts';
 import { type AccountUnit, accountKeys, lookAtAccount, readUnits } from './account-looks.ts';
 import { kernelText, readClock, readDisk, readPressure } from './machine-look.ts';
@@ -71,7 +72,7 @@ export class Sampler {
     return {
       protocol: agentProtocol,
       takenAtMs: Date.now(),
-      agent: { version: agentVersion, release: readRelease(places), startedAtMs: this.#startedAtMs },
+      agent: { version: agentVersion, release: readRelease(places), startedAtMs: this.#startedAtMs, helperProtocol: protocolVersion },
       host: this.#host(),
       cpu: { cores, busyRatio: { ...this.#cpu.windows(), now: this.#nowRatio } },
       memory: parseMemory(kernelText('/proc/meminfo')),

@@ -60,7 +60,7 @@ const decodeSlot = (slot: Buffer): Slot => {
 };
 
 const isNewerFormat = (payload: unknown): boolean =>
-  typeof payload === 'object' && payload !== null && 'format' in payload && typeof payload.format === 'number' && payload.format > 1;
+  typeof payload === 'object' && payload !== null && 'format' in payload && typeof payload.format === 'number' && payload.format > 2;
 
 /**
  * Reads both slots. A slot that is neither blank nor sound is a fault even when the other one is sound: the broken slot may

@@ -1,4 +1,6 @@
 import type { Claim } from '../protocol/claim.ts';
+import { holdOf } from '../protocol/hold-of.ts';
+import type { BootVerdict } from '../protocol/host.ts';
 import type { ActRefusal, HostAct } from '../protocol/host-acts.ts';
 import type { ClaimFault } from './claim-slots.ts';
 
@@ -6,8 +8,8 @@ import type { ClaimFault } from './claim-slots.ts';
 export interface HostFacts {
   readonly instanceId: string;
   readonly bootId: string;
-  /** Verdict of this boot; null when there is none, which holds like `hold`. */
-  readonly verdict: 'run' | 'hold' | null;
+  /** Verdict of this boot; null when there is none, which holds everything that was not granted in it. */
+  readonly verdict: BootVerdict | null;
   /** Epochs whose files are complete on this host, with the move that brought them. */
   readonly staged: readonly { readonly epoch: number; readonly moveId: string }[];
   /** Some process of the account may be alive on this host. */
@@ -31,7 +33,7 @@ export interface Refusal {
 
 type Act<K extends HostAct['act']> = Extract<HostAct, { readonly act: K }>;
 
-/** A step further than this is a mistake or an attack on the counter (EXCLUSIVITY row 29). */
+/** A step further than this is a mistake or an attack on the counter (docs/exclusivity.md, row 29). */
 export const epochJumpLimit = 1000;
 
 /** `write`: make `next` durable, then start. `keep`: the same grant was made before; only start. */
@@ -59,7 +61,7 @@ const decideGrantAgain = (claim: Claim, act: Act<'grant'>, facts: HostFacts): Gr
   if (claim.epoch > act.epoch) return refuseLower(claim, act.epoch);
   if (claim.state !== 'active') return refuse('epoch', `epoch ${act.epoch} is ${claim.state} here; a new grant needs a higher one`);
   if (claim.moveId !== act.moveId) return refuse('move', `epoch ${act.epoch} was granted by move ${claim.moveId}`);
-  if (claim.bootId !== facts.bootId && facts.verdict !== 'run') {
+  if (holdOf(claim, facts.bootId, facts.verdict) !== null) {
     return refuse('state', 'the host booted since this grant and holds the account; a new grant at a higher epoch ends the hold');
   }
   return { kind: 'keep', claim };
@@ -83,7 +85,7 @@ export const decideRelease = (standing: StandingClaim, act: Act<'release'>, fact
   if (claim.state === 'active') {
     return {
       kind: 'write',
-      next: { ...claim, ...claimBase(act, facts), bootId: claim.bootId, state: 'releasing', successor: act.successor },
+      next: { ...withoutHold(claim), ...claimBase(act, facts), bootId: claim.bootId, state: 'releasing', successor: act.successor },
     };
   }
   if (claim.moveId !== act.moveId || claim.successor !== act.successor) {
@@ -130,7 +132,7 @@ export const decideRevoke = (standing: StandingClaim, act: Act<'revoke'>, facts:
 /** `withState`: the owned state goes too, because the claim at this very epoch is over. */
 export type WipeDecision = { readonly kind: 'wipe'; readonly withState: boolean } | Refusal;
 
-/** Refused while the claim is open at the epoch or a newer one, so that a late wipe never takes a live session (EXCLUSIVITY row 22). */
+/** Refused while the claim is open at the epoch or a newer one, so that a late wipe never takes a live session (docs/exclusivity.md, row 22). */
 export const decideWipe = (standing: StandingClaim, act: Act<'wipe'>, facts: Pick<HostFacts, 'running'>): WipeDecision => {
   const { claim, fault } = standing;
   if (fault !== null) return refuseFault(fault);
@@ -172,9 +174,13 @@ export const decideStart = (standing: StandingClaim, facts: HostFacts): Refusal 
   if (refusal !== null) return refusal;
   const { claim } = standing;
   if (claim?.state !== 'active') return refuse('state', `the claim here is ${wordsFor(claim)}`);
-  if (claim.bootId !== facts.bootId && facts.verdict !== 'run') return refuse('state', 'the host holds its accounts since its last boot');
+  const hold = holdOf(claim, facts.bootId, facts.verdict);
+  if (hold !== null) return refuse('state', `the host holds the account: ${hold}`);
   return null;
 };
+
+/** A claim that is no longer active is closed in every boot. */
+export const withoutHold = ({ heldSince: _, ...claim }: Claim): Claim => ({ ...claim, format: 1 });
 
 const claimBase = (act: { keyId: string; epoch: number; moveId: string }, facts: HostFacts) => ({
   format: 1 as const,

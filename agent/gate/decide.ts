@@ -1,5 +1,6 @@
 import type { ClaimReading } from '../claims/claim-slots.ts';
 import type { Claim } from '../protocol/claim.ts';
+import { holdOf } from '../protocol/hold-of.ts';
 import type { BootVerdict, HostConfig } from '../protocol/host.ts';
 import { formerLingerMs } from '../protocol/linger.ts';
 import type { Progress } from './decide-progress.ts';
@@ -23,8 +24,7 @@ export const decideGate = ({ reading, instanceId, verdict }: GateFacts): string 
   if (claim.state !== 'active') return `the claim is ${claim.state} at epoch ${claim.epoch}`;
   if (instanceId === null || verdict === null) return 'this boot has no verdict yet (fleet-hold.service has not run)';
   if (claim.instanceId !== instanceId) return 'the claim was made for another machine (this one is a clone or an image)';
-  if (claim.bootId === verdict.bootId || verdict.verdict === 'run') return null;
-  return `held since the boot: ${verdict.reasons.join('; ')}`;
+  return holdOf(claim, verdict.bootId, verdict);
 };
 
 /** One of the gate's two marks in the state directory. `stopped` names the start that it ends. */

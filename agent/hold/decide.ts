@@ -1,4 +1,6 @@
-import type { BootVerdict, ContactRecord, HostConfig } from '../protocol/host.ts';
+import { isContacted } from '../claims/roster.ts';
+import type { Claim } from '../protocol/claim.ts';
+import type { BootVerdict, ContactRecord, HostConfig, JudgedClaim } from '../protocol/host.ts';
 
 /** Everything that the verdict of a boot is made from. */
 export interface BootFacts {
@@ -7,21 +9,37 @@ export interface BootFacts {
   /** null: `fleet init` has not told the host about itself. */
   readonly config: HostConfig | null;
   readonly contact: ContactRecord | null;
-  /** Open claims that were not granted in this boot; those that were are judged by their grant. */
-  readonly claims: readonly { readonly keyId: string; readonly instanceId: string }[];
+  /** Active claims that were not granted in this boot; those that were are judged by their grant. */
+  readonly claims: readonly Claim[];
   readonly wallMs: number;
   /** null: nothing on the host tells. */
   readonly clockSynchronized: boolean | null;
 }
 
 /**
- * Whether accounts may start by themselves in this boot (DESIGN section 3, EXCLUSIVITY rows 1, 2, 3, 14, 30). A host without an
- * open claim has nothing to hold. Otherwise every reason to doubt counts, and each is listed.
+ * Which claims may start by themselves in this boot (docs/exclusivity.md, rows 1, 2, 3, 14, 30, 34, 40, 44, 46). A host without an active claim has
+ * nothing to hold. Otherwise every reason to doubt counts, and each is listed: what speaks against the boot holds all claims, what speaks against a
+ * claim that one.
  */
-export const decideBoot = (facts: BootFacts): Pick<BootVerdict, 'verdict' | 'reasons'> => {
-  if (facts.claims.length === 0) return { verdict: 'run', reasons: [] };
-  const reasons = [...configReasons(facts), ...instanceReasons(facts), ...contactReasons(facts), ...clockReasons(facts)];
-  return { verdict: reasons.length === 0 ? 'run' : 'hold', reasons };
+export const decideBoot = (facts: BootFacts): Pick<BootVerdict, 'verdict' | 'reasons'> & { readonly claims: readonly JudgedClaim[] } => {
+  if (facts.claims.length === 0) return { verdict: 'run', reasons: [], claims: [] };
+  const ofBoot = [...configReasons(facts), ...contactReasons(facts), ...clockReasons(facts)];
+  const judged = facts.claims.map((claim) => ({ claim, reason: claimReason(claim, facts) }));
+  const reasons = [...new Set([...ofBoot, ...judged.flatMap(({ reason }) => reason ?? [])])];
+  const claims = judged.map(({ claim, reason }) => ({
+    keyId: claim.keyId,
+    epoch: claim.epoch,
+    isHeld: ofBoot.length > 0 || reason !== null,
+  }));
+  return { verdict: reasons.length === 0 ? 'run' : 'hold', reasons, claims };
+};
+
+/** What speaks against one claim alone; null: nothing. */
+const claimReason = (claim: Claim, { instanceId, contact }: BootFacts): string | null => {
+  if (claim.instanceId !== instanceId) return 'claims were made for another machine (this one is a clone or an image)';
+  if (claim.heldSince !== undefined) return 'an earlier boot held claims, and no grant has ended that';
+  if (contact !== null && !isContacted(contact, claim)) return 'the last contact of the operator did not count for all claims';
+  return null;
 };
 
 /** True when waiting for the clock could still turn the verdict into `run`: no reason apart from the clock's. */
@@ -30,23 +48,20 @@ export const isClockDecisive = (facts: BootFacts): boolean =>
   facts.config?.requireClockSync === true &&
   facts.clockSynchronized !== true &&
   facts.contact !== null &&
-  instanceReasons(facts).length === 0 &&
+  facts.claims.some((claim) => claimReason(claim, facts) === null) &&
   facts.contact.bootId !== facts.bootId;
 
 const configReasons = ({ config }: BootFacts): readonly string[] =>
   config === null ? ['the host configuration is missing or unreadable'] : [];
 
-const instanceReasons = ({ claims, instanceId }: BootFacts): readonly string[] =>
-  claims.some((claim) => claim.instanceId !== instanceId) ? ['claims were made for another machine (this one is a clone or an image)'] : [];
-
-const contactReasons = ({ contact, config, wallMs, bootId }: BootFacts): readonly string[] => {
-  if (contact === null) return ['the operator was never in contact'];
+const contactReasons = ({ contact, wallMs, bootId }: BootFacts): readonly string[] => {
+  if (contact === null) return ['the operator was never in contact (with this release of fleet)'];
   if (contact.bootId === bootId)
     return ['decided only after the operator was in contact in this boot, so the age of the contact before it is lost'];
   if (wallMs < contact.wallMs) return [`the clock is ${seconds(contact.wallMs - wallMs)} behind the last contact of the operator`];
   const ageMs = wallMs - contact.wallMs;
-  if (config === null || ageMs <= config.holdAfterMs) return [];
-  return [`the last contact of the operator is ${seconds(ageMs)} ago, the limit is ${seconds(config.holdAfterMs)}`];
+  if (ageMs <= contact.holdAfterMs) return [];
+  return [`the last contact of the operator is ${seconds(ageMs)} ago, the limit is ${seconds(contact.holdAfterMs)}`];
 };
 
 const clockReasons = ({ config, clockSynchronized }: BootFacts): readonly string[] =>

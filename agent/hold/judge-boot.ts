@@ -2,13 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { claimedKeyIds, readClaim } from '../claims/claim-file.ts';
+import { takeLocks } from '../host/locks.ts';
 import { readContact, readHostConfig } from '../machine/boot.ts';
 import { readClockSynchronized } from '../machine/clock-sync.ts';
-import { writeDurably } from '../machine/durable-file.ts';
+import { errorCode, writeDurably } from '../machine/durable-file.ts';
 import { instanceIdFrom, readInstanceParts } from '../machine/instance-id.ts';
-import type { Places } from '../machine/places.ts';
+import { actLockPath, type Places } from '../machine/places.ts';
 import type { BootVerdict } from '../protocol/host.ts';
 import { type BootFacts, decideBoot, isClockDecisive } from './decide.ts';
+import { markHeld } from './mark-held.ts';
 
 /** How long a boot may wait for the clock before it holds: time services need some seconds of network. */
 const clockWaitMs = 60_000;
@@ -27,6 +29,24 @@ const gatherFacts = (places: Places, bootId: string, instanceId: string): BootFa
   clockSynchronized: readClockSynchronized(places.root),
 });
 
+/** Another act on the account at this early moment is a helper's, which holds the account as well. */
+const markWaitMs = 5_000;
+
+/** Best effort: the verdict holds the claim in this boot, and every contact marks what is not marked yet. */
+const keepHeld = async (places: Places, keyId: string, bootId: string): Promise<void> => {
+  try {
+    const lock = await takeLocks([{ path: actLockPath(places, keyId), shared: false }], markWaitMs);
+    if (lock === null) return;
+    try {
+      markHeld(places, keyId, bootId);
+    } finally {
+      await lock.release();
+    }
+  } catch (error) {
+    console.error(`the hold of ${keyId} could not be written into its claim: ${errorCode(error)}`);
+  }
+};
+
 /**
  * Decides this boot, durably in `/run` when it resolves; waits for the clock where nothing else speaks for a hold. Called once per boot: a second
  * verdict would take the contact that ended the hold for a fresh one.
@@ -41,6 +61,7 @@ export const judgeBoot = async (places: Places, bootId: string): Promise<BootVer
     facts = gatherFacts(places, bootId, instanceId);
   }
   const verdict: BootVerdict = { format: 1, bootId, ...decideBoot(facts), decidedAt: new Date().toISOString() };
+  for (const { keyId, isHeld } of verdict.claims ?? []) if (isHeld) await keepHeld(places, keyId, bootId);
   writeDurably(places.bootVerdict, `${JSON.stringify(verdict)}\n`, 0o644);
   return verdict;
 };

@@ -1,11 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { decideAuthority, parseAuthority, type StoredAuthority } from '../claims/authority.ts';
-import { bootMs } from '../machine/boot.ts';
 import { readSmallFile, writeReserved } from '../machine/durable-file.ts';
 import { parseJson } from '../machine/json-shape.ts';
-import { authorityLockPath, contactLockPath, type Places } from '../machine/places.ts';
-import type { ContactRecord } from '../protocol/host.ts';
+import { authorityLockPath, type Places } from '../machine/places.ts';
 import type { ActRefusal, AuthorityStamp } from '../protocol/host-acts.ts';
 import { takeLocks } from './locks.ts';
 
@@ -20,6 +18,8 @@ export interface AuthorityRefusal {
   readonly message: string;
 }
 
+const pastDeadline: AuthorityRefusal = { code: 'deadline', message: 'the deadline of the request was over before it could be heard' };
+
 /** Longest act under an older serial: a stop with SIGKILL and its proof. */
 const raiseWaitMs = 90_000;
 
@@ -27,7 +27,8 @@ const raiseWaitMs = 90_000;
  * Makes the stamp the host's authority, or says why not. Acts hold the authority's lock shared, a raise takes it alone: when it
  * returns, no act of an older run is under way and none will begin, so a survey in the same request has seen their last effect.
  */
-export const takeAuthority = async (places: Places, stamp: AuthorityStamp, bootId: string): Promise<AuthorityRefusal | null> => {
+export const takeAuthority = async (places: Places, stamp: AuthorityStamp, elapsedMs: () => number): Promise<AuthorityRefusal | null> => {
+  if (elapsedMs() >= stamp.deadlineMs) return pastDeadline;
   mkdirSync(dirname(places.authority), { recursive: true, mode: 0o755 });
   const standing = decideAuthority(readAuthority(places), stamp);
   if (standing.kind === 'refuse') return { code: 'authority', message: standing.message };
@@ -35,6 +36,7 @@ export const takeAuthority = async (places: Places, stamp: AuthorityStamp, bootI
     const lock = await takeLocks([{ path: authorityLockPath(places), shared: false }], Math.min(raiseWaitMs, stamp.deadlineMs));
     if (lock === null) return { code: 'busy', message: 'acts of an earlier run are still under way on the host' };
     try {
+      if (elapsedMs() >= stamp.deadlineMs) return pastDeadline;
       const decision = decideAuthority(readAuthority(places), stamp);
       if (decision.kind === 'refuse') return { code: 'authority', message: decision.message };
       writeReserved(places.authority, `${JSON.stringify(decision.record)}\n`, 0o600);
@@ -42,7 +44,7 @@ export const takeAuthority = async (places: Places, stamp: AuthorityStamp, bootI
       await lock.release();
     }
   }
-  return recordContact(places, bootId);
+  return null;
 };
 
 /** Whether the stamp is still the one that the host obeys. Ask under the shared lock. */
@@ -51,19 +53,4 @@ export const isAuthority = (places: Places, stamp: AuthorityStamp): boolean => {
   return (
     stored !== null && stored !== 'unreadable' && stored.id === stamp.id && stored.serial === stamp.serial && stored.nonce === stamp.nonce
   );
-};
-
-/** A write of one block; longer only on a disk in trouble. */
-const contactWaitMs = 10_000;
-
-const recordContact = async (places: Places, bootId: string): Promise<AuthorityRefusal | null> => {
-  const lock = await takeLocks([{ path: contactLockPath(places), shared: false }], contactWaitMs);
-  if (lock === null) return { code: 'busy', message: 'another helper has been writing the contact for 10 s' };
-  try {
-    const contact: ContactRecord = { format: 1, bootId, wallMs: Date.now(), bootMs: bootMs() };
-    writeReserved(places.contact, `${JSON.stringify(contact)}\n`, 0o644);
-    return null;
-  } finally {
-    await lock.release();
-  }
 };

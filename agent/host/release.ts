@@ -47,11 +47,20 @@ export const revoke = async (world: HostWorld, act: Extract<HostAct, { readonly 
   return { ...done({ kind: 'claim', claim }), claim };
 };
 
+/** Stops what still runs of a claim that the roster has closed, and waits until none of it can be heard. Null, or what is left. */
+export const endRevoked = async (world: HostWorld, keyId: string): Promise<string | null> => {
+  const unit = world.units.show(keyId);
+  const left = killFault(unit) ?? (await stopAndProve(world, keyId, unit));
+  if (left !== null) return left;
+  await passSettleFloor(world, keyId);
+  return null;
+};
+
 /** The successor of an account that is exported or removed: then nobody of fleet waits before the session is used elsewhere. */
 const leavesTheFleet = 'detached';
 
 /**
- * A killed worker's orphan socket may still send what was queued (EXCLUSIVITY row 17). The receipt says that the session may be used elsewhere, so it
+ * A killed worker's orphan socket may still send what was queued (docs/exclusivity.md, row 17). The receipt says that the session may be used elsewhere, so it
  * is written only afterwards. A helper that is killed in here has not answered, and the next one waits for the rest.
  */
 const passSettleFloor = async ({ places, bootId }: HostWorld, keyId: string): Promise<void> => {

@@ -1,4 +1,5 @@
 import { epochLimit, successorPattern, vaultHashPattern } from '../claims/parse-claim.ts';
+import { parseContactOffer } from '../claims/roster.ts';
 import { accountPattern, keyIdPattern, Shape, sha256Pattern, wordPattern } from '../machine/json-shape.ts';
 import type { AccountFiles, AccountUnitLimits, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
 import { workerCommandPattern } from '../protocol/worker.ts';
@@ -13,16 +14,17 @@ export const parseRequest = (value: unknown): { readonly request: HostRequest } 
   const shape = new Shape(value);
   const list = shape.list('acts', actsLimit);
   if (shape.fault !== null) return { fault: shape.fault };
-  if (shape.value('format') !== 1) return { fault: 'this helper understands requests of format 1' };
+  const format = shape.value('format');
+  if (format !== 1 && format !== 2) return { fault: 'this helper understands requests of format 1 and 2' };
   const acts: HostAct[] = [];
   for (const [index, entry] of list.entries()) {
     const parsed = parseAct(entry);
     if ('fault' in parsed) return { fault: `act ${index}: ${parsed.fault}` };
     acts.push(parsed.act);
   }
-  if (!shape.has('authority')) return { request: { format: 1, acts } };
+  if (!shape.has('authority')) return { request: { format, acts } };
   const stamp = parseStamp(shape.value('authority'));
-  return 'fault' in stamp ? { fault: `authority: ${stamp.fault}` } : { request: { format: 1, authority: stamp.stamp, acts } };
+  return 'fault' in stamp ? { fault: `authority: ${stamp.fault}` } : { request: { format, authority: stamp.stamp, acts } };
 };
 
 const parseStamp = (value: unknown): { readonly stamp: AuthorityStamp } | { readonly fault: string } => {
@@ -34,7 +36,10 @@ const parseStamp = (value: unknown): { readonly stamp: AuthorityStamp } | { read
     deadlineMs: shape.number('deadlineMs', 0, 24 * 3_600_000),
     takeOver: shape.has('takeOver') && shape.flag('takeOver'),
   };
-  return shape.fault === null ? { stamp } : { fault: shape.fault };
+  if (shape.fault !== null) return { fault: shape.fault };
+  if (!shape.has('contact')) return { stamp };
+  const offer = parseContactOffer(shape.value('contact'));
+  return 'fault' in offer ? { fault: `contact: ${offer.fault}` } : { stamp: { ...stamp, contact: offer.contact } };
 };
 
 const parseAct = (value: unknown): { readonly act: HostAct } | { readonly fault: string } => {

@@ -4,6 +4,7 @@ import type { ActProgress, ActReply, AuthorityStamp, HostAct, HostRequest } from
 import { type AuthorityRefusal, isAuthority, takeAuthority } from './authority-record.ts';
 import { awaitAccounts } from './await.ts';
 import { configure } from './configure.ts';
+import { applyContact, type ContactOutcome } from './contact.ts';
 import { grant, start, stop } from './grant.ts';
 import { takeLocks } from './locks.ts';
 import { release, revoke } from './release.ts';
@@ -34,9 +35,10 @@ export const runRequest = async (request: HostRequest, world: RequestWorld): Pro
   for (const path of [world.places.claims, world.places.locks]) mkdirSync(path, { recursive: true, mode: 0o755 });
   mkdirSync(world.places.accounts, { recursive: true, mode: 0o700 });
   const refusal = authority === undefined ? noAuthority : await takeAuthorityOrFail(world, authority);
+  const contact = authority === undefined || refusal !== null ? null : await applyContactOrFail(world, authority);
   let areAllOk = true;
   for (const [index, act] of acts.entries()) {
-    const outcome = await runAct(act, authority, refusal, world).catch(failed);
+    const outcome = await runAct(act, authority, { refusal, contact }, world).catch(failed);
     areAllOk &&= outcome.ok;
     if (!world.emit({ index, ...outcome })) return 3;
   }
@@ -46,15 +48,30 @@ export const runRequest = async (request: HostRequest, world: RequestWorld): Pro
 const noAuthority: AuthorityRefusal = { code: 'authority', message: 'acts that change a host need the stamp of its authority' };
 
 const takeAuthorityOrFail = (world: RequestWorld, stamp: AuthorityStamp): Promise<AuthorityRefusal | null> =>
-  takeAuthority(world.places, stamp, world.bootId).catch((error: unknown) => {
+  takeAuthority(world.places, stamp, world.elapsedMs).catch((error: unknown) => {
     const { refusal, message } = failed(error);
     return { code: refusal ?? 'io', message: `the authority could not be recorded: ${message ?? ''}` };
   });
 
+/** null: the stamp offers none. */
+const applyContactOrFail = async (world: RequestWorld, stamp: AuthorityStamp): Promise<ContactOutcome | null> => {
+  if (stamp.contact === undefined) return null;
+  return applyContact({ ...world, authority: stamp }, stamp, stamp.contact).catch((error: unknown): ContactOutcome => {
+    const { refusal, message } = failed(error);
+    return { kind: 'refused', code: refusal ?? 'io', message: `the contact could not be recorded: ${message ?? ''}`, closed: [] };
+  });
+};
+
+/** Whether the host heard the stamp, and what became of the contact that it offered. */
+interface Heard {
+  readonly refusal: AuthorityRefusal | null;
+  readonly contact: ContactOutcome | null;
+}
+
 const runAct = async (
   act: HostAct,
   stamp: AuthorityStamp | undefined,
-  refusal: AuthorityRefusal | null,
+  { refusal, contact }: Heard,
   world: RequestWorld,
 ): Promise<ActOutcome> => {
   const hostWorld: HostWorld = { ...world, authority: { id: stamp?.id ?? '', serial: stamp?.serial ?? 0 } };
@@ -65,9 +82,18 @@ const runAct = async (
   }
   if (refusal !== null) return { ok: false, refusal: refusal.code, message: refusal.message };
   if (stamp === undefined) return { ok: false, refusal: 'authority', message: noAuthority.message };
-  // The contact was recorded together with the authority, before the first act.
-  if (act.act === 'contact') return done();
+  if (act.act === 'contact') return contactOutcome(contact);
   return runLocked(act, stamp, hostWorld, world);
+};
+
+/** For the operator's eyes; more would make the reply longer than it may be. */
+const toldClosures = 80;
+
+const contactOutcome = (contact: ContactOutcome | null): ActOutcome => {
+  const closed = (contact?.closed ?? []).slice(0, toldClosures);
+  if (contact === null || contact.kind === 'contact') return done({ kind: 'contact', closed });
+  const { code, message } = contact;
+  return { ok: false, refusal: code, message, result: { kind: 'contact', closed } };
 };
 
 const runLocked = async (act: KeyedAct, stamp: AuthorityStamp, hostWorld: HostWorld, world: RequestWorld): Promise<ActOutcome> => {

@@ -68,12 +68,11 @@ export const readFacts = (
 ): { readonly reading: ClaimReading; readonly facts: HostFacts; readonly unit: UnitFacts } => {
   const { places } = world;
   const unit = world.units.show(keyId);
-  const verdict = readBootVerdict(places);
   const isIdle = unit.activeState === 'inactive' || unit.activeState === 'failed';
   const facts: HostFacts = {
     instanceId: world.instanceId,
     bootId: world.bootId,
-    verdict: verdict?.bootId === world.bootId ? verdict.verdict : null,
+    verdict: readBootVerdict(places),
     staged: readStaged(places, keyId),
     running: !isIdle || countProcesses(places, keyId, unit) > 0 || !isRunLockFree(places, keyId),
     authority: world.authority,

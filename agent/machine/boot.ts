@@ -1,7 +1,8 @@
 import { uptime } from 'node:os';
-import type { BootVerdict, ContactRecord, HostConfig } from '../protocol/host.ts';
+import { parseListed } from '../claims/parse-listed.ts';
+import type { BootVerdict, ContactRecord, HostConfig, JudgedClaim } from '../protocol/host.ts';
 import { readSmallFile } from './durable-file.ts';
-import { parseJson, Shape, wordPattern } from './json-shape.ts';
+import { keyIdPattern, parseJson, Shape, wordPattern } from './json-shape.ts';
 import type { Places } from './places.ts';
 
 /** This boot's id from the kernel; null where /proc does not show it (a sandbox). */
@@ -14,8 +15,11 @@ export const readBootId = (path = '/proc/sys/kernel/random/boot_id'): string | n
 /** Milliseconds since boot, suspended time included (CLOCK_BOOTTIME). */
 export const bootMs = (): number => Math.round(uptime() * 1000);
 
+/** A verdict or a contact lists the claims of its host, about 120 bytes each. */
+const recordLimitBytes = 4 * 1024 * 1024;
+
 const readJson = (path: string): unknown => {
-  const file = readSmallFile(path, 64 * 1024);
+  const file = readSmallFile(path, recordLimitBytes);
   return file !== null && 'text' in file ? parseJson(file.text) : undefined;
 };
 
@@ -43,21 +47,43 @@ export const readBootVerdict = (places: Places): BootVerdict | null => {
     verdict: shape.oneOf('verdict', ['hold', 'run']),
     reasons: shape.list('reasons', 32).map(String),
     decidedAt: shape.text('decidedAt', 40),
+    ...(shape.has('claims') ? { claims: readList(shape, 'claims', readJudged) } : {}),
   };
   return shape.fault === null && shape.value('format') === 1 ? verdict : null;
 };
 
-/** null: the authority has never been in contact, or the stamp is garbage. */
+/** null: the authority has never been in contact in a way that names claims (an earlier release), or the record is garbage. */
 export const readContact = (places: Places): ContactRecord | null => {
   const shape = new Shape(readJson(places.contact));
   const contact: ContactRecord = {
-    format: 1,
+    format: 2,
     bootId: shape.text('bootId', 128, wordPattern),
     wallMs: shape.number('wallMs', 0, Number.MAX_SAFE_INTEGER),
     bootMs: shape.number('bootMs', 0, Number.MAX_SAFE_INTEGER),
+    holdAfterMs: shape.number('holdAfterMs', 0, Number.MAX_SAFE_INTEGER),
+    authorityId: shape.text('authorityId', 128, wordPattern),
+    serial: shape.integer('serial', 1, Number.MAX_SAFE_INTEGER),
+    revision: shape.integer('revision', 1, Number.MAX_SAFE_INTEGER),
+    claims: readList(shape, 'claims', parseListed),
+    isWhole: shape.flag('isWhole'),
   };
-  return shape.fault === null && shape.value('format') === 1 ? contact : null;
+  return shape.fault === null && shape.value('format') === 2 ? contact : null;
 };
+
+const readJudged = (entry: Shape): JudgedClaim => ({
+  keyId: entry.text('keyId', 32, keyIdPattern),
+  epoch: entry.integer('epoch', 1, Number.MAX_SAFE_INTEGER),
+  isHeld: entry.flag('isHeld'),
+});
+
+/** A mistake in one entry is a mistake of the whole record. */
+const readList = <T>(shape: Shape, key: string, read: (entry: Shape) => T): readonly T[] =>
+  shape.list(key, 20_000).map((value) => {
+    const entry = new Shape(value);
+    const parsed = read(entry);
+    shape.fault ??= entry.fault;
+    return parsed;
+  });
 
 /** The instance id that the hold oneshot computed as root at boot; null before it ran. */
 export const readBootInstanceId = (places: Places): string | null => {

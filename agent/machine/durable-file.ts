@@ -49,16 +49,18 @@ export const writeDurably = (path: string, content: string | Uint8Array, mode: n
 };
 
 /** One disk block. */
-const reservedBytes = 4096;
+const blockBytes = 4096;
 
 /**
- * Like {@link writeDurably}, for a short text that must also be written when the disk is full: the block of the version before stays beside it as
- * `PATH.spare`, is overwritten in place and changes names with the file. Only the first write needs room. The text is padded with blanks to one
- * block. For one writer at a time. Throws RangeError when the text is longer, otherwise what the file system throws; the old file then stands.
+ * Like {@link writeDurably}, for a text that must also be written when the disk is full: the blocks of the version before stay beside it as
+ * `PATH.spare`, are overwritten in place and change names with the file. Only a text that needs more blocks than the one before needs room. It is
+ * padded with blanks to whole blocks. For one writer at a time. Throws what the file system throws; the old file then stands.
  */
 export const writeReserved = (path: string, text: string, mode: number): void => {
-  const block = Buffer.alloc(reservedBytes, ' ');
-  if (block.write(text) < Buffer.byteLength(text)) throw new RangeError(`${path} would be longer than ${reservedBytes} bytes`);
+  const least = Math.ceil(Buffer.byteLength(text) / blockBytes) * blockBytes;
+  // As long as it was: a shorter file would give its blocks away.
+  const block = Buffer.alloc(Math.max(least, blockBytes, sizeOf(path)), ' ');
+  block.write(text);
   const [spare, old] = [`${path}.spare`, `${path}.old`];
   if (inodeOf(path) === null) writeDurably(path, block, mode);
   // Left by a writer that died between its steps: a name of the file itself, or the block that was to become the spare one.
@@ -70,6 +72,8 @@ export const writeReserved = (path: string, text: string, mode: number): void =>
   ifThere(() => renameSync(old, spare));
   fsyncDirectory(dirname(path));
 };
+
+const sizeOf = (path: string): number => Math.min(lstatSync(path, { throwIfNoEntry: false })?.size ?? 0, 4 * 1024 * 1024);
 
 const inodeOf = (path: string): number | null => lstatSync(path, { throwIfNoEntry: false })?.ino ?? null;
 

@@ -5,7 +5,8 @@ export type ClaimState = 'active' | 'releasing' | 'released' | 'revoked';
  * the key has 2048 random bits, so its digest tells nothing.
  */
 export interface Claim {
-  readonly format: 1;
+  /** 2 where `heldSince` is set: programs of the release before refuse to start from it. */
+  readonly format: 1 | 2;
   readonly keyId: string;
   /** Name in the ledger that wrote it; for humans. */
   readonly account: string;
@@ -27,6 +28,8 @@ export interface Claim {
   readonly serial: number;
   /** SHA-256 (hex) of the canonical session in the vault, for `adopt`. */
   readonly vaultHash: string;
+  /** The boot that has held it: it starts nothing in any boot until a grant or a revoke. Absent: not held. */
+  readonly heldSince?: string;
   /** ISO 8601, the host's clock. */
   readonly writtenAt: string;
 }

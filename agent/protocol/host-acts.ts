@@ -1,12 +1,17 @@
 import type { Claim } from './claim.ts';
 import type { BootVerdict } from './host.ts';
+import type { ContactOffer } from './roster.ts';
+
+/** What this release's programs on hosts understand: 2 since requests carry a roster. Hosts of earlier releases do not name it. */
+export const protocolVersion = 2;
 
 /**
  * The root helper `fleet-host` reads ONE request as JSON on standard input and answers with JSON lines: one `ActReply` per
  * act in order (and `ActProgress` lines in between), then exits: 0 all acts ok, 3 some refused or failed, 2 request unreadable.
  */
 export interface HostRequest {
-  readonly format: 1;
+  /** 1: runs that only look, understood by every helper. 2: whatever has authority; helpers that know no roster refuse it as a whole. */
+  readonly format: 1 | 2;
   /** Absent for runs that only look (`survey`). */
   readonly authority?: AuthorityStamp;
   readonly acts: readonly HostAct[];
@@ -23,6 +28,8 @@ export interface AuthorityStamp {
   readonly deadlineMs: number;
   /** Makes this ledger the host's authority although another one was. */
   readonly takeOver?: boolean;
+  /** Absent: the stamp is no contact. */
+  readonly contact?: ContactOffer;
 }
 
 export interface AccountUnitLimits {
@@ -47,7 +54,7 @@ export interface AccountFiles {
 export type HostAct =
   /** Read only: everything the host knows about claims, units and itself. Needs no authority. */
   | { readonly act: 'survey' }
-  /** Records the authority's contact (it alone shortens a hold). */
+  /** Tells what became of the contact that the stamp offers: closures first, then the record that alone shortens a hold. */
   | { readonly act: 'contact' }
   /** Files only, no claim. */
   | (AccountFiles & {
@@ -155,10 +162,17 @@ export type ActResult =
   | { readonly kind: 'survey'; readonly survey: HostSurvey }
   | { readonly kind: 'claim'; readonly claim: Claim }
   | { readonly kind: 'done' }
+  | ContactResult
   | { readonly kind: 'awaited'; readonly accounts: readonly AwaitedAccount[] }
   | { readonly kind: 'state-size'; readonly bytes: number; readonly files: number; readonly freeBytes: number }
   | StatePart
   | StateCopy;
+
+/** What a contact has closed, for the operator's eyes. Absent claims were over already. */
+export interface ContactResult {
+  readonly kind: 'contact';
+  readonly closed: readonly { readonly keyId: string; readonly account: string; readonly epoch: number; readonly wasRunning: boolean }[];
+}
 
 /** A slice of an archived state: the parts in order, joined, are the archive. */
 export interface StatePart {

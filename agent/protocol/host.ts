@@ -1,3 +1,5 @@
+import type { RosterClaim } from './roster.ts';
+
 /** `/etc/fleet/host.json`: what `fleet init` tells a host about itself. No secret. */
 export interface HostConfig {
   readonly format: 1;
@@ -16,7 +18,16 @@ export interface BootVerdict {
   readonly verdict: 'run' | 'hold';
   /** Empty when `run`. */
   readonly reasons: readonly string[];
+  /** The claims that were judged; any other one is held. `run` is said when none of these is held. Absent: written by an earlier release. */
+  readonly claims?: readonly JudgedClaim[];
   readonly decidedAt: string;
+}
+
+/** What a boot decided about one claim. */
+export interface JudgedClaim {
+  readonly keyId: string;
+  readonly epoch: number;
+  readonly isHeld: boolean;
 }
 
 /** `/var/lib/fleet/authority.json`. */
@@ -29,12 +40,25 @@ export interface AuthorityRecord {
   readonly former?: Readonly<Record<string, number>>;
 }
 
-/** `/var/lib/fleet/contact.json`: written by the helper for every act of the authority. */
+/**
+ * `/var/lib/fleet/contact.json`: written by the helper for every request of the authority that carries a roster, after the roster's closures. Those of
+ * earlier releases (format 1) name no claims and free none.
+ */
 export interface ContactRecord {
-  readonly format: 1;
+  readonly format: 2;
   readonly bootId: string;
-  /** Milliseconds since the epoch by the host's clock. */
+  /** Milliseconds since the epoch, by the earlier of the host's and the operator's clock. */
   readonly wallMs: number;
   /** Milliseconds since boot, suspended time included. */
   readonly bootMs: number;
+  /** How long after it a boot may start accounts unasked, as the authority believes it too, ms. */
+  readonly holdAfterMs: number;
+  readonly authorityId: string;
+  readonly serial: number;
+  /** Of the roster, within the serial. */
+  readonly revision: number;
+  /** The claims for which it counts: owned by this host or arriving there, and not held in this boot. */
+  readonly claims: readonly RosterClaim[];
+  /** Every active claim of the host was among them: the boot has been judged as a whole. */
+  readonly isWhole: boolean;
 }

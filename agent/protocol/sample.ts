@@ -17,7 +17,13 @@ export interface HostSample {
   readonly protocol: number;
   /** Milliseconds since the epoch, the host's clock. */
   readonly takenAtMs: number;
-  readonly agent: { readonly version: string; readonly release: string; readonly startedAtMs: number };
+  readonly agent: {
+    readonly version: string;
+    readonly release: string;
+    readonly startedAtMs: number;
+    /** What its helper understands; absent: nothing with a roster, so nothing with authority is sent to the host. */
+    readonly helperProtocol?: number | undefined;
+  };
   readonly host: {
     readonly name: string;
     readonly instanceId: string;

@@ -63,7 +63,12 @@ const accountSample = accountFields.transform(({ status, ...account }) => {
 
 const common = {
   takenAtMs: z.number().positive(),
-  agent: z.object({ version: z.string().max(64), release: z.string().max(128), startedAtMs: z.number() }),
+  agent: z.object({
+    version: z.string().max(64),
+    release: z.string().max(128),
+    startedAtMs: z.number(),
+    helperProtocol: z.number().int().optional(),
+  }),
   host: z.object({
     name: z.string().max(64),
     instanceId: z.string().max(128),

@@ -7,6 +7,8 @@ import { progressSchema, replySchema } from './protocol-schemas.ts';
 const helper = `${hostPaths.current}/bin/fleet-host`;
 const exitNotReady = 120;
 const exitBare = 121;
+/** The helper's own: it did not understand the request, and did nothing. */
+const exitUnreadable = 2;
 
 /**
  * Runs the root helper when it is there. Without it, exit 121 says that the host was never used by fleet, 120 that it was (its claims are
@@ -65,6 +67,12 @@ export async function askHost(remote: Remote, request: HostRequest, options: Ask
   if (result.exitCode === exitBare) return null;
   if (result.exitCode === exitNotReady) {
     throw new FleetError('host-not-ready', `${remote.host}: fleet's helper is missing although claims are there`, {
+      host: remote.host,
+      hint: `run: fleet init --limit ${remote.host}`,
+    });
+  }
+  if (result.exitCode === exitUnreadable && request.format === 2 && replies.size === 0) {
+    throw new FleetError('host-not-ready', `${remote.host} runs programs of an earlier fleet, which do not understand this one`, {
       host: remote.host,
       hint: `run: fleet init --limit ${remote.host}`,
     });

@@ -1,3 +1,4 @@
+import { protocolVersion } from '../../agent/protocol/host-acts.ts';
 import type { HostSample } from '../../agent/protocol/sample.ts';
 
 /** Something about a host that an operator should know; `critical` wants action now. */
@@ -41,6 +42,12 @@ export function findingsIn(sample: HostSample, release: string | null, requireCl
       : null,
     requireClockSync && clock.synchronized === false ? warning('its clock is not synchronised', setClock) : null,
     bootVerdict?.verdict === 'hold' ? warning(`it holds accounts since its boot: ${bootVerdict.reasons.join('; ')}`, 'fleet sweep') : null,
+    (agent.helperProtocol ?? 1) < protocolVersion
+      ? critical(
+          'its programs speak an earlier protocol: nothing is moved to it or from it, and its accounts are held at a boot',
+          `fleet init --limit ${name}`,
+        )
+      : null,
     release !== null && agent.release !== release
       ? warning(`its agent is of release ${agent.release}, not ${release}`, `fleet init --limit ${name}`)
       : null,

@@ -9,7 +9,7 @@ const text = z.string().max(256);
 export const words = (most: number) => z.string().transform((said) => said.replace(/[\r\n]+\s*/g, ' ').slice(0, most));
 
 export const claimSchema = z.object({
-  format: z.literal(1),
+  format: z.union([z.literal(1), z.literal(2)]),
   keyId: z.string().regex(/^[0-9a-f]{32}$/),
   account: text,
   epoch,
@@ -22,6 +22,7 @@ export const claimSchema = z.object({
   authorityId: text,
   serial: z.number().int().nonnegative(),
   vaultHash: text,
+  heldSince: text.optional(),
   writtenAt: text,
 });
 
@@ -30,6 +31,10 @@ export const bootVerdictSchema = z.object({
   bootId: text,
   verdict: z.enum(['run', 'hold']),
   reasons: z.array(words(500)).max(50),
+  claims: z
+    .array(z.object({ keyId: text, epoch, isHeld: z.boolean() }))
+    .max(20_000)
+    .optional(),
   decidedAt: text,
 });
 
@@ -59,6 +64,10 @@ const resultSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('survey'), survey: surveySchema }),
   z.object({ kind: z.literal('claim'), claim: claimSchema }),
   z.object({ kind: z.literal('done') }),
+  z.object({
+    kind: z.literal('contact'),
+    closed: z.array(z.object({ keyId: text, account: text, epoch, wasRunning: z.boolean() })).max(20_000),
+  }),
   z.object({
     kind: z.literal('awaited'),
     accounts: z.array(z.object({ keyId: text, settled: z.boolean(), state: text, reason: words(2000) })).max(1000),

@@ -1,6 +1,5 @@
-import { sql } from 'kysely';
 import { FleetError } from '../model/errors.ts';
-import { detached, isOpen, type MovePhase, mayFollow, routeOf } from '../moves/phases.ts';
+import { isOpen, type MovePhase, mayFollow, routeOf } from '../moves/phases.ts';
 import type { LedgerDb } from './ledger.ts';
 import { fixedQuery, hasChanged, preparedQuery } from './prepared-query.ts';
 import type { MoveRow } from './schema.ts';
@@ -60,20 +59,6 @@ const changePhase = preparedQuery<{ id: string; before: MovePhase; phase: MovePh
     .set({ phase: value('phase'), problem: value('problem'), updated_at: value('nowMs') })
     .where('id', '=', value('id'))
     .where('phase', 'in', [value('before'), value('phase')]),
-);
-
-/** Releases that are over, of accounts that left the fleet through them and that nobody owns now: each is the receipt of its `from_host` at its epoch. */
-export const listGivenUp = fixedQuery<MoveRow>((db) =>
-  db
-    .selectFrom('moves')
-    .selectAll()
-    // In the text of the query: for values beside it SQLite would plan all of it anew each time.
-    .where('phase', '=', sql.lit('done'))
-    .where('to_host', '=', sql.lit(detached))
-    .where('key_id', 'not in', (owned) =>
-      owned.selectFrom('placements').innerJoin('accounts', 'accounts.name', 'placements.account').select('accounts.key_id'),
-    )
-    .orderBy('created_at'),
 );
 
 /** Another epoch for a move that has not been granted yet (the survey saw a higher one). */

@@ -1,5 +1,6 @@
 import type { Claim } from '../../agent/protocol/claim.ts';
-import type { SurveyedAccount } from '../../agent/protocol/host-acts.ts';
+import type { HostSurvey, SurveyedAccount } from '../../agent/protocol/host-acts.ts';
+import type { GoneClaim } from '../../agent/protocol/roster.ts';
 import type { HostEvidence } from './evidence.ts';
 
 /** What the ledger has: who owns an account, at which epoch. */
@@ -12,39 +13,25 @@ export interface KnownOwner {
 
 /** Where a host's claims and the ledger differ. */
 export type ClaimDrift =
-  /** It still claims an account that has moved on: it was away when its accounts were given to others. */
-  | {
-      readonly kind: 'outdated';
-      readonly host: string;
-      readonly account: string;
-      readonly keyId: string;
-      readonly ownerEpoch: number;
-      readonly stagedEpochs: readonly number[];
-    }
   /** The ledger places the account there, and the host has no right to run it. `found`: what it has. */
   | { readonly kind: 'lost'; readonly host: string; readonly account: string; readonly found: string; readonly isTorn: boolean }
   /** It claims an account at an epoch that this ledger does not know of. */
   | { readonly kind: 'ahead'; readonly host: string; readonly account: string; readonly epoch: number };
 
-/** What a host gave its receipt for when an account left the fleet. */
-export interface GivenUp {
+/** A claim that is over, and that its host does not know to be. */
+export interface OutdatedClaim {
   readonly account: string;
   readonly keyId: string;
-  readonly host: string;
-  /** Epoch that ended with the receipt, and the move that has it. */
   readonly epoch: number;
-  readonly moveId: string;
 }
 
-/**
- * Receipts whose host claims the account again at the very epoch that it gave up: epochs never fall on a host, so its disk was rolled back. Only for
- * accounts that nobody owns; others are told by `findDrift`.
- */
-export const findUndone = (evidence: readonly HostEvidence[], receipts: readonly GivenUp[]): GivenUp[] =>
-  receipts.filter(({ host, keyId, epoch }) => {
-    const survey = evidence.find((each) => each.host === host)?.survey ?? null;
-    const claim = survey?.accounts.find((account) => account.keyId === keyId)?.claim ?? null;
-    return claim !== null && claim.epoch === epoch && isOpenClaim(claim);
+/** What a host still claims although the roster says that it is gone. */
+export const findOutdated = (survey: HostSurvey, gone: readonly GoneClaim[]): OutdatedClaim[] =>
+  survey.accounts.flatMap(({ keyId, claim }) => {
+    const over = gone.find((each) => each.keyId === keyId);
+    return claim !== null && over !== undefined && isOpenClaim(claim) && claim.epoch <= over.epoch
+      ? [{ account: claim.account, keyId, epoch: claim.epoch }]
+      : [];
   });
 
 const isOpenClaim = ({ state }: Claim): boolean => state === 'active' || state === 'releasing';
@@ -75,12 +62,8 @@ function driftAt(host: string, found: SurveyedAccount | undefined, owner: KnownO
   const claim = found?.claim ?? null;
   const isOpen = claim !== null && isOpenClaim(claim);
   const about = { host, account: owner.account };
-  if (isOpen && owner.host !== host && claim.epoch < owner.epoch) {
-    const isTarget = moves.some(({ to }) => to === host);
-    return isTarget
-      ? []
-      : [{ kind: 'outdated', ...about, keyId: owner.keyId, ownerEpoch: owner.epoch, stagedEpochs: found?.stagedEpochs ?? [] }];
-  }
+  // What is over is closed by the contact, and is none of the operator's business.
+  if (isOpen && owner.host !== host && claim.epoch < owner.epoch) return [];
   if (moves.length > 0) return [];
   if (isOpen && claim.epoch > owner.epoch) return [{ kind: 'ahead', ...about, epoch: claim.epoch }];
   if (owner.host !== host) return [];

@@ -1,3 +1,4 @@
+import { holdOf } from '../../agent/protocol/hold-of.ts';
 import type { HostSurvey } from '../../agent/protocol/host-acts.ts';
 
 /** What one known host said after staging; null: it did not answer, so it counts as a possible owner. */
@@ -6,6 +7,8 @@ export interface HostEvidence {
   readonly survey: HostSurvey | null;
   /** It answered, but did not take this run's stamp (another ledger's host, a full disk): it may be given the account right after it was asked. */
   readonly isUnfenced?: boolean;
+  /** It runs programs of an earlier fleet, to which nothing with authority is sent: it was looked at, and counts as unfenced. */
+  readonly isOld?: boolean;
   /** It did not answer, and is switched off: stated by the operator after the earliest safe moment, or verified by a fence. It runs nothing. */
   readonly isOff?: boolean;
 }
@@ -20,15 +23,16 @@ export interface GrantIntent {
 }
 
 /**
- * An owner that booted and may not start: its claim is of an earlier boot and the verdict of this boot is to hold. Giving the account back to this very
+ * An owner that booted and may not start: this boot, or an earlier one, holds its claim. Giving the account back to this very
  * host is a grant like any other, after asking everybody else.
  */
 function isHeld(survey: HostSurvey | null, account: HostSurvey['accounts'][number]): boolean {
   const isStill = account.processes === 0 && (account.unit === 'inactive' || account.unit === 'failed');
-  return isStill && survey?.bootVerdict?.verdict === 'hold' && account.claim?.state === 'active' && account.claim.bootId !== survey.bootId;
+  if (!isStill || account.claim?.state !== 'active' || survey === null || survey.bootVerdict === null) return false;
+  return holdOf(account.claim, survey.bootId, survey.bootVerdict) !== null;
 }
 
-/** Fencing numbers jump by small steps; more is a broken or lying host (EXCLUSIVITY row 29). */
+/** Fencing numbers jump by small steps; more is a broken or lying host (docs/exclusivity.md, row 29). */
 export const maxEpochJump = 1000;
 
 export type EvidenceVerdict =
@@ -45,7 +49,7 @@ export type EvidenceVerdict =
   | { readonly kind: 'incomplete'; readonly hosts: readonly string[] };
 
 /**
- * Invariant 2 for accounts without a known owner: a grant needs a survey of all known hosts made after staging (EXCLUSIVITY F6). An owner that
+ * Invariant 2 for accounts without a known owner: a grant needs a survey of all known hosts made after staging (docs/exclusivity.md, F6). An owner that
  * is found counts more than a host that is missing; a sound claim of this very move on its own host is the move itself.
  */
 export function judgeEvidence(intent: GrantIntent, evidence: readonly HostEvidence[]): EvidenceVerdict {

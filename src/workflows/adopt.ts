@@ -14,7 +14,7 @@ import { forEachHost } from '../remote/for-each-host.ts';
 import type { VaultReceipt } from '../vault/vault.ts';
 import type { VaultRecord } from '../vault/vault-record.ts';
 import { type AdoptedConduct, readConduct } from './adopt-conduct.ts';
-import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from './ask-as-authority.ts';
+import { askAsAuthority, contactHost, helperTimeoutMs, onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 import { recordAdoption } from './record-adoption.ts';
 
@@ -150,12 +150,18 @@ export async function executeAdoption(context: FleetContext, run: Run, shown: Ad
   const stamp = async ({ host, survey, problem }: AskedHost): Promise<AskedHost> => {
     if (survey === null) return { host, survey, problem };
     const takeOver = shown.takenOver.includes(host.name);
-    const [contact, look] = await askAsAuthority(context, run, host, [{ act: 'contact' }, { act: 'survey' }], { takeOver });
-    if (contact?.ok === true) return { host, survey: surveyIn(host, look?.result), problem: null };
-    throw new FleetError('authority-refused', `${host.name} did not accept this ledger: ${contact?.message ?? 'no reason given'}`, {
-      host: host.name,
-      hint: 'another fleet command may be at work there: run fleet adopt again',
-    });
+    // Asked before it is stamped, and stamped without a roster: what this ledger believes is what is to be put right.
+    const contacted = await contactHost(context, run, host, [{ act: 'survey' }], { takeOver, withoutRoster: true });
+    if (contacted !== null && contacted.refusal === null)
+      return { host, survey: surveyIn(host, contacted.replies[0]?.result), problem: null };
+    throw new FleetError(
+      'authority-refused',
+      `${host.name} did not accept this ledger: ${contacted?.refusal?.message ?? 'no reason given'}`,
+      {
+        host: host.name,
+        hint: 'another fleet command may be at work there: run fleet adopt again',
+      },
+    );
   };
   const byName = new Map(shown.hosts.map((asked) => [asked.host.name, asked]));
   const outcomes = await forEachHost(
@@ -187,7 +193,7 @@ async function closeClaim(
     { act: 'revoke', keyId, account, epoch, moveId: `adopt-${run.serial}`, settle: true },
     ...stagedEpochs.map((staged): HostAct => ({ act: 'wipe', keyId, epoch: staged })),
   ];
-  const replies = await askAsAuthority(context, run, host, acts, { timeoutMs: helperTimeoutMs + onlineTimeoutMs });
+  const replies = await askAsAuthority(context, run, host, acts, { timeoutMs: helperTimeoutMs + onlineTimeoutMs, withoutRoster: true });
   const refused = replies.find(({ ok }) => !ok);
   if (refused === undefined) return;
   throw new FleetError(

@@ -1,9 +1,13 @@
-import type { ActReply, AuthorityStamp, HostAct } from '../../agent/protocol/host-acts.ts';
+import type { ActReply, AuthorityStamp, ContactResult, HostAct } from '../../agent/protocol/host-acts.ts';
+import type { ContactOffer } from '../../agent/protocol/roster.ts';
 import { type AskOptions, askHost } from '../facts/ask-host.ts';
 import { recordContactIntent } from '../ledger/hosts.ts';
+import { readJournalFacts } from '../ledger/journal-facts.ts';
+import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
+import { rosterFor } from '../moves/roster.ts';
 import type { FleetContext } from './context.ts';
 import { refuseOldCopy } from './refuse-old-copy.ts';
 
@@ -14,40 +18,109 @@ export const onlineTimeoutMs = 45_000;
 const deadlineLeadMs = 5_000;
 
 /** How this run introduces itself to hosts. */
-export const stampOf = (run: Run, timeoutMs: number = helperTimeoutMs): AuthorityStamp => ({
+const stampOf = (run: Run, timeoutMs: number): AuthorityStamp => ({
   id: run.authorityId,
   serial: run.serial,
   nonce: run.nonce,
   deadlineMs: timeoutMs - deadlineLeadMs,
 });
 
-/**
- * A connection over which something with authority may be sent. Connecting says nothing to the host; the intent is on disk before anything else leaves,
- * because a host that boots soon after a contact starts its accounts, and one that answers is not off. Errors: those of the Remote.
- */
-export async function connectWithIntent({ inventory, ledger, remoteFor, now }: FleetContext, host: HostSpec): Promise<void> {
-  await remoteFor(host).connect();
-  await recordContactIntent(ledger.db, host.name, now(), inventory.hold.holdAfterMs);
+/** What a host had to close because it was over: a claim of a host that had been away. */
+export interface ClosedOnContact {
+  readonly host: string;
+  readonly account: string;
+  readonly epoch: number;
+  /** It ran, although somebody else owns it: what was said of the host was not true. */
+  readonly wasRunning: boolean;
 }
 
-/** Acts with this run's authority: one request, one reply per act, in order. Errors: those of the Remote, `host-not-ready`, `agent-reply`, `ledger-stale`. */
+/** By run: rosters made so far, and what contacts have closed. */
+const revisions = new WeakMap<Run, number>();
+const closings = new WeakMap<Run, ClosedOnContact[]>();
+
+/** What the contacts of this run have closed so far. */
+export const closedBy = (run: Run): readonly ClosedOnContact[] => closings.get(run) ?? [];
+
+/** Counted after the journal was read: of two rosters the later one is never the staler. */
+async function offerContact({ inventory, ledger, now }: FleetContext, run: Run, host: HostSpec): Promise<ContactOffer> {
+  const roster = rosterFor(host.name, await readJournalFacts(ledger.db));
+  const revision = (revisions.get(run) ?? 0) + 1;
+  revisions.set(run, revision);
+  return { sentAtMs: now(), holdAfterMs: inventory.hold.holdAfterMs, roster: { revision, ...roster } };
+}
+
+/** What became of a contact: the acts' replies, and why the host did not record it (null: it did). */
+export interface Contacted {
+  readonly replies: readonly ActReply[];
+  readonly refusal: ActReply | null;
+}
+
+export interface AskAsOptions extends Partial<AskOptions> {
+  readonly takeOver?: boolean;
+  /** The ledger may have forgotten: it is heard, and neither closes nor frees anything. */
+  readonly withoutRoster?: boolean;
+}
+
+/**
+ * Everything that is sent to a host with authority goes through here (docs/exclusivity.md): what was said of the host ends, on disk, before anything leaves; the
+ * roster goes along, so that no contact leaves an outdated claim behind. Null: fleet was never on the host. Errors: those of the Remote, `host-not-ready`,
+ * `agent-reply`.
+ */
+export async function contactHost(
+  context: FleetContext,
+  run: Run,
+  host: HostSpec,
+  acts: readonly HostAct[],
+  { timeoutMs = helperTimeoutMs, onProgress, takeOver = false, withoutRoster = false }: AskAsOptions = {},
+): Promise<Contacted | null> {
+  // Connecting says nothing to the host.
+  await context.remoteFor(host).connect();
+  await recordContactIntent(context.ledger.db, host.name, context.now(), context.inventory.hold.holdAfterMs);
+  const authority: AuthorityStamp = {
+    ...stampOf(run, timeoutMs),
+    ...(takeOver ? { takeOver } : {}),
+    ...(withoutRoster ? {} : { contact: await offerContact(context, run, host) }),
+  };
+  // Told last, so that a request whose answer nobody reads ends where it did before; applied first.
+  const request = { format: 2, authority, acts: [...acts, { act: 'contact' }] } as const;
+  const replies = await askHost(context.remoteFor(host), request, { timeoutMs, ...(onProgress ? { onProgress } : {}) });
+  if (replies === null) return null;
+  const contact = replies.at(-1);
+  if (contact?.result?.kind === 'contact') await noteClosed(context, run, host, contact.result);
+  return { replies: replies.slice(0, -1), refusal: contact?.ok === true ? null : (contact ?? null) };
+}
+
+async function noteClosed(
+  { ledger, now, report }: FleetContext,
+  run: Run,
+  { name: host }: HostSpec,
+  { closed }: ContactResult,
+): Promise<void> {
+  for (const { account, epoch, wasRunning } of closed) {
+    closings.set(run, [...closedBy(run), { host, account, epoch, wasRunning }]);
+    const text = wasRunning
+      ? `it RAN it at epoch ${epoch} although that was over: stopped and revoked`
+      : 'it came back with a claim that had moved on, and was told';
+    await recordEvent(ledger.db, { at: now(), kind: wasRunning ? 'ran-twice' : 'claim-retired', host, account, text });
+    report({ kind: 'host', host, text: `${account}: ${text}`, status: wasRunning ? 'failed' : 'working' });
+  }
+}
+
+/** Acts with this run's authority: one request, one reply per act, in order. Errors: those of {@link contactHost}, `ledger-stale`. */
 export async function askAsAuthority(
   context: FleetContext,
   run: Run,
   host: HostSpec,
   acts: readonly HostAct[],
-  options: Partial<AskOptions> & { readonly takeOver?: boolean } = {},
+  options: AskAsOptions = {},
 ): Promise<readonly ActReply[]> {
-  const { timeoutMs = helperTimeoutMs, onProgress, takeOver = false } = options;
-  await connectWithIntent(context, host);
-  const authority: AuthorityStamp = { ...stampOf(run, timeoutMs), ...(takeOver ? { takeOver } : {}) };
-  const request = { format: 1, authority, acts } as const;
-  const replies = await askHost(context.remoteFor(host), request, { timeoutMs, ...(onProgress ? { onProgress } : {}) });
-  if (replies?.some(({ refusal }) => refusal === 'authority')) {
+  const { timeoutMs = helperTimeoutMs } = options;
+  const contacted = await contactHost(context, run, host, acts, options);
+  if (contacted?.refusal?.refusal === 'authority') {
     const [look] = (await askHost(context.remoteFor(host), { format: 1, acts: [{ act: 'survey' }] }, { timeoutMs })) ?? [];
     await refuseOldCopy(context, run, host.name, look?.result?.kind === 'survey' ? look.result.survey.authority : null);
   }
-  if (replies !== null) return replies;
+  if (contacted !== null) return contacted.replies;
   throw new FleetError('host-not-ready', `${host.name}: fleet is not installed there`, {
     host: host.name,
     hint: `run: fleet init --limit ${host.name}`,

@@ -6,7 +6,7 @@ import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import type { HostEvidence } from '../moves/evidence.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
-import { connectWithIntent, helperTimeoutMs, stampOf } from './ask-as-authority.ts';
+import { contactHost, helperTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 import { refuseOldCopy } from './refuse-old-copy.ts';
 
@@ -33,20 +33,21 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
       await askHost(context.remoteFor(host), { format: 1, acts: [{ act: 'survey' }] }, { timeoutMs: helperTimeoutMs });
       off.delete(host.name);
     }
-    await connectWithIntent(context, host);
     return surveyHost(context, run, host);
   };
   const outcomes = await forEachHost(askable, inventory.concurrency, ask, context.signal);
   const problems = new Map<string, FleetError>();
   const surveys = new Map<string, HostSurvey>();
   const unfenced = new Set<string>();
+  const old = new Set<string>();
   // Not those whose disk fails: what they heard may be this very run.
   const refused = new Set<string>();
   for (const outcome of outcomes) {
     const { name } = outcome.host;
     if (outcome.ok) {
-      const { survey, problem, isRefused } = outcome.value;
+      const { survey, problem, isRefused, isOld } = outcome.value;
       surveys.set(name, survey);
+      if (isOld) old.add(name);
       if (isRefused) refused.add(name);
       if (problem !== null) {
         unfenced.add(name);
@@ -66,6 +67,7 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
     host: name,
     survey: surveys.get(name) ?? null,
     isUnfenced: unfenced.has(name),
+    isOld: old.has(name),
     isOff: off.has(name),
   }));
   return { evidence, problems };
@@ -81,30 +83,45 @@ const notInInventory = (name: string): FleetError =>
  * `problem`: why the host did not take this run's stamp; null: no older run and no other ledger can act there any more. `isRefused`: it obeys another
  * ledger or another run.
  */
-async function surveyHost(
-  context: FleetContext,
-  run: Run,
-  host: HostSpec,
-): Promise<{ readonly survey: HostSurvey; readonly problem: FleetError | null; readonly isRefused: boolean }> {
-  const request = { format: 1, authority: stampOf(run), acts: [{ act: 'contact' }, { act: 'survey' }] } as const;
-  const replies = await askHost(context.remoteFor(host), request, { timeoutMs: helperTimeoutMs });
-  if (replies === null) return { survey: bareSurvey, problem: null, isRefused: false };
-  const [contact, reply] = replies;
+interface SurveyedHost {
+  readonly survey: HostSurvey;
+  readonly problem: FleetError | null;
+  readonly isRefused: boolean;
+  readonly isOld?: true;
+}
+
+async function surveyHost(context: FleetContext, run: Run, host: HostSpec): Promise<SurveyedHost> {
+  const contacted = await contactHost(context, run, host, [{ act: 'survey' }]).catch((error: unknown) => {
+    if (error instanceof FleetError && error.code === 'host-not-ready') return error;
+    throw error;
+  });
+  if (contacted instanceof FleetError) return lookAtOld(context, host, contacted);
+  if (contacted === null) return { survey: bareSurvey, problem: null, isRefused: false };
+  const { refusal } = contacted;
+  const [reply] = contacted.replies;
   if (reply?.result?.kind !== 'survey') {
     throw new FleetError('agent-reply', `${host.name}: the survey failed: ${reply?.message ?? 'no answer'}`, {
       host: host.name,
       hint: `run: fleet init --limit ${host.name}`,
     });
   }
-  const problem = contact?.ok === true ? null : notFenced(host.name, contact);
-  return { survey: reply.result.survey, problem, isRefused: contact?.refusal === 'authority' };
+  const problem = refusal === null ? null : notFenced(host.name, refusal);
+  return { survey: reply.result.survey, problem, isRefused: refusal?.refusal === 'authority' };
 }
 
-const notFenced = (host: string, reply: ActReply | undefined): FleetError =>
-  new FleetError('authority-refused', `${host} did not accept this run: ${reply?.message ?? reply?.refusal ?? 'no reason given'}`, {
+/** Programs of an earlier fleet refuse every request with authority, and tell without it what they own. Errors: `problem`, when they are not even there. */
+async function lookAtOld(context: FleetContext, host: HostSpec, problem: FleetError): Promise<SurveyedHost> {
+  const replies = await askHost(context.remoteFor(host), { format: 1, acts: [{ act: 'survey' }] }, { timeoutMs: helperTimeoutMs });
+  const result = replies?.[0]?.result;
+  if (result?.kind !== 'survey') throw problem;
+  return { survey: result.survey, problem, isRefused: false, isOld: true };
+}
+
+const notFenced = (host: string, reply: ActReply): FleetError =>
+  new FleetError('authority-refused', `${host} did not accept this run: ${reply.message ?? reply.refusal ?? 'no reason given'}`, {
     host,
     hint:
-      reply?.refusal === 'authority'
+      reply.refusal === 'authority'
         ? `use the ledger that ${host} obeys; if that one is gone for good: fleet hosts take-over ${host}`
         : `run this again once the cause on ${host} is gone`,
   });

@@ -3,19 +3,19 @@ import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
-import { askAsAuthority } from './ask-as-authority.ts';
+import { contactHost } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 
 /**
  * Makes this ledger the host's authority although it obeyed another one (DESIGN section 3): from then on the other ledger is refused there. What the host
- * owns it goes on owning. Safe to repeat. Errors: those of the Remote, `host-not-ready`, `authority-refused`.
+ * owns it goes on owning; this ledger may not know it, so nothing is closed and nothing is freed. Safe to repeat. Errors: those of the Remote, `host-not-ready`, `authority-refused`.
  */
 export async function takeOverHost(context: FleetContext, run: Run, host: HostSpec): Promise<void> {
   const { db } = context.ledger;
   await ensureHosts(db, [host.name]);
-  const [reply] = await askAsAuthority(context, run, host, [{ act: 'contact' }], { takeOver: true });
-  if (reply?.ok !== true) {
-    throw new FleetError('authority-refused', `${host.name} refused: ${reply?.message ?? 'no reason given'}`, {
+  const contacted = await contactHost(context, run, host, [], { takeOver: true, withoutRoster: true });
+  if (contacted === null || contacted.refusal !== null) {
+    throw new FleetError('authority-refused', `${host.name} refused: ${contacted?.refusal?.message ?? 'fleet is not installed there'}`, {
       host: host.name,
       hint: 'look at the host: fleet ssh, then journalctl',
     });

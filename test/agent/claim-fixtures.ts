@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { HostFacts } from '../../agent/claims/decide.ts';
 import { type Places, placesBelow } from '../../agent/machine/places.ts';
 import type { Claim } from '../../agent/protocol/claim.ts';
+import type { BootVerdict, ContactRecord } from '../../agent/protocol/host.ts';
+import type { ContactOffer, Roster } from '../../agent/protocol/roster.ts';
 
 export const keyId = '0123456789abcdef0123456789abcdef';
 export const hash = 'a'.repeat(64);
@@ -26,10 +28,30 @@ export const claimOf = (fields: Partial<Claim> = {}): Claim => ({
   ...fields,
 });
 
+/** What a boot decided about the claim of {@link claimOf}. */
+export const verdictOf = (verdict: 'run' | 'hold', bootId = 'boot-1', epoch = 3): BootVerdict => ({
+  ...{ format: 1, bootId, verdict, reasons: verdict === 'run' ? [] : ['a reason'], decidedAt: '' },
+  claims: [{ keyId, epoch, isHeld: verdict === 'hold' }],
+});
+
+/** A contact of the boot before that counts for the claim of {@link claimOf}. */
+export const contactOf = (fields: Partial<ContactRecord> = {}): ContactRecord => ({
+  ...{ format: 2, bootId: 'boot-1', wallMs: 1_000_000, bootMs: 5, holdAfterMs: 600_000, authorityId: 'ledger-1', serial: 7, revision: 1 },
+  ...{ claims: [{ keyId, epoch: 3, moveId: 'move-3' }], isWhole: true },
+  ...fields,
+});
+
+/** What a stamp offers that is a contact: by default of a ledger that knows nothing. */
+export const offerOf = (roster: Partial<Roster> = {}, fields: Partial<ContactOffer> = {}): ContactOffer => ({
+  ...{ sentAtMs: Number.MAX_SAFE_INTEGER, holdAfterMs: 600_000 },
+  roster: { revision: 1, owned: [], arriving: [], gone: [], ...roster },
+  ...fields,
+});
+
 export const factsOf = (fields: Partial<HostFacts> = {}): HostFacts => ({
   instanceId: 'machine-1',
   bootId: 'boot-1',
-  verdict: 'run',
+  verdict: verdictOf('run'),
   staged: [],
   running: false,
   authority: { id: 'ledger-1', serial: 8 },

@@ -61,7 +61,7 @@ describe('slots', () => {
 
   test('a slot of a newer format with a right checksum is told apart from a torn one', () => {
     const future = encodeSlot(newer, 2);
-    future.write(future.toString('utf8', 24, slotBytes - 32).replace('"format":1', '"format":2'), 24);
+    future.write(future.toString('utf8', 24, slotBytes - 32).replace('"format":1', '"format":3'), 24);
     createHash('sha256')
       .update(future.subarray(0, slotBytes - 32))
       .digest()

@@ -12,7 +12,7 @@ import {
   type StandingClaim,
 } from '../../agent/claims/decide.ts';
 import type { Claim } from '../../agent/protocol/claim.ts';
-import { claimOf, factsOf, hash, keyId } from './claim-fixtures.ts';
+import { claimOf, factsOf, hash, keyId, verdictOf } from './claim-fixtures.ts';
 
 const none: StandingClaim = { claim: null, fault: null };
 const standing = (fields: Partial<Claim> = {}, fault: StandingClaim['fault'] = null): StandingClaim => ({ claim: claimOf(fields), fault });
@@ -48,15 +48,15 @@ describe('grant', () => {
   test('a repeat is the same move at the same epoch in the same boot, or in one that may run', () => {
     check(standing(), 3, {}, 'keep');
     check(standing(), 3, { running: true }, 'keep');
-    check(standing(), 3, { bootId: 'boot-2', verdict: 'run' }, 'keep');
-    check(standing(), 3, { bootId: 'boot-2', verdict: 'hold' }, 'state');
+    check(standing(), 3, { bootId: 'boot-2', verdict: verdictOf('run', 'boot-2') }, 'keep');
+    check(standing(), 3, { bootId: 'boot-2', verdict: verdictOf('hold', 'boot-2') }, 'state');
     check(standing(), 3, { bootId: 'boot-2', verdict: null }, 'state');
     check(standing(), 3, staged(3), 'move', 'another-move');
     check(standing({ state: 'releasing' }), 3, staged(3), 'epoch');
   });
 
   test('the end of a hold is a grant at a higher epoch; never over a running or half-released account', () => {
-    check(standing({ bootId: 'boot-0' }), 4, { ...staged(4), verdict: 'hold' }, 'write');
+    check(standing({ bootId: 'boot-0' }), 4, { ...staged(4), verdict: verdictOf('hold') }, 'write');
     check(standing(), 4, { ...staged(4), running: true }, 'state');
     check(standing({ state: 'releasing', successor: 'b' }), 4, staged(4), 'state');
   });
@@ -197,8 +197,8 @@ describe('wipe, stage and start', () => {
     const check = (claim: StandingClaim, facts: Partial<HostFacts>, expected: string | null) =>
       expect(decideStart(claim, factsOf(facts))?.code ?? null).toBe(expected);
     check(standing(), {}, null);
-    check(standing({ bootId: 'boot-0' }), { verdict: 'hold' }, 'state');
-    check(standing({ bootId: 'boot-0' }), { verdict: 'run' }, null);
+    check(standing({ bootId: 'boot-0' }), { verdict: verdictOf('hold') }, 'state');
+    check(standing({ bootId: 'boot-0' }), { verdict: verdictOf('run') }, null);
     check(standing({ state: 'released' }), {}, 'state');
     check(none, {}, 'state');
   });

@@ -52,9 +52,12 @@ describe('a record that is written on a full disk too', () => {
     expect(readdirSync(directory).sort()).toEqual(['record', 'record.spare']);
   });
 
-  test('a text longer than one block is refused, and the old one stands', () => {
+  test('a text that needs more blocks takes them, and keeps them for later', () => {
     write(1);
-    expect(() => writeReserved(path, 'x'.repeat(4097), 0o600)).toThrow(RangeError);
-    expect(read()).toEqual({ version: 1 });
+    const long = JSON.stringify({ version: 'x'.repeat(5000) });
+    writeReserved(path, long, 0o600);
+    expect(read()).toEqual(JSON.parse(long));
+    write(2);
+    expect([read(), statSync(path).size, statSync(`${path}.spare`).size]).toEqual([{ version: 2 }, 8192, 8192]);
   });
 });

@@ -1,14 +1,15 @@
 import { expect, test } from 'vitest';
 import { type BootFacts, decideBoot, isClockDecisive } from '../../agent/hold/decide.ts';
 import { type InstanceParts, instanceIdFrom } from '../../agent/machine/instance-id.ts';
+import { claimOf, contactOf, keyId } from './claim-fixtures.ts';
 
 const config = { format: 1, fleet: 'f', host: 'h', holdAfterMs: 600_000, requireClockSync: true, settleMs: 1, settleUncleanMs: 1 } as const;
 const base: BootFacts = {
   bootId: 'boot-2',
   instanceId: 'machine-1',
   config,
-  contact: { format: 1, bootId: 'boot-1', wallMs: 1_000_000, bootMs: 5 },
-  claims: [{ keyId: 'k', instanceId: 'machine-1' }],
+  contact: contactOf(),
+  claims: [claimOf()],
   wallMs: 1_000_000 + 600_000,
   clockSynchronized: true,
 };
@@ -18,12 +19,18 @@ test.each<[string, Partial<BootFacts>, 'run' | RegExp]>([
   ['contact one ms too old', { wallMs: 1_600_001 }, /limit/],
   ['clock behind the contact', { wallMs: 999_999 }, /behind/],
   ['never in contact', { contact: null }, /never/],
+  ['a shorter hold of the authority', { contact: contactOf({ holdAfterMs: 599_999 }) }, /limit is 600 s/],
+  ['a longer one of the configuration', { config: { ...config, holdAfterMs: 9e9 }, wallMs: 1_600_001 }, /limit/],
+  ['a contact that does not list it', { contact: contactOf({ claims: [] }) }, /did not count/],
+  ['a contact that lists another epoch', { contact: contactOf({ claims: [{ keyId, epoch: 2, moveId: 'move-3' }] }) }, /did not count/],
+  ['a contact that lists another grant', { contact: contactOf({ claims: [{ keyId, epoch: 3, moveId: 'move-4' }] }) }, /did not count/],
+  ['held by an earlier boot', { claims: [claimOf({ format: 2, heldSince: 'boot-0' })] }, /earlier boot/],
   ['another machine', { instanceId: 'machine-2' }, /another machine/],
   ['clock not synchronised', { clockSynchronized: false }, /synchronised/],
   ['nothing tells about the clock', { clockSynchronized: null }, /synchronised/],
   ['clock not asked for', { clockSynchronized: false, config: { ...config, requireClockSync: false } }, 'run'],
   ['no configuration', { config: null }, /configuration/],
-  ['verdict lost, contact of this boot', { contact: { format: 1, bootId: 'boot-2', wallMs: 1_599_000, bootMs: 5 } }, /decided only after/],
+  ['verdict lost, contact of this boot', { contact: contactOf({ bootId: 'boot-2', wallMs: 1_599_000 }) }, /decided only after/],
   ['no claims at all', { claims: [], contact: null, config: null, clockSynchronized: false }, 'run'],
 ])('%s', (_name, fields, expected) => {
   const { verdict, reasons } = decideBoot({ ...base, ...fields });
@@ -32,6 +39,18 @@ test.each<[string, Partial<BootFacts>, 'run' | RegExp]>([
     expect(verdict).toBe('hold');
     expect(reasons).toEqual([expect.stringMatching(expected)]);
   }
+});
+
+test('each claim is judged by itself, and the boot says hold when one is held', () => {
+  const other = claimOf({ keyId: 'f'.repeat(32), moveId: 'move-9' });
+  const judged = decideBoot({ ...base, claims: [claimOf(), other] });
+  expect(judged.verdict).toBe('hold');
+  expect(judged.claims).toEqual([
+    { keyId, epoch: 3, isHeld: false },
+    { keyId: other.keyId, epoch: 3, isHeld: true },
+  ]);
+  const doubted = decideBoot({ ...base, clockSynchronized: false, claims: [claimOf(), other] });
+  expect(doubted.claims.every(({ isHeld }) => isHeld)).toBe(true);
 });
 
 test('a boot waits for the clock only when that can help', () => {

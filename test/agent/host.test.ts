@@ -20,7 +20,7 @@ import {
   runLockPath,
 } from '../../agent/machine/places.ts';
 import type { ActProgress, ActReply, AuthorityStamp, HostAct } from '../../agent/protocol/host-acts.ts';
-import { hash, keyId, scratchPlaces } from './claim-fixtures.ts';
+import { hash, keyId, offerOf, scratchPlaces } from './claim-fixtures.ts';
 import { ModelUnits } from './model-units.ts';
 
 interface Host {
@@ -53,7 +53,7 @@ const ask = async (
     return true;
   };
   const startedMs = performance.now();
-  const request = { format: 1 as const, acts, ...(authority === null ? {} : { authority }) };
+  const request = { format: 2 as const, acts, ...(authority === null ? {} : { authority }) };
   const code = await runRequest(request, {
     ...host,
     now: () => new Date(0),
@@ -241,9 +241,11 @@ describe('refusals', () => {
     await ask(host, [{ act: 'survey' }], null);
     expect(existsSync(host.places.contact)).toBe(false);
     await ask(host, [{ act: 'contact' }], stampOf({ serial: 3 }));
+    expect(existsSync(host.places.contact)).toBe(false);
+    await ask(host, [{ act: 'contact' }], stampOf({ serial: 3, contact: offerOf() }));
     expect(JSON.parse(readFileSync(host.places.contact, 'utf8'))).toMatchObject({ bootId: 'boot-1' });
     rmSync(host.places.contact);
-    await ask(host, [{ act: 'contact' }], stampOf({ serial: 2 }));
+    await ask(host, [{ act: 'contact' }], stampOf({ serial: 2, contact: offerOf() }));
     expect(existsSync(host.places.contact)).toBe(false);
   });
 
@@ -428,7 +430,7 @@ describe('requests', () => {
   test.each<[unknown, RegExp]>([
     [undefined, /not an object/],
     [{ format: 1 }, /"acts" is missing/],
-    [{ format: 2, acts: [] }, /format 1/],
+    [{ format: 3, acts: [] }, /format 1 and 2/],
     [{ format: 1, acts: [{ act: 'explode' }] }, /act 0: field "act"/],
     [{ format: 1, acts: [{ ...stage(1), keyId: '../../etc' }] }, /act 0: stage: field "keyId"/],
     [{ format: 1, acts: [{ ...stage(1), account: 'a\nExecStart=/bin/sh' }] }, /"account"/],
@@ -470,7 +472,7 @@ describe('requests', () => {
     });
     expect(run(JSON.stringify({ format: 1, authority: stampOf(), acts: [{ act: 'contact' }] }))).toMatchObject({
       status: 0,
-      stdout: '{"index":0,"ok":true,"result":{"kind":"done"}}\n',
+      stdout: '{"index":0,"ok":true,"result":{"kind":"contact","closed":[]}}\n',
     });
   });
 });

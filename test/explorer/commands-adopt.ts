@@ -40,7 +40,7 @@ export function* adopt(rules: Rules): Steps<void> {
   const after = new Map<number, HostSurvey>();
   for (const host of before.keys()) {
     const replies = yield* askAsAuthority(run, host, 'contact, survey', [{ act: 'contact' }, { act: 'survey' }], {
-      takeOver: takenOver.includes(host),
+      ...{ takeOver: takenOver.includes(host), withoutRoster: true },
     });
     const survey = surveyIn(replies);
     if (replies[0]?.ok !== true || survey === null) throw fail('refused', `${host} did not accept this ledger`);
@@ -89,18 +89,18 @@ function* closeClaim(run: Run, { keyId: key, host, epoch, stagedEpochs }: Closed
     { act: 'revoke', keyId: key, account: 'a', epoch, moveId: `adopt-${run.serial}`, settle: true },
     ...stagedEpochs.map((staged): HostAct => ({ act: 'wipe', keyId: key, epoch: staged })),
   ];
-  const replies = yield* askAsAuthority(run, hostIndex(host), 'revoke, wipe', acts);
+  const replies = yield* askAsAuthority(run, hostIndex(host), 'revoke, wipe', acts, { withoutRoster: true });
   if (replies.some(({ ok }) => !ok)) throw fail('refused', 'a torn claim was not closed');
 }
 
 function record(ledger: Ledger, world: World, plan: Plan, isOld: boolean, answered: readonly number[]): void {
   for (const host of ledger.hosts.keys()) if (isOld) setHost(ledger, host, { off: null, isDestroyed: false, intent: 0 });
   for (const host of answered) setHost(ledger, host, { off: null, mark: newName(world, 'c') });
-  for (const { account, after, epoch, isChanged, isDetached, isStill } of plan.accounts) {
+  for (const { account, after, epoch, moveId, isChanged, isDetached, isStill } of plan.accounts) {
     const index = Number(account.slice(1));
     if (isChanged) {
       const state = isDetached ? 'detached' : after === null ? 'stored' : isStill ? 'stopped' : 'placed';
-      const placed = after === null ? { host: null, epoch: null } : { host: hostIndex(after), epoch };
+      const placed = after === null ? { host: null, epoch: null, moveId: null } : { host: hostIndex(after), epoch, moveId };
       setAccount(ledger, index, { ...placed, state, ...(isStill ? { wanted: false } : {}) });
     }
     if (epoch > 0) raiseEpoch(ledger, index, epoch);

@@ -10,6 +10,7 @@ import {
   fail,
   firstOf,
   look,
+  offerContact,
   type Run,
   raiseEpoch,
   refuseOldCopy,
@@ -44,7 +45,7 @@ export function* surveyHosts(run: Run): Steps<readonly HostEvidence[]> {
       yield* connectWithIntent(run, host);
       const { id, serial, nonce } = run;
       const replies = yield* request(host, 'contact, survey', {
-        stamp: { id, serial, nonce },
+        stamp: { id, serial, nonce, roster: yield* offerContact(run, host) },
         acts: [{ act: 'contact' }, { act: 'survey' }],
       });
       const isUnfenced = replies[0]?.ok !== true;
@@ -200,7 +201,7 @@ function* grant(run: Run, move: Move): Steps<Move> {
 
 export const recordGrant = (rules: Rules, ledger: Ledger, move: Move): Move => {
   raiseEpoch(ledger, move.account, move.epoch);
-  setAccount(ledger, move.account, { host: move.to as number, epoch: move.epoch, state: 'placed' });
+  setAccount(ledger, move.account, { host: move.to as number, epoch: move.epoch, moveId: move.id, state: 'placed' });
   return advance(rules, ledger, move, 'granted');
 };
 

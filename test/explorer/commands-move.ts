@@ -216,7 +216,7 @@ function* detach(run: Run, account: number, row: AccountRow, open: Move | undefi
   if (wiped?.ok !== true) throw fail('refused', 'the wipe was refused');
   const released = move;
   yield* write('journals done', (ledger) => {
-    setAccount(ledger, account, { host: null, epoch: null, state: 'detached' });
+    setAccount(ledger, account, { host: null, epoch: null, moveId: null, state: 'detached' });
     const done = advance(run.rules, ledger, released, 'done');
     ledger.receipts = [...ledger.receipts.filter((old) => old.account !== account), done];
   });

@@ -13,7 +13,7 @@ export function* sweep(rules: Rules): Steps<void> {
   const run = yield* beginRun(rules);
   const evidence = yield* surveyHosts(run);
   yield* write('notes how accounts fare', (ledger) => recordStates(ledger, evidence));
-  yield* retireClaims(run, evidence);
+  yield* wipeOrphans(run, evidence);
   for (const move of yield* movesToResume()) yield* tolerant(carryMove(run, move));
   if (evidence.some(({ survey, isUnfenced, isOff }) => (survey === null && isOff !== true) || isUnfenced === true)) return;
   const names = yield* look(({ accounts, moves }) =>
@@ -47,34 +47,15 @@ export const recordStates = (ledger: Ledger, evidence: readonly HostEvidence[]):
   }
 };
 
-/** `retireClaims`, `releaseAgain` */
-function* retireClaims(run: Run, evidence: readonly HostEvidence[]): Steps<void> {
-  const { accounts, moves, receipts } = yield* look(({ accounts, moves, receipts }) => ({ accounts, moves, receipts }));
-  const owners = accounts.flatMap(({ host, epoch }, account) =>
-    host === null || epoch === null ? [] : [{ account: `a${account}`, keyId: keyId(account), host: hostName(host), epoch }],
-  );
-  const moving = moves.map(({ account, to }) => ({ account: `a${account}`, to: to === 'detached' ? to : hostName(to) }));
-  const outdated = run.rules.findDrift(evidence, owners, moving).filter((each) => each.kind === 'outdated');
-  for (const [host, here] of Map.groupBy(outdated, (each) => each.host)) {
-    const revokes = here.map(
-      ({ keyId: key, ownerEpoch }): HostAct => ({
-        ...{ act: 'revoke', keyId: key, account: 'a', epoch: ownerEpoch, moveId: `retire-${run.serial}` },
-      }),
+/** `wipeOrphans`: what a contact has closed leaves its files. */
+function* wipeOrphans(run: Run, evidence: readonly HostEvidence[]): Steps<void> {
+  for (const { host, survey } of evidence) {
+    const wipes = (survey?.accounts ?? []).flatMap(({ keyId: key, claim, stagedEpochs }): HostAct[] =>
+      claim?.state !== 'revoked'
+        ? []
+        : stagedEpochs.flatMap((epoch): HostAct[] => (epoch <= claim.epoch ? [{ act: 'wipe', keyId: key, epoch }] : [])),
     );
-    const wipes = here.flatMap(({ keyId: key, stagedEpochs }) =>
-      stagedEpochs.map((epoch): HostAct => ({ act: 'wipe', keyId: key, epoch })),
-    );
-    yield* oneHost(askAsAuthority(run, hostIndex(host), 'revoke, wipe', [...revokes, ...wipes]));
-  }
-  const given = receipts
-    .filter(({ account }) => accounts[account]?.host === null)
-    .map((move) => ({ account: '', keyId: keyId(move.account), host: hostName(move.from ?? 0), epoch: move.epoch, moveId: move.id }));
-  for (const [host, here] of Map.groupBy(run.rules.findUndone(evidence, given), (each) => each.host)) {
-    const acts = here.map(
-      ({ keyId: key, epoch, moveId }): HostAct => ({ act: 'release', keyId: key, epoch, moveId, successor: 'detached' }),
-    );
-    const wipes = here.map(({ keyId: key, epoch }): HostAct => ({ act: 'wipe', keyId: key, epoch }));
-    yield* oneHost(askAsAuthority(run, hostIndex(host), 'release, wipe', [...acts, ...wipes]));
+    if (wipes.length > 0) yield* oneHost(askAsAuthority(run, hostIndex(host), 'wipe', wipes));
   }
 }
 

@@ -1,9 +1,12 @@
 import type { ActReply, HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
+import type { Roster } from '../../agent/protocol/roster.ts';
 import type { Rules } from './rules.ts';
 import {
   type AccountRow,
   type Fault,
   type HostRow,
+  hostName,
+  keyId,
   type Ledger,
   type ModelRequest,
   type Move,
@@ -93,6 +96,23 @@ export function* connectWithIntent({ rules }: Run, host: number): Steps<void> {
   });
 }
 
+/** `offerContact` */
+export const offerContact = ({ rules }: Run, host: number): Steps<Roster> =>
+  write('counts its rosters', (ledger, world): Roster => {
+    const { accounts, moves, receipts } = ledger;
+    const named = (place: number | 'detached'): string => (place === 'detached' ? place : hostName(place));
+    const roster = rules.rosterFor(hostName(host), {
+      placements: accounts.flatMap(({ host: owner, epoch, moveId }, account) =>
+        owner === null || epoch === null ? [] : [{ keyId: keyId(account), host: hostName(owner), epoch, moveId: moveId ?? '' }],
+      ),
+      openMoves: moves.map(({ id, account, from, to, epoch, phase }) => ({
+        ...{ id, keyId: keyId(account), from: from === null ? null : hostName(from), to: named(to), epoch, phase },
+      })),
+      givenUp: receipts.map(({ account, epoch }) => ({ keyId: keyId(account), epoch })),
+    });
+    return { revision: Number(newName(world, 'v').slice(2)), ...roster };
+  });
+
 /** As the release before did it: what was said of the host stands until its answer is noted. */
 function* intentFirst(host: number): Steps<void> {
   const [before, mark] = yield* write(`notes that it will be in contact with ${host}`, (ledger, world) => {
@@ -117,6 +137,7 @@ export function* request(host: number, words: string, sent: ModelRequest): Steps
 
 export interface AskOptions {
   readonly takeOver?: boolean;
+  readonly withoutRoster?: boolean;
 }
 
 /** `askAsAuthority` */
@@ -125,11 +146,13 @@ export function* askAsAuthority(
   host: number,
   words: string,
   acts: readonly HostAct[],
-  { takeOver = false }: AskOptions = {},
+  { takeOver = false, withoutRoster = false }: AskOptions = {},
 ): Steps<readonly ActReply[]> {
   yield* connectWithIntent(run, host);
   const { id, serial, nonce } = run;
-  const replies = yield* request(host, words, { stamp: { id, serial, nonce, ...(takeOver ? { takeOver } : {}) }, acts });
+  const roster = withoutRoster ? undefined : yield* offerContact(run, host);
+  const stamp = { id, serial, nonce, ...(takeOver ? { takeOver } : {}), ...(roster === undefined ? {} : { roster }) };
+  const replies = yield* request(host, words, { stamp, acts });
   if (replies.some(({ refusal }) => refusal === 'authority')) {
     const survey = surveyIn(yield* request(host, 'survey', { stamp: null, acts: [{ act: 'survey' }] }));
     yield* refuseOldCopy(run, survey?.authority ?? null);

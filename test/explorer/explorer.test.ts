@@ -18,6 +18,12 @@ describe('the rules of the release before', () => {
     const trace = words(new Explorer(rulesWithout({ withdrawsOff: false }), scope, false).run(limits));
     expect(trace).toMatch(/failover (\d) --powered-off.*\1 boots\n.*\1 loses power\nfailover \1 --powered-off[^\n]*\n\1 boots$/s);
   });
+
+  it('34: a host that was failed over is in contact, and its next boot counts that for everything', () => {
+    const scope: Scope = { ...returning, verbs: ['allocate', 'failover', 'sweep'] };
+    const trace = words(new Explorer(rulesWithout({ carriesRoster: false }), scope, false).run(limits));
+    expect(trace).toMatch(/failover (\d) --powered-off.*\1 boots\n.*\1 loses power\n\1 boots/s);
+  });
 });
 
 describe('the shipped rules', () => {

@@ -1,5 +1,5 @@
 import type { StandingClaim } from '../../agent/claims/decide.ts';
-import type { Disk, Host, Ledger, Move, Stamp, World } from './world.ts';
+import { type Contact, type Disk, type Host, keyId, type Ledger, type Move, type Stamp, type World } from './world.ts';
 
 /**
  * What tells one world from another: hosts and accounts are interchangeable, names that are used once are numbered as they appear, epochs and serials
@@ -87,7 +87,12 @@ class Writer {
 
   #host({ power, isLinked, bootId, verdict, disk, snapshot, running, linger }: Host): unknown {
     return [
-      ...[power, isLinked, this.#name(bootId), verdict === null ? null : [verdict.verdict, this.#name(verdict.bootId)]],
+      ...[
+        power,
+        isLinked,
+        this.#name(bootId),
+        verdict === null ? null : [verdict.verdict, this.#name(verdict.bootId), this.#listed(verdict.claims ?? [])],
+      ],
       ...[this.#accounts.map((account) => [running[account], linger[account]]), this.#disk(disk)],
       snapshot === null ? null : this.#disk(snapshot),
     ];
@@ -101,21 +106,40 @@ class Writer {
         enabled[account],
       ]),
       authority === null ? null : [this.#stamp(authority), authority.former],
-      contact === null ? null : [this.#name(contact.bootId), contact.age],
+      contact === null ? null : this.#contact(contact),
     ];
   }
 
+  /** Which of two rosters is later matters only while one of them is on its way. */
+  #contact({ bootId, age, authorityId, serial, revision, claims, isWhole }: Contact): unknown {
+    const isCompared = this.#world.late.length > 0 || this.#world.paused !== null;
+    return [...[this.#name(bootId), age, authorityId, this.#serials.get(serial), isCompared ? revision : 0, this.#listed(claims), isWhole]];
+  }
+
   #stamp(stamp: Stamp | null): unknown {
-    return stamp === null ? null : [stamp.id, this.#serials.get(stamp.serial), this.#name(stamp.nonce), stamp.takeOver === true];
+    if (stamp === null) return null;
+    const roster = stamp.roster === undefined ? null : this.#acts([stamp.roster]);
+    return [stamp.id, this.#serials.get(stamp.serial), this.#name(stamp.nonce), stamp.takeOver === true, roster];
+  }
+
+  /** Entries of a list by account, as the accounts are written. */
+  #listed(
+    entries: readonly { readonly keyId: string; readonly epoch: number; readonly moveId?: string; readonly isHeld?: boolean }[],
+  ): unknown {
+    return this.#accounts.map((account) =>
+      entries
+        .filter((entry) => entry.keyId === keyId(account))
+        .map(({ epoch, moveId, isHeld }) => [this.#epochs[account]?.get(epoch), moveId === undefined ? null : this.#name(moveId), isHeld]),
+    );
   }
 
   #claim(account: number, { claim, fault }: StandingClaim): unknown {
     if (claim === null) return fault;
     const { format: _format, keyId: _key, account: _account, epoch, state, moveId, successor, stateHash: _hash, ...rest } = claim;
-    const { instanceId, bootId, authorityId: _authority, serial: _serial, vaultHash: _vault, writtenAt: _at, ...more } = rest;
+    const { instanceId, bootId, authorityId: _authority, serial: _serial, vaultHash: _vault, writtenAt: _at, heldSince, ...more } = rest;
     const place = [this.#epochs[account]?.get(epoch), state, this.#name(moveId), this.#hostNamed(successor)];
     const extra = Object.keys(more).length === 0 ? [] : [JSON.stringify(more)];
-    return [...place, this.#place[Number(instanceId.slice(2))], this.#name(bootId), fault, ...extra];
+    return [...place, this.#place[Number(instanceId.slice(2))], this.#name(bootId), fault, heldSince !== undefined, ...extra];
   }
 
   #ledger({ authorityId, lastSerial, isStale, accounts, moves, receipts, hosts }: Ledger): unknown {
@@ -125,7 +149,14 @@ class Writer {
         const row = accounts[index];
         if (row === undefined) return null;
         const rank = this.#epochs[index];
-        return [this.#at(row.host), row.epoch === null ? null : rank?.get(row.epoch), row.state, row.wanted, rank?.get(row.highest)];
+        return [
+          this.#at(row.host),
+          row.epoch === null ? null : rank?.get(row.epoch),
+          row.state,
+          row.wanted,
+          rank?.get(row.highest),
+          this.#moveNamed(row.moveId),
+        ];
       }),
       ...[this.#moves(moves), this.#moves(receipts)],
       this.#hosts.map((index) => {
@@ -148,6 +179,10 @@ class Writer {
     ];
   }
 
+  #moveNamed(moveId: string | null): number | null {
+    return moveId === null ? null : this.#name(moveId);
+  }
+
   #at(host: number | null): number | null {
     return host === null ? null : (this.#place[host] ?? null);
   }
@@ -161,7 +196,10 @@ function* disksOf({ hosts }: World): Iterable<Disk> {
 }
 
 function* epochsOf(world: World, account: number): Iterable<number> {
-  for (const { claims, staged } of disksOf(world)) {
+  for (const { verdict } of world.hosts)
+    for (const judged of verdict?.claims ?? []) if (judged.keyId === keyId(account)) yield judged.epoch;
+  for (const { claims, staged, contact } of disksOf(world)) {
+    for (const listed of contact?.claims ?? []) if (listed.keyId === keyId(account)) yield listed.epoch;
     yield claims[account]?.claim?.epoch ?? 0;
     for (const { epoch } of staged[account] ?? []) yield epoch;
   }
@@ -177,7 +215,10 @@ function* epochsOf(world: World, account: number): Iterable<number> {
 }
 
 function* serialsOf(world: World): Iterable<number> {
-  for (const { authority } of disksOf(world)) yield authority?.serial ?? 0;
+  for (const { authority, contact } of disksOf(world)) {
+    yield authority?.serial ?? 0;
+    yield contact?.serial ?? 0;
+  }
   for (const ledger of [...world.ledgers, ...(world.backup === null ? [] : [world.backup])]) yield ledger.lastSerial;
   for (const { request } of world.late) yield request.stamp?.serial ?? 0;
 }

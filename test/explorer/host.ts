@@ -1,7 +1,9 @@
 import type { HostFacts, Refusal, StandingClaim } from '../../agent/claims/decide.ts';
 import type { Claim } from '../../agent/protocol/claim.ts';
+import { holdOf } from '../../agent/protocol/hold-of.ts';
 import type { HostConfig } from '../../agent/protocol/host.ts';
 import type { ActReply, HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
+import type { Roster } from '../../agent/protocol/roster.ts';
 import type { Rules } from './rules.ts';
 import { type Disk, type Host, hostName, instanceId, keyId, type ModelRequest, newName, type World, withItem } from './world.ts';
 
@@ -68,14 +70,39 @@ export class Helper {
     const decision = this.#rules.decideAuthority(this.#host.disk.authority, { ...stamp, deadlineMs: 1 });
     if (decision.kind === 'refuse') return decision.message;
     if (decision.changed) this.#write({ authority: decision.record });
-    this.#write({ contact: { bootId: this.#host.bootId, age: 0 } });
+    if (stamp.roster !== undefined) this.#applyContact(stamp, stamp.roster);
     return null;
+  }
+
+  /** `applyContact`: closures first, all of them, then the record. */
+  #applyContact(stamp: NonNullable<ModelRequest['stamp']>, roster: Roster): void {
+    const { id, serial } = stamp;
+    if (this.#rules.isOlderRoster(this.#host.disk.contact, stamp, roster)) return;
+    const closed: number[] = [];
+    const facts = { instanceId: instanceId(this.#index), bootId: this.#host.bootId, now: '', authority: { id, serial } };
+    for (const gone of this.#rules.mechanisms.carriesRoster ? roster.gone : []) {
+      const account = Number(gone.keyId.slice(2));
+      const next = this.#rules.decideClosure(this.#host.disk.claims[account] as StandingClaim, gone, facts);
+      if (next !== null) this.#claim(account, next);
+      // What a contact that was cut off has closed and not stopped.
+      if (next !== null || (this.#host.running[account] && this.#host.disk.claims[account]?.claim?.state === 'revoked'))
+        closed.push(account);
+    }
+    for (const account of closed) this.#stop(account);
+    const { bootId, verdict, disk } = this.#host;
+    const active = disk.claims.flatMap(({ claim, fault }) =>
+      claim?.state === 'active' && fault === null ? [{ claim, hold: holdOf(claim, bootId, verdict) }] : [],
+    );
+    const everything = { claims: active.map(({ claim }) => claim), isWhole: true };
+    const { claims, isWhole } = this.#rules.mechanisms.carriesRoster ? this.#rules.judgeContact(roster, active) : everything;
+    const listed = claims.map(({ keyId: key, epoch, moveId }) => ({ keyId: key, epoch, moveId }));
+    this.#write({ contact: { bootId, age: 0, authorityId: id, serial, revision: roster.revision, claims: listed, isWhole } });
   }
 
   #facts(account: number, stamp: ModelRequest['stamp']): HostFacts {
     const { bootId, verdict, disk, running } = this.#host;
     return {
-      ...{ instanceId: instanceId(this.#index), bootId, verdict: verdict?.verdict ?? null, now: '' },
+      ...{ instanceId: instanceId(this.#index), bootId, verdict, now: '' },
       staged: disk.staged[account] ?? [],
       running: running[account] === true,
       authority: { id: stamp?.id ?? '', serial: stamp?.serial ?? 0 },
@@ -212,10 +239,18 @@ export function boot(rules: Rules, world: World, index: number): void {
   const { contact, claims, enabled } = host.disk;
   const decided = rules.decideBoot({
     ...{ bootId, instanceId: instanceId(index), config: hostConfig(index), wallMs: nowMs, clockSynchronized: true },
-    contact: contact === null ? null : { format: 1, bootId: contact.bootId, wallMs: nowMs - ageMs(contact.age), bootMs: 0 },
+    contact: contact === null ? null : { format: 2, ...contact, wallMs: nowMs - ageMs(contact.age), bootMs: 0, holdAfterMs },
     claims: claims.flatMap(({ claim }) => (claim?.state === 'active' && claim.bootId !== bootId ? [claim] : [])),
   });
   Object.assign(host, { power: 'on', bootId, verdict: { format: 1, bootId, ...decided, decidedAt: '' } });
+  // `keepHeld`: what this boot holds, later ones hold, too.
+  if (rules.mechanisms.carriesRoster) {
+    const held = (claim: Claim): boolean => decided.claims.some(({ keyId: key, isHeld }) => isHeld && key === claim.keyId);
+    const marked = claims.map(({ claim, fault }) => ({
+      ...{ claim: claim?.state === 'active' && held(claim) ? { ...claim, format: 2 as const, heldSince: bootId } : claim, fault },
+    }));
+    host.disk = { ...host.disk, claims: marked };
+  }
   for (const [account, isEnabled] of enabled.entries()) host.running[account] = isEnabled && passesGate(rules, host, index, account);
 }
 

@@ -8,14 +8,16 @@ import {
   decideStart,
   decideWipe,
 } from '../../agent/claims/decide.ts';
+import { decideClosure, isOlderRoster, judgeContact } from '../../agent/claims/roster.ts';
 import { decideGate } from '../../agent/gate/decide.ts';
 import { decideBoot } from '../../agent/hold/decide.ts';
 import { readClaims } from '../../src/moves/adopt-claims.ts';
-import { findDrift, findUndone } from '../../src/moves/claim-drift.ts';
+import { findDrift } from '../../src/moves/claim-drift.ts';
 import { judgeEvidence } from '../../src/moves/evidence.ts';
 import { contradiction, hasOwnedLater } from '../../src/moves/old-owner.ts';
 import { mayFollow, routeOf } from '../../src/moves/phases.ts';
 import { planAdoption } from '../../src/moves/plan-adoption.ts';
+import { rosterFor } from '../../src/moves/roster.ts';
 import { safeMoment } from '../../src/moves/safe-moment.ts';
 
 /** What workflows do around the decisions, and the release before did otherwise. */
@@ -25,15 +27,17 @@ export interface Mechanisms {
    * grant, and a failover begins only if its host was not heard since (rows 36, 39, 43).
    */
   readonly withdrawsOff: boolean;
+  /** A contact closes what the roster says is gone, and counts only for what it lists and this boot does not hold (rows 34 and 35). */
+  readonly carriesRoster: boolean;
 }
 
 /** Every decision that the small world takes: the shipped functions themselves. A test may put another one in the place of one of them. */
 const shippedDecisions = {
   ...{ decideAuthority, decideStage, decideGrant, decideRelease, completeRelease, decideRevoke, decideStart, decideWipe },
-  ...{ decideGate, decideBoot },
-  ...{ judgeEvidence, findDrift, findUndone, contradiction, hasOwnedLater, mayFollow, routeOf, safeMoment, readClaims, planAdoption },
+  ...{ decideGate, decideBoot, decideClosure, judgeContact, isOlderRoster },
+  ...{ judgeEvidence, findDrift, rosterFor, contradiction, hasOwnedLater, mayFollow, routeOf, safeMoment, readClaims, planAdoption },
 } as const;
 
 export type Rules = typeof shippedDecisions & { readonly mechanisms: Mechanisms };
 
-export const shippedRules: Rules = { ...shippedDecisions, mechanisms: { withdrawsOff: true } };
+export const shippedRules: Rules = { ...shippedDecisions, mechanisms: { withdrawsOff: true, carriesRoster: true } };

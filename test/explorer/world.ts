@@ -1,6 +1,7 @@
 import type { StandingClaim } from '../../agent/claims/decide.ts';
-import type { AuthorityRecord, BootVerdict } from '../../agent/protocol/host.ts';
+import type { AuthorityRecord, BootVerdict, ContactRecord } from '../../agent/protocol/host.ts';
 import type { HostAct } from '../../agent/protocol/host-acts.ts';
+import type { Roster } from '../../agent/protocol/roster.ts';
 import type { MovePhase } from '../../src/moves/phases.ts';
 
 /**
@@ -49,8 +50,8 @@ export interface Staged {
   readonly moveId: string;
 }
 
-export interface Contact {
-  readonly bootId: string;
+/** As far as boots and later contacts look at it. */
+export interface Contact extends Pick<ContactRecord, 'bootId' | 'authorityId' | 'serial' | 'revision' | 'claims' | 'isWhole'> {
   readonly age: Age;
 }
 
@@ -74,6 +75,7 @@ export interface Stamp {
   readonly serial: number;
   readonly nonce: string;
   readonly takeOver?: boolean;
+  readonly roster?: Roster;
 }
 
 export interface ModelRequest {
@@ -86,6 +88,8 @@ export type LedgerState = 'stored' | 'placed' | 'online' | 'held' | 'stopped' | 
 export interface AccountRow {
   readonly host: number | null;
   readonly epoch: number | null;
+  /** The move that granted it. */
+  readonly moveId: string | null;
   readonly state: LedgerState;
   readonly wanted: boolean;
   /** Highest epoch that this ledger has used or seen for the key. */
@@ -199,7 +203,7 @@ const blankDisk = (accounts: number): Disk => ({
 
 export const blankLedger = (authorityId: string, hosts: number, accounts: number): Ledger => ({
   ...{ authorityId, lastSerial: 0, isStale: false, moves: [], receipts: [] },
-  accounts: Array.from({ length: accounts }, () => ({ host: null, epoch: null, state: 'stored', wanted: true, highest: 0 })),
+  accounts: Array.from({ length: accounts }, () => ({ host: null, epoch: null, moveId: null, state: 'stored', wanted: true, highest: 0 })),
   hosts: Array.from({ length: hosts }, () => ({ intent: null, mark: '', off: null, isDestroyed: false })),
 });
 
@@ -213,7 +217,7 @@ export interface WorldSize {
 export const newWorld = (size: WorldSize, faults: number): World => ({
   hosts: Array.from({ length: size.hosts }, (_, index) => ({
     ...{ power: 'on', isLinked: true, bootId: `b#${index + 1}`, disk: blankDisk(size.accounts), snapshot: null },
-    verdict: { format: 1, bootId: `b#${index + 1}`, verdict: 'run', reasons: [], decidedAt: '' },
+    verdict: { format: 1, bootId: `b#${index + 1}`, verdict: 'run', reasons: [], claims: [], decidedAt: '' },
     running: Array.from({ length: size.accounts }, () => false),
     linger: Array.from({ length: size.accounts }, () => 0),
   })),

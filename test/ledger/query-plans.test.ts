@@ -87,7 +87,6 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   findMove: ({ db }) => moves.findMove(db, 'm'),
   listOpenMoves: ({ db }) => moves.listOpenMoves(db),
   listMovedKeys: ({ db }) => moves.listMovedKeys(db),
-  listGivenUp: ({ db }) => moves.listGivenUp(db),
   advanceMove: ({ db }) => moves.advanceMove(db, row, 'staged', 2),
   setMoveEpoch: ({ db }) => moves.setMoveEpoch(db, 'm', 3, 2),
   setMoveProblem: ({ db }) => moves.setMoveProblem(db, 'm', 'why', 2),

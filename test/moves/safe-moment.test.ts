@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { decideBoot } from '../../agent/hold/decide.ts';
 import { safeMoment } from '../../src/moves/safe-moment.ts';
+import { claimOf, contactOf } from '../agent/claim-fixtures.ts';
 
 const config = { format: 1, fleet: 'f', host: 'h', requireClockSync: false, settleMs: 0, settleUncleanMs: 0 } as const;
 
@@ -15,11 +16,11 @@ it('whatever boots at or after the safe moment holds its accounts, however late 
   const ms = fc.integer({ min: 0, max: 86_400_000 });
   fc.assert(
     fc.property(ms, ms, fc.integer({ min: 0, max: longestRequestMs }), ms, (intentMs, holdAfterMs, lateMs, bootMs) => {
-      const contact = { format: 1, bootId: 'b1', wallMs: intentMs + lateMs, bootMs: 0 } as const;
+      const contact = contactOf({ wallMs: intentMs + lateMs, holdAfterMs });
       const { verdict } = decideBoot({
         ...{ bootId: 'b2', instanceId: 'i', contact, clockSynchronized: true },
         config: { ...config, holdAfterMs },
-        claims: [{ keyId: 'a'.repeat(32), instanceId: 'i' }],
+        claims: [claimOf({ instanceId: 'i' })],
         wallMs: safeMoment({ contactMs: intentMs, mayBootUntilMs: null }, holdAfterMs) + bootMs - clockStepMs,
       });
       expect(verdict).toBe('hold');

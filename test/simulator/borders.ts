@@ -170,11 +170,16 @@ vi.mock('../../agent/hold/decide.ts', async (original) => {
   const real = await original<typeof import('../../agent/hold/decide.ts')>();
   const { isOff } = await import('./mutants.ts');
   const decideBoot: typeof real.decideBoot = (facts) => {
-    if (isOff('hold-oneshot')) return { verdict: 'run', reasons: [] };
+    if (isOff('hold-oneshot')) {
+      const claims = facts.claims.map(({ keyId, epoch }) => ({ keyId, epoch, isHeld: false }));
+      return { verdict: 'run', reasons: [], claims };
+    }
     if (isOff('instance'))
       return real.decideBoot({ ...facts, claims: facts.claims.map((claim) => ({ ...claim, instanceId: facts.instanceId })) });
     const own = isOff('hold-from-own-stamp') && facts.contact !== null;
-    return real.decideBoot(own ? { ...facts, contact: { bootId: 'before', bootMs: 0, format: 1, wallMs: facts.wallMs } } : facts);
+    return real.decideBoot(
+      own && facts.contact !== null ? { ...facts, contact: { ...facts.contact, bootId: 'before', wallMs: facts.wallMs } } : facts,
+    );
   };
   return { ...real, decideBoot };
 });

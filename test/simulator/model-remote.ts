@@ -61,7 +61,11 @@ export class ModelRemote implements Remote {
   async run(command: RemoteCommand): Promise<CommandResult> {
     if (command.command !== helperCommand || typeof command.stdin !== 'string') throw new Error(`no such program: ${command.command}`);
     const request = command.stdin;
-    const acts = (JSON.parse(request) as { acts: { act: string }[] }).acts.map(({ act }) => act).join('+');
+    const all = (JSON.parse(request) as { acts: { act: string }[] }).acts.map(({ act }) => act);
+    // Every request with authority is a contact; it is named where nothing else is asked but a look.
+    const acts = (
+      all[0] === 'survey' && all[1] === 'contact' ? ['contact', 'survey'] : all.filter((act) => act !== 'contact' || all.length === 1)
+    ).join('+');
     const result = await this.#call<{ exitCode: number | null; lines: readonly unknown[] }>(
       acts,
       command.timeoutMs ?? 20_000,

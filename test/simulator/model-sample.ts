@@ -13,7 +13,7 @@ export function sampleOf(host: ModelHost): HostSample {
   return {
     protocol: agentProtocol,
     takenAtMs: host.wallMs,
-    agent: { version: '0', release: 'r1', startedAtMs: host.wallMs - host.uptimeMs },
+    agent: { version: '0', release: 'r1', startedAtMs: host.wallMs - host.uptimeMs, helperProtocol: 2 },
     host: {
       ...{ name: host.name, instanceId: instanceIdFrom(readInstanceParts(host.root)), bootId: host.bootId },
       ...{ uptimeSeconds: host.uptimeMs / 1000, os: 'model', kernel: 'model', arch: 'x64' },

@@ -1,0 +1,10 @@
+import { keyIdPattern, type Shape, wordPattern } from '../machine/json-shape.ts';
+import type { RosterClaim } from '../protocol/roster.ts';
+import { epochLimit } from './parse-claim.ts';
+
+/** A claim as a roster lists it; mistakes go to the shape's fault. */
+export const parseListed = (entry: Shape): RosterClaim => ({
+  keyId: entry.text('keyId', 32, keyIdPattern),
+  epoch: entry.integer('epoch', 1, epochLimit),
+  moveId: entry.text('moveId', 128, wordPattern),
+});

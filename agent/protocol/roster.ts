@@ -1,0 +1,36 @@
+/** A claim as the ledger knows it: granted at this epoch by this move. */
+export interface RosterClaim {
+  readonly keyId: string;
+  readonly epoch: number;
+  readonly moveId: string;
+}
+
+/** Every claim on this key at or below this epoch is over: it was moved, failed over, exported or removed. */
+export interface GoneClaim {
+  readonly keyId: string;
+  readonly epoch: number;
+}
+
+/**
+ * What the ledger's journal says about the accounts of ONE host (docs/exclusivity.md). Three values and a rest: a claim that is neither owned nor arriving
+ * nor gone keeps running, and is held at the next boot; so an empty roster stops nothing and frees nothing.
+ */
+export interface Roster {
+  /** Which of several of the same serial is the later one; 1 or more. */
+  readonly revision: number;
+  /** Claims that the host has by right. */
+  readonly owned: readonly RosterClaim[];
+  /** Claims that a move under way gives to this host. */
+  readonly arriving: readonly RosterClaim[];
+  /** Claims that the host has to close before anything else. */
+  readonly gone: readonly GoneClaim[];
+}
+
+/** What makes a stamp a contact: how long it lasts, by whose clock, and for which claims. A stamp without it shortens no hold. */
+export interface ContactOffer {
+  /** The operator's clock when it was sent, ms since the epoch; the earlier of both clocks counts. */
+  readonly sentAtMs: number;
+  /** How long after this contact a boot may start accounts unasked, ms. */
+  readonly holdAfterMs: number;
+  readonly roster: Roster;
+}
