@@ -1,5 +1,5 @@
 import { renameSync, rmSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { writeClaim } from '../claims/claim-file.ts';
 import { decideGrant, decideStart } from '../claims/decide.ts';
 import { fsyncDirectory } from '../machine/durable-file.ts';
@@ -76,7 +76,8 @@ const pointCurrent = (places: Places, keyId: string, epoch: number): void => {
 
 /** Copies of the session that no claim can use any more. */
 const removeOlderEpochs = (places: Places, keyId: string, epoch: number): void => {
-  for (const older of readStaged(places, keyId).filter((entry) => entry.epoch < epoch)) {
-    rmSync(epochPath(places, keyId, older.epoch), { recursive: true, force: true });
-  }
+  const older = readStaged(places, keyId).filter((entry) => entry.epoch < epoch);
+  for (const each of older) rmSync(epochPath(places, keyId, each.epoch), { recursive: true, force: true });
+  // Or a power loss brings them back, and nobody wipes what lies beside an open claim.
+  if (older.length > 0) fsyncDirectory(dirname(epochPath(places, keyId, epoch)));
 };

@@ -1,4 +1,5 @@
 import { lingerMsOf } from '../inventory/account-spec.ts';
+import { listHosts } from '../ledger/hosts.ts';
 import { advanceMove, setMoveProblem } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
@@ -21,7 +22,12 @@ export async function lastKnownState({ states }: FleetContext, move: MoveRow): P
  */
 export async function passLostHostFloor(context: FleetContext, moves: readonly MoveRow[]): Promise<void> {
   const lost = moves.filter(({ kind }) => kind === 'failover');
-  const leftMs = Math.max(0, ...lost.map((move) => lostFloorLeftMs(context, move.account, move.created_at)));
+  // A failover that goes on may be older than what is said of its host: it was switched on again, and off, in between.
+  const offAtMs = new Map((await listHosts(context.ledger.db)).map(({ name, off_at }) => [name, off_at ?? 0]));
+  const leftMs = Math.max(
+    0,
+    ...lost.map((move) => lostFloorLeftMs(context, move.account, Math.max(move.created_at, offAtMs.get(lostHostOf(move) ?? '') ?? 0))),
+  );
   if (leftMs <= 0) return;
   context.report({
     kind: 'phase',
