@@ -100,6 +100,8 @@ export class ModelHost implements Machine {
   /** sshd accepts: a little after power on. */
   isListening = false;
   bootId = '';
+  /** It boots without a new boot id, because the machine around it stays up. */
+  isContainer = false;
   /** What the firmware says, and the address of the network card. */
   dmiUuid: string;
   readonly mac: string;
@@ -227,9 +229,11 @@ export class ModelHost implements Machine {
   /** Power on. `firstContactMs`: when sshd accepts, which may be before the verdict. */
   boot(sshAfterMs = 1_000, holdAfterMs = 500): void {
     if (this.isUp) return;
-    this.#bootedAtMs = this.simulation.nowMs - 2_000;
-    [this.#pausedMs, this.#suspendedMs] = [0, 0];
-    this.bootId = this.simulation.identity();
+    if (!this.isContainer || this.bootId === '') {
+      this.#bootedAtMs = this.simulation.nowMs - 2_000;
+      [this.#pausedMs, this.#suspendedMs] = [0, 0];
+      this.bootId = this.simulation.identity();
+    }
     this.simulation.note(`${this.name} boots`);
     this.#comeUp(sshAfterMs, holdAfterMs);
   }
@@ -257,9 +261,14 @@ export class ModelHost implements Machine {
     });
   }
 
+  /** As soon as it no longer stands still. */
+  whenItGoesOn(act: () => void): void {
+    this.#waiting.push({ life: this.life, leftMs: 0, act });
+  }
+
   /** As soon as a packet from Telegram can reach a program here. */
   whenItHears(act: () => void): void {
-    if (this.standstill !== null) this.#waiting.push({ life: this.life, leftMs: 0, act: () => this.whenItHears(act) });
+    if (this.standstill !== null) this.whenItGoesOn(() => this.whenItHears(act));
     else if (this.isWayDead) this.#whenHealed.push(act);
     else act();
   }
@@ -270,6 +279,8 @@ export class ModelHost implements Machine {
     this.simulation.note(`${this.name} stands still (${how})`);
     this.standstill = { how, sinceMs: this.simulation.nowMs };
     this.units.sleepAll();
+    // One that does not ask before it connects can be kept by no software.
+    this.luck = { ...this.luck, isCustomWorker: false };
     this.dataCentre.silence(this.name);
   }
 

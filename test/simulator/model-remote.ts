@@ -34,6 +34,7 @@ export interface RemoteCall {
   readonly what: string;
 }
 
+const resendMs = 100_000;
 const lostMs = 1_500;
 const connectTimeoutMs = 10_000;
 
@@ -128,6 +129,12 @@ export class ModelRemote implements Remote {
       };
       const deliver = (): void => {
         if (!target.isListening || !target.link.hears) return;
+        if (target.standstill !== null) {
+          // The kernel on this side sends it again for a while.
+          const sentMs = simulation.nowMs;
+          target.whenItGoesOn(() => (simulation.nowMs - sentMs < resendMs ? deliver() : undefined));
+          return;
+        }
         if (what.includes('+') || (what !== 'connect' && what !== 'sample')) simulation.note(`${label}${isOver ? ' (late)' : ''}`);
         act(fate, reply, isHeard);
       };

@@ -4,6 +4,7 @@ import { bootLater, mishaps } from './mishaps.ts';
 import type { ModelHost } from './model-host.ts';
 import { placed, placedAndKept } from './move-stories.ts';
 import { someMove } from './moving.ts';
+import { isOn } from './not-yet.ts';
 import { keyIds, type World } from './world.ts';
 
 const whole = { hears: true, isHeard: true };
@@ -22,7 +23,11 @@ export const returnStories = {
     await placedAndKept(world);
     const lost = simulation.pick(world.hosts);
     const fault = simulation.pick([0, 0.05, 0.12]);
-    if (simulation.chance(0.2)) setAnew(world, lost);
+    if (isOn('changed-settings') && simulation.chance(0.2)) setAnew(world, lost);
+    if (isOn('container-boot') && simulation.chance(0.2)) {
+      lost.isContainer = true;
+      simulation.count('container-boot');
+    }
     await failOver(world, lost, fault);
     lost.link = simulation.chance(0.7) ? whole : cut;
     for (let boots = simulation.between(1, 3); boots > 0; boots -= 1) {
