@@ -143,6 +143,8 @@ export const mishaps = {
 } as const satisfies Partial<Readonly<Record<FaultKind, Mishap>>>;
 
 function standStill({ simulation }: World, host: ModelHost, chance: Chance, how: 'suspend' | 'pause'): void {
+  // A worker of another kind that does not ask before it connects can be kept by no software.
+  if (host.luck.isCustomWorker) return;
   host.standStill(how);
   const forMs = chance.pick([chance.between(2_000, minute), chance.between(minute, 15 * minute), chance.between(hour, 3 * hour)]);
   simulation.at(forMs, () => host.goOn());

@@ -279,8 +279,6 @@ export class ModelHost implements Machine {
     this.simulation.note(`${this.name} stands still (${how})`);
     this.standstill = { how, sinceMs: this.simulation.nowMs };
     this.units.sleepAll();
-    // One that does not ask before it connects can be kept by no software.
-    this.luck = { ...this.luck, isCustomWorker: false };
     this.dataCentre.silence(this.name);
   }
 

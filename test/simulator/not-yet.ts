@@ -6,8 +6,6 @@ import type { FaultKind } from './kinds.ts';
  */
 export const notYet: Partial<Readonly<Record<FaultKind, string>>> = {
   'boot-after-failover': 'row 34: a contact frees claims that a boot has held',
-  suspend: 'row 37: a machine that goes on in the same boot is not noticed',
-  pause: 'row 37: a machine that goes on in the same boot is not noticed',
   'changed-settings': 'row 40: the hold of the host is not the one that the ledger believes in',
   'young-rollback': 'row 41: a boot within `hold.after` is believed whatever its disk is',
   'same-identity': 'row 41: a clone that keeps the firmware number of its machine counts as the machine',
@@ -15,10 +13,6 @@ export const notYet: Partial<Readonly<Record<FaultKind, string>>> = {
   'restored-files': 'row 46: claims that the verdict of the boot has not seen are believed',
   'removed-files': 'row 48: a host without files counts as one that never ran anything',
   'forgotten-host': 'row 47: nobody asks a host that the inventory has forgotten',
-  leftover: '?',
-  'escaped-process': '?',
-  'frozen-unit': '?',
-  'drop-in': '?',
   'stubborn-worker': '?',
   'late-message': '?',
   'lost-commit': '?',

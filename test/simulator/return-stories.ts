@@ -76,6 +76,8 @@ export const returnStories = {
   /** A machine stands still for so long that it is failed over, and then goes on in the same boot. */
   asleep: async (world: World) => {
     const { simulation } = world;
+    // One that does not ask before it connects can be kept by no software.
+    for (const host of world.hosts) host.luck = { ...host.luck, isCustomWorker: false };
     await placedAndKept(world);
     const lost = simulation.pick(world.hosts);
     const how = simulation.pick(['suspend', 'pause'] as const);
