@@ -251,6 +251,8 @@ export class World implements HostWatch {
   ): Started {
     this.#controllers += 1;
     const name = `c${this.#controllers}`;
+    // What leaves the fleet has no state there any more.
+    if (verb.verb === 'remove' || verb.verb === 'export') this.remembering.delete(verb.account);
     // Whoever imports a session has been asked whether anything else uses it.
     if (verb.verb === 'import') this.dataCentre.strangerLeaves(keyIds[verb.account] ?? '');
     const { ledgerPath = this.ledgerPath, fateOf = () => plainFate, queriesLeft = null, withLock = false } = options;
