@@ -74,7 +74,7 @@ export function commandAt(world: World, delayMs: number, verb: Verb, fault: numb
   const chance = simulation.branch(`${name} dies`);
   const queriesLeft = chance.chance(fault) ? { queriesLeft: chance.between(1, 60) } : {};
   simulation.at(delayMs, async () => {
-    if (!simulation.happens(name)) return;
+    if (world.isCalm || !simulation.happens(name)) return;
     const started = world.start(verb, {
       fateOf: fates(simulation, fault, name),
       withLock,
@@ -100,7 +100,7 @@ export function mishapAt(world: World, delayMs: number): void {
   const kind = simulation.pick(kinds);
   const name = simulation.nameOf(kind);
   simulation.at(delayMs, () => {
-    if (!simulation.happens(name)) return;
+    if (world.isCalm || !simulation.happens(name)) return;
     if (kind !== 'power-loss') simulation.count(kind);
     mishaps[kind](world, host, simulation.branch(name));
   });

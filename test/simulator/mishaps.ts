@@ -10,21 +10,21 @@ const minute = 60_000;
 const hour = 60 * minute;
 
 /** A machine of which was said meanwhile that it will never boot again does not. */
-export function bootLater({ simulation, gone }: World, host: ModelHost, chance: Chance, delayMs: number): void {
+export function bootLater(world: World, host: ModelHost, chance: Chance, delayMs: number): void {
   const [sshMs, holdMs] = [chance.between(100, 3_000), chance.between(100, 3_000)];
-  simulation.at(delayMs, () => {
-    if (!gone.has(host.name)) host.boot(sshMs, holdMs);
+  world.later(delayMs, () => {
+    if (!world.gone.has(host.name)) host.boot(sshMs, holdMs);
   });
 }
 
-export function cutLink({ simulation }: World, host: ModelHost, chance: Chance): void {
+export function cutLink(world: World, host: ModelHost, chance: Chance): void {
   host.link = chance.pick([
     { hears: false, isHeard: false },
     { hears: true, isHeard: false },
     { hears: false, isHeard: true },
   ]);
-  simulation.note(`${host.name} link ${JSON.stringify(host.link)}`);
-  simulation.at(chance.between(500, 200_000), () => {
+  world.simulation.note(`${host.name} link ${JSON.stringify(host.link)}`);
+  world.later(chance.between(500, 200_000), () => {
     host.link = whole;
   });
 }
@@ -50,7 +50,7 @@ export const mishaps = {
     host.isClockSynchronized = false;
     simulation.note(`${host.name} clock is wrong by ${byMs} ms`);
     const isByBoot = chance.chance(0.5);
-    simulation.at(chance.between(5_000, 10 * minute), () => {
+    world.later(chance.between(5_000, 10 * minute), () => {
       if (isByBoot) host.crash();
       host.clockOffsetMs -= byMs;
       host.isClockSynchronized = true;
@@ -60,12 +60,13 @@ export const mishaps = {
   },
   'operator-clock': (world, _, chance) => {
     world.stepOperatorClock(chance.between(-2 * hour, 2 * hour));
-    world.simulation.at(chance.between(5_000, 20 * minute), () => world.stepOperatorClock(-world.operatorClockMs));
+    world.later(chance.between(5_000, 20 * minute), () => world.stepOperatorClock(-world.operatorClockMs));
   },
-  'spoiled-disk': ({ simulation }, host, chance) => {
+  'spoiled-disk': (world, host, chance) => {
+    const { simulation } = world;
     host.disk = chance.pick(['full', 'broken'] as const);
     simulation.note(`${host.name} disk ${host.disk}`);
-    simulation.at(chance.between(500, 60_000), () => {
+    world.later(chance.between(500, 60_000), () => {
       host.disk = 'good';
     });
   },
@@ -81,16 +82,17 @@ export const mishaps = {
     host.after(chance.between(1_000, 150_000), () => host.end(stuck));
   },
   /** Accounts run on, claims are obeyed; only nobody reports. */
-  'stopped-agent': ({ simulation }, host, chance) => {
+  'stopped-agent': (world, host, chance) => {
+    const { simulation } = world;
     host.isAgentUp = false;
     simulation.note(`${host.name} agent is stopped`);
-    simulation.at(chance.between(1_000, 300_000), () => {
+    world.later(chance.between(1_000, 300_000), () => {
       host.isAgentUp = true;
     });
   },
-  'dead-way': ({ simulation }, host, chance) => {
+  'dead-way': (world, host, chance) => {
     host.breakWay();
-    simulation.at(chance.between(1_000, 5 * minute), () => host.mendWay());
+    world.later(chance.between(1_000, 5 * minute), () => host.mendWay());
   },
   suspend: (world, host, chance) => standStill(world, host, chance, 'suspend'),
   pause: (world, host, chance) => standStill(world, host, chance, 'pause'),
@@ -98,7 +100,7 @@ export const mishaps = {
     let atMs = 0;
     for (let times = chance.between(2, 3); times > 0; times -= 1) {
       const isOrderly = chance.chance(0.5);
-      world.simulation.at(atMs, () => (isOrderly ? host.shutDown() : host.crash()));
+      world.later(atMs, () => (isOrderly ? host.shutDown() : host.crash()));
       atMs += chance.between(2_000, 40_000);
       bootLater(world, host, chance, atMs);
       atMs += chance.between(2_000, chance.pick([60_000, 8 * minute]));
@@ -106,19 +108,17 @@ export const mishaps = {
   },
   'container-boot': (_, host, chance) => host.restartContainer(chance.between(100, 3_000), chance.between(100, 3_000)),
   'young-rollback': (world, host, chance) => {
-    const { simulation } = world;
     const disk = world.snapshotDisk(host);
-    simulation.at(chance.between(2 * minute, 9 * minute), () => {
+    world.later(chance.between(2 * minute, 9 * minute), () => {
       host.crash();
       world.restoreDisk(host, disk);
       bootLater(world, host, chance, chance.between(2_000, 60_000));
     });
   },
   'same-identity': (world, host, chance) => {
-    const { simulation } = world;
     const copy = world.clone(host, true);
-    simulation.at(chance.between(2 * minute, 9 * minute), () => copy.boot());
-    simulation.at(chance.between(12 * minute, 30 * minute), () => copy.crash());
+    world.later(chance.between(2 * minute, 9 * minute), () => copy.boot());
+    world.later(chance.between(12 * minute, 30 * minute), () => copy.crash());
   },
   'changed-settings': ({ simulation }, host, chance) => {
     const holdAfterMs = chance.pick([minute, 2 * hour, 24 * hour]);
@@ -134,7 +134,7 @@ export const mishaps = {
   'drop-in': (world, host, chance) => {
     const keyId = someKey(world, chance);
     host.units.dropIns.add(keyId);
-    world.simulation.at(chance.between(1_000, 10 * minute), () => void host.units.dropIns.delete(keyId));
+    world.later(chance.between(1_000, 10 * minute), () => void host.units.dropIns.delete(keyId));
   },
   'lost-commit': (world) => world.losePowerOfOperator(),
   'stalled-helper': (_, host, chance) => {
@@ -142,10 +142,10 @@ export const mishaps = {
   },
 } as const satisfies Partial<Readonly<Record<FaultKind, Mishap>>>;
 
-function standStill({ simulation }: World, host: ModelHost, chance: Chance, how: 'suspend' | 'pause'): void {
+function standStill(world: World, host: ModelHost, chance: Chance, how: 'suspend' | 'pause'): void {
   // A worker of another kind that does not ask before it connects can be kept by no software.
   if (host.luck.isCustomWorker) return;
   host.standStill(how);
   const forMs = chance.pick([chance.between(2_000, minute), chance.between(minute, 15 * minute), chance.between(hour, 3 * hour)]);
-  simulation.at(forMs, () => host.goOn());
+  world.later(forMs, () => host.goOn());
 }

@@ -35,6 +35,7 @@ async function importStrangers(world: World): Promise<void> {
 }
 
 function endFaults(world: World): void {
+  world.isCalm = true;
   world.killControllers();
   world.fences = { fails: false, isUnknown: false };
   world.inventory = world.wholeInventory;

@@ -111,6 +111,8 @@ export class World implements HostWatch {
 
   /** When a fence was last asked whether a machine is off. */
   askedFenceAtMs = Number.NEGATIVE_INFINITY;
+  /** The faults are over. */
+  isCalm = false;
   /** How fences behave. */
   fences: FenceLuck = { fails: false, isUnknown: false };
   /** How far the operator's clock is ahead. */
@@ -293,6 +295,11 @@ export class World implements HostWatch {
   /** One command of a story that may be left out of it. */
   async tell(verb: Verb, options: Parameters<World['start']>[1] = {}): Promise<FleetError | null> {
     return this.simulation.happens(this.simulation.nameOf(`told ${verb.verb}`)) ? this.command(verb, options) : null;
+  }
+
+  /** Something of a fault that takes place later, unless the faults are over by then. */
+  later(delayMs: number, act: () => void): void {
+    this.simulation.at(delayMs, () => (this.isCalm ? undefined : act()));
   }
 
   /** A machine from the image of another, with an identity of its own, or the other's but for its network card, and without a way to the operator. */
