@@ -1,4 +1,4 @@
-/** The first day with `inventory.example.yaml` as it stands: only addresses and the places of keys are the operator's own. */
+/** The first day with `inventory.example.yaml` as it stands: only addresses, the places of keys and the secrets' variables are the operator's own. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -25,7 +25,7 @@ afterAll(() => world?.end());
 
 test('a copy of the example with other addresses and key paths goes from bare hosts to accounts that are online', async () => {
   const { operator, dc } = world;
-  Object.assign(operator.env, { TELEGRAM_API_ID: '4711' });
+  Object.assign(operator.env, { TELEGRAM_API_ID: '4711', MODEL_API_KEY: 'sk-example' });
   await must(world, 'hosts', 'trust');
   await must(world, 'init');
   const again = await operator.json<{ hosts: { host: string; state: string }[] }>(['init', '--check']);
