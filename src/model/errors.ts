@@ -22,6 +22,7 @@ export type FleetErrorCode =
   | 'ssh-resolve'
   | 'ssh-connect'
   | 'ssh-timeout'
+  | 'ssh-refused'
   | 'ssh-host-key'
   | 'ssh-auth'
   | 'ssh-lost'
@@ -86,5 +87,5 @@ export class FleetError extends Error {
 
 const unreachableCodes: readonly FleetErrorCode[] = ['ssh-resolve', 'ssh-connect', 'ssh-timeout', 'ssh-lost', 'command-timeout'];
 
-/** No connection came through, or it fell silent. A host that refuses a login or a command is there. */
+/** No connection came through, or it fell silent. A host that refuses a connection in words, a login or a command is there. */
 export const isUnreachable = ({ code }: FleetError): boolean => unreachableCodes.includes(code);

@@ -30,7 +30,9 @@ export async function getOverStream(
     };
     const fail = (code: 'agent-unreachable' | 'agent-reply', what: string, cause?: unknown): void => {
       const hint = `look at the agent’s log: fleet exec ${host} -- journalctl -u fleet-agent -n 20`;
-      finish(() => reject(new FleetError(code, `${host}: the agent ${what}`, { hint, host, cause })));
+      // A stream that knows why says it itself.
+      const failure = cause instanceof FleetError ? cause : new FleetError(code, `${host}: the agent ${what}`, { hint, host, cause });
+      finish(() => reject(failure));
     };
     const timer = setTimeout(() => fail('agent-unreachable', `did not answer ${urlPath} within ${timeoutMs / 1000} s`), timeoutMs);
     stream.on('error', (cause) => fail('agent-unreachable', 'closed the connection', cause));

@@ -2,65 +2,110 @@ import { access, readFile } from 'node:fs/promises';
 import type { AnyAuthMethod, AuthHandlerMiddleware, BaseAgent, ParsedKey, SignCallback, SigningRequestOptions } from 'ssh2';
 import { FleetError } from '../model/errors.ts';
 import type { SecretReference } from '../model/inventory.ts';
+import { lastWords } from './host-words.ts';
 import type { SshContext } from './ssh-context.ts';
-import type { SshTarget } from './ssh-target.ts';
+import type { LoginStory } from './ssh-errors.ts';
+import type { AuthMethod, SshTarget } from './ssh-target.ts';
 
 type Ssh2 = typeof import('ssh2');
 
 /** One thing to try at the login. `label` is for messages; `method` is SSH's name of it, which the server must offer. */
 interface Candidate {
   readonly label: string;
-  readonly method: 'publickey' | 'password' | 'keyboard-interactive';
+  readonly method: AuthMethod;
   readonly auth: AnyAuthMethod;
 }
 
 /** Everything a login may try, in order, and why other things may not be tried. */
 export interface AuthPlan {
   readonly handler: AuthHandlerMiddleware;
-  /** Labels of what has been tried so far. */
-  readonly tried: readonly string[];
-  /** One line each, for the hint: keys that cannot be used, and why. */
-  readonly skipped: string[];
+  /** What has been tried so far, what of it was accepted, what could not be tried. */
+  story(): Omit<LoginStory, 'said'>;
+  /** One more line for what could not be tried. */
+  note(text: string): void;
   /** True once nothing is left to try. */
   exhausted(): boolean;
 }
 
-/** Prepares a login: named key files, then the agent, then OpenSSH's default keys, then the password. Reads keys and secrets once; asks for a passphrase only where it may. */
+/**
+ * Prepares a login: keys that are named (from their file, else from the agent), the agent's other keys, then the password; where no key is named, the
+ * agent goes before OpenSSH's default keys. Reads keys and secrets once; asks for a passphrase only where it may.
+ */
 export async function planAuth(ssh2: Ssh2, target: SshTarget, context: SshContext, mayAsk: boolean): Promise<AuthPlan> {
   const skipped: string[] = [];
-  const keys = await loadIdentities(ssh2, target, context, mayAsk);
-  for (const key of keys) if (key.problem !== null) skipped.push(key.problem);
-  for (const key of keys) if (key.certificate !== null) skipped.push(`${key.certificate} is a certificate, which fleet does not offer`);
-  const files = keys.flatMap((key): Candidate[] => {
-    if (key.parsed === null) return [];
-    return [{ label: key.path, method: 'publickey', auth: { type: 'publickey', username: target.user, key: key.parsed } }];
-  });
-  const agent = agentCandidates(ssh2, target, keys);
-  const password = target.password === null ? [] : passwordCandidates(target.user, await context.secret(target.password));
-  const candidates = target.identitiesExplicit ? [...files, ...agent, ...password] : [...agent, ...files, ...password];
-  return iterate(candidates, skipped);
+  const note = (text: string): void => {
+    if (!skipped.includes(text)) skipped.push(text);
+  };
+  const keys = target.authMethods.includes('publickey') ? await loadIdentities(ssh2, target, context, mayAsk) : [];
+  for (const key of keys) if (key.problem !== null) note(key.problem);
+  for (const key of keys) if (key.certificate !== null) note(`${key.certificate} is a certificate, which fleet does not offer`);
+  const password = target.password === null ? [] : passwordCandidates(target.user, await context.secret(target.password), note);
+  const all = [...keyCandidates(ssh2, target, keys, note), ...password];
+  const ordered = target.authMethods.flatMap((method) => all.filter((candidate) => candidate.method === method));
+  return iterate(target.user, ordered, skipped, note);
 }
 
-function iterate(candidates: readonly Candidate[], skipped: string[]): AuthPlan {
+/** Named keys one by one; the agent's part for a key is tried where its file cannot be used. */
+function keyCandidates(ssh2: Ssh2, target: SshTarget, keys: readonly Identity[], note: (text: string) => void): Candidate[] {
+  const fromFile = ({ path, parsed }: Identity): Candidate[] => {
+    if (parsed === null || !accepts(target, parsed.type)) return [];
+    return [{ label: path, method: 'publickey', auth: { type: 'publickey', username: target.user, key: parsed } }];
+  };
+  const named = new Set(keys.flatMap(({ publicBlob }) => (publicBlob === null ? [] : [publicBlob.toString('base64')])));
+  const agent = (label: string, wanted: (blob: string) => boolean, missing: string | null) =>
+    agentCandidate(ssh2, target, label, wanted, () => missing !== null && note(missing));
+  if (target.identitiesExplicit) {
+    const each = keys.flatMap((key) => {
+      const blob = key.publicBlob?.toString('base64');
+      if (key.parsed !== null || blob === undefined) return fromFile(key);
+      return agent(`${key.path} from ssh-agent`, (one) => one === blob, `${key.path} is not in the ssh-agent`);
+    });
+    return target.identitiesOnly ? each : [...each, ...agent('ssh-agent', (blob) => !named.has(blob), null)];
+  }
+  const files = keys.flatMap(fromFile);
+  const known = agent('ssh-agent', (blob) => named.has(blob), null);
+  return target.identitiesOnly ? [...known, ...files] : [...agent('ssh-agent', () => true, null), ...files];
+}
+
+/** Whether the config lets keys of this type be used; RSA keys sign by several names. */
+const accepts = ({ algorithms }: SshTarget, type: string): boolean =>
+  type === 'ssh-rsa'
+    ? algorithms.publicKey.some((name) => name === type || name.startsWith('rsa-sha2-'))
+    : algorithms.publicKey.includes(type);
+
+function iterate(username: string, candidates: readonly Candidate[], skipped: readonly string[], note: (text: string) => void): AuthPlan {
+  const left = [...candidates];
   const tried: string[] = [];
-  let next = 0;
-  let done = false;
-  const handler: AuthHandlerMiddleware = (offered, _partial, use) => {
+  const accepted: string[] = [];
+  let wanted: readonly string[] = [];
+  let last: Candidate | null = null;
+  let [asked, done] = [false, false];
+  const handler: AuthHandlerMiddleware = (offered, partial, use) => {
     // The server's list arrives with its first refusal: until then everything may be tried.
     const allowed = offered as readonly string[] | null;
-    let candidate = candidates[next];
-    while (candidate !== undefined && allowed !== null && !allowed.includes(candidate.method)) candidate = candidates[++next];
-    next += 1;
-    if (candidate === undefined) {
+    if (!asked && left.some(({ method }) => method !== 'publickey')) {
+      // Where there is more than keys, the order may matter (password, then key): ask for the list first, which no server counts as a try.
+      asked = true;
+      use({ type: 'none', username });
+      return;
+    }
+    asked = true;
+    if (last !== null && partial === true && !accepted.includes(last.label)) accepted.push(last.label);
+    // What was refused only because it was not its turn may come later.
+    else if (last !== null && allowed !== null && !allowed.includes(last.method)) left.unshift(last);
+    wanted = allowed ?? wanted;
+    const at = left.findIndex(({ method }) => allowed === null || allowed.includes(method));
+    last = at === -1 ? null : (left.splice(at, 1)[0] ?? null);
+    if (last === null) {
       done = true;
       // The declared type leaves out `false`, which is how ssh2 is told that nothing is left.
       use(false as unknown as AnyAuthMethod);
       return;
     }
-    tried.push(candidate.label);
-    use(candidate.auth);
+    if (!tried.includes(last.label)) tried.push(last.label);
+    use(last.auth);
   };
-  return { handler, tried, skipped, exhausted: () => done };
+  return { handler, story: () => ({ tried, accepted, skipped, wanted }), note, exhausted: () => done };
 }
 
 interface Identity {
@@ -184,30 +229,33 @@ async function readPublicBlob(ssh2: Ssh2, path: string): Promise<Buffer | null> 
   return parsed === null || parsed instanceof Error ? null : parsed.getPublicSSH();
 }
 
-/** The agent, restricted to the named identities where IdentitiesOnly says so. Keys that are tried from files already are left out. */
-function agentCandidates(ssh2: Ssh2, target: SshTarget, identities: readonly Identity[]): Candidate[] {
-  if (target.agentSocket === null) return [];
+/** Those of the agent's keys that are `wanted`; `onNone` when there are none. No candidate without an agent. */
+function agentCandidate(ssh2: Ssh2, target: SshTarget, label: string, wanted: (blob: string) => boolean, onNone: () => void): Candidate[] {
+  if (target.agentSocket === null) {
+    onNone();
+    return [];
+  }
   const inner = ssh2.createAgent(target.agentSocket) as BaseAgent;
-  const blobs = (some: readonly Identity[]) =>
-    some.flatMap(({ publicBlob }) => (publicBlob === null ? [] : [publicBlob.toString('base64')]));
-  const named = new Set(blobs(identities));
-  const fromFiles = new Set(target.identitiesExplicit ? blobs(identities.filter(({ parsed }) => parsed !== null)) : []);
-  const wanted = (blob: string) => !fromFiles.has(blob) && (!target.identitiesOnly || named.has(blob));
-  const agent = new (filteredAgentClass(ssh2, inner, wanted))();
-  return [{ label: 'ssh-agent', method: 'publickey', auth: { type: 'agent', username: target.user, agent } }];
+  const isWanted = (key: ParsedKey): boolean => accepts(target, key.type) && wanted(key.getPublicSSH().toString('base64'));
+  const agent = new (filteredAgentClass(ssh2, inner, isWanted, onNone))();
+  return [{ label, method: 'publickey', auth: { type: 'agent', username: target.user, agent } }];
 }
 
-/** An agent that offers only the keys that are `wanted`, by their wire format in base64. */
-function filteredAgentClass(ssh2: Ssh2, inner: BaseAgent, wanted: (blob: string) => boolean): new () => BaseAgent {
+/** An agent that offers only the keys that are `wanted`. */
+function filteredAgentClass(ssh2: Ssh2, inner: BaseAgent, wanted: (key: ParsedKey) => boolean, onNone: () => void): new () => BaseAgent {
   return class extends ssh2.BaseAgent {
     override getIdentities(done: Parameters<BaseAgent['getIdentities']>[0]): void {
       inner.getIdentities((error, keys) => {
-        if (error !== undefined && error !== null) done(error);
-        else
-          done(
-            undefined,
-            (keys ?? []).filter((key) => wanted(agentKeyBlob(ssh2, key))),
-          );
+        if (error !== undefined && error !== null) {
+          done(error);
+          return;
+        }
+        const offered = (keys ?? []).filter((key) => {
+          const parsed = ssh2.utils.parseKey(key as Buffer);
+          return !(parsed instanceof Error) && wanted(parsed);
+        });
+        if (offered.length === 0) onNone();
+        done(undefined, offered);
       });
     }
     override sign(
@@ -227,12 +275,21 @@ function agentKeyBlob(ssh2: Ssh2, key: unknown): string {
   return parsed instanceof Error ? '' : parsed.getPublicSSH().toString('base64');
 }
 
-function passwordCandidates(username: string, password: string): Candidate[] {
+/** Questions about anything but the password: one-time codes, user names. */
+const OTHER_QUESTION = /one.?time|verification|\bcode\b|passcode|token|\botp\b|\bpin\b|user ?name|login:/i;
+
+function passwordCandidates(username: string, password: string, note: (text: string) => void): Candidate[] {
   const answer: AnyAuthMethod = {
     type: 'keyboard-interactive',
     username,
-    // Questions whose answer is shown on a screen (one-time codes, user names) are not the password.
-    prompt: (_name, _instructions, _language, prompts, finish) => finish(prompts.map(({ echo }) => (echo === true ? '' : password))),
+    prompt: (_name, _instructions, _language, prompts, finish) =>
+      finish(
+        prompts.map(({ prompt, echo }) => {
+          if (echo !== true && !OTHER_QUESTION.test(prompt)) return password;
+          note(`the host asks "${lastWords(prompt)}", which fleet cannot answer`);
+          return '';
+        }),
+      ),
   };
   return [
     { label: 'password', method: 'password', auth: { type: 'password', username, password } },

@@ -75,9 +75,12 @@ export async function runOnLink(link: SshLink, command: PreparedCommand): Promis
     stderr: stderr.bytes(),
     truncated: stdout.truncated || stderr.truncated,
     started: out.started,
-    noise: [out.noise(), command.marksStderr ? err.noise() : ''].filter((text) => text !== '').join('\n'),
+    noise: [out.noise(), command.marksStderr ? err.noise() : out.started ? '' : textOf(stderr)].filter((text) => text !== '').join('\n'),
   };
 }
+
+/** The end of what was said instead of a command's output. */
+const textOf = (stderr: CappedBytes): string => Buffer.from(stderr.bytes()).toString('utf8').trim().slice(-4096);
 
 interface Ending {
   readonly exitCode: number | null;
@@ -197,6 +200,7 @@ const CLOSE_LIMIT_MS = 20_000;
  */
 async function stop(link: SshLink, channel: ClientChannel, { stopCommand }: PreparedCommand, pid: number | null): Promise<void> {
   channel.close();
+  channel.emit('fleet-stopped');
   channel.resume();
   channel.stderr.resume();
   const timer = setTimeout(() => void link.close(), CLOSE_LIMIT_MS).unref();

@@ -1,4 +1,5 @@
 import { FleetError, type FleetErrorCode } from '../model/errors.ts';
+import { itSaid, lastWords } from './host-words.ts';
 import { type HostKey, type HostKeyVerdict, hostKeyFingerprint } from './known-hosts.ts';
 import type { SshTarget } from './ssh-target.ts';
 
@@ -9,6 +10,7 @@ export type ConnectPhase = 'dial' | 'handshake' | 'auth' | 'open';
 interface ErrorFacts {
   readonly code?: string | number;
   readonly level?: string;
+  readonly message?: string;
 }
 
 interface Meaning {
@@ -51,17 +53,53 @@ const UNREACHABLE_CODES: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'ENETUNREACH',
 };
 
-const where = (target: SshTarget): string => `${target.user}@${target.address}:${target.port}`;
+/** Who is connected to where, and through whom. */
+export function where({ user, address, port, jumps }: SshTarget): string {
+  const through = jumps.length === 0 ? '' : ` through ${jumps.map((jump) => `${jump.address}:${jump.port}`).join(', ')}`;
+  return `${user}@${address}:${port}${through}`;
+}
 
-/** Why a connection attempt failed, from the error's codes and the phase. Methods that were tried belong to {@link authFailure}. */
-export function connectFailure(target: SshTarget, phase: ConnectPhase, cause: unknown): FleetError {
+/**
+ * Why a connection attempt failed, from the error's codes, the phase, and what the other side said instead of its part of the protocol. Methods that
+ * were tried belong to {@link authFailure}.
+ */
+export function connectFailure(target: SshTarget, phase: ConnectPhase, cause: unknown, said = ''): FleetError {
   if (cause instanceof FleetError) return cause;
-  const meaning = meaningOf(phase, (cause ?? {}) as ErrorFacts);
-  return new FleetError(meaning.code, `${target.host}: ${meaning.what} (${where(target)})`, {
+  const facts = (cause ?? {}) as ErrorFacts;
+  const words = said === '' && typeof facts.code === 'number' ? (facts.message ?? '') : said;
+  const meaning = phase === 'handshake' && lastWords(words) !== '' ? spokenMeaning(words) : meaningOf(phase, facts);
+  return new FleetError(meaning.code, `${target.host}: ${meaning.what} (${where(target)})${phase === 'open' ? '' : itSaid(words)}`, {
     hint: meaning.hint,
     host: target.host,
     cause,
   });
+}
+
+/** sshd is there and refuses in words: never a sign that the host is gone. */
+function spokenMeaning(words: string): Meaning {
+  // OpenSSH 9.8 and later say the same for both reasons.
+  if (/not allowed at this time/i.test(words)) {
+    return {
+      code: 'ssh-refused',
+      what: 'sshd takes no connections from this address now',
+      hint: 'after refused logins it does so for minutes (PerSourcePenalties): mend the login, wait, or set PerSourcePenaltyExemptList for this address on the host; or too many logins came at once (MaxStartups)',
+    };
+  }
+  if (/MaxStartups/i.test(words)) {
+    return {
+      code: 'ssh-refused',
+      what: 'sshd takes no more logins at once (MaxStartups)',
+      hint: 'wait, lower the concurrency, or raise MaxStartups in the host’s sshd config',
+    };
+  }
+  if (/^\s*(HTTP\/|<|220[ -]|\* OK)/i.test(words)) {
+    return { code: 'ssh-connect', what: 'what answers there is not SSH', hint: 'check the port in the inventory or the ssh config' };
+  }
+  return {
+    code: 'ssh-refused',
+    what: 'the host ended the connection before the login',
+    hint: 'look at the host’s sshd log: journalctl -u ssh',
+  };
 }
 
 function meaningOf(phase: ConnectPhase, facts: ErrorFacts): Meaning {
@@ -99,19 +137,46 @@ function meaningOf(phase: ConnectPhase, facts: ErrorFacts): Meaning {
   return REFUSED_EARLY;
 }
 
-/** The login failed. `tried` and `skipped` are one line each, without secrets. */
-export function authFailure(target: SshTarget, tried: readonly string[], skipped: readonly string[], cause: unknown): FleetError {
+/** How a login went. All texts are one line each, without secrets. */
+export interface LoginStory {
+  readonly tried: readonly string[];
+  /** Those of them that were accepted, although that was not enough. */
+  readonly accepted: readonly string[];
+  readonly skipped: readonly string[];
+  /** Methods that the host would have gone on with; empty when it did not say. */
+  readonly wanted: readonly string[];
+  /** What the host said: its banner, or why it disconnected. */
+  readonly said: string;
+}
+
+/** The login failed. */
+export function authFailure(target: SshTarget, story: LoginStory, cause: unknown): FleetError {
+  const { tried, accepted, skipped, wanted, said } = story;
   const attempts = tried.length === 0 ? 'nothing could be tried' : `tried ${tried.join(', ')}`;
-  const hint =
-    tried.length === 0 || skipped.length > 0
-      ? `${skipped.join('; ') || 'no key file was found and there is no ssh-agent'}. Set identity_files, start ssh-agent, or set password`
-      : `check the user name, and that the host’s authorized_keys has one of these keys (too many keys? set IdentitiesOnly)`;
-  return new FleetError('ssh-auth', `${target.host}: ${where(target)} refused the login, ${attempts}`, {
-    hint,
+  const partly = accepted.length === 0 ? '' : `; accepted ${accepted.join(', ')}, then wanted ${wanted.join(' or ') || 'more'}`;
+  return new FleetError('ssh-auth', `${target.host}: ${where(target)} refused the login, ${attempts}${partly}${itSaid(said)}`, {
+    hint: authHint(target, story),
     host: target.host,
     problems: skipped,
     cause,
   });
+}
+
+function authHint(target: SshTarget, { tried, accepted, skipped, wanted, said }: LoginStory): string {
+  if (/too many authentication failures/i.test(said))
+    return 'the host counts every key that is offered (MaxAuthTries): set identity_files in the inventory, or IdentitiesOnly yes in the ssh config';
+  if (/expired|locked|disabled/i.test(said))
+    return `look at the account on the host, as root: chage -l ${target.user}; passwd -S ${target.user}`;
+  if (/booting up|going down|not permitted to log in/i.test(said)) return 'the host starts or shuts down: try again in a minute';
+  if (accepted.length > 0) {
+    const secret = wanted.some((method) => method === 'password' || method === 'keyboard-interactive') && target.password === null;
+    return secret
+      ? 'set password in the inventory: the host wants it besides the key'
+      : `fleet has nothing more for it: ${wanted.join(' or ') || 'see the host’s sshd log'}`;
+  }
+  if (tried.length === 0 || skipped.length > 0)
+    return `${skipped.join('; ') || 'no key file was found and there is no ssh-agent'}. Set identity_files, start ssh-agent, or set password`;
+  return `check the user name, that the host’s authorized_keys has one of these keys, and that the account is neither locked nor left out (AllowUsers)`;
 }
 
 /** The host key is not trusted. `verdict` must not be `trusted`. */
@@ -156,38 +221,3 @@ export const timeoutFailure = (host: string, timeoutMs: number): FleetError =>
 
 export const interruptedFailure = (host: string): FleetError =>
   new FleetError('interrupted', `${host}: interrupted`, { hint: 'run the command again: it continues where it stopped', host });
-
-const SUDO_MEANINGS: readonly { readonly pattern: RegExp; readonly what: string; readonly hint: string }[] = [
-  {
-    pattern: /a password is required|a terminal is required|no askpass program|must have a tty/,
-    what: 'sudo asks for a password',
-    hint: 'set sudo_password in the inventory, or give the user NOPASSWD in /etc/sudoers.d',
-  },
-  {
-    pattern: /incorrect password|no password was provided|Sorry, try again/,
-    what: 'sudo refused the password',
-    hint: 'check sudo_password in the inventory',
-  },
-  {
-    pattern: /not in the sudoers file|may not run sudo|not allowed to (execute|run)/,
-    what: 'the user may not use sudo',
-    hint: 'add the user to the sudo group, or log in as root',
-  },
-  { pattern: /sudo.*not found|sudo.*No such file/, what: 'sudo is not installed', hint: 'install sudo on the host, or log in as root' },
-];
-
-/**
- * Why sudo did not start the command: called only when the command's marker never came. sudo has no codes of its own (always 1), so its
- * text, in the C locale, is all there is; an unknown text still is a sudo failure.
- */
-export function sudoFailure(target: SshTarget, stderr: string): FleetError {
-  const meaning = SUDO_MEANINGS.find(({ pattern }) => pattern.test(stderr)) ?? {
-    what: 'sudo did not start the command',
-    hint: `log in as ${target.user} and run: sudo -n true`,
-  };
-  return new FleetError('sudo', `${target.host}: ${meaning.what} (${where(target)})`, {
-    hint: meaning.hint,
-    host: target.host,
-    cause: stderr,
-  });
-}

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Algorithms, Client, ConnectConfig } from 'ssh2';
 import type { FleetError } from '../model/errors.ts';
+import { lastWords } from './host-words.ts';
 import { hostKeyAlgorithms, judgeHostKey, type KnownHostLine, keyBlobType } from './known-hosts.ts';
 import { type AuthPlan, planAuth } from './ssh-auth.ts';
 import type { KnownHost, SshContext } from './ssh-context.ts';
@@ -39,7 +40,7 @@ export async function logIn(target: SshTarget, context: SshContext, open: () => 
   const giveUpAt = Date.now() + target.connectTimeoutMs;
   for (let attempt = 0; ; attempt += 1) {
     const auth = attempt === 0 ? firstPlan : await plan();
-    const state: AttemptState = { phase: 'dial', notes: [], keyFailure: null };
+    const state: AttemptState = { phase: 'dial', keyFailure: null, greeting: '', banner: '' };
     try {
       const stream = await open();
       state.phase = 'handshake';
@@ -62,10 +63,15 @@ export async function logIn(target: SshTarget, context: SshContext, open: () => 
 
 interface AttemptState {
   phase: ConnectPhase;
-  /** What went wrong without ending the login, for example an agent that does not answer. */
-  readonly notes: string[];
   keyFailure: FleetError | null;
+  /** What came before SSH's own first line: a refusal in words, or another protocol. */
+  greeting: string;
+  /** The last banner: sshd passes on what PAM says there. */
+  banner: string;
 }
+
+/** Bytes that a host may say before SSH's own first line and that are kept. */
+const MAX_GREETING_BYTES = 1024;
 
 function connectConfig(target: SshTarget, context: SshContext, auth: AuthPlan, state: AttemptState, known: KnownHost): ConnectConfig {
   return {
@@ -104,9 +110,13 @@ function attemptLogin(
     client.on('handshake', () => {
       state.phase = 'auth';
     });
+    client.on('banner', (text: string) => {
+      state.banner = text.slice(-MAX_GREETING_BYTES);
+    });
+    hearGreeting(stream, state);
     client.on('error', (error: Error & { level?: string }) => {
       const goesOn = state.phase === 'auth' && !auth.exhausted() && (error.level === 'agent' || error.level === 'client-authentication');
-      if (goesOn) state.notes.push(error.level === 'agent' ? 'ssh-agent does not answer or refused to sign' : 'a key could not sign');
+      if (goesOn) auth.note(error.level === 'agent' ? 'ssh-agent does not answer or refused to sign' : 'a key could not sign');
       else fail(error);
     });
     client.on('close', () => fail(undefined));
@@ -122,19 +132,33 @@ function attemptLogin(
   });
 }
 
+/** Listens until SSH's own first line, which is the last that is of no interest. */
+function hearGreeting(stream: Duplex, state: Pick<AttemptState, 'greeting'>): void {
+  const hear = (chunk: Buffer): void => {
+    state.greeting = (state.greeting + chunk.toString('latin1')).slice(0, MAX_GREETING_BYTES);
+    const own = state.greeting.search(/^SSH-/m);
+    if (own !== -1) state.greeting = state.greeting.slice(0, own);
+    if (own !== -1 || state.greeting.length >= MAX_GREETING_BYTES) stream.off('data', hear);
+  };
+  stream.on('data', hear);
+}
+
+/** Worth another try after a pause: dropped without a word, or because of too many at once. Refused connections do not make penalties longer. */
 const wasDroppedEarly = (state: AttemptState, cause: unknown): boolean => {
   if (state.phase !== 'handshake' || state.keyFailure !== null) return false;
   const { level, code } = (cause ?? {}) as { level?: string; code?: string };
-  return cause === undefined || level === 'protocol' || code === 'ECONNRESET' || code === 'EPIPE';
+  const isDrop = cause === undefined || level === 'protocol' || code === 'ECONNRESET' || code === 'EPIPE';
+  return isDrop && (lastWords(state.greeting) === '' || /MaxStartups|not allowed at this time/i.test(state.greeting));
 };
 
 function explain(target: SshTarget, auth: AuthPlan, state: AttemptState, cause: unknown): FleetError {
   if (state.keyFailure !== null) return state.keyFailure;
-  const { name, level } = (cause ?? {}) as { name?: string; level?: string };
+  const { name, level, code, message } = (cause ?? {}) as { name?: string; level?: string; code?: unknown; message?: string };
   if (name === 'AbortError') return interruptedFailure(target.host);
   const timedOut = level === 'client-timeout' || level === 'client-socket';
-  if (state.phase === 'auth' && !timedOut) return authFailure(target, auth.tried, [...auth.skipped, ...state.notes], cause);
-  return connectFailure(target, state.phase, cause);
+  if (state.phase !== 'auth' || timedOut) return connectFailure(target, state.phase, cause, state.greeting);
+  // A number is the reason of a disconnect in sshd's own words.
+  return authFailure(target, { ...auth.story(), said: typeof code === 'number' ? (message ?? '') : state.banner }, cause);
 }
 
 /** Connects without a login only to see the host key. Rejects like a connection; never with `ssh-host-key`. */
@@ -142,11 +166,12 @@ export async function captureHostKey(target: SshTarget, open: () => Promise<Dupl
   const ssh2 = (await import('ssh2')).default;
   const client = new ssh2.Client();
   let key: Buffer | null = null;
-  let phase: ConnectPhase = 'dial';
+  const state: { phase: ConnectPhase; greeting: string } = { phase: 'dial', greeting: '' };
   try {
     const stream = await open();
-    phase = 'handshake';
+    state.phase = 'handshake';
     stream.on('error', () => {});
+    hearGreeting(stream, state);
     const closed = once(client, 'close');
     closed.catch(() => {});
     client.on('error', () => {});
@@ -162,10 +187,10 @@ export async function captureHostKey(target: SshTarget, open: () => Promise<Dupl
     });
     await closed;
   } catch (cause) {
-    if (key === null) throw connectFailure(target, phase, cause);
+    if (key === null) throw connectFailure(target, state.phase, cause, state.greeting);
   } finally {
     client.destroy();
   }
-  if (key === null) throw connectFailure(target, phase, undefined);
+  if (key === null) throw connectFailure(target, state.phase, undefined, state.greeting);
   return key;
 }

@@ -1,23 +1,20 @@
 import type { Duplex } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientChannel } from 'ssh2';
 import { FleetError } from '../model/errors.ts';
 import { ChannelGate } from './channel-gate.ts';
 import { Farewells } from './farewells.ts';
+import { openSocketByCommand } from './socket-by-command.ts';
 import type { SshContext } from './ssh-context.ts';
 import { dial } from './ssh-dial.ts';
-import { connectFailure, interruptedFailure, lostFailure, timeoutFailure } from './ssh-errors.ts';
+import { connectFailure, interruptedFailure, lostFailure } from './ssh-errors.ts';
 import { type LoggedIn, logIn } from './ssh-handshake.ts';
+import { hopFailure, socketFailure } from './ssh-refusals.ts';
+import { type Attach, openGated } from './ssh-sessions.ts';
 import type { SshTarget } from './ssh-target.ts';
 import { watchSilence } from './watch-silence.ts';
 
 /** Sessions on one connection at most; sshd's default MaxSessions is 10. */
 const MAX_SESSIONS = 8;
-/** How often one session may be refused, and the pause after the first refusal, ms. */
-const MAX_REFUSALS = 8;
-const REFUSAL_PAUSE_MS = 40;
-
-type Attach = (channel: ClientChannel) => void;
 
 /** A connection after the login. Once it is over, everything on it rejects with the same `ssh-lost` or `interrupted`. */
 export interface SshLink {
@@ -36,8 +33,13 @@ export interface SshLink {
    * command can arrive: a quick one has its whole life in the packet that opens the session.
    */
   openSession(command: string, limitMs: number, attach: Attach): Promise<ClientChannel>;
-  /** A stream to a unix socket on the host. Rejects with `agent-unreachable` when the host does not open it within `limitMs`. */
+  /**
+   * A stream to a unix socket on the host, forwarded by sshd. Where sshd does not (it may be forbidden to, and does not say why), a command on the
+   * host carries the bytes, from then on at once. The stream or this rejects with `agent-unreachable` when nothing is there within `limitMs`.
+   */
   openSocket(path: string, limitMs: number): Promise<Duplex>;
+  /** Whether sshd forwards no sockets, as far as is known. */
+  socketsNeedCommand(): boolean;
   /** A stream to a TCP address as seen from the host. */
   openTcp(address: string, port: number): Promise<Duplex>;
   /** Time of one request and its answer on the connection, ms. */
@@ -70,7 +72,14 @@ export async function openRoute(target: SshTarget, context: SshContext): Promise
   const jump = await sharedJump({ ...before, jumps: target.jumps.slice(0, -1) }, context);
   jumpUsers.set(jump, (jumpUsers.get(jump) ?? 0) + 1);
   return {
-    open: () => withLimit(jump.openTcp(target.address, target.port), target.connectTimeoutMs),
+    async open() {
+      try {
+        return await withLimit(jump.openTcp(target.address, target.port), target.connectTimeoutMs);
+      } catch (cause) {
+        // Time-outs and lost links have their own words.
+        throw cause instanceof FleetError || !('reason' in (cause as object)) ? cause : hopFailure(target, jump.target, cause);
+      }
+    },
     release() {
       const left = (jumpUsers.get(jump) ?? 1) - 1;
       jumpUsers.set(jump, left);
@@ -114,6 +123,7 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
   const listeners = new Set<(failure: FleetError) => void>();
   const gate = new ChannelGate(MAX_SESSIONS);
   let failure: FleetError | null = null;
+  let socketsNeedCommand = false;
   const end = (why: FleetError): void => {
     if (failure !== null) return;
     failure = why;
@@ -135,7 +145,7 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
   if (context.signal?.aborted === true) onAbort();
 
   const call: Call = (start) => callOnLink(target, listeners, () => failure, start);
-  return {
+  const link: SshLink = {
     target,
     failure: () => failure,
     onOver(listener) {
@@ -149,14 +159,20 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
       return openGated(gate, target, limitMs, attach, open);
     },
     async openSocket(path, limitMs) {
-      try {
-        return await withLimit(
-          call<Duplex>((done) => client.openssh_forwardOutStreamLocal(path, done)),
-          limitMs,
-        );
-      } catch (cause) {
-        throw cause instanceof FleetError ? cause : socketFailure(target, path, cause);
+      if (!socketsNeedCommand) {
+        try {
+          return await withLimit(
+            call<Duplex>((done) => client.openssh_forwardOutStreamLocal(path, done)),
+            limitMs,
+          );
+        } catch (cause) {
+          if (cause instanceof FleetError || !('reason' in (cause as object)))
+            throw cause instanceof FleetError ? cause : socketFailure(target, path, '', cause);
+        }
       }
+      return openSocketByCommand(link, path, limitMs, () => {
+        socketsNeedCommand = true;
+      });
     },
     openTcp: (address, port) => call<Duplex>((done) => client.forwardOut('127.0.0.1', 0, address, port, done)),
     async roundTrip() {
@@ -171,7 +187,9 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
       client.end();
       end(lostFailure(target, 'the connection was closed by fleet'));
     },
+    socketsNeedCommand: () => socketsNeedCommand,
   };
+  return link;
 }
 
 type Call = <T>(start: (done: Done<T>) => void) => Promise<T>;
@@ -208,76 +226,3 @@ const attaching =
     if (!(error instanceof Error)) attach(channel);
     done(error, channel);
   };
-
-/** A channel's place is free again when the channel is closed. */
-async function openGated(
-  gate: ChannelGate,
-  target: SshTarget,
-  limitMs: number,
-  attach: Attach,
-  open: (attach: Attach) => Promise<ClientChannel>,
-): Promise<ClientChannel> {
-  for (let refusals = 0; ; ) {
-    await gate.enter();
-    const leave = onlyOnce(() => gate.leave());
-    try {
-      const opening = open((channel) => {
-        channel.on('error', () => {});
-        channel.on('close', leave);
-        attach(channel);
-      });
-      return await openInTime(target, limitMs, opening);
-    } catch (cause) {
-      // Refused before the command was sent: waiting for another session to end and asking again is safe.
-      const refused = !(cause instanceof FleetError);
-      if (refused) gate.narrow();
-      leave();
-      if (!refused) throw cause;
-      refusals += 1;
-      if (refusals > MAX_REFUSALS) throw sessionRefused(target, cause);
-      // sshd counts a session for a moment longer than its channel is open.
-      await sleep(REFUSAL_PAUSE_MS * refusals);
-    }
-  }
-}
-
-function onlyOnce(act: () => void): () => void {
-  let done = false;
-  return () => {
-    if (!done) act();
-    done = true;
-  };
-}
-
-/** A channel that opens after its time is closed again. */
-async function openInTime(target: SshTarget, limitMs: number, opening: Promise<ClientChannel>): Promise<ClientChannel> {
-  let late = false;
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      late = true;
-      reject(timeoutFailure(target.host, limitMs));
-    }, limitMs);
-  });
-  opening.then(
-    (channel) => {
-      if (late) channel.close();
-    },
-    () => {},
-  );
-  return Promise.race([opening, limit]).finally(() => clearTimeout(timer));
-}
-
-const socketFailure = (target: SshTarget, path: string, cause: unknown): FleetError =>
-  new FleetError('agent-unreachable', `${target.host}: nothing answers on ${path}`, {
-    hint: `run fleet init --limit ${target.host}; the agent’s own words: fleet exec ${target.host} -- journalctl -u fleet-agent -n 20`,
-    host: target.host,
-    cause,
-  });
-
-const sessionRefused = (target: SshTarget, cause: unknown): FleetError =>
-  new FleetError('ssh-connect', `${target.host}: sshd opens no session for commands`, {
-    hint: 'check MaxSessions, ForceCommand and the login shell on the host',
-    host: target.host,
-    cause,
-  });

@@ -5,10 +5,12 @@ import type { HostName } from '../model/names.ts';
 import type { CommandResult, Remote, RemoteCommand, SocketReply } from './remote.ts';
 import { DOWNLOAD_MISSING, downloadScript, type Elevation, stopScript, uploadScript, wrapCommand } from './shell-command.ts';
 import { getOverStream } from './socket-get.ts';
-import { DEFAULT_OUTPUT_BYTES, runOnLink } from './ssh-command.ts';
+import { type CommandOutcome, DEFAULT_OUTPUT_BYTES, runOnLink } from './ssh-command.ts';
 import type { SshContext } from './ssh-context.ts';
-import { interruptedFailure, sudoFailure } from './ssh-errors.ts';
+import { interruptedFailure } from './ssh-errors.ts';
 import { openLink, type SshLink } from './ssh-link.ts';
+import { answersSftp } from './ssh-probe.ts';
+import { isLoginRefusal, loginFailure, sudoFailure } from './ssh-refusals.ts';
 import type { SshTarget } from './ssh-target.ts';
 
 const DEFAULT_DOWNLOAD_BYTES = 64 * 1024 * 1024;
@@ -152,17 +154,29 @@ class SshRemote implements Remote {
       stopsWithCaller: command.stopsWithCaller === true,
       stopCommand: (pid) => ({ wire: stopScript(pid, elevation), stdin: password }),
     });
-    if (!outcome.started && outcome.exitCode !== null) throw this.#neverStarted(target, elevation, outcome.noise);
+    if (!outcome.started && outcome.exitCode !== null) throw await this.#neverStarted(link, elevation, outcome.noise);
     return outcome;
   }
 
-  #neverStarted(target: SshTarget, elevation: Elevation, noise: string): FleetError {
-    if (elevation.kind !== 'none') return sudoFailure(target, noise);
-    return new FleetError('host-not-ready', `${this.host}: the login shell of ${target.user} runs no commands`, {
-      hint: `give ${target.user} a shell such as /bin/bash, and remove "exit" from its start files`,
-      host: this.host,
-      cause: noise,
-    });
+  /** Whose fault it is: sudo's, when a command without it starts, else the login's. One or two short looks, on the failure only. */
+  async #neverStarted(link: SshLink, elevation: Elevation, noise: string): Promise<FleetError> {
+    const { target } = link;
+    if (elevation.kind === 'none') return loginFailure(target, noise, noise === '' && (await answersSftp(link)));
+    if (!isLoginRefusal(noise)) {
+      const plain = await this.#look(link);
+      if (plain === null || plain.started) return sudoFailure(target, noise);
+      return this.#neverStarted(link, { kind: 'none' }, plain.noise);
+    }
+    return loginFailure(target, noise, false);
+  }
+
+  /** Runs nothing, as the login user; null when that cannot be tried. */
+  #look(link: SshLink): Promise<CommandOutcome | null> {
+    const marker = `fleet-${randomBytes(9).toString('hex')}`;
+    const timeoutMs = this.#spec.ssh.commandTimeoutMs;
+    const { command } = wrapCommand('true', marker, { kind: 'none' }, timeoutMs);
+    const nothing = { stdinHead: '', stdin: undefined, onLine: undefined, maxOutputBytes: 4096, replyLimit: undefined };
+    return runOnLink(link, { wire: command, marker, marksStderr: false, timeoutMs, ...nothing }).catch(() => null);
   }
 
   #transferFailure(what: string, cause: string | undefined): FleetError {

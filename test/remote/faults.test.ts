@@ -4,7 +4,7 @@ import { createConnection, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { FleetError } from '../../src/model/errors.ts';
+import { FleetError, isUnreachable } from '../../src/model/errors.ts';
 import type { SshSettings } from '../../src/model/inventory.ts';
 import type { Remote } from '../../src/remote/remote.ts';
 import type { SshContextOptions } from '../../src/remote/ssh-context.ts';
@@ -123,11 +123,13 @@ describe.skipIf(missingSshd !== null)('links that fail', () => {
     expect(proxy.accepted()).toBe(3);
   });
 
-  test('a host that keeps dropping them is ssh-connect, and the hint names MaxStartups', async () => {
+  test('a host that keeps refusing them in words is there: ssh-refused, no reason to fail over, and the hint names MaxStartups', async () => {
     const remote = await throughProxy({ connectTimeoutMs: 1_000 });
     proxy.refuse(100);
     const failure = await failureOf(remote.run({ command: 'true' }));
-    expect([failure.code, failure.hint.includes('MaxStartups')]).toEqual(['ssh-connect', true]);
+    expect([isUnreachable(failure), failure.hint.includes('PerSourcePenalties')]).toEqual([false, true]);
+    expect(failure.message).toContain('It said: Not allowed at this time');
+    expect([failure.code, failure.hint.includes('MaxStartups')]).toEqual(['ssh-refused', true]);
   });
 
   test('an sshd that refuses new connections (MaxStartups) is asked again, then named; it lets in when it can', async () => {
@@ -142,7 +144,7 @@ describe.skipIf(missingSshd !== null)('links that fail', () => {
     const crowd = await stranger();
     const refused = createSshRemote(narrow.spec({ connectTimeoutMs: 800 }), context);
     const failure = await failureOf(refused.connect());
-    expect([failure.code, failure.hint.includes('MaxStartups')]).toEqual(['ssh-connect', true]);
+    expect([failure.code, failure.hint.includes('MaxStartups')]).toEqual(['ssh-refused', true]);
     const patient = createSshRemote(narrow.spec({ connectTimeoutMs: 20_000 }), context);
     const connected = patient.connect();
     setTimeout(() => crowd.destroy(), 200);

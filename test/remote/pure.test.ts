@@ -7,13 +7,15 @@ import type { HostName } from '../../src/model/names.ts';
 import { ChannelGate } from '../../src/remote/channel-gate.ts';
 import { AfterMarker, CappedBytes, LineSplitter, MAX_LINE_BYTES } from '../../src/remote/command-output.ts';
 import { forEachHost } from '../../src/remote/for-each-host.ts';
+import { lastWords } from '../../src/remote/host-words.ts';
 import { hostFieldMatches, hostKeyAlgorithms, judgeHostKey, keyBlobType, parseKnownHosts } from '../../src/remote/known-hosts.ts';
 import { quoteShell, uploadScript, wrapCommand } from '../../src/remote/shell-command.ts';
 import { algorithmsOf } from '../../src/remote/ssh-algorithms.ts';
-import { connectFailure, sudoFailure } from '../../src/remote/ssh-errors.ts';
+import { connectFailure } from '../../src/remote/ssh-errors.ts';
+import { hopFailure, loginFailure, sudoFailure } from '../../src/remote/ssh-refusals.ts';
 import type { SshTarget } from '../../src/remote/ssh-target.ts';
 
-const target = { host: 'eu-1', user: 'ubuntu', address: '10.0.0.1', port: 22 } as SshTarget;
+const target = { host: 'eu-1', user: 'ubuntu', address: '10.0.0.1', port: 22, jumps: [] as readonly SshTarget[] } as SshTarget;
 
 describe('known_hosts', () => {
   const hashed = (name: string): string => {
@@ -204,19 +206,68 @@ describe('errors', () => {
     expect(failure.hint).not.toBe('');
   });
 
-  // Texts of sudo 1.9 in the C locale.
-  const sudos: [string, string][] = [
-    ['sudo: a password is required', 'asks for a password'],
-    ['sudo: a terminal is required to read the password; either use the -S option to read from standard input', 'asks for a password'],
-    ['Sorry, try again.\nsudo: no password was provided\nsudo: 1 incorrect password attempt', 'refused the password'],
-    ['ubuntu is not in the sudoers file.  This incident will be reported.', 'may not use sudo'],
-    ["Sorry, user ubuntu is not allowed to execute '/usr/bin/timeout' as root on eu-1.", 'may not use sudo'],
-    ['env: ‘sudo’: No such file or directory', 'not installed'],
-    ['sudo: /etc/sudoers.d/x:1:4: syntax error', 'did not start'],
+  // Texts of sudo 1.9 and of sudo-rs in the C locale.
+  const sudos: [string, string, string][] = [
+    ['sudo: a password is required', 'asks for a password', 'sudo_password'],
+    [
+      'sudo: a terminal is required to read the password; either use the -S option to read from standard input',
+      'asks for a password',
+      'NOPASSWD',
+    ],
+    ['sudo: interactive authentication is required', 'asks for a password', 'NOPASSWD'],
+    ['sudo: sorry, you must have a tty to run sudo', 'requiretty', '!requiretty'],
+    ['Sorry, try again.\nsudo: no password was provided\nsudo: 1 incorrect password attempt', 'refused the password', 'sudo_password'],
+    ['ubuntu is not in the sudoers file.  This incident will be reported.', 'may not use sudo', 'group sudo'],
+    ["Sorry, user ubuntu is not allowed to execute '/usr/bin/timeout' as root on eu-1.", 'may not use sudo', 'group sudo'],
+    ["sudo: I'm sorry ubuntu. I'm afraid I can't do that", 'may not use sudo', 'group sudo'],
+    ['env: ‘sudo’: No such file or directory', 'not installed', 'install sudo'],
+    ['sudo: account validation failure, is your account locked?', 'expired or is locked', 'chage'],
+    ['sudo: /etc/sudoers.d/x:1:4: syntax error', 'does not work', 'visudo'],
+    ['sudo: something new', 'did not start', 'sudo -n true'],
   ];
-  test.each(sudos)('%s', (text, words) => {
+  test.each(sudos)('%s', (text, words, hint) => {
     const failure = sudoFailure(target, text);
-    expect([failure.code, failure.message.includes(words)]).toEqual(['sudo', true]);
+    expect([failure.code, failure.message.includes(words), failure.hint.includes(hint)]).toEqual(['sudo', true, true]);
+    expect(failure.message).toContain(`It said: ${text.split('\n')[0]?.replaceAll('  ', ' ')}`);
+  });
+
+  const logins: [string, string, string][] = [
+    ['Please login as the user "ubuntu" rather than the user "root".', 'ubuntu may', 'set user: ubuntu for eu-1'],
+    ['WARNING: Your password has expired.\nPassword change required but no TTY available.', 'password of ubuntu has expired', 'chage'],
+    ['You are required to change your password immediately (administrator enforced).', 'password of ubuntu has expired', 'ssh -t'],
+    ['Your account has expired; please contact your system administrator.', 'has expired or is locked', 'chage -E'],
+    ['This account is currently not available.', 'nologin', 'usermod -s'],
+    ['bash: exec: restricted', 'restricted', 'usermod -s'],
+    ['', 'runs no commands', 'forced command'],
+  ];
+  test.each(logins)('%s', (text, words, hint) => {
+    const failure = loginFailure(target, text, false);
+    expect([failure.code, failure.message.includes(words), failure.hint.includes(hint)]).toEqual(['host-not-ready', true, true]);
+  });
+
+  const hops: [number, string, string, string][] = [
+    [1, 'open failed', 'ssh-refused', 'forbids forwarding'],
+    [2, 'Connection refused', 'ssh-connect', 'nothing listens'],
+    [2, 'Name or service not known', 'ssh-resolve', 'does not know that name'],
+    [2, 'Temporary failure in name resolution', 'ssh-resolve', 'does not know that name'],
+    [2, 'Connection timed out', 'ssh-timeout', 'does not answer'],
+    [2, 'No route to host', 'ssh-connect', 'no route'],
+    [4, 'x', 'ssh-refused', 'no room'],
+    [2, 'anything', 'ssh-connect', 'could not connect'],
+  ];
+  test.each(hops)('a jump host that answers %i %s', (reason, said, code, words) => {
+    const failure = hopFailure(
+      target,
+      { ...target, address: 'bastion' },
+      Object.assign(new Error(`(SSH) Channel open failure: ${said}`), { reason }),
+    );
+    expect([failure.code, failure.message.includes(words), failure.message.includes(`It said: ${said}`)]).toEqual([code, true, true]);
+  });
+
+  test('the words of others are one line, show what they hide, and are bounded', () => {
+    expect(lastWords('a\n\nb\u001b[2Jc\r\nd\u202ee\tf\n')).toBe('a / b\\u001b[2Jc / d\\u202ee f');
+    expect(lastWords('x'.repeat(10_000)).length).toBeLessThan(250);
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => !/[\p{Cc}\p{Cf}]/u.test(lastWords(text))));
   });
 });
 

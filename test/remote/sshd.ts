@@ -58,7 +58,7 @@ export async function startSshd(extraConfig: readonly string[] = []): Promise<Te
     'UsePAM no',
     'PasswordAuthentication no',
     'PermitRootLogin yes',
-    'AllowStreamLocalForwarding yes',
+    ...(extraConfig.some((line) => /Forwarding/.test(line)) ? [] : ['AllowStreamLocalForwarding yes']),
     // The start files of whoever runs the tests stay out of them.
     `SetEnv HOME=${directory}`,
     ...(extraConfig.some((line) => line.startsWith('HostKey ')) ? [] : [`HostKey ${inside('host_key')}`]),
