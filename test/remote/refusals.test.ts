@@ -56,6 +56,7 @@ describe.skipIf(missingSshd !== null)('what a real sshd refuses, in its own word
       'usermod -s /bin/bash',
     ],
     ['/bin/false', 'ForceCommand /bin/false', ['runs no commands'], 'forced command'],
+    ['an SFTP server that says nothing', 'ForceCommand /usr/lib/openssh/sftp-server', ['SFTP only'], 'ForceCommand'],
     ['internal-sftp', 'ForceCommand internal-sftp', ['SFTP only'], 'internal-sftp'],
     [
       'an expired password',
