@@ -5,7 +5,7 @@ import type { HostName } from '../model/names.ts';
 import type { CommandResult, Remote, RemoteCommand, SocketReply } from './remote.ts';
 import { DOWNLOAD_MISSING, downloadScript, type Elevation, stopScript, uploadScript, wrapCommand } from './shell-command.ts';
 import { getOverStream } from './socket-get.ts';
-import { type CommandOutcome, DEFAULT_OUTPUT_BYTES, runOnLink } from './ssh-command.ts';
+import { type CommandOutcome, DEFAULT_OUTPUT_BYTES, type PreparedCommand, runOnLink } from './ssh-command.ts';
 import type { SshContext } from './ssh-context.ts';
 import { interruptedFailure } from './ssh-errors.ts';
 import { openLink, type SshLink } from './ssh-link.ts';
@@ -174,9 +174,21 @@ class SshRemote implements Remote {
   #look(link: SshLink): Promise<CommandOutcome | null> {
     const marker = `fleet-${randomBytes(9).toString('hex')}`;
     const timeoutMs = this.#spec.ssh.commandTimeoutMs;
-    const { command } = wrapCommand('true', marker, { kind: 'none' }, timeoutMs);
-    const nothing = { stdinHead: '', stdin: undefined, onLine: undefined, maxOutputBytes: 4096, replyLimit: undefined };
-    return runOnLink(link, { wire: command, marker, marksStderr: false, timeoutMs, ...nothing }).catch(() => null);
+    const none = { kind: 'none' } as const;
+    const look: PreparedCommand = {
+      wire: wrapCommand('true', marker, none, timeoutMs).command,
+      marker,
+      marksStderr: false,
+      stdinHead: '',
+      stdin: undefined,
+      onLine: undefined,
+      maxOutputBytes: 4096,
+      replyLimit: undefined,
+      timeoutMs,
+      stopsWithCaller: false,
+      stopCommand: (pid) => ({ wire: stopScript(pid, none), stdin: '' }),
+    };
+    return runOnLink(link, look).catch(() => null);
   }
 
   #transferFailure(what: string, cause: string | undefined): FleetError {
