@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { FleetError } from '../model/errors.ts';
+import { fileRisks, octal } from '../model/file-trust.ts';
 import type { SecretReference } from '../model/inventory.ts';
 import { homeDirectory } from '../surroundings/operator.ts';
 import { resolvePath } from './resolve-path.ts';
@@ -32,6 +33,13 @@ const readOpened = async (reference: SecretReference, path: string, file: FileHa
       reference,
       `every user of this machine may open ${path}`,
       `Run: chmod 600 '${path}'. If others use this machine, replace the secret.`,
+    );
+  const { isForeign, isWritable } = fileRisks(stats, process.getuid?.() ?? null);
+  if (isForeign || isWritable)
+    throw refused(
+      reference,
+      `${path} ${isForeign ? 'belongs to another user of this machine' : `may be changed by others (mode ${octal(stats.mode)})`}`,
+      isForeign ? `Make it your own: sudo chown $USER '${path}'` : `Run: chmod go-w '${path}'`,
     );
   if (stats.size > maxSecretBytes)
     throw refused(

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect, sql, type Transaction } from 'kysely';
 import { FleetError } from '../model/errors.ts';
+import { octal } from '../model/file-trust.ts';
 import { makeFolder } from '../surroundings/make-folder.ts';
 import { migrations } from './migrations/all.ts';
 import type { LedgerSchema } from './schema.ts';
@@ -48,6 +49,7 @@ export const ledgerUseError = (path: string, cause: unknown): unknown =>
 export async function openLedger(path: string, steps: typeof migrations = migrations): Promise<Ledger> {
   try {
     const isNew = !existsSync(path);
+    if (!isNew) refuseOpenLedger(path);
     makeFolder(dirname(path));
     const database = new Database(path, { timeout: 5000 });
     if (isNew) chmodSync(path, 0o600);
@@ -65,6 +67,15 @@ export async function openLedger(path: string, steps: typeof migrations = migrat
   } catch (error) {
     throw ledgerError(path, error);
   }
+}
+
+/** A ledger that everybody may write says nothing that could be believed. */
+function refuseOpenLedger(path: string): void {
+  const { mode } = statSync(path);
+  if ((mode & 0o002) === 0) return;
+  throw new FleetError('ledger-readonly', `ledger ${path}: every user of this machine may write to it (mode ${octal(mode)})`, {
+    hint: `who did? Then: chmod go-rwx '${path}'`,
+  });
 }
 
 async function migrate(database: Database.Database, db: Kysely<LedgerSchema>, path: string, steps: typeof migrations): Promise<void> {

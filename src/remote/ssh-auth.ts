@@ -3,6 +3,7 @@ import type { AnyAuthMethod, AuthHandlerMiddleware, BaseAgent, ParsedKey, SignCa
 import { FleetError } from '../model/errors.ts';
 import type { SecretReference } from '../model/inventory.ts';
 import { lastWords } from './host-words.ts';
+import { isEncrypted, readPrivateKey } from './private-key-file.ts';
 import type { SshContext } from './ssh-context.ts';
 import type { LoginStory } from './ssh-errors.ts';
 import type { AuthMethod, SshTarget } from './ssh-target.ts';
@@ -185,7 +186,9 @@ async function readIdentity(ssh2: Ssh2, path: string, target: SshTarget, context
   };
   let text: Buffer;
   try {
-    text = await readFile(path);
+    const read = await readPrivateKey(path);
+    if (typeof read === 'string') return failed(read);
+    text = read;
   } catch (cause) {
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     const excused = missing && (!target.identitiesExplicit || publicBlob !== null);
@@ -210,17 +213,6 @@ function wrongPassphrase(target: SshTarget, path: string, reference: SecretRefer
     hint: `check ${reference.kind}:${reference.target}`,
     host: target.host,
   });
-}
-
-/** Encrypted keys say so in their header; in OpenSSH's own format the cipher's name stands at a fixed place, `none` when plain. */
-function isEncrypted(text: Buffer): boolean {
-  const pem = text.toString('latin1');
-  if (/Proc-Type: 4,ENCRYPTED|BEGIN ENCRYPTED PRIVATE KEY/.test(pem)) return true;
-  const body = /BEGIN OPENSSH PRIVATE KEY-----([\s\S]+?)-----END/.exec(pem)?.[1];
-  if (body === undefined) return false;
-  const raw = Buffer.from(body, 'base64');
-  const cipherAt = 'openssh-key-v1\0'.length;
-  return raw.toString('latin1', cipherAt + 4, cipherAt + 4 + (raw.length > cipherAt + 4 ? raw.readUInt32BE(cipherAt) : 0)) !== 'none';
 }
 
 async function readPublicBlob(ssh2: Ssh2, path: string): Promise<Buffer | null> {

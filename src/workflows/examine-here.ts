@@ -1,4 +1,4 @@
-import { stat, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { listAccounts } from '../ledger/accounts.ts';
 import { listHosts } from '../ledger/hosts.ts';
@@ -13,6 +13,7 @@ import type { SecretReference } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
 import { lastBackupKey } from './backup.ts';
 import type { FleetContext } from './context.ts';
+import { examinePermissions } from './examine-permissions.ts';
 
 type Level = Finding['level'];
 const here = (level: Level, text: string, remedy = ''): Finding => ({ where: 'here', level, text, remedy });
@@ -30,9 +31,15 @@ async function tried(act: () => Promise<Finding[]>): Promise<Finding[]> {
 /** The operator's side (requirement D6): inventory, ledger, vault and its key, secrets, backup, cron, and what is not finished. Changes nothing. */
 export async function examineHere(context: FleetContext): Promise<Finding[]> {
   const { inventory } = context;
-  const parts = [examineLedger, examineVault, examineSecrets, examineBackup, examineSweeps, examineWork].map((part) =>
-    tried(() => part(context)),
-  );
+  const parts = [
+    examineLedger,
+    examineVault,
+    ({ inventory: own }: FleetContext) => examinePermissions(own),
+    examineSecrets,
+    examineBackup,
+    examineSweeps,
+    examineWork,
+  ].map((part) => tried(() => part(context)));
   const accounts = inventory.accounts.length;
   const size = `${inventory.hosts.length} hosts${accounts === 0 ? '' : `, settings for ${accounts} accounts`}`;
   const raised = inventory.raised.map((text) => here('warning', text, 'write the longer time, or leave the key out'));
@@ -69,11 +76,6 @@ async function examineVault(context: FleetContext): Promise<Finding[]> {
       }),
     ),
   );
-  const mode = await stat(inventory.paths.vault).then(
-    ({ mode: bits }) => bits & 0o077,
-    () => 0,
-  );
-  if (mode !== 0) found.push([here('warning', `others may look into ${inventory.paths.vault}`, `chmod 700 ${inventory.paths.vault}`)]);
   const problems = found.flat();
   return problems.length > 0 ? problems : [here('ok', `the vault key fits, and every session can be read (${names.length})`)];
 }
