@@ -1,6 +1,6 @@
 # Debian packages. Others may hold apt's locks: wait, say by whom, give up after APT_WAIT seconds.
 APT_WAIT=600
-apt_options=(-q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o APT::Install-Recommends=false -o Acquire::Retries=2
+apt_options=(-q -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o APT::Install-Recommends=false -o Acquire::Retries=2
   -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o DPkg::Lock::Timeout=120 -o Acquire::Languages=none -o Dpkg::Use-Pty=0)
 apt_holder() { # -> HOLDER: who has one of apt's locks
   HOLDER=
@@ -22,7 +22,7 @@ wait_for_apt() {
   done
 }
 # Daemons that a package starts must not hold the program's channel or lock.
-apt_get() { DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l UCF_FORCE_CONFFOLD=1 apt-get "${apt_options[@]}" "$@" 3>&- 9>&- </dev/null; }
+apt_get() { DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l UCF_FORCE_CONFFOLD=1 apt-get -y "${apt_options[@]}" "$@" 3>&- 9>&- </dev/null; }
 apt_hint() {
   case $1 in
     *'not valid yet'*) HINT="the host's clock is off: set it, then run fleet init again";;
@@ -51,7 +51,7 @@ has_index() { look /var/cache/apt/pkgcache.bin && (( $(ls /var/lib/apt/lists | w
 # simulate ARGUMENT...: refuses what would remove, set back or change a held package. What apt finds no way for it says itself, later.
 simulate() {
   local verb name old new rest said; local -a gone=() back=() held=()
-  said=$(DEBIAN_FRONTEND=noninteractive apt-get -s "${apt_options[@]/-y}" -o Debug::NoLocking=true "$@" 2>&1 </dev/null)
+  said=$(apt-get -s "${apt_options[@]}" -o Debug::NoLocking=true "$@" 2>&1 </dev/null) || { [[ $MODE = check ]] && warn "apt finds no way to do it: $(sed -n 's/^E: //p' <<<"$said" | head -n 2 | tr '\n' ' ')"; }
   while read -r verb name old new rest; do
     case $verb in
       Remv | Purg) gone+=("$name");;
@@ -59,10 +59,10 @@ simulate() {
     esac
   done <<<"$said"
   if [[ $said = *'held packages will be changed'* || $said = *'held broken packages'* ]]; then mapfile -t held < <(apt-mark showhold); fi
-  local hint='install or remove by hand what has to go, or leave the package out of the profile; nothing was changed'
+  local hint='install or remove by hand what has to go, or leave the package out of the profile; apt has changed nothing'
   if (( ${#gone[@]} )); then joined "${gone[@]}"; fail host-step "apt would remove $J" "$hint"
   elif (( ${#back[@]} )); then joined "${back[@]}"; fail host-step "apt would set back $J" "$hint"
-  elif (( ${#held[@]} )); then joined "${held[@]}"; fail host-step "apt cannot do it with packages that are held: $J" "let them go (apt-mark unhold), or leave the package out of the profile; nothing was changed"; fi
+  elif (( ${#held[@]} )); then joined "${held[@]}"; fail host-step "apt cannot do it with packages that are held: $J" "let them go (apt-mark unhold), or leave the package out of the profile; apt has changed nothing"; fi
 }
 repair_dpkg() {
   local -a left=(); set +f; left=(/var/lib/dpkg/updates/[0-9]*); set -f; HALF=

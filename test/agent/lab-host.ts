@@ -14,7 +14,7 @@ export const installHost = async (lab: Lab, index: number, config: Partial<HostC
     // The root of the archive becomes the root of the host.
     chmodSync(tree, 0o755);
     await writeTree(tree, config);
-    const put = `id -u fleet >/dev/null 2>&1 || useradd --system --no-create-home --home-dir /var/lib/fleet --shell /usr/sbin/nologin fleet
+    const put = `id -u _fleet >/dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir /var/lib/fleet --shell /usr/sbin/nologin _fleet
       tar -xf - -C / && chown -R root:root /opt/fleet /etc/fleet && ln -sfnT releases/r1 /opt/fleet/current && mkdir -p /var/lib/fleet/claims /var/lib/fleet/locks
       install -d -m 700 /var/lib/fleet/accounts && systemctl daemon-reload && systemctl enable -q --now fleet-hold fleet-agent`;
     const tar = (await lab.exec(['sh', '-c', `tar -C ${tree} -cf ${tree}.tar .`])).code === 0 ? readFileSync(`${tree}.tar`) : null;
