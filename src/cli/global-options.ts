@@ -8,6 +8,8 @@ export interface GlobalOptions {
   /** Progress as JSON lines instead of text. */
   readonly events: boolean;
   readonly yes: boolean;
+  /** Tables as wide as their contents. */
+  readonly wide: boolean;
   /** How long to wait for another fleet command to end, ms. */
   readonly wait: number;
   readonly limit: string[];
@@ -26,6 +28,7 @@ export function declareGlobalOptions(program: Command): void {
     .option('-l, --limit <pattern>', 'only these hosts: names, globs, groups, label=value, !exclusion (repeatable)', collect, [])
     .option('--json', 'print one JSON document instead of text', false)
     .option('--events', 'progress as JSON lines on standard error, for programs', false)
+    .option('--wide', 'tables as wide as what is in them, also on a narrow terminal', false)
     .option('-y, --yes', 'do not ask before acting', false)
     .option('--wait <duration>', 'wait this long for another fleet command to end: 30, 30s, 10m', parseWait, 0);
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, type Option } from 'commander';
 import { FleetError } from '../model/errors.ts';
 import { registerWhySilent } from './commands/account-control.ts';
 import { registerAccounts } from './commands/accounts.ts';
@@ -41,11 +41,21 @@ function readVersion(): string {
   return 'unknown';
 }
 
+/** As commander says it, without defaults that say nothing. */
+function optionDescription(option: Option): string {
+  const isPlain = option.defaultValue === undefined || option.defaultValue === false || Array.isArray(option.defaultValue);
+  const notes = [
+    ...(option.argChoices === undefined ? [] : [`choices: ${option.argChoices.join(', ')}`]),
+    ...(isPlain || option.defaultValue === 0 ? [] : [`default: ${String(option.defaultValueDescription ?? option.defaultValue)}`]),
+  ];
+  return notes.length === 0 ? option.description : `${option.description} (${notes.join('; ')})`;
+}
+
 function buildProgram(): Command {
   const program = new Command('fleet')
     .description('Runs session-bound workers, first of all Telegram account workers, on many small servers over SSH.')
     .version(readVersion())
-    .configureHelp({ sortSubcommands: false, showGlobalOptions: true })
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: true, minWidthToWrap: 16, optionDescription })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => printOut(text.trimEnd()),

@@ -3,6 +3,7 @@ import { exitCode } from './exit-codes.ts';
 import { type GlobalOptions, globalOptions } from './global-options.ts';
 import { listenForInterruption } from './interruption.ts';
 import { type CommandResult, printFailure, printResult } from './output.ts';
+import { widenTables } from './terminal.ts';
 
 /** What a command's action gets: its own options merged with the global ones, and its arguments. */
 export interface Invocation<O> {
@@ -21,6 +22,7 @@ const nameOf = (command: Command): string => (command.parent?.parent ? `${nameOf
 export function setAction<O>(command: Command, act: (invocation: Invocation<O>) => Promise<CommandResult>): Command {
   return command.action(async () => {
     const options = { ...globalOptions(command), ...command.opts<O & object>() };
+    if (options.wide === true) widenTables();
     const interruption = listenForInterruption();
     const { signal } = interruption;
     try {

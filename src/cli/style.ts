@@ -36,6 +36,36 @@ export const withColours = (text: string, keep: (part: string) => string): strin
     .map((part, index) => (index % 2 === 1 ? `\u001b[${part}m` : keep(part)))
     .join('');
 
+/** A part of a text that has one colour: the codes that are open in it, in the order in which they were opened. */
+export interface Run {
+  readonly codes: readonly number[];
+  readonly text: string;
+}
+
+const closes: Readonly<Record<number, readonly number[]>> = { 22: [1, 2], 39: [31, 32, 33] };
+const closeOf = (code: number): number => (code < 3 ? 22 : 39);
+
+/** The text in parts of one colour each. */
+export function runsOf(text: string): Run[] {
+  let open: readonly number[] = [];
+  return text.split(marks).flatMap((part, index) => {
+    if (index % 2 === 0) return part === '' ? [] : [{ codes: open, text: part }];
+    const code = Number(part);
+    const ended = closes[code];
+    open = ended === undefined ? [...open, code] : open.filter((each) => !ended.includes(each));
+    return [];
+  });
+}
+
+/** The inverse of {@link runsOf}. */
+export const paintRun = ({ codes, text }: Run): string =>
+  codes.map(mark).join('') +
+  text +
+  codes
+    .map((code) => mark(closeOf(code)))
+    .reverse()
+    .join('');
+
 /** As the sink will show it, without colours: for counting columns. */
 export const withoutColours = (text: string): string =>
   text

@@ -94,3 +94,14 @@ export function guardOutput(): void {
     if (!isUnread(error)) process.exitCode = exitCode.failed;
   });
 }
+
+let isWide = false;
+
+/** Tables are as wide as what is in them, on terminals too. */
+export function widenTables(): void {
+  isWide = true;
+}
+
+/** Columns that a table on standard output may take; without a terminal as many as it wants. */
+export const tableWidth = (): number =>
+  isWide || !process.stdout.isTTY ? Number.POSITIVE_INFINITY : Math.max(40, process.stdout.columns || 80);

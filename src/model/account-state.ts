@@ -1,6 +1,6 @@
 /**
  * How an account stands. `stored`: in the vault, no owner. `placed`: owned, not seen online yet. `held`: its host may not start it since a boot.
- * `removing` and `detached`: on its way out of the fleet, and out of it. The others are the worker's own report (agent/protocol/worker.ts).
+ * `unknown`: its host does not answer; never recorded, only shown. `removing` and `detached`: on its way out of the fleet, and out of it. The others are the worker's own report (agent/protocol/worker.ts).
  */
 export type AccountState =
   | 'stored'
@@ -16,4 +16,5 @@ export type AccountState =
   | 'stopped'
   | 'held'
   | 'removing'
-  | 'detached';
+  | 'detached'
+  | 'unknown';

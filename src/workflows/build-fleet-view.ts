@@ -1,4 +1,5 @@
 import type { AccountSample, HostSample, Windows } from '../../agent/protocol/sample.ts';
+import { silenceOf } from '../facts/known-state.ts';
 import { accountSpecFor } from '../inventory/account-spec.ts';
 import type { PlacedAccount } from '../ledger/accounts.ts';
 import type { HostRow } from '../ledger/schema.ts';
@@ -77,6 +78,8 @@ function measured(sample: HostSample | null, accounts: readonly AccountView[], f
 function hostState(host: HostSpec, row: HostRow | undefined, reading: HostReading | undefined): [HostState, string | null] {
   if (row?.destroyed_at) return ['dead', 'declared destroyed'];
   if (row?.release === null || row === undefined) return ['unbootstrapped', `run: fleet init --limit ${host.name}`];
+  const silence = silenceOf(row);
+  if (silence !== null) return ['unhealthy', silence.reason];
   if (reading?.problem) return ['unhealthy', reading.problem.message];
   if (reading?.sample === null || reading === undefined) return ['unhealthy', 'no sample yet'];
   if (host.cordoned) return ['cordoned', 'in the inventory'];

@@ -6,6 +6,7 @@ import type { HostRow, MoveRow } from '../ledger/schema.ts';
 import type { FleetError } from '../model/errors.ts';
 import { type HostRanking, rankHosts } from '../planning/ranking.ts';
 import type { FleetContext } from './context.ts';
+import { listKnownAccounts } from './known-accounts.ts';
 import { readFleetView } from './read-fleet-view.ts';
 
 export interface FleetStatus {
@@ -13,8 +14,10 @@ export interface FleetStatus {
   /** As in the inventory. */
   readonly hosts: readonly HostRanking[];
   readonly rows: ReadonlyMap<string, HostRow>;
-  /** Accounts on those hosts, and those without a host. */
+  /** Accounts on those hosts, and those without a host; all of the ledger where no hosts were chosen. */
   readonly accounts: readonly PlacedAccount[];
+  /** Hosts that own accounts and are not in the inventory. */
+  readonly strays: readonly string[];
   readonly moves: readonly MoveRow[];
   /** Hosts that did not answer just now. */
   readonly errors: readonly FleetError[];
@@ -23,14 +26,17 @@ export interface FleetStatus {
 /** What is known of the chosen hosts and their accounts; with `isLive` the agents are asked first, otherwise nobody is. */
 export async function readFleetStatus(context: FleetContext, limit: readonly string[], isLive: boolean): Promise<FleetStatus> {
   const { inventory, ledger } = context;
-  const { view, readings, accounts } = await readFleetView(context, { maxAgeMs: isLive ? 0 : null });
+  const { view, readings } = await readFleetView(context, { maxAgeMs: isLive ? 0 : null });
   const chosen = new Set<string>(selectHosts(inventory, limit).map(({ name }) => name));
   const ranks = new Map<string, HostRanking>(rankHosts(view, inventory.placement).map((rank) => [rank.host, rank]));
+  const accounts = await listKnownAccounts(ledger.db);
+  const inInventory = new Set<string>(inventory.hosts.map(({ name }) => name));
   return {
     fleet: inventory.fleet,
     hosts: [...chosen].flatMap((host) => ranks.get(host) ?? []),
     rows: new Map((await listHosts(ledger.db)).map((row) => [row.name, row])),
-    accounts: accounts.filter(({ host }) => host === null || chosen.has(host)),
+    accounts: limit.length === 0 ? accounts : accounts.filter(({ host }) => host === null || chosen.has(host)),
+    strays: [...new Set(accounts.flatMap(({ host }) => (host === null || inInventory.has(host) ? [] : [host])))].sort(),
     moves: await listOpenMoves(ledger.db),
     errors: readings.flatMap(({ problem }) => (problem === null ? [] : [problem])),
   };

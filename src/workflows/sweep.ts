@@ -28,7 +28,8 @@ export interface SweptHost {
   readonly health: HostHealth;
   /** Since when no connection comes through, ms since the epoch; null: it answers. */
   readonly unreachableSinceMs: number | null;
-  readonly online: number;
+  /** null: the host does not answer, so nobody knows. */
+  readonly online: number | null;
   readonly accounts: number;
   readonly findings: readonly HostFinding[];
   /** Why it, its agent or its helper did not answer; null: all did. */
@@ -113,7 +114,7 @@ async function judge(
     host: host.name,
     health,
     unreachableSinceMs,
-    online: here.filter(({ state }) => state === 'online').length,
+    online: isSilent ? null : here.filter(({ state }) => state === 'online').length,
     accounts: here.length,
     findings: problem === null && sample !== null ? findingsIn(sample, row?.release ?? null, context.inventory.hold.requireClockSync) : [],
     problem: problem ?? ofHelper,

@@ -51,10 +51,13 @@ function registerImport(accounts: Command): void {
 
 function registerLooks(accounts: Command): void {
   setAction(accounts.command('list').description('every account, its state and its host, from the ledger'), async ({ options, signal }) => {
-    const { listAccounts } = await import('../../ledger/accounts.ts');
+    const { listKnownAccounts } = await import('../../workflows/known-accounts.ts');
     const { accountData, formatAccounts } = await import('../render/accounts.ts');
-    return withContext(options, signal, async ({ ledger, now }) => {
-      const rows = await listAccounts(ledger.db);
+    const { selectHosts } = await import('../../inventory/select-hosts.ts');
+    return withContext(options, signal, async ({ inventory, ledger, now }) => {
+      const chosen = new Set<string>(selectHosts(inventory, options.limit).map(({ name }) => name));
+      const all = await listKnownAccounts(ledger.db);
+      const rows = options.limit.length === 0 ? all : all.filter(({ host }) => host !== null && chosen.has(host));
       return { data: { accounts: rows.map(accountData) }, text: formatAccounts(rows, now()) };
     });
   });
@@ -64,8 +67,11 @@ function registerLooks(accounts: Command): void {
       const { requireAccount } = await import('../../workflows/account-acts.ts');
       const { readHistory } = await import('../../ledger/records.ts');
       const { accountData, formatAccount } = await import('../render/accounts.ts');
+      const { listKnownAccounts } = await import('../../workflows/known-accounts.ts');
       return withContext(options, signal, async (context) => {
-        const account = await requireAccount(context, args[0] ?? '');
+        const { name } = await requireAccount(context, args[0] ?? '');
+        const known = await listKnownAccounts(context.ledger.db);
+        const account = known.find((each) => each.name === name) ?? (await requireAccount(context, name));
         const history = await readHistory(context.ledger.db, { account: account.name, limit: 10 });
         return { data: { account: accountData(account), history }, text: formatAccount(account, history, context.now()) };
       });

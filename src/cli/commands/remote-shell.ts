@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { FleetError } from '../../model/errors.ts';
 import type { LogLevel, LogSubject } from '../../workflows/read-logs.ts';
 import { withContext } from '../open-context.ts';
@@ -23,7 +23,7 @@ function registerExec(program: Command): void {
     .command('exec <pattern> <command...>')
     .description('run a command on hosts: fleet exec eu-* -- uptime')
     .option('--root', 'run it as root')
-    .option('--timeout <duration>', 'end it after this time: 60, 60s, 10m', parseTimeout, 60_000)
+    .addOption(new Option('--timeout <duration>', 'end it after this time: 60, 60s, 10m').argParser(parseTimeout).default(60_000, '60s'))
     .option(...rawFlag);
   setAction<{ root?: boolean; raw?: boolean; timeout: number }>(command, async ({ options, args, signal }) => {
     const [pattern = '', ...words] = args;

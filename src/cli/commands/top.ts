@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { FleetMoment, FleetWatch } from '../../workflows/watch-fleet.ts';
 import { type OpenContext, withContext } from '../open-context.ts';
 import { durationOption } from '../option-values.ts';
@@ -19,7 +19,7 @@ export function registerTop(program: Command): void {
   const command = program
     .command('top')
     .description('hosts and accounts as they are now, refreshed until Ctrl-C; once without a terminal')
-    .option('--interval <duration>', 'time between two looks: 2, 2s, 1m', parseInterval, 2_000)
+    .addOption(new Option('--interval <duration>', 'time between two looks: 2, 2s, 1m').argParser(parseInterval).default(2_000, '2s'))
     .option('--once', 'look once');
   setAction<TopFlags>(command, async ({ options, signal }) => {
     const [{ watchFleet }, { selectHosts }, render] = await Promise.all([

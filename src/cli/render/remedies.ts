@@ -13,6 +13,7 @@ const remedies: Partial<Record<AccountState, (names: string) => string>> = {
   banned: (names) => `fleet accounts remove ${names}`,
   misconfigured: (names) => `correct telegram: in the inventory, then fleet allocate ${names}`,
   held: () => 'fleet sweep asks every host, then gives them back',
+  unknown: () => 'fleet sweep looks again; if its host is gone, fleet failover HOST says how to go on without it',
   offline: (names) => `the worker keeps trying; see why: fleet logs ${names} -f, and the network of the host`,
   'flood-wait': () => 'nothing: the pause that Telegram asked for is obeyed',
 };

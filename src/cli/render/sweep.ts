@@ -8,7 +8,7 @@ import { formatAge, formatTable } from './table.ts';
 
 /** One line per host, then what was carried on. */
 export function formatSweep({ hosts, moves, grants, isObserver, failedOver }: SweepResult, nowMs: number): string {
-  const rows = hosts.map((host) => [host.host, formatState(host.health), `${host.online}/${host.accounts}`, noteOf(host, nowMs)]);
+  const rows = hosts.map((host) => [host.host, formatState(host.health), `${host.online ?? '?'}/${host.accounts}`, noteOf(host, nowMs)]);
   const sections = [formatTable(['HOST', 'HEALTH', 'ONLINE', 'FINDINGS'], rows, 'No host is ready: fleet init comes first.')];
   if (moves.length > 0) sections.push(`Moves carried on\n${formatMoveOutcomes(moves)}`);
   if (grants.length > 0) sections.push(`Accounts given back, started or failed over\n${formatOutcomes(grants)}`);

@@ -1,25 +1,57 @@
-import { chalk, withoutColours } from '../style.ts';
+import { chalk } from '../style.ts';
+import { tableWidth } from '../terminal.ts';
+import { columnsOf } from './columns.ts';
+import { fitColumns, wrapCell } from './wrap-cell.ts';
 
-/** Characters that terminals draw two columns wide (East Asian, emoji), and those that take none. */
-const wide = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}]/u;
-const without = /^(?:\p{Mn}|[\u200b-\u200f])$/u;
+/** A column is made no narrower than that for the sake of a terminal's width. */
+const narrowest = 9;
+/** Where less is left for the last column, which is the longest text, its cells go below their rows. */
+const roomForLast = 24;
+const indent = '    ';
 
-function columnsOf(text: string): number {
-  let columns = 0;
-  for (const character of withoutColours(text))
-    columns += character < '\u0300' ? 1 : without.test(character) ? 0 : wide.test(character) ? 2 : 1;
-  return columns;
+type Row = readonly string[];
+
+/** Lines of the rows, each column as wide as `total` allows; too long cells are broken into lines. */
+function layOut(head: Row, rows: readonly Row[], total: number): string[][] {
+  const cells = [head, ...rows];
+  const natural = head.map((_, column) => Math.max(...cells.map((row) => columnsOf(row[column] ?? ''))));
+  const smallest = head.map((title, column) => Math.min(natural[column] ?? 1, Math.max(narrowest, columnsOf(title))));
+  const widths = fitColumns(natural, smallest, total);
+  const pad = (text: string, column: number): string => text + ' '.repeat(Math.max(0, (widths[column] ?? 0) - columnsOf(text)));
+  return cells.map((row) => {
+    const wrapped = row.map((cell, column) => {
+      const width = widths[column] ?? 1;
+      return (natural[column] ?? 0) > width ? wrapCell(cell, width) : [cell];
+    });
+    const height = Math.max(...wrapped.map((cell) => cell.length));
+    return Array.from({ length: height }, (_, line) =>
+      wrapped
+        .map((cell, column) => pad(cell[line] ?? '', column))
+        .join('  ')
+        .trimEnd(),
+    );
+  });
 }
 
-/** A borderless table; columns are as wide as their widest cell, a cell is one line whatever is in it. Without rows: `empty`. */
-export function formatTable(head: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
+/**
+ * A borderless table; columns are as wide as their widest cell. On a terminal that is too narrow the widest cells are broken into lines,
+ * and the last column goes below its row where little room is left for it (`--wide` leaves all of them whole). Without rows: `empty`.
+ */
+export function formatTable(head: Row, rows: readonly Row[], empty: string, total: number = tableWidth()): string {
   if (rows.length === 0) return chalk.dim(empty);
-  const cells = [head.map((title) => chalk.dim(title)), ...rows].map((row) =>
-    row.map((cell) => cell.replaceAll('\n', '\\n').replaceAll('\t', ' ')),
-  );
-  const widths = head.map((_, column) => Math.max(...cells.map((row) => columnsOf(row[column] ?? ''))));
-  const pad = (text: string, column: number): string => text + ' '.repeat(Math.max(0, (widths[column] ?? 0) - columnsOf(text)));
-  return cells.map((line) => line.map(pad).join('  ').trimEnd()).join('\n');
+  const oneLine = rows.map((row) => row.map((cell) => cell.replaceAll('\n', '\\n').replaceAll('\t', ' ')));
+  const titles = head.map((title) => chalk.dim(title));
+  const whole = layOut(titles, oneLine, Number.POSITIVE_INFINITY);
+  if (whole.every((lines) => lines.every((line) => columnsOf(line) <= total))) return whole.flat().join('\n');
+  const [shortHead, shortRows] = [titles.slice(0, -1), oneLine.map((row) => row.slice(0, head.length - 1))];
+  const short = layOut(shortHead, shortRows, Number.POSITIVE_INFINITY);
+  const widest = Math.max(...short.flat().map(columnsOf));
+  if (total - widest - 2 >= roomForLast || head.length < 3) return layOut(titles, oneLine, total).flat().join('\n');
+  const folded = layOut(shortHead, shortRows, total).map((lines, index) => {
+    const last = oneLine[index - 1]?.[head.length - 1] ?? '';
+    return last === '' ? lines : [...lines, ...wrapCell(last, total - indent.length).map((line) => indent + line)];
+  });
+  return folded.flat().join('\n');
 }
 
 /** Time between two moments in the largest two units: `3d 4h`, `12m 5s`, `0s`. Milliseconds in. */
