@@ -4,11 +4,18 @@ import type { ChatEvent, ChatUser, OutgoingMessage } from '../protocol/chat.ts';
 import { chatUserOf, isAbsent, markedChannelId, markedIdOf, type Reader, readMessage } from './gramjs-events.ts';
 import { refused } from './gramjs-failure.ts';
 import { type Ask, GramJsGroups } from './gramjs-groups.ts';
+import { type HistoryPlace, readHistory } from './read-history.ts';
 import { Recent } from './recent.ts';
-import { type ChatGroup, type ChatListener, type SentMessage, TelegramFailure } from './telegram-port.ts';
+import {
+  type ChatGroup,
+  type ChatListener,
+  type MissedEvents,
+  type MissedLimits,
+  type SentMessage,
+  TelegramFailure,
+} from './telegram-port.ts';
 import { UpdateCounters } from './update-counters.ts';
 
-const pageSize = 100;
 /** Events that happened before anybody listened. */
 const mostKept = 1_000;
 const mostUsers = 1_000;
@@ -85,23 +92,26 @@ export class GramJsChats implements Reader {
   }
 
   async readAfter(chatId: string, afterMessageId: number, limit: number): Promise<readonly ChatEvent[]> {
+    return (await this.readMissed(chatId, afterMessageId, { least: limit, most: limit, sinceMs: 0 })).events;
+  }
+
+  async readMissed(chatId: string, afterMessageId: number, limits: MissedLimits): Promise<MissedEvents> {
     const peer = await this.#peer(chatId);
-    const newestFirst: Api.TypeMessage[] = [];
-    while (newestFirst.length < limit) {
-      const asked = Math.min(limit - newestFirst.length, pageSize);
-      const request = new Api.messages.GetHistory({
-        ...{ peer, offsetId: newestFirst.at(-1)?.id ?? 0, offsetDate: 0, addOffset: 0, limit: asked },
-        ...{ maxId: 0, minId: afterMessageId, hash: returnBigInt(0) },
-      });
-      const page = await this.#ask(request, 'a look at what was said');
-      if (page instanceof Api.messages.MessagesNotModified) break;
-      this.#know(page);
-      newestFirst.push(...page.messages);
-      if (page.messages.length < asked) break;
-    }
+    const { messages, unreadable, isComplete } = await readHistory(limits, (offsetId, addOffset, limit) =>
+      this.#page(peer, afterMessageId, { offsetId, addOffset, limit }),
+    );
     // Oldest first, so that a message of ours is known when a reply to it is read.
-    const events = newestFirst.reverse().map((message) => this.#read(message, false));
-    return events.filter((event) => event !== null && event !== 'unknown');
+    const events = messages.toReversed().map((message) => this.#read(message, false));
+    const known = events.filter((event) => event !== null && event !== 'unknown');
+    return { events: known, newestId: messages[0]?.id ?? 0, unreadable, isComplete };
+  }
+
+  async #page(peer: Api.TypeInputPeer, minId: number, place: HistoryPlace): Promise<readonly Api.TypeMessage[]> {
+    const request = new Api.messages.GetHistory({ ...{ peer, ...place, minId }, ...{ offsetDate: 0, maxId: 0, hash: returnBigInt(0) } });
+    const page = await this.#ask(request, 'a look at what was said');
+    if (page instanceof Api.messages.MessagesNotModified) return [];
+    this.#know(page);
+    return page.messages;
   }
 
   /** Where basic groups and private chats stand. */

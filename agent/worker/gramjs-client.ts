@@ -3,7 +3,7 @@ import { Api } from 'telegram/tl/index.js';
 import type { ChatEvent, OutgoingMessage } from '../protocol/chat.ts';
 import { bundledLingerMs, disconnectDelaySeconds } from '../protocol/linger.ts';
 import { GramJsChats } from './gramjs-chats.ts';
-import { asFailure, network } from './gramjs-failure.ts';
+import { asFailure, network, refused } from './gramjs-failure.ts';
 import { isRefusal, isUnreadable, Sender, type SenderEvents } from './gramjs-sender.ts';
 import { type Dial, Line } from './line.ts';
 import { TelegramClock } from './telegram-clock.ts';
@@ -11,6 +11,8 @@ import {
   type ChatGroup,
   type ChatListener,
   HeldFailure,
+  type MissedEvents,
+  type MissedLimits,
   type SentMessage,
   type TelegramCredentials,
   TelegramFailure,
@@ -22,6 +24,8 @@ import {
 /** Limits of the adapter, ms. Shorter ones are for tests. */
 export interface GramJsTiming {
   readonly connectLimitMs: number;
+  /** Within that: until Telegram has told its time. */
+  readonly openLimitMs: number;
   readonly checkLimitMs: number;
   /** Between two pings. */
   readonly keepAliveMs: number;
@@ -35,7 +39,7 @@ export interface GramJsTiming {
 }
 
 const timing: GramJsTiming = {
-  ...{ connectLimitMs: 30_000, checkLimitMs: 15_000, keepAliveMs: 8_000, pingLimitMs: 12_000, requestLimitMs: 15_000 },
+  ...{ connectLimitMs: 30_000, openLimitMs: 8_000, checkLimitMs: 15_000, keepAliveMs: 8_000, pingLimitMs: 12_000, requestLimitMs: 15_000 },
   ...{ lingerMs: bundledLingerMs, disconnectDelay: disconnectDelaySeconds },
 };
 
@@ -119,6 +123,10 @@ class GramJsLink implements TelegramLink {
   /** Rejects after the line is closed. */
   async start(signal: AbortSignal): Promise<void> {
     const stop = (): void => this.#fail(network('the worker was told to stop'));
+    const { openLimitMs } = this.#timing;
+    const opening = setTimeout(() => {
+      if (!this.#isKeyUsed) this.#fail(network(`no answer from Telegram within ${openLimitMs / 1000} s`));
+    }, openLimitMs);
     signal.addEventListener('abort', stop, { once: true });
     try {
       if (signal.aborted) stop();
@@ -128,6 +136,7 @@ class GramJsLink implements TelegramLink {
       await this.close(isAnswer(cause) ? closeGraceMs : 0);
       throw cause;
     } finally {
+      clearTimeout(opening);
       signal.removeEventListener('abort', stop);
     }
     this.#keepAlive = setInterval(() => void this.#ping(), this.#timing.keepAliveMs);
@@ -161,6 +170,10 @@ class GramJsLink implements TelegramLink {
     return this.#chats.readAfter(chatId, afterMessageId, limit);
   }
 
+  readMissed(chatId: string, afterMessageId: number, limits: MissedLimits): Promise<MissedEvents> {
+    return this.#chats.readMissed(chatId, afterMessageId, limits);
+  }
+
   async close(graceMs = closeGraceMs): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#keepAlive);
@@ -177,6 +190,8 @@ class GramJsLink implements TelegramLink {
         if (isRefusal(error)) this.#fail(asFailure(error));
         else if (isUnreadable(error)) this.#chats.miscounted();
       },
+      onNewSession: () => this.#chats.miscounted(),
+      onStorm: () => this.#fail(refused(500, 'MESSAGES_REFUSED')),
       onTime: (telegramMs) => this.#takeTime(telegramMs),
       onHeard: (telegramMs) => {
         this.#surroundings.clock.advance(telegramMs);

@@ -1,4 +1,4 @@
-import { RPCError, SlowModeWaitError } from 'telegram/errors/index.js';
+import { RPCError, SlowModeWaitError, TypeNotFoundError } from 'telegram/errors/index.js';
 import { TelegramFailure } from './telegram-port.ts';
 
 export const network = (reason: string): TelegramFailure => new TelegramFailure({ kind: 'network', reason }, reason);
@@ -7,6 +7,11 @@ export const network = (reason: string): TelegramFailure => new TelegramFailure(
 export const transport = (code: number): TelegramFailure =>
   new TelegramFailure({ kind: 'transport', code: Math.abs(code) }, `transport error ${Math.abs(code)}`);
 
+const unreadable = { kind: 'network', reason: 'Telegram answered what this release cannot read' } as const;
+
+/** The request was carried out, but its answer holds something unknown. */
+export const isUnreadableAnswer = (error: unknown): boolean => error instanceof TelegramFailure && error.failure === unreadable;
+
 /** What Telegram would have answered: for what is known without asking. */
 export const refused = (code: number, name: string, seconds: number | null = null): TelegramFailure =>
   new TelegramFailure({ kind: 'rpc', code, name, seconds }, `${code} ${name}`);
@@ -14,6 +19,7 @@ export const refused = (code: number, name: string, seconds: number | null = nul
 /** Whatever the library throws. Its errors may carry whole requests, so only code and name, or the class, are told. */
 export const asFailure = (error: unknown): TelegramFailure => {
   if (error instanceof TelegramFailure) return error;
+  if (error instanceof TypeNotFoundError) return new TelegramFailure(unreadable, unreadable.reason);
   if (!(error instanceof RPCError)) return network(`the client failed (${error instanceof Error ? error.constructor.name : typeof error})`);
   const seconds = 'seconds' in error && typeof error.seconds === 'number' ? error.seconds : null;
   return refused(error.code ?? 0, seconds === null ? (error.errorMessage ?? 'UNKNOWN') : waitName(error), seconds);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TelegramClient } from 'telegram';
 import { AuthKey } from 'telegram/crypto/AuthKey.js';
 import { RPCError, TypeNotFoundError } from 'telegram/errors/index.js';
@@ -14,6 +15,7 @@ import { Api } from 'telegram/tl/index.js';
 import { answeredAtMs, messageIdAt, plainAnswer, plainQuestion } from '../machine/plain-time.ts';
 import { network, transport } from './gramjs-failure.ts';
 import type { Line } from './line.ts';
+import { StormGuard } from './storm-guard.ts';
 import type { TelegramClock } from './telegram-clock.ts';
 import type { TelegramCredentials, TelegramFailure } from './telegram-port.ts';
 
@@ -25,6 +27,10 @@ export interface SenderEvents {
   readonly onFailure: (failure: TelegramFailure) => void;
   /** What the library meets outside of a request. */
   readonly onError: (error: unknown) => void;
+  /** Telegram has forgotten the session of this connection and begun another one: what it would have told in between is lost. */
+  readonly onNewSession: () => void;
+  /** Telegram refuses what it is sent, again and again. */
+  readonly onStorm: () => void;
   /** Telegram's time, told before the key is used. Throws when the key must not be used now. */
   readonly onTime: (telegramMs: number) => void;
   /** When Telegram said what has just come, at most once a second. */
@@ -52,6 +58,8 @@ export class Sender extends MTProtoSender {
   readonly #line: Line;
   readonly #events: SenderEvents;
   readonly #disconnectDelay: number;
+  readonly #refusals = new StormGuard();
+  #hasSession = false;
 
   private constructor(authKey: AuthKey, dcId: number, { line, clock, events, disconnectDelay }: SenderParts) {
     super(authKey, {
@@ -97,8 +105,35 @@ export class Sender extends MTProtoSender {
     try {
       super._handleRPCResult(message);
     } catch (error) {
-      this.#events.onError(error);
+      // An answer that cannot be read takes nothing along that was told by Telegram itself.
+      if (!isUnreadable(error)) this.#events.onError(error);
     }
+  }
+
+  override async _handleBadServerSalt(message: TLMessage): Promise<void> {
+    if (await this.#mayAnswer()) await super._handleBadServerSalt(message);
+  }
+
+  override async _handleBadNotification(message: TLMessage): Promise<void> {
+    if (await this.#mayAnswer()) await super._handleBadNotification(message);
+  }
+
+  /** The first is this connection's own. */
+  override async _handleNewSessionCreated(message: TLMessage): Promise<void> {
+    await super._handleNewSessionCreated(message);
+    if (this.#hasSession) this.#events.onNewSession();
+    this.#hasSession = true;
+  }
+
+  /** What Telegram refuses is sent again, but not as fast as it can be refused, and not for ever. */
+  async #mayAnswer(): Promise<boolean> {
+    const pauseMs = this.#refusals.pauseMs(performance.now());
+    if (pauseMs === null) {
+      this.#events.onStorm();
+      return false;
+    }
+    if (pauseMs > 0) await sleep(pauseMs);
+    return !this.#line.isOver;
   }
 
   /** One message that cannot be read must not take those behind it along. */

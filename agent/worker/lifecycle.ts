@@ -66,7 +66,7 @@ export interface LifecycleRules {
 
 export const lifecycleRules: Omit<LifecycleRules, 'healthIntervalMs'> = {
   ...{ firstRetryMs: 1_000, retryMs: 5_000, quickTries: 3 },
-  ...{ backoffMs: 10_000, maxBackoffMs: 300_000, keyUnknownRetryMs: 1_000 },
+  ...{ backoffMs: 10_000, maxBackoffMs: 300_000, keyUnknownRetryMs: 6_000 },
 };
 
 /** Requirement A8. */
@@ -141,7 +141,7 @@ const failed = (before: Lifecycle, event: FailedEvent, rules: LifecycleRules, mo
     case 'key-unknown':
       return keyUnknown(before, found.reason, rules, moment);
     case 'transient':
-      return retry({ ...before, keyUnknown: 0 }, found.reason, event.event, rules, moment);
+      return retry({ ...before, keyUnknown: 0 }, found.reason, event, rules, moment);
     default:
       return end(before, found.class, found.reason, moment.nowMs);
   }
@@ -161,11 +161,15 @@ const keyUnknown = (before: Lifecycle, reason: string, rules: LifecycleRules, { 
   return { lifecycle, next: { act: 'connect', afterMs: rules.keyUnknownRetryMs } };
 };
 
-const retry = (before: Lifecycle, reason: string, event: FailedEvent['event'], rules: LifecycleRules, moment: Moment): Step => {
+const retry = (before: Lifecycle, reason: string, { event, failure }: FailedEvent, rules: LifecycleRules, moment: Moment): Step => {
+  const isUnanswered = failure.kind === 'network';
   const leftMs = (before.untilMs ?? 0) - moment.nowMs;
   // The try that brought the lost connection about did not fail.
   const failedTries = event === 'connect-failed' ? before.tries : Math.max(0, before.tries - 1);
-  const afterMs = Math.max(retryDelayMs(failedTries, rules, moment.random), leftMs);
+  // Who does not answer at all may be back at any moment, and is not bothered; who answers with trouble is.
+  const isAway = isUnanswered && event === 'connect-failed' && failedTries >= rules.quickTries;
+  const delayMs = isAway ? rules.retryMs * (0.5 + moment.random / 2) : retryDelayMs(failedTries, rules, moment.random);
+  const afterMs = Math.max(Math.round(delayMs), leftMs);
   // The end of a flood wait stands although the connection was lost in it.
   if (leftMs > 0) return { lifecycle: before, next: { act: 'connect', afterMs } };
   const isOffline = event === 'connect-failed' && before.tries >= rules.quickTries;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gateWorld, passGate, reportRefusal } from '../gate/pass-gate.ts';
 import { behaviourPath } from '../machine/places.ts';
-import { workerExit } from '../protocol/worker.ts';
+import { clockAheadCounter, workerExit } from '../protocol/worker.ts';
 import { Answering } from './conversation/answering.ts';
 import { readCredentials } from './credentials.ts';
 import { collectGarbage } from './garbage.ts';
@@ -98,7 +98,8 @@ const main = async (): Promise<number> => {
     return workerExit.gateRefused;
   }
   let answering: Answering | null = null;
-  const face = new Face(world.runtimeDirectory, () => answering?.tally.counters() ?? {});
+  const clock = new TelegramClock();
+  const face = new Face(world.runtimeDirectory, () => ({ ...answering?.tally.counters(), ...clockGauge(clock) }));
   const credentials = readCredentials(process.env.CREDENTIALS_DIRECTORY);
   if ('fault' in credentials) {
     face.show(enter(startLifecycle(Date.now()), 'misconfigured', credentials.fault, Date.now()));
@@ -114,14 +115,20 @@ const main = async (): Promise<number> => {
   const heartbeat = setInterval(() => face.beat(), heartbeatMs(process.env, statusAtLeastMs));
   const { keyId, places, stateDirectory, runtimeDirectory } = world;
   answering = new Answering(
-    { keyId, behaviourPath: behaviourPath(places, keyId), stateDirectory, runtimeDirectory, modelKey: config.modelKey ?? null },
+    {
+      keyId,
+      behaviourPath: behaviourPath(places, keyId),
+      stateDirectory,
+      runtimeDirectory,
+      modelKey: config.modelKey ?? null,
+      now: clock.nowMs,
+    },
     (level, text) => journal.say(level, text),
   );
   // However the process ends.
   process.once('exit', () => answering?.flush());
   const counters = refreshWhenChanged(answering.tally, face);
   const collecting = collectGarbage();
-  const clock = new TelegramClock();
   // Loaded only now: it takes most of the start, and a refused start must not pay for it.
   const { gramJsTelegram } = await import('./gramjs-client.ts');
   const { exitCode, refusal, isConfirmed } = await runAccount(
@@ -149,6 +156,10 @@ const main = async (): Promise<number> => {
   if (refusal !== null) reportRefusal(refusal);
   return exitCode;
 };
+
+/** How far this machine's clock is ahead, once Telegram has told its own: whole seconds, so that the figure does not flicker. */
+const clockGauge = ({ skewMs }: TelegramClock): Readonly<Record<string, number>> =>
+  skewMs === null ? {} : { [clockAheadCounter]: Math.round(skewMs / 1000) };
 
 const refreshWhenChanged = (tally: Answering['tally'], face: Face): NodeJS.Timeout => {
   let shown = tally.version;

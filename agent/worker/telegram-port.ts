@@ -51,6 +51,27 @@ export interface ChatGroup {
   readonly lastMessageId: number;
 }
 
+/** How far back {@link TelegramLink.readMissed} reads. */
+export interface MissedLimits {
+  /** So many messages in any case, at most 10,000. */
+  readonly least: number;
+  /** So many while they are younger than `sinceMs`, at most 10,000. */
+  readonly most: number;
+  /** Telegram's time, ms since the epoch. */
+  readonly sinceMs: number;
+}
+
+export interface MissedEvents {
+  /** Oldest first. */
+  readonly events: readonly ChatEvent[];
+  /** Highest id that was read, also of what is no event; 0: there was nothing. */
+  readonly newestId: number;
+  /** Messages that this release cannot read: each was skipped alone. */
+  readonly unreadable: number;
+  /** False: the limits ended it, older ones were left out. */
+  readonly isComplete: boolean;
+}
+
 /** Telegram's word that something was said. */
 export interface SentMessage {
   /** null: Telegram knew the `randomId` already, so this was said before; nothing was said now. */
@@ -127,6 +148,8 @@ export interface TelegramLink {
    * for each 100. Rejects with TelegramFailure as `send` does.
    */
   readAfter(chatId: string, afterMessageId: number, limit: number): Promise<readonly ChatEvent[]>;
+  /** As `readAfter`, for what was missed: page by page back to `afterMessageId` or to the limits, around what cannot be read. */
+  readMissed(chatId: string, afterMessageId: number, limits: MissedLimits): Promise<MissedEvents>;
   /**
    * Says goodbye and waits for Telegram's, at most `graceMs` (default 2 s), then resets: nothing that was queued leaves afterwards.
    * Resolves when the socket is closed; never rejects; safe to repeat.

@@ -1,5 +1,6 @@
 import { protocolVersion } from '../../agent/protocol/host-acts.ts';
 import type { HostSample } from '../../agent/protocol/sample.ts';
+import { clockAheadCounter } from '../../agent/protocol/worker.ts';
 
 /** Something about a host that an operator should know; `critical` wants action now. */
 export interface HostFinding {
@@ -20,6 +21,8 @@ const levels = {
 const restartLimit = 3;
 /** Telegram refuses messages whose clock is more than about 30 s off; this leaves time to act. Milliseconds. */
 const clockLimitMs = 2_000;
+/** Telegram's servers differ among themselves by less. */
+const clockToleranceSeconds = 10;
 
 /** What a sample shows that is not as it should be (requirement D2). `release`: the one that `init` left there. Pure. */
 export function findingsIn(sample: HostSample, release: string | null, requireClockSync: boolean): HostFinding[] {
@@ -41,6 +44,7 @@ export function findingsIn(sample: HostSample, release: string | null, requireCl
       ? critical(`its clock is off by ${(clock.offsetMs / 1000).toFixed(1)} s`, setClock)
       : null,
     requireClockSync && clock.synchronized === false ? warning('its clock is not synchronised', setClock) : null,
+    clockByTelegram(accounts, setClock),
     bootVerdict?.verdict === 'hold' ? warning(`it holds accounts since its boot: ${bootVerdict.reasons.join('; ')}`, 'fleet sweep') : null,
     (agent.helperProtocol ?? 1) < protocolVersion
       ? critical(
@@ -60,6 +64,14 @@ export function findingsIn(sample: HostSample, release: string | null, requireCl
 
 const warning = (text: string, remedy: string): HostFinding => ({ level: 'warning', text, remedy });
 const critical = (text: string, remedy: string): HostFinding => ({ level: 'critical', text, remedy });
+
+/** The accounts correct for it; everything else on the host, and whoever reads its logs, does not. */
+function clockByTelegram(accounts: HostSample['accounts'], remedy: string): HostFinding | null {
+  const told = accounts.flatMap(({ status }) => status?.counters[clockAheadCounter] ?? []);
+  const most = told.toSorted((a, b) => Math.abs(b) - Math.abs(a))[0] ?? 0;
+  if (Math.abs(most) <= clockToleranceSeconds) return null;
+  return warning(`its clock is ${Math.abs(most)} s ${most > 0 ? 'ahead of' : 'behind'} Telegram's; its accounts go by Telegram's`, remedy);
+}
 
 function share(
   what: string,

@@ -43,20 +43,27 @@ test('online, then a health check every minute', () => {
   expect(play(connected, checked).last).toMatchObject({ userId: '777', latencyMs: 20, reason: '', sinceMs: 1000, tries: 0 });
 });
 
-test('no Telegram at the start: three tries 5 s apart, then offline with a growing pause', () => {
+test('no Telegram at the start: three tries 5 s apart, then offline, and as often as before: it may be back at any moment', () => {
   const { trace, last } = play(...Array(11).fill(connectFailed()), connected);
+  expect(trace).toEqual([
+    ...['starting connect 5000', 'starting connect 5000', ...Array(9).fill('offline connect 3750'), 'online check 60000'],
+  ]);
+  expect(last.counters).toMatchObject({ failed_connects: 11, connects: 1 });
+});
+
+test('a Telegram that answers with trouble is asked with a growing pause', () => {
+  const { trace } = play(...Array(11).fill(connectFailed(refusal(500, 'INTERNAL'))), connected);
   expect(trace).toEqual([
     ...['starting connect 5000', 'starting connect 5000', 'offline connect 7500', 'offline connect 15000', 'offline connect 30000'],
     ...['offline connect 60000', 'offline connect 120000', 'offline connect 225000', 'offline connect 225000', 'offline connect 225000'],
     ...['offline connect 225000', 'online check 60000'],
   ]);
-  expect(last.counters).toMatchObject({ failed_connects: 11, connects: 1 });
 });
 
 test('a lost connection: one quick try, then as at the start', () => {
   const outage = play(connected, checked, lost(), connectFailed(), connectFailed(), connectFailed(), connected, checked, lost());
   expect(outage.trace.slice(2)).toEqual([
-    ...['reconnecting connect 1000', 'reconnecting connect 5000', 'reconnecting connect 5000', 'offline connect 7500'],
+    ...['reconnecting connect 1000', 'reconnecting connect 5000', 'reconnecting connect 5000', 'offline connect 3750'],
     ...['online check 60000', 'online check 60000', 'reconnecting connect 1000'],
   ]);
 });
@@ -107,10 +114,10 @@ describe('final ends', () => {
 
   test('an unknown key only when it is said three times in a row', () => {
     expect(play(...Array(3).fill(connectFailed(unknownKey))).trace).toEqual([
-      ...['starting connect 1000', 'starting connect 1000', 'needs-login end 65'],
+      ...['starting connect 6000', 'starting connect 6000', 'needs-login end 65'],
     ]);
     const mixed = [connectFailed(unknownKey), connectFailed(unknownKey), connectFailed(), connectFailed(unknownKey), connected];
-    expect(play(...mixed, lost(unknownKey), connectFailed(unknownKey)).trace.at(-1)).toBe('reconnecting connect 1000');
+    expect(play(...mixed, lost(unknownKey), connectFailed(unknownKey)).trace.at(-1)).toBe('reconnecting connect 6000');
   });
 });
 

@@ -12,6 +12,8 @@ export interface AnsweringPlaces {
   readonly stateDirectory: string;
   readonly runtimeDirectory: string;
   readonly modelKey: string | null;
+  /** Telegram's time, ms since the epoch: all rules about time follow it. */
+  readonly now: () => number;
 }
 
 /** A changed behaviour is seen after this time at most. */
@@ -34,7 +36,15 @@ export class Answering {
     this.#state = new StateFiles(places.stateDirectory, say);
     this.#silences = new SilenceFile(places.runtimeDirectory);
     this.#conversation = new Conversation({
-      ...{ keyId: places.keyId, state: this.#state, tally: this.tally, silences: this.#silences, say, now: Date.now, random: Math.random },
+      ...{
+        keyId: places.keyId,
+        state: this.#state,
+        tally: this.tally,
+        silences: this.#silences,
+        say,
+        now: places.now,
+        random: Math.random,
+      },
       // Loaded by the first question only: it takes as much memory as everything else that answers.
       openModel: async ({ baseUrl }) => (await import('../model/openai-client.ts')).openAiClient({ baseUrl, key: places.modelKey }),
     });

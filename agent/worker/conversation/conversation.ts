@@ -1,7 +1,7 @@
 import { type Conduct, prepare } from '../../answering/conduct.ts';
 import { decide, resumePending } from '../../answering/decide.ts';
 import { loosenings } from '../../answering/loosenings.ts';
-import { type Memory, prune } from '../../answering/memory.ts';
+import { chatMemory, type Memory, prune } from '../../answering/memory.ts';
 import type { AnswerPlan, Moment, Silence, Verdict } from '../../answering/verdict.ts';
 import type { Behaviour, ModelSettings } from '../../protocol/behaviour.ts';
 import type { ChatEvent } from '../../protocol/chat.ts';
@@ -10,7 +10,8 @@ import type { LogLevel } from '../journal.ts';
 import { ModelCaller } from '../model/model-caller.ts';
 import type { ModelClient } from '../model/model-port.ts';
 import type { LinkUser } from '../run-account.ts';
-import { TelegramFailure, type TelegramLink } from '../telegram-port.ts';
+import type { TelegramLink } from '../telegram-port.ts';
+import { CatchUp } from './catch-up.ts';
 import type { Desk } from './desk.ts';
 import { Errand, type ErrandEnd } from './errand.ts';
 import { InTurn } from './in-turn.ts';
@@ -36,10 +37,10 @@ export interface ConversationWorld {
 const inFlight = 20;
 /** Answers of one group that wait; the oldest gives way. */
 const waitingLimit = 100;
-/** Messages of a group that are caught up after a gap. */
-const catchUpLimit = 200;
-/** So far behind the last read message a gap may lie. */
-const overlap = 50;
+/** Messages of a group that are caught up in any case, because people may have asked for silence in them. */
+const caughtUp = 1_000;
+/** The same while they may still be answered. */
+const caughtUpFresh = 5_000;
 
 /** Reasons for which an event counts as not received: it was nothing new, or nothing of ours. */
 const noReceipt: ReadonlySet<SilenceReason> = new Set(['private', 'not-allowed-chat', 'own', 'edited', 'duplicate']);
@@ -59,6 +60,7 @@ export class Conversation implements LinkUser {
   readonly #inTurn = new InTurn(inFlight);
   readonly #titles = new Map<string, string>();
   readonly #tests: TestMessages;
+  readonly #catchUp: CatchUp;
   #conduct: Conduct | null = null;
   #model: ModelCaller | null = null;
   #modelSettings = '';
@@ -68,26 +70,35 @@ export class Conversation implements LinkUser {
   constructor(world: ConversationWorld) {
     this.#world = world;
     this.#tests = new TestMessages(world);
+    this.#catchUp = new CatchUp({
+      ...{ tally: world.tally, say: world.say, random: world.random },
+      chatIds: () => this.#conduct?.chatIds ?? [],
+      lastReadId: (chatId) => this.#memory.chats.get(chatId)?.lastReadId ?? 0,
+      limits: () => ({ least: caughtUp, most: caughtUpFresh, sinceMs: world.now() - (this.#conduct?.behaviour.script?.staleAfterMs ?? 0) }),
+      hear: (event) => this.#hear(event, true),
+    });
     this.#world.tally.set('paused', 0);
   }
 
   attach(link: TelegramLink, flooded: (seconds: number) => void): void {
     this.#link = link;
     this.#reportFlood = flooded;
-    const lastRead = this.#lastRead();
+    this.#catchUp.begin(link);
     link.listen({
       onEvent: (event) => {
         if (this.#link === link) this.#hear(event, false);
       },
-      onGap: (chatId) => void this.#catchUp(link, chatId === null ? this.#lastRead() : this.#lastRead([chatId])),
+      onGap: (chatId) => {
+        if (this.#link === link) this.#catchUp.want(chatId);
+      },
     });
-    void this.#learnTitles(link);
-    void this.#catchUp(link, lastRead);
+    void this.#learnGroups(link);
     this.#resume();
   }
 
   detach(): void {
     this.#link = null;
+    this.#catchUp.end();
   }
 
   /** Takes a behaviour up; what is under way is judged by the new one before it is sent. null: nothing is answered. */
@@ -107,7 +118,7 @@ export class Conversation implements LinkUser {
     say('info', `behaviour taken up: ${about}${behaviour.isPaused ? ', paused' : ''}`);
     for (const line of loosenings(behaviour)) say('warn', `by the operator's word: ${line}`);
     if (this.#link !== null) {
-      void this.#learnTitles(this.#link);
+      void this.#learnGroups(this.#link);
       this.#resume();
     }
     const test = this.#tests.begin(behaviour.test);
@@ -140,11 +151,14 @@ export class Conversation implements LinkUser {
   }
 
   #take(event: ChatEvent, isKnown: boolean): void {
+    const isNewChat = !this.#memory.chats.has(event.chatId);
     const verdict = this.#judge(event);
     const reason = verdict.kind === 'silence' ? verdict.reason : null;
     if (isKnown && reason !== null && noReceipt.has(reason)) return;
     if (reason === null || !noReceipt.has(reason)) this.#world.tally.add('received');
     this.#world.state.changed(verdict.kind === 'answer' || grave.has(verdict.reason));
+    // From here on a process that is killed finds again what it had not answered.
+    if (isNewChat && this.#memory.chats.has(event.chatId)) this.#world.state.persist();
     this.#follow(verdict, event);
   }
 
@@ -226,33 +240,24 @@ export class Conversation implements LinkUser {
     }
   }
 
-  /** Where to begin to catch up, for every allowed group that was read before. */
-  #lastRead(only?: readonly string[]): ReadonlyMap<string, number> {
-    const chats = (only ?? [...(this.#conduct?.chatIds ?? [])]).filter((chatId) => this.#conduct?.chatIds.has(chatId));
-    const known = chats.map((chatId) => [chatId, this.#memory.chats.get(chatId)?.lastReadId ?? 0] as const);
-    return new Map(known.filter(([, lastReadId]) => lastReadId > 0));
-  }
-
-  async #catchUp(link: TelegramLink, lastRead: ReadonlyMap<string, number>): Promise<void> {
-    for (const [chatId, lastReadId] of lastRead) {
-      try {
-        const events = await link.readAfter(chatId, Math.max(0, lastReadId - overlap), catchUpLimit);
-        if (this.#link !== link) return;
-        for (const event of events) this.#hear(event, true);
-        this.#world.tally.add('catch_ups');
-      } catch (error) {
-        if (this.#link !== link) return;
-        const why = error instanceof TelegramFailure ? error.message : 'the worker failed';
-        this.#world.say('warn', `chat ${chatId}: what was missed could not be read (${why})`);
-      }
+  /** Titles for templates, and where groups begin that were never read. An account that answers nowhere asks nothing. */
+  async #learnGroups(link: TelegramLink): Promise<void> {
+    const conduct = this.#conduct;
+    if (conduct === null || conduct.chatIds.size === 0) return;
+    const groups = await link.groups().catch(() => []);
+    if (this.#link !== link) return;
+    for (const { chatId, title, lastMessageId } of groups) {
+      this.#titles.set(chatId, title);
+      if (conduct.chatIds.has(chatId)) this.#beginAt(chatId, lastMessageId);
     }
   }
 
-  /** For templates. An account that answers nowhere asks nothing. */
-  async #learnTitles(link: TelegramLink): Promise<void> {
-    if ((this.#conduct?.chatIds.size ?? 0) === 0) return;
-    const groups = await link.groups().catch(() => []);
-    for (const { chatId, title } of groups) this.#titles.set(chatId, title);
+  /** What was said before the account first came online is not for it; all that follows is, also when this process ends now. */
+  #beginAt(chatId: string, lastMessageId: number): void {
+    if (lastMessageId === 0 || this.#memory.chats.has(chatId)) return;
+    const chat = chatMemory(this.#memory, chatId);
+    [chat.lastReadId, chat.seenFloor] = [lastMessageId, lastMessageId];
+    this.#world.state.persist();
   }
 
   #openModel(settings: ModelSettings | null): void {

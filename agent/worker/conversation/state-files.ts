@@ -34,6 +34,8 @@ export class StateFiles {
   #timer: NodeJS.Timeout | null = null;
   #dueAt = Number.POSITIVE_INFINITY;
   #isBroken = false;
+  /** Something was written in this process. */
+  #isWritten = false;
 
   constructor(directory: string, say: (level: LogLevel, text: string) => void) {
     this.#directory = directory;
@@ -53,11 +55,20 @@ export class StateFiles {
 
   /** The memory has changed; `isGrave`: what would be missed most (opt-outs, what was said) is on disk a second later. */
   changed(isGrave: boolean): void {
-    const dueAt = performance.now() + (isGrave ? soonMs : laterMs);
+    // What a fresh process takes on is on disk before it can be answered.
+    const waitMs = isGrave ? (this.#isWritten ? soonMs : 0) : laterMs;
+    const dueAt = performance.now() + waitMs;
     if (dueAt >= this.#dueAt) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#dueAt = dueAt;
-    this.#timer = setTimeout(() => this.flush(), isGrave ? soonMs : laterMs);
+    this.#timer = setTimeout(() => this.flush(), waitMs);
+    if (waitMs === 0) this.flush();
+  }
+
+  /** What has changed is on disk when this returns, unless the disk is full. */
+  persist(): void {
+    this.changed(true);
+    this.flush();
   }
 
   /** Writes what has changed, now. A full disk is said once and tried again. */
@@ -69,6 +80,7 @@ export class StateFiles {
     try {
       writeDurably(this.#path('memory.json'), JSON.stringify(memoryToJson(this.memory)), 0o600);
       writeDurably(this.#path('notes.json'), JSON.stringify(this.#notes), 0o600);
+      this.#isWritten = true;
       if (this.#isBroken) this.#say('info', 'the state is written again');
       this.#isBroken = false;
     } catch (error) {
