@@ -19,6 +19,9 @@ const faultSchema = z.object({
     z.object({ kind: z.literal('lose-answer') }),
     z.object({ kind: z.literal('close') }),
     z.object({ kind: z.literal('transport'), code: z.number().int().negative() }),
+    z.object({ kind: z.literal('bad-salt') }),
+    z.object({ kind: z.literal('bad-message'), code: z.number().int() }),
+    z.object({ kind: z.literal('unreadable') }),
   ]),
 });
 
@@ -48,6 +51,7 @@ export const ACTS = {
   deactivate: z.object({ userId, status: z.enum(['deactivated', 'banned']).optional() }),
   'forget-key': z.object({ keyId }),
   'set-clock-skew': z.object({ ms: z.number().int() }),
+  'forget-sessions': z.object({ userId }),
   'rotate-salts': nothing,
   'disconnect-all': z.object({ userId: userId.optional() }),
   suspend: nothing,
@@ -68,6 +72,7 @@ export const ACTS = {
     replyTo: ref.optional(),
     mentions: z.array(userId).optional(),
     hasMedia: z.boolean().optional(),
+    isUnreadable: z.boolean().optional(),
     isTold: z.boolean().optional(),
   }),
   edit: z.object({ ref, text: z.string() }),

@@ -52,6 +52,7 @@ const PERFORMERS: { readonly [A in Act]: (dataCentre: DataCentre, input: ActInpu
   deactivate: (dataCentre, { userId, status }) => dataCentre.deactivate(userId, status),
   'forget-key': (dataCentre, { keyId }) => dataCentre.forgetKey(keyId),
   'set-clock-skew': (dataCentre, { ms }) => dataCentre.setClockSkew(ms),
+  'forget-sessions': (dataCentre, { userId }) => dataCentre.forgetSessions(userId),
   'rotate-salts': (dataCentre) => dataCentre.rotateSalts(),
   'disconnect-all': (dataCentre, { userId }) => ({ closed: dataCentre.disconnectAll(userId) }),
   suspend: (dataCentre) => dataCentre.suspend(),

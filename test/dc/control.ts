@@ -28,6 +28,7 @@ export interface DataCentreControl {
   deactivate(userId: bigint | number | string, status?: 'deactivated' | 'banned'): Promise<void>;
   forgetKey(keyId: string): Promise<void>;
   setClockSkew(ms: number): Promise<void>;
+  forgetSessions(userId: bigint | number | string): Promise<void>;
   rotateSalts(): Promise<void>;
   disconnectAll(userId?: bigint | number | string): Promise<number>;
   suspend(): Promise<void>;
@@ -84,6 +85,7 @@ function controlOf(path: string): DataCentreControl {
     deactivate: async (userId, status) => void (await call(path, 'deactivate', { userId: String(userId), status })),
     forgetKey: async (keyId) => void (await call(path, 'forget-key', { keyId })),
     setClockSkew: async (ms) => void (await call(path, 'set-clock-skew', { ms })),
+    forgetSessions: async (userId) => void (await call(path, 'forget-sessions', { userId: String(userId) })),
     rotateSalts: async () => void (await call(path, 'rotate-salts', {})),
     async disconnectAll(userId) {
       const input = userId === undefined ? {} : { userId: String(userId) };

@@ -19,6 +19,8 @@ export interface SaySpec {
   readonly mentions?: readonly Id[];
   /** A photo; `text` is its caption. */
   readonly hasMedia?: boolean;
+  /** With media of a kind that no client knows. */
+  readonly isUnreadable?: boolean;
   /** False: nobody is told, although it is counted: a gap. Default true. */
   readonly isTold?: boolean;
 }
@@ -65,7 +67,10 @@ export class Conversation {
       throw new RangeError(`user ${sender.userId} is not in chat ${spec.chatId}`);
     const replyTo = spec.replyTo === undefined ? null : this.#chats.messageOf(spec.replyTo);
     const mentions = (spec.mentions ?? []).map((userId) => this.#world.accountOf(userId));
-    return this.#add({ chat, sender, text: spec.text, replyTo, mentions, hasMedia: spec.hasMedia ?? false }, spec.isTold ?? true);
+    return this.#add(
+      { chat, sender, text: spec.text, replyTo, mentions, hasMedia: spec.hasMedia ?? false, isUnreadable: spec.isUnreadable ?? false },
+      spec.isTold ?? true,
+    );
   }
 
   edit(ref: number, text: string): void {

@@ -11,7 +11,8 @@ export function pushAll(context: Context, deliveries: readonly Delivery[], excep
   for (const { account, event } of deliveries) {
     if (isLost(context, account)) continue;
     const { message } = event;
-    const isPlain = event.kind === 'new' && message.action === null && !message.hasMedia && message.sender !== null;
+    const isPlain =
+      event.kind === 'new' && message.action === null && !message.hasMedia && !message.isUnreadable && message.sender !== null;
     push(context, account, except, () =>
       isPlain && message.chat.kind === 'group' && message.chat.isBrief
         ? briefUpdate(event, account)

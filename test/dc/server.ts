@@ -90,6 +90,8 @@ export interface DataCentre {
   forgetKey(key: Uint8Array | string): void;
   /** From now on the data centre's clock is ahead of this machine's by so much (ms): as it is for a machine that stood still. */
   setClockSkew(ms: number): void;
+  /** What the account's sessions were is forgotten, and with it what was to be told: the next message of each begins it anew, with `new_session_created`. */
+  forgetSessions(userId: bigint | number | string): void;
   /** Every client gets `bad_server_salt` at its next message. */
   rotateSalts(): void;
   /** Closes the connections of one account, or all; says how many. */
@@ -160,6 +162,9 @@ function dataCentreOf(context: Context, front: Front, addresses: ListenAddress[]
     forgetKey: (key) => front.forgetKey(key),
     setClockSkew(ms) {
       context.behaviour.clockSkewMs = ms;
+    },
+    forgetSessions(userId) {
+      for (const login of world.loginsOf(userId)) login.sessions.clear();
     },
     rotateSalts: () => world.rotateSalts(),
     disconnectAll: (userId) => front.disconnect('disconnect-all', userId),

@@ -1,7 +1,7 @@
 import { type Conduct, prepare } from '../../answering/conduct.ts';
 import { decide, resumePending } from '../../answering/decide.ts';
 import { loosenings } from '../../answering/loosenings.ts';
-import { chatMemory, type Memory, prune } from '../../answering/memory.ts';
+import { chatMemory, type Memory, memoryBounds, prune } from '../../answering/memory.ts';
 import type { AnswerPlan, Moment, Silence, Verdict } from '../../answering/verdict.ts';
 import type { Behaviour, ModelSettings } from '../../protocol/behaviour.ts';
 import type { ChatEvent } from '../../protocol/chat.ts';
@@ -35,8 +35,8 @@ export interface ConversationWorld {
 
 /** Answers on their way to Telegram at once, over all groups. */
 const inFlight = 20;
-/** Answers of one group that wait; the oldest gives way. */
-const waitingLimit = 100;
+/** Answers of one group that wait; the oldest gives way. As many as the memory keeps. */
+const waitingLimit = memoryBounds.pending;
 /** Messages of a group that are caught up in any case, because people may have asked for silence in them. */
 const caughtUp = 1_000;
 /** The same while they may still be answered. */
@@ -225,7 +225,7 @@ export class Conversation implements LinkUser {
 
   /** The oldest answer of the group that waits is given up for the newest. */
   #makeRoom(chatId: string): void {
-    const here = [...this.#errands.values()].filter(({ plan }) => plan.chatId === chatId);
+    const here = [...this.#errands.values()].filter(({ plan, isDropped }) => plan.chatId === chatId && !isDropped);
     if (here.length >= waitingLimit) here.find(({ isSending }) => !isSending)?.drop();
   }
 

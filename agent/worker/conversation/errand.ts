@@ -49,6 +49,10 @@ export class Errand {
     this.#signal = AbortSignal.any([desk.stop, this.#drop.signal]);
   }
 
+  get isDropped(): boolean {
+    return this.#drop.signal.aborted;
+  }
+
   /** Others need its place. */
   drop(): void {
     this.#drop.abort();

@@ -36,6 +36,7 @@ export interface Draft {
   /** Linked behind their first name, which the text must hold. */
   readonly mentions?: readonly Account[];
   readonly hasMedia?: boolean;
+  readonly isUnreadable?: boolean;
   readonly action?: Action;
   /** Key that sent it; null: the person has none. */
   readonly keyId?: string | null;
@@ -152,6 +153,7 @@ export class Chats {
       mentions: this.#mentionsIn(draft.text, draft.mentions ?? []),
       ...{
         hasMedia: draft.hasMedia ?? false,
+        isUnreadable: draft.isUnreadable ?? false,
         replyTo: draft.replyTo ?? null,
         action: draft.action ?? null,
         editedS: null,

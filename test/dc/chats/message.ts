@@ -64,6 +64,8 @@ export interface Message {
   text: string;
   mentions: readonly Mention[];
   readonly hasMedia: boolean;
+  /** Its media is of a kind that no client knows. */
+  readonly isUnreadable: boolean;
   /** Forgotten with the message itself, so that long conversations do not stay in memory. */
   replyTo: Message | null;
   readonly action: Action | null;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { serverNow } from '../context.ts';
 import type { Incoming } from '../incoming.ts';
 import { TlError } from '../tl/bytes.ts';
-import { encodeObject, encodeValue } from '../tl/codec.ts';
+import { encodeObject, encodeValue, type TlObject, UNREADABLE } from '../tl/codec.ts';
 import { rpcResult } from '../wire/messages.ts';
 import type { FaultEffect } from '../world/faults.ts';
 import { judgeRequest } from '../world/key-use.ts';
@@ -54,7 +54,14 @@ async function resultOf(incoming: Incoming): Promise<Buffer | null> {
   const effect = context.world.faults.take(call.method.name, String(login.account.userId));
   if (effect !== null && !(await passes(incoming, effect))) return null;
   const result = await perform(incoming, call);
+  if (effect?.kind === 'unreadable') return encodeObject(context.schemas.protocol, { _: UNREADABLE });
   return effect?.kind === 'lose-answer' ? null : result;
+}
+
+/** As if the message had been wrong. */
+function refuse({ context, connection, session, message }: Incoming, notice: TlObject): void {
+  const body = encodeObject(context.schemas.protocol, { ...notice, bad_msg_id: message.messageId, bad_msg_seqno: message.sequence });
+  connection.carry(session.id, { messageId: connection.nextMessageId(false), sequence: 0, body });
 }
 
 function readCall({ context, connection, login, message }: Incoming): Call {
@@ -75,14 +82,22 @@ function noteCall({ login, record, connection }: Incoming, call: Call): void {
 }
 
 /** True when the call is to be performed after all. */
-async function passes({ connection }: Incoming, effect: FaultEffect): Promise<boolean> {
+async function passes(incoming: Incoming, effect: FaultEffect): Promise<boolean> {
+  const { connection } = incoming;
   switch (effect.kind) {
+    case 'bad-salt':
+      refuse(incoming, { _: 'bad_server_salt', error_code: 48, new_server_salt: incoming.login.salts[0] ?? 0n });
+      return false;
+    case 'bad-message':
+      refuse(incoming, { _: 'bad_msg_notification', error_code: effect.code });
+      return false;
     case 'error':
       throw new RpcError(effect.code, effect.message);
     case 'delay':
       await sleep(effect.ms, undefined, { ref: false });
       return true;
     case 'lose-answer':
+    case 'unreadable':
       return true;
     case 'silence':
       return false;

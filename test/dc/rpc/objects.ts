@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FeedEvent } from '../chats/feed.ts';
 import { type Action, type Chat, type Group, idFor, isMentioned, type Mention, type Message, partnerOf } from '../chats/message.ts';
-import type { TlObject } from '../tl/codec.ts';
+import { type TlObject, UNREADABLE } from '../tl/codec.ts';
 import type { Account } from '../world/world.ts';
 
 /** A user as `viewer` sees it. */
@@ -64,6 +64,7 @@ export function messageObject(message: Message, viewer: Account): TlObject {
   return {
     ...{ _: 'message', ...common, message: message.text },
     ...(message.hasMedia ? { media: { _: 'messageMediaPhoto', photo: { _: 'photoEmpty', id: BigInt(message.ref) } } } : {}),
+    ...(message.isUnreadable ? { media: { _: UNREADABLE } } : {}),
     ...(message.mentions.length > 0 ? { entities: message.mentions.map(entityObject) } : {}),
     ...(message.editedS === null ? {} : { edit_date: message.editedS }),
   };

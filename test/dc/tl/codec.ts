@@ -54,7 +54,15 @@ export function decodeValue(schema: TlSchema, type: TlType, bytes: Uint8Array): 
   return value;
 }
 
+/** Name of an object that no client can read: a constructor of a layer to come. */
+export const UNREADABLE = 'unreadable';
+const UNREADABLE_ID = 0x0badc0de;
+
 function writeBoxed(schema: TlSchema, writer: TlWriter, value: TlObject): void {
+  if (value._ === UNREADABLE) {
+    writer.int(UNREADABLE_ID);
+    return;
+  }
   const combinator = schema.byName.get(value._);
   if (combinator === undefined) throw new TlError(`${value._} is not in the schema`);
   writer.int(combinator.id);

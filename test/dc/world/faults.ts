@@ -14,7 +14,8 @@ export interface Fault {
  * `error`: an RPC error in place of the answer, e.g. 420 `FLOOD_WAIT_17`, 500 `INTERNAL`. `delay`: the answer comes `ms` later.
  * `silence`: not carried out, no answer.
  * `lose-answer`: carried out, no answer. `close`: the connection ends without an answer. `transport`: a transport error code (-429, -404, -444) in
- * place of the answer, then the end. Pings cannot be answered with `error`: it silences them.
+ * place of the answer, then the end. `bad-salt`, `bad-message`: the request is refused for its salt, or with this code of `bad_msg_notification`, whatever it is sent with.
+ * `unreadable`: carried out, and answered with something that no client knows. Pings cannot be answered with `error`: it silences them.
  */
 export type FaultEffect =
   | { readonly kind: 'error'; readonly code: number; readonly message: string }
@@ -22,7 +23,10 @@ export type FaultEffect =
   | { readonly kind: 'silence' }
   | { readonly kind: 'lose-answer' }
   | { readonly kind: 'close' }
-  | { readonly kind: 'transport'; readonly code: number };
+  | { readonly kind: 'transport'; readonly code: number }
+  | { readonly kind: 'bad-salt' }
+  | { readonly kind: 'bad-message'; readonly code: number }
+  | { readonly kind: 'unreadable' };
 
 interface ArmedFault {
   readonly fault: Fault;
