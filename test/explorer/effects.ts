@@ -30,12 +30,16 @@ export type Effect =
 /** A command, written like the workflow that it stands for. */
 export type Steps<T> = Generator<Effect, T, unknown>;
 
-export class Failed extends Error {
+/** Thrown where a workflow would throw a FleetError; without a stack, whose making would take longer than all the rest. */
+export class Failed {
   readonly fault: Fault;
 
   constructor(fault: Fault) {
-    super(fault.text);
     this.fault = fault;
+  }
+
+  get message(): string {
+    return this.fault.text;
   }
 }
 

@@ -9,12 +9,33 @@ export function fold(world: World): string {
   // What a command that stands still has heard names hosts and accounts.
   if (world.paused !== null) return write(world, identity(world.hosts.length), identity(world.outside.length));
   let least = '';
-  for (const hosts of permutations(world.hosts.length))
+  for (const hosts of orders(world.hosts.length, (index) => looks(world, index)))
     for (const accounts of permutations(world.outside.length)) {
       const text = write(world, hosts, accounts);
       if (least === '' || text < least) least = text;
     }
   return least;
+}
+
+/** What can be told of a host without any name: hosts that look different are written in the order of their looks. */
+function looks({ hosts, ledgers }: World, index: number): string {
+  const { power, isLinked, verdict, disk, running } = hosts[index] as Host;
+  const claims = disk.claims.map(({ claim }) => claim?.state[0] ?? '-').sort();
+  const rows = ledgers.map(({ accounts, moves, hosts: known }) => {
+    const [here, to] = [accounts.filter(({ host }) => host === index).length, moves.filter((move) => move.to === index).length];
+    return [known[index]?.off, known[index]?.intent, here, to].join();
+  });
+  const alive = running.filter((isRunning) => isRunning).length;
+  return [power, isLinked, verdict?.verdict, alive, claims.join(''), disk.contact?.age, ...rows].join();
+}
+
+/** All orders in which equal looks follow each other. */
+function orders(length: number, lookOf: (index: number) => string): readonly (readonly number[])[] {
+  const groups = [...Map.groupBy(identity(length), lookOf)].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, group]) => group);
+  return groups.reduce<readonly (readonly number[])[]>(
+    (before, group) => before.flatMap((start) => permute(group).map((rest) => [...start, ...rest])),
+    [[]],
+  );
 }
 
 const identity = (length: number): readonly number[] => Array.from({ length }, (_, index) => index);
