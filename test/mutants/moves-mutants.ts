@@ -93,11 +93,6 @@ export const movesMutants: readonly Mutant[] = [
     to: 'mayBootUntilMs ?? 0);',
   },
   {
-    ...{ name: 'drift-at-the-same-epoch', file: 'src/moves/claim-drift.ts', rule: 'a claim that a host gave up and has again is found' },
-    from: 'return claim !== null && claim.epoch === epoch && isOpenClaim(claim);',
-    to: 'return claim !== null && claim.epoch > epoch && isOpenClaim(claim);',
-  },
-  {
     ...{ name: 'orphans-of-an-owner', file: 'src/moves/orphans.ts', rule: 'files in use are no orphans' },
     from: '.filter((epoch) => claim?.epoch !== epoch || isOver(claim, host, settled.get(keyId)))',
     to: '.filter((epoch) => claim === null || claim.epoch >= epoch)',
