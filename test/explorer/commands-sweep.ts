@@ -13,6 +13,7 @@ export function* sweep(rules: Rules): Steps<void> {
   const run = yield* beginRun(rules);
   const evidence = yield* surveyHosts(run);
   yield* write('notes how accounts fare', (ledger) => recordStates(ledger, evidence));
+  if (!rules.mechanisms.carriesRoster) yield* retireOutdated(run, evidence);
   yield* wipeOrphans(run, evidence);
   for (const move of yield* movesToResume()) yield* tolerant(carryMove(run, move));
   if (evidence.some(({ survey, isUnfenced, isOff }) => (survey === null && isOff !== true) || isUnfenced === true)) return;
@@ -46,6 +47,21 @@ export const recordStates = (ledger: Ledger, evidence: readonly HostEvidence[]):
     setAccount(ledger, account, { state: isRunning ? 'online' : survey.bootVerdict?.verdict === 'hold' && row.wanted ? 'held' : stopped });
   }
 };
+
+/** As the release before did it, after the survey and only for accounts that have an owner; now the contact itself closes what is over. */
+function* retireOutdated(run: Run, evidence: readonly HostEvidence[]): Steps<void> {
+  const { accounts, moves } = yield* look(({ accounts, moves }) => ({ accounts, moves }));
+  for (const { host, survey } of evidence)
+    for (const { keyId: key, claim } of survey?.accounts ?? []) {
+      const account = Number(key.slice(2));
+      const owner = accounts[account];
+      const isTarget = moves.some((move) => move.account === account && move.to === hostIndex(host));
+      const isOpen = claim?.state === 'active' || claim?.state === 'releasing';
+      if (!isOpen || !owner?.epoch || owner.host === hostIndex(host) || claim.epoch >= owner.epoch || isTarget) continue;
+      const revoke: HostAct = { act: 'revoke', keyId: key, account: 'a', epoch: owner.epoch, moveId: `retire-${run.serial}` };
+      yield* oneHost(askAsAuthority(run, hostIndex(host), 'revoke', [revoke]));
+    }
+}
 
 /** `wipeOrphans`: what a contact has closed leaves its files. */
 function* wipeOrphans(run: Run, evidence: readonly HostEvidence[]): Steps<void> {

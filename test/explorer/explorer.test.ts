@@ -4,8 +4,8 @@ import { Explorer } from './explore.ts';
 import { type Mechanisms, shippedRules } from './rules.ts';
 import { scopes } from './scopes.ts';
 
-const [returning] = scopes;
-if (returning === undefined) throw new Error('no scope');
+const [returning, dying] = scopes;
+if (returning === undefined || dying === undefined) throw new Error('no scope');
 const rulesWithout = (without: Partial<Mechanisms>) => ({ ...shippedRules, mechanisms: { ...shippedRules.mechanisms, ...without } });
 const words = ({ violation }: ReturnType<Explorer['run']>): string => violation?.trace.join('\n') ?? '';
 
@@ -20,9 +20,17 @@ describe('the rules of the release before', () => {
   });
 
   it('34: a host that was failed over is in contact, and its next boot counts that for everything', () => {
-    const scope: Scope = { ...returning, verbs: ['allocate', 'failover', 'sweep'] };
+    const scope: Scope = { ...dying, verbs: ['allocate', 'failover', 'sweep'] };
     const trace = words(new Explorer(rulesWithout({ carriesRoster: false }), scope, false).run(limits));
-    expect(trace).toMatch(/failover (\d) --powered-off.*\1 boots\n.*\1 loses power\n\1 boots/s);
+    expect(trace).toMatch(
+      /failover (\d) --powered-off.*\1 boots\nsweep; (?:killed|the machine loses power|the helper is killed).*\1 boots/s,
+    );
+  });
+
+  it('35: an account leaves the fleet while its former host is away, which is swept and boots again', () => {
+    const scope: Scope = { ...returning, verbs: ['allocate', 'failover', 'sweep', 'export'] };
+    const trace = words(new Explorer(rulesWithout({ carriesRoster: false }), scope, false).run(limits));
+    expect(trace).toMatch(/failover (\d) --powered-off.*export a0.*sweep.*\1 loses power\n\1 boots$/s);
   });
 });
 

@@ -93,8 +93,7 @@ export class Helper {
     const active = disk.claims.flatMap(({ claim, fault }) =>
       claim?.state === 'active' && fault === null ? [{ claim, hold: holdOf(claim, bootId, verdict) }] : [],
     );
-    const everything = { claims: active.map(({ claim }) => claim), isWhole: true };
-    const { claims, isWhole } = this.#rules.mechanisms.carriesRoster ? this.#rules.judgeContact(roster, active) : everything;
+    const { claims, isWhole } = this.#rules.judgeContact(roster, active);
     const listed = claims.map(({ keyId: key, epoch, moveId }) => ({ keyId: key, epoch, moveId }));
     this.#write({ contact: { bootId, age: 0, authorityId: id, serial, revision: roster.revision, claims: listed, isWhole } });
   }
@@ -237,10 +236,14 @@ export function boot(rules: Rules, world: World, index: number): void {
   const host = world.hosts[index] as Host;
   const bootId = newName(world, 'b');
   const { contact, claims, enabled } = host.disk;
+  const open = claims.flatMap(({ claim }) => (claim?.state === 'active' && claim.bootId !== bootId ? [claim] : []));
+  // To the release before every contact counted for every claim.
+  const counted = rules.mechanisms.carriesRoster ? (contact?.claims ?? []) : open;
   const decided = rules.decideBoot({
     ...{ bootId, instanceId: instanceId(index), config: hostConfig(index), wallMs: nowMs, clockSynchronized: true },
-    contact: contact === null ? null : { format: 2, ...contact, wallMs: nowMs - ageMs(contact.age), bootMs: 0, holdAfterMs },
-    claims: claims.flatMap(({ claim }) => (claim?.state === 'active' && claim.bootId !== bootId ? [claim] : [])),
+    contact:
+      contact === null ? null : { ...contact, format: 2, claims: counted, wallMs: nowMs - ageMs(contact.age), bootMs: 0, holdAfterMs },
+    claims: open,
   });
   Object.assign(host, { power: 'on', bootId, verdict: { format: 1, bootId, ...decided, decidedAt: '' } });
   // `keepHeld`: what this boot holds, later ones hold, too.

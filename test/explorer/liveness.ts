@@ -6,8 +6,8 @@ import type { Rules } from './rules.ts';
 import { CommandRunner, isReachable } from './run-command.ts';
 import { type Command, copyWorld, type World } from './world.ts';
 
-/** What helps when nothing else goes wrong. */
-const helpful: readonly Command['verb'][] = ['sweep', 'allocate', 'start', 'resume', 'adopt', 'export', 'import', 'failover'];
+/** What helps when nothing else goes wrong; what mostly helps is tried first. */
+const helpful: readonly Command['verb'][] = ['sweep', 'import', 'allocate', 'start', 'failover', 'export', 'resume', 'adopt'];
 const noFaults = { crashes: false, pauses: false, late: false } as const;
 
 /**
@@ -24,27 +24,17 @@ export class Liveness {
 
   /** false: it is stuck for ever. */
   isAlive(world: World): boolean {
-    const start = this.#repaired(world);
-    const first = hash(fold(start));
-    const parents = new Map<number, number>([[first, 0]]);
-    let frontier = [{ world: start, key: first }];
-    while (frontier.length > 0) {
-      const next: typeof frontier = [];
-      for (const { world: at, key } of frontier) {
-        if (this.#alive.has(key) || isWell(at)) {
-          for (let step = key; step !== 0; step = parents.get(step) ?? 0) this.#alive.add(step);
-          return true;
-        }
-        this.#steps(at, (found) => {
-          const reached = hash(fold(found));
-          if (parents.has(reached)) return;
-          parents.set(reached, key);
-          next.push({ world: found, key: reached });
-        });
-      }
-      frontier = next;
-    }
-    return false;
+    return this.#leadsOn(this.#repaired(world), new Set());
+  }
+
+  /** Depth first: one way is enough, and it is mostly short. `tried`: worlds from which the search is under way, or has failed. */
+  #leadsOn(world: World, tried: Set<number>): boolean {
+    const key = hash(fold(world));
+    if (tried.has(key)) return false;
+    tried.add(key);
+    if (!this.#alive.has(key) && !isWell(world) && !this.#next(world, (found) => this.#leadsOn(found, tried))) return false;
+    this.#alive.add(key);
+    return true;
   }
 
   /** Links are mended, machines that can boot do, what stands still is given up, what is late comes to nothing. */
@@ -61,13 +51,24 @@ export class Liveness {
     return next;
   }
 
-  #steps(world: World, emit: (found: World) => void): void {
+  /** Whether a command, or time, gives a world that `leadsOn`. */
+  #next(world: World, leadsOn: (found: World) => boolean): boolean {
     const connections = world.hosts.map(() => null);
-    const runner = new CommandRunner(this.#rules, noFaults, isTwice, emit);
+    const given = commandsIn(helpful, world, 0).sort((one, other) => helpful.indexOf(one.verb) - helpful.indexOf(other.verb));
     const isOnItsWayOut = (account: number): boolean => world.ledgers[0]?.accounts[account]?.state === 'removing';
-    for (const command of commandsIn(helpful, world, 0).filter((each) => each.verb !== 'export' || isOnItsWayOut(each.account)))
-      runner.run(world, { command, ledger: 0, log: [], connections });
-    timePasses(world, emit);
+    for (const command of given.filter((each) => each.verb !== 'export' || isOnItsWayOut(each.account))) {
+      const found: World[] = [];
+      new CommandRunner(this.#rules, noFaults, isTwice, (next) => found.push(next)).run(world, {
+        command,
+        ledger: 0,
+        log: [],
+        connections,
+      });
+      if (found.some((next) => !isTwice(next) && leadsOn(next))) return true;
+    }
+    const later: World[] = [];
+    timePasses(world, (next) => later.push(next));
+    return later.some(leadsOn);
   }
 }
 
