@@ -6,6 +6,7 @@ import { Kysely, SqliteDialect, sql, type Transaction } from 'kysely';
 import { FleetError } from '../model/errors.ts';
 import { octal } from '../model/file-trust.ts';
 import { makeFolder } from '../surroundings/make-folder.ts';
+import { chainFunction, chainHash } from './history-chain.ts';
 import { migrations } from './migrations/all.ts';
 import type { LedgerSchema } from './schema.ts';
 
@@ -56,6 +57,7 @@ export async function openLedger(path: string, steps: typeof migrations = migrat
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
     database.pragma('foreign_keys = ON');
+    database.function(chainFunction, { deterministic: true }, chainHash);
     const db = new Kysely<LedgerSchema>({ dialect: new SqliteDialect({ database }) });
     try {
       await migrate(database, db, path, steps);

@@ -15,6 +15,8 @@ export interface LedgerSchema {
   samples: SamplesTable;
   decision_inputs: { hash: string; at: number; content: Buffer };
   events: EventsTable;
+  /** One hash per decision and event, each over the one before: src/ledger/history-chain.ts. */
+  chain: { seq: Generated<number>; source: string; row: number; hash: string };
   runs: RunsTable;
   lock: LockTable;
 }

@@ -12,6 +12,7 @@ import { sealFile, unsealFile } from '../vault/backup-file.ts';
 import { createDurableFile, syncDirectory } from '../vault/durable-file.ts';
 import { openVault } from '../vault/vault.ts';
 import type { FleetContext } from './context.ts';
+import { noteHistoryHead } from './history-head.ts';
 
 /** What a backup holds, read from the backup itself. */
 export interface BackupContent {
@@ -78,6 +79,7 @@ export async function makeBackup(context: FleetContext, directory: string, keep:
     const path = join(directory, nameOf(inventory.fleet, context.now()));
     await rename(sealed, path);
     await syncDirectory(directory);
+    await noteHistoryHead(context, identity);
     await writeMeta(ledger.db, lastBackupKey, String(context.now()));
     const removed = keep === null ? [] : await removeOlder(directory, inventory.fleet, keep);
     return { ...content, path, bytes: (await stat(path)).size, removed };

@@ -14,6 +14,7 @@ import type { AccountName } from '../model/names.ts';
 import { lastBackupKey } from './backup.ts';
 import type { FleetContext } from './context.ts';
 import { examinePermissions } from './examine-permissions.ts';
+import { findHistoryFault } from './history-head.ts';
 
 type Level = Finding['level'];
 const here = (level: Level, text: string, remedy = ''): Finding => ({ where: 'here', level, text, remedy });
@@ -48,19 +49,27 @@ export async function examineHere(context: FleetContext): Promise<Finding[]> {
 
 const minFreeBytes = 200 * 1024 * 1024;
 
-async function examineLedger({ ledger }: FleetContext): Promise<Finding[]> {
+async function examineLedger(context: FleetContext): Promise<Finding[]> {
+  const { ledger } = context;
   const found: Finding[] = [];
   const stale = await readStaleness(ledger.db);
   if (stale !== null) found.push(here('critical', staleError(stale).message, staleError(stale).hint));
   if (!(await isLedgerSound(ledger))) {
     found.push(here('critical', `the ledger ${ledger.path} is damaged`, 'keep the file; put back the newest backup: fleet restore FILE'));
   }
+  const identity = await context.readSecret(context.inventory.vaultKey).catch(() => null);
+  const fault = await findHistoryFault(context, identity);
+  if (fault !== null) {
+    const remedy =
+      'who did? Compare with a backup (fleet restore FILE --dry-run). After a restore, the next fleet backup notes the history anew';
+    found.push(here('critical', `the ledger's history cannot be believed: ${fault}`, remedy));
+  }
   const { bavail, bsize } = await statfs(dirname(ledger.path));
   if (bavail * bsize < minFreeBytes) {
     const text = `${Math.round((bavail * bsize) / 1_048_576)} MB are free where the ledger is`;
     found.push(here('critical', text, 'free some space: nothing is started or moved that cannot be recorded'));
   }
-  return found.length > 0 ? found : [here('ok', 'the ledger is sound')];
+  return found.length > 0 ? found : [here('ok', 'the ledger is sound, and so is its history')];
 }
 
 async function examineVault(context: FleetContext): Promise<Finding[]> {

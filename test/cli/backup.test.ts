@@ -46,7 +46,13 @@ test('everything that was lost comes back, what is sound stays, and the ledger m
   );
   await must('restore', backup, '--yes');
   expect([await vaultFile(path, 'anna'), await vaultFile(path, 'ben')]).toEqual([anna, ben]);
-  expect((await readdir(join(path, 'vault'))).sort()).toEqual(['anna.age', 'authenticated.json', 'ben.age', 'ben.age.damaged']);
+  expect((await readdir(join(path, 'vault'))).sort()).toEqual([
+    'anna.age',
+    'authenticated.json',
+    'ben.age',
+    'ben.age.damaged',
+    'history-head.json',
+  ]);
   expect(await must('accounts', 'list')).toMatch(/anna.*stored[\s\S]*ben.*stored/);
   const refused = await fleet(['accounts', 'remove', 'anna', '--yes']);
   expect([refused.code, refused.stderr]).toEqual([

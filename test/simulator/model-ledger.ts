@@ -33,7 +33,7 @@ const fileOf = (database: Database.Database): LedgerFile => {
 /** The name exists on the model disk, for whoever looks whether there is a ledger. */
 function keep(path: string, file: LedgerFile): LedgerFile {
   files.set(path, file);
-  modelDisk.writeFileSync(path, '');
+  modelDisk.writeFileSync(path, '', { mode: 0o600 });
   return file;
 }
 
@@ -109,6 +109,10 @@ class Connection {
   pragma(source: string, options?: Database.PragmaOptions): unknown {
     if (/^(?:journal_mode|synchronous|foreign_keys) =/.test(source)) return undefined;
     return this.#file.database.pragma(source, options);
+  }
+
+  function(name: string, options: Database.RegistrationOptions, act: (...values: unknown[]) => unknown): void {
+    this.#file.database.function(name, options, act);
   }
 
   /** In the middle of a transaction when its process was killed there. */

@@ -6,6 +6,7 @@ import { up as pinsAndInputs } from './0004-pins-and-inputs.ts';
 import { up as sampleTimes } from './0005-sample-times.ts';
 import { up as answering } from './0006-answering.ts';
 import { up as statements } from './0007-statements.ts';
+import { up as historyChain } from './0008-history-chain.ts';
 
 /** In order; the n-th brings a ledger to version n (SQLite's `user_version`). Never edited after a release, only appended to. */
 export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
@@ -16,4 +17,5 @@ export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
   sampleTimes,
   answering,
   statements,
+  historyChain,
 ];
