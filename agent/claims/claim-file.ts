@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
-import { errorCode, namesIn, writeDurably, writeFully } from '../machine/durable-file.ts';
+import { errorCode, fsyncDirectory, namesIn, writeDurably, writeFully } from '../machine/durable-file.ts';
 import { claimPath, type Places } from '../machine/places.ts';
 import type { Claim } from '../protocol/claim.ts';
 import { type ClaimReading, claimFileBytes, decodeClaimFile, encodeSlot, slotBytes } from './claim-slots.ts';
@@ -27,6 +27,26 @@ export const readClaim = (places: Places, keyId: string): ClaimReading => {
   } finally {
     closeSync(descriptor);
   }
+};
+
+/**
+ * Makes what {@link readClaim} sees durable, name and content: a writer may have been killed between its write and its sync, and what is answered from must
+ * not be taken back by a power loss (docs/exclusivity.md, row 45). Throws what the file system throws.
+ */
+export const syncClaims = (places: Places, keyIds: readonly string[]): void => {
+  for (const keyId of keyIds) {
+    try {
+      const descriptor = openSync(claimPath(places, keyId), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      try {
+        fsyncSync(descriptor);
+      } finally {
+        closeSync(descriptor);
+      }
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ELOOP') throw error;
+    }
+  }
+  fsyncDirectory(places.claims);
 };
 
 /**

@@ -1,10 +1,11 @@
-import { readBootId, readBootVerdict } from '../machine/boot.ts';
+import { readBootVerdict } from '../machine/boot.ts';
+import { bootIdentity } from '../machine/boot-identity.ts';
 import { placesBelow } from '../machine/places.ts';
 import { judgeBoot } from './judge-boot.ts';
 
 const main = async (): Promise<void> => {
   const places = placesBelow(process.env.FLEET_ROOT ?? '/');
-  const bootId = readBootId();
+  const bootId = bootIdentity(places);
   if (bootId === null) throw new Error('the kernel shows no boot id');
   // Once per boot: a restart of this unit must not judge again, by then the contact that ended the hold looks like a fresh one.
   const standing = readBootVerdict(places);

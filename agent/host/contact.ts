@@ -1,4 +1,4 @@
-import { claimedKeyIds, readClaim, writeClaim } from '../claims/claim-file.ts';
+import { claimedKeyIds, readClaim, syncClaims, writeClaim } from '../claims/claim-file.ts';
 import { decideClosure, isOlderRoster, judgeContact } from '../claims/roster.ts';
 import { markHeld } from '../hold/mark-held.ts';
 import { bootMs, readBootVerdict, readContact } from '../machine/boot.ts';
@@ -41,6 +41,11 @@ export const applyContact = async (world: ContactWorld, stamp: AuthorityStamp, o
   const refuse = (code: ActRefusal, message: string): ContactOutcome => ({ kind: 'refused', code, message, closed });
   const gone = new Map(offer.roster.gone.map((entry) => [entry.keyId, entry]));
   const known = claimedKeyIds(world.places).flatMap((keyId) => gone.get(keyId) ?? []);
+  // What is believed to be over must not come back with a power loss.
+  syncClaims(
+    world.places,
+    known.map(({ keyId }) => keyId),
+  );
   const open = known.filter((entry) => closureOf(world, entry) !== null);
   for (const entry of open) {
     const fault = await withLocks(world, stamp, entry.keyId, async () => {

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { readBootId } from '../machine/boot.ts';
+import { bootIdentity } from '../machine/boot-identity.ts';
 import { instanceIdFrom, readInstanceParts } from '../machine/instance-id.ts';
 import { parseJson } from '../machine/json-shape.ts';
 import { placesBelow } from '../machine/places.ts';
@@ -49,10 +49,11 @@ const main = async (): Promise<number> => {
   const parsed = parseRequest(parseJson(text));
   if ('fault' in parsed) return unreadable(parsed.fault);
   const root = process.env.FLEET_ROOT ?? '/';
-  const bootId = readBootId();
+  const places = placesBelow(root);
+  const bootId = bootIdentity(places);
   if (bootId === null) return unreadable('the kernel shows no boot id');
   return runRequest(parsed.request, {
-    places: placesBelow(root),
+    places,
     units: systemdUnits,
     bootId,
     instanceId: instanceIdFrom(readInstanceParts(root)),

@@ -1,6 +1,6 @@
 import { readlinkSync, statfsSync } from 'node:fs';
 import { basename } from 'node:path';
-import { claimedKeyIds, readClaim } from '../claims/claim-file.ts';
+import { claimedKeyIds, readClaim, syncClaims } from '../claims/claim-file.ts';
 import { readBootVerdict, readHostConfig } from '../machine/boot.ts';
 import { namesIn } from '../machine/durable-file.ts';
 import { keyIdPattern } from '../machine/json-shape.ts';
@@ -19,6 +19,7 @@ export const survey = (world: HostWorld): HostSurvey => {
     ...namesIn(places.accounts).filter((name) => keyIdPattern.test(name)),
     ...units.keys(),
   ]);
+  syncClaims(places, [...keyIds]);
   const authority = readAuthority(places);
   const config = readHostConfig(places);
   const space = statfsSync(places.claims);

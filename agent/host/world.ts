@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readClaim } from '../claims/claim-file.ts';
+import { readClaim, syncClaims } from '../claims/claim-file.ts';
 import type { ClaimReading } from '../claims/claim-slots.ts';
 import type { HostFacts, Refusal } from '../claims/decide.ts';
 import { readBootInstanceId, readBootVerdict } from '../machine/boot.ts';
@@ -67,6 +67,7 @@ export const readFacts = (
   keyId: string,
 ): { readonly reading: ClaimReading; readonly facts: HostFacts; readonly unit: UnitFacts } => {
   const { places } = world;
+  syncClaims(places, [keyId]);
   const unit = world.units.show(keyId);
   const isIdle = unit.activeState === 'inactive' || unit.activeState === 'failed';
   const facts: HostFacts = {

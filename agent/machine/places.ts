@@ -15,6 +15,8 @@ export interface Places {
   readonly bootVerdict: string;
   /** Written at boot by the hold oneshot, which may read what the gate may not (DMI). */
   readonly bootInstanceId: string;
+  /** What tells this boot from others: {@link bootIdentity}. */
+  readonly bootIdentity: string;
   readonly agentSocket: string;
   readonly accountRuntime: string;
   readonly accountState: string;
@@ -38,6 +40,7 @@ export const placesBelow = (root: string): Places => {
     contact: at(hostPaths.contact),
     bootVerdict: at(hostPaths.bootVerdict),
     bootInstanceId: at('/run/fleet-boot/instance-id'),
+    bootIdentity: at('/run/fleet-boot/identity.json'),
     agentSocket: at(hostPaths.agentSocket),
     accountRuntime: at(hostPaths.accountRuntime),
     accountState: at(hostPaths.accountState),

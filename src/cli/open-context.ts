@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Run } from '../ledger/runs.ts';
+import { serialCopyIn } from '../ledger/serial-copy.ts';
 import type { HostSpec, Inventory, SecretReference } from '../model/inventory.ts';
 import type { Remote } from '../remote/remote.ts';
 import type { SshContext } from '../remote/ssh-context.ts';
@@ -66,7 +67,7 @@ export async function loadInventoryOf(options: Pick<GlobalOptions, 'inventory'>)
 /** Everything a command that talks to hosts needs. `linkSignal` cuts its connections. The caller closes it. */
 async function openContext(options: GlobalOptions, signal: AbortSignal, linkSignal: AbortSignal): Promise<OpenContext> {
   const [{ openLedger }, inventory] = await Promise.all([import('../ledger/ledger.ts'), loadInventoryOf(options)]);
-  const ledger = await openLedger(inventory.paths.ledger);
+  const ledger = await openLedger(inventory.paths.ledger, undefined, serialCopyIn(process.env));
   const progress = await startProgress(options);
   const warn = (host: string, text: string): void => progress.report({ kind: 'host', host, text: `warning: ${text}`, status: 'working' });
   const remotes = lazyRemotes(async () => {

@@ -136,6 +136,14 @@ const epochOf = preparedQuery<{ keyId: string }, { epoch: number }>((db, value) 
   db.selectFrom('epochs').select('epoch').where('key_id', '=', value('keyId')),
 );
 
+/** Whether this ledger has ever begun to give the key to another host than `host` at an epoch above `epoch`, or has heard of such an epoch. */
+export async function hasBegunElsewhere(db: LedgerDb, keyId: string, host: string, epoch: number): Promise<boolean> {
+  const later = db.selectFrom('moves').select('to_host').where('key_id', '=', keyId).where('epoch', '>', epoch);
+  const moves = await later.execute();
+  if (moves.some(({ to_host }) => to_host !== host)) return true;
+  return moves.length === 0 && (await highestEpoch(db, keyId)) > epoch;
+}
+
 /** Remembers `epoch` when it is higher than what is known. Never forgets, not even when the account is removed. */
 export async function raiseEpoch(db: LedgerDb, keyId: string, epoch: number): Promise<void> {
   await db

@@ -9,6 +9,7 @@ import { makeFolder } from '../surroundings/make-folder.ts';
 import { chainFunction, chainHash } from './history-chain.ts';
 import { migrations } from './migrations/all.ts';
 import type { LedgerSchema } from './schema.ts';
+import { noSerialCopy, type SerialCopy } from './serial-copy.ts';
 
 /** An open ledger, or a transaction on it: every query function takes one. */
 export type LedgerDb = Kysely<LedgerSchema> | Transaction<LedgerSchema>;
@@ -18,6 +19,8 @@ export interface Ledger {
   readonly path: string;
   /** Names this ledger to hosts: a host obeys one authority (DESIGN section 3). */
   readonly authorityId: string;
+  /** What is kept outside of it. */
+  readonly serialCopy: SerialCopy;
   close(): Promise<void>;
 }
 
@@ -47,7 +50,11 @@ export const ledgerUseError = (path: string, cause: unknown): unknown =>
  * `PATH.before-vN` is kept. Every commit is on disk when it returns: WAL with `synchronous=FULL`.
  * Errors: `ledger-locked`, `ledger-readonly`, `ledger-corrupt`, `ledger-newer`.
  */
-export async function openLedger(path: string, steps: typeof migrations = migrations): Promise<Ledger> {
+export async function openLedger(
+  path: string,
+  steps: typeof migrations = migrations,
+  serialCopy: SerialCopy = noSerialCopy,
+): Promise<Ledger> {
   try {
     const isNew = !existsSync(path);
     if (!isNew) refuseOpenLedger(path);
@@ -61,7 +68,7 @@ export async function openLedger(path: string, steps: typeof migrations = migrat
     const db = new Kysely<LedgerSchema>({ dialect: new SqliteDialect({ database }) });
     try {
       await migrate(database, db, path, steps);
-      return { db, path, authorityId: await readAuthorityId(db), close: () => db.destroy() };
+      return { db, path, authorityId: await readAuthorityId(db), serialCopy, close: () => db.destroy() };
     } catch (error) {
       await db.destroy();
       throw error;

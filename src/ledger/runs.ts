@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { FleetError } from '../model/errors.ts';
 import type { Ledger, LedgerDb } from './ledger.ts';
 import { preparedQuery } from './prepared-query.ts';
-import { lastSerial, markStale, readStaleness, staleError } from './staleness.ts';
+import { lastSerial, markDoubt, markStale, readStaleness, staleError } from './staleness.ts';
 
 /** One mutating run of the CLI as hosts see it: who speaks (`authorityId`), how late (`serial`), which of several (`nonce`). */
 export interface Run {
@@ -28,6 +28,7 @@ export async function beginRun(ledger: Ledger, command: string, nowMs: number): 
  */
 export async function beginAdoption(ledger: Ledger, nowMs: number, { isOld, heardSerial }: AdoptionStart): Promise<Run> {
   if (isOld) await markStale(ledger.db, 'its adoption was begun and has not ended');
+  await markDoubt(ledger.db, 'it was adopted');
   return takeSerial(ledger, 'adopt', nowMs, heardSerial);
 }
 
@@ -38,11 +39,15 @@ export interface AdoptionStart {
 
 async function takeSerial(ledger: Ledger, command: string, nowMs: number, above: number): Promise<Run> {
   const nonce = randomUUID();
+  const kept = ledger.serialCopy.read(ledger.authorityId);
   const serial = await ledger.db.transaction().execute(async (transaction) => {
-    const next = Math.max(await lastSerial(transaction), above) + 1;
+    const last = await lastSerial(transaction);
+    const next = Math.max(last, above) + 1;
+    if (last > 0 && kept !== last) await markDoubt(transaction, 'it does not agree with the serial that is kept outside of it');
     await insertRun(transaction, { serial: next, nonce, command, nowMs });
     return next;
   });
+  ledger.serialCopy.write(ledger.authorityId, serial);
   return { authorityId: ledger.authorityId, serial, nonce };
 }
 

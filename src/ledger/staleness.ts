@@ -17,6 +17,26 @@ export async function markStale(db: LedgerDb, reason: string): Promise<void> {
     .execute();
 }
 
+const unsureKey = 'unsure-since';
+
+/**
+ * Why the ledger may have forgotten something although it may act: it was restored, adopted, took over a host, or does not agree with what is kept outside
+ * of it. null: every epoch that was ever begun is in it. Ended by a survey in which every known host answered and none knew more.
+ */
+export const readDoubt = (db: LedgerDb): Promise<string | null> => readMeta(db, unsureKey);
+
+export async function markDoubt(db: LedgerDb, reason: string): Promise<void> {
+  await db
+    .insertInto('meta')
+    .values({ key: unsureKey, value: reason })
+    .onConflict((c) => c.doNothing())
+    .execute();
+}
+
+export async function clearDoubt(db: LedgerDb): Promise<void> {
+  await db.deleteFrom('meta').where('key', '=', unsureKey).execute();
+}
+
 export async function clearStaleness(db: LedgerDb): Promise<void> {
   await db.deleteFrom('meta').where('key', '=', staleKey).execute();
 }

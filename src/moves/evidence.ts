@@ -20,6 +20,8 @@ export interface GrantIntent {
   readonly toHost: string;
   /** Epoch at which the ledger has the account on `toHost` already; null: it is not placed there. */
   readonly ownedEpoch: number | null;
+  /** The ledger has begun every run itself, and never an epoch above `ownedEpoch` for another host: nobody else can have been given the account since. */
+  readonly isUndisputed?: boolean;
 }
 
 /**
@@ -56,12 +58,14 @@ export function judgeEvidence(intent: GrantIntent, evidence: readonly HostEviden
   let seen = 0;
   let granted = false;
   let kept = false;
+  let isHeldAsOwned = false;
   for (const { host, survey, isUnfenced } of evidence) {
     const account = survey?.accounts.find((candidate) => candidate.keyId === intent.keyId);
     if (account === undefined) continue;
     const { claim } = account;
     if (account.claimFault !== null) return { kind: 'owned', host, what: `its claim cannot be read (${account.claimFault})` };
     const isHeldHere = host === intent.toHost && isHeld(survey, account);
+    if (isHeldHere && isUnfenced !== true && claim?.epoch === intent.ownedEpoch) isHeldAsOwned = true;
     const isThisMove =
       claim !== null && claim.state === 'active' && host === intent.toHost && claim.moveId === intent.moveId && !isHeldHere;
     if (isThisMove) granted = true;
@@ -82,6 +86,8 @@ export function judgeEvidence(intent: GrantIntent, evidence: readonly HostEviden
   const silent = evidence
     .filter(({ survey, isUnfenced, isOff }) => (survey === null && isOff !== true) || isUnfenced === true)
     .map(({ host }) => host);
-  if (silent.length > 0) return { kind: 'incomplete', hosts: silent };
+  // The end of a hold of what this very host owns: a silent host can own it only by a grant, and there was none (docs/exclusivity.md, R8).
+  const isSure = isHeldAsOwned && intent.isUndisputed === true;
+  if (silent.length > 0 && !isSure) return { kind: 'incomplete', hosts: silent };
   return seen >= intent.epoch ? { kind: 'raise', epoch: seen + 1 } : { kind: 'clear' };
 }

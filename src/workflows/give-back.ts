@@ -1,7 +1,9 @@
-import { findAccount, raiseEpoch } from '../ledger/accounts.ts';
+import { findAccount, hasBegunElsewhere, raiseEpoch } from '../ledger/accounts.ts';
+import type { LedgerDb } from '../ledger/ledger.ts';
 import { advanceMove } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
+import { readDoubt } from '../ledger/staleness.ts';
 import type { AccountState } from '../model/account-state.ts';
 import { FleetError } from '../model/errors.ts';
 import type { GrantIntent } from '../moves/evidence.ts';
@@ -10,11 +12,16 @@ import type { FleetContext } from './context.ts';
 import type { GrantOutcome } from './grant-accounts.ts';
 import { MoveHosts, refusedBy } from './move-hosts.ts';
 
+/** Whether the end of a hold on `host` needs no host that is silent: the ledger knows every epoch that was begun, and there was none elsewhere above `epoch`. */
+export const isGiveBackSure = async (db: LedgerDb, keyId: string, host: string, epoch: number): Promise<boolean> =>
+  (await readDoubt(db)) === null && !(await hasBegunElsewhere(db, keyId, host, epoch));
+
 /** What a move without an old owner wants, with what the ledger knows of its target. */
 export async function grantIntent({ ledger }: FleetContext, move: MoveRow): Promise<GrantIntent> {
   const account = await findAccount(ledger.db, move.account);
   const ownedEpoch = account?.key_id === move.key_id && account.host === move.to_host ? account.epoch : null;
-  return { keyId: move.key_id, moveId: move.id, epoch: move.epoch, toHost: move.to_host, ownedEpoch };
+  const isUndisputed = ownedEpoch !== null && (await isGiveBackSure(ledger.db, move.key_id, move.to_host, ownedEpoch));
+  return { keyId: move.key_id, moveId: move.id, epoch: move.epoch, toHost: move.to_host, ownedEpoch, isUndisputed };
 }
 
 /**

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { listAccounts } from '../ledger/accounts.ts';
 import { replaceLedger, unloadCopy } from '../ledger/copy-ledger.ts';
 import { type Ledger, openLedger } from '../ledger/ledger.ts';
-import { lastSerial, markStale } from '../ledger/staleness.ts';
+import { lastSerial, markDoubt, markStale } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { Inventory } from '../model/inventory.ts';
 import { type AccountName, isAccountName } from '../model/names.ts';
@@ -88,6 +88,7 @@ export async function executeRestore(inventory: Inventory, plan: RestorePlan): P
   const mark = join(vault, markName);
   if (!existsSync(mark)) await putBack(join(plan.backup.vaultPath, markName), mark);
   const restored = await openLedger(plan.backup.ledgerPath);
+  await markDoubt(restored.db, 'it was restored');
   await markStale(restored.db, `it was restored from ${basename(plan.source)}`);
   // A lock of the moment of the backup is nobody's.
   await restored.db.deleteFrom('lock').execute();

@@ -5,6 +5,7 @@ import { listMovedKeys, listOpenMoves } from '../ledger/moves.ts';
 import { pruneSamples, recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { HostRow } from '../ledger/schema.ts';
+import { clearDoubt, readDoubt } from '../ledger/staleness.ts';
 import { FleetError, isUnreachable } from '../model/errors.ts';
 import type { HostEvidence } from '../moves/evidence.ts';
 import { type HostHealth, judgeHealth } from '../planning/host-health.ts';
@@ -12,8 +13,10 @@ import { executeAllocation, isEmptyPlan, planAllocation } from './allocate.ts';
 import { failOverDown } from './auto-failover.ts';
 import type { MoveOutcome } from './carry-move.ts';
 import type { FleetContext } from './context.ts';
+import { isGiveBackSure } from './give-back.ts';
 import type { GrantOutcome } from './grant-accounts.ts';
 import { keepStates } from './keep-states.ts';
+import { meetDestroyed } from './meet-destroyed.ts';
 import { carryMoves, movesToResume } from './move-accounts.ts';
 import { pushStaleBehaviours } from './push-scripts.ts';
 import { type HostReading, readSamples } from './read-samples.ts';
@@ -68,12 +71,17 @@ export async function sweepFleet(context: FleetContext, begin: () => Promise<Run
   // One whose last account was removed still has to wipe what killed runs left of it.
   const isObserver = (await listAccounts(ledger.db)).length === 0 && (await listMovedKeys(ledger.db)).length === 0;
   const run = isObserver ? null : await begin();
-  const [readings, survey] = await Promise.all([readSamples(context, ready, 0), run === null ? null : surveyHosts(context, run)]);
+  const [readings, survey, returned] = await Promise.all([
+    readSamples(context, ready, 0),
+    run === null ? null : surveyHosts(context, run),
+    run === null ? [] : meetDestroyed(context, run),
+  ]);
   await recordStates(context, readings);
-  const problems: FleetError[] = [];
+  const problems: FleetError[] = [...returned];
   let [moves, grants]: [MoveOutcome[], GrantOutcome[]] = [[], []];
   if (run !== null && survey !== null) {
     problems.push(...(await retireClaims(context, run, survey.evidence)));
+    await endDoubt(context, survey.evidence);
     await wipeOrphans(context, run, survey.evidence);
     moves = await carryMoves(context, run, await movesToResume(context));
     grants = await giveBack(context, run, survey.evidence, problems);
@@ -121,7 +129,22 @@ async function judge(
   };
 }
 
-/** First placements that are under way, and accounts held since a boot: both need every known host to answer, so nothing is tried while one is silent. */
+/** Every known host has answered, is fenced, and knows of nothing that this ledger does not: it has forgotten nothing, whatever happened to it. */
+async function endDoubt({ ledger }: FleetContext, evidence: readonly HostEvidence[]): Promise<void> {
+  if ((await readDoubt(ledger.db)) === null) return;
+  const isComplete = evidence.every(({ survey, isUnfenced }) => survey !== null && isUnfenced !== true);
+  const owners = (await listAccounts(ledger.db)).map(({ key_id, epoch }) => [key_id, epoch ?? 0] as const);
+  const known = new Map(owners);
+  const knowsMore = evidence.some(({ survey }) =>
+    survey?.accounts.some(
+      ({ keyId, claim, claimFault }) => claimFault !== null || (claim?.state === 'active' && claim.epoch > (known.get(keyId) ?? 0)),
+    ),
+  );
+  if (isComplete && !knowsMore) await clearDoubt(ledger.db);
+}
+
+/** First placements that are under way, and accounts held since a boot: both need every known host to answer, unless it is sure that a hold is
+ * of nobody else's account. */
 async function giveBack(
   context: FleetContext,
   run: Run,
@@ -132,17 +155,23 @@ async function giveBack(
   const open = await listOpenMoves(db);
   const begun = open.filter(({ from_host, phase }) => from_host === null && phase !== 'planned').map(({ account }) => account);
   const held = (await listAccounts(db)).filter(({ state, wanted, host }) => state === 'held' && wanted === 1 && host !== null);
-  const names = [...new Set([...begun, ...held.map(({ name }) => name)])];
+  let names = [...new Set([...begun, ...held.map(({ name }) => name)])];
   if (names.length === 0) return [];
   const silent = evidence.filter(({ survey, isUnfenced, isOff }) => (survey === null && isOff !== true) || isUnfenced === true);
   if (silent.length > 0) {
     const hosts = silent.map(({ host }) => host).join(', ');
-    problems.push(
-      new FleetError('survey-incomplete', `${names.join(', ')} cannot be started: ${hosts} did not answer and might be running them`, {
-        hint: `bring ${hosts} back; the next sweep goes on. If it will never boot again: fleet failover ${silent[0]?.host} --destroyed`,
-      }),
-    );
-    return [];
+    const sure = new Set<string>();
+    for (const { name, key_id, host, epoch } of held)
+      if (host !== null && epoch !== null && (await isGiveBackSure(db, key_id, host, epoch))) sure.add(name);
+    const waiting = names.filter((name) => !sure.has(name));
+    names = names.filter((name) => sure.has(name));
+    if (waiting.length > 0)
+      problems.push(
+        new FleetError('survey-incomplete', `${waiting.join(', ')} cannot be started: ${hosts} did not answer and might be running them`, {
+          hint: `bring ${hosts} back; the next sweep goes on. If it will never boot again: fleet failover ${silent[0]?.host} --destroyed`,
+        }),
+      );
+    if (names.length === 0) return [];
   }
   const plan = await planAllocation(context, names, null);
   return isEmptyPlan(plan) ? [] : executeAllocation(context, run, plan);

@@ -1,6 +1,7 @@
 import { ensureHosts } from '../ledger/hosts.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
+import { markDoubt } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import { contactHost } from './ask-as-authority.ts';
@@ -13,6 +14,7 @@ import type { FleetContext } from './context.ts';
 export async function takeOverHost(context: FleetContext, run: Run, host: HostSpec): Promise<void> {
   const { db } = context.ledger;
   await ensureHosts(db, [host.name]);
+  await markDoubt(db, `it took over ${host.name}`);
   const contacted = await contactHost(context, run, host, [], { takeOver: true, withoutRoster: true });
   if (contacted === null || contacted.refusal !== null) {
     throw new FleetError('authority-refused', `${host.name} refused: ${contacted?.refusal?.message ?? 'fleet is not installed there'}`, {

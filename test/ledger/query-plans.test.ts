@@ -80,6 +80,7 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   setBehaviourHash: ({ db }) => accounts.setBehaviourHash(db, 'a', 'f'),
   setPlacement: ({ db }) => accounts.setPlacement(db, { account: 'a', host: 'h', epoch: 1, move_id: 'm', since: 1 }),
   deletePlacement: ({ db }) => accounts.deletePlacement(db, 'a'),
+  hasBegunElsewhere: ({ db }) => accounts.hasBegunElsewhere(db, 'k', 'h', 1),
   raiseEpoch: ({ db }) => accounts.raiseEpoch(db, 'k', 2),
   highestEpoch: ({ db }) => accounts.highestEpoch(db, 'k'),
   deleteAccount: ({ db }) => accounts.deleteAccount(db, 'a'),
@@ -117,6 +118,9 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   markStale: ({ db }) => staleness.markStale(db, 'why'),
   readStaleness: ({ db }) => staleness.readStaleness(db),
   beginAdoption: (ledger) => runs.beginAdoption(ledger, 1, { isOld: true, heardSerial: 7 }),
+  markDoubt: ({ db }) => staleness.markDoubt(db, 'why'),
+  readDoubt: ({ db }) => staleness.readDoubt(db),
+  clearDoubt: ({ db }) => staleness.clearDoubt(db),
   clearStaleness: ({ db }) => staleness.clearStaleness(db),
   lastSerial: ({ db }) => staleness.lastSerial(db),
 };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import './borders.ts';
-import { allocate, at, cut, failover, nothingWrong, placed, usersOf, whole, world } from './rows-fixture.ts';
+import { allocate, at, claimAt, cut, failover, nothingWrong, placed, usersOf, whole, world } from './rows-fixture.ts';
 import { settle } from './settle.ts';
 
 /** Rows 36, 39 and 43 of docs/exclusivity.md: what is said of hosts that are off, and when it stops to count. */
@@ -75,4 +75,33 @@ describe('43 the safe moment lies in the transaction that begins', () => {
       nothingWrong();
     },
   );
+});
+
+describe('a host that was declared destroyed is powered on', () => {
+  it('the first sweep that reaches it stops and revokes what it runs, and shouts', async () => {
+    await placed();
+    world.host('h1').link = cut;
+    await world.simulation.pass(60_000);
+    // The operator is wrong, or promised what somebody else did not keep: it runs on.
+    world.dataCentre.unreachableFrom.add('h1');
+    world.host('h1').crash();
+    expect(await world.command(failover('h1', 'destroyed'))).toBeNull();
+    const [owner] = usersOf('a1');
+    world.host('h1').boot();
+    await world.simulation.pass(60_000);
+    world.host('h1').link = whole;
+    const said = await world.command({ verb: 'sweep' });
+    expect(said?.message).toContain('h1 was declared destroyed and ANSWERS');
+    expect(said?.message).toContain('a1');
+    expect(claimAt('h1')?.state).toBe('revoked');
+    world.dataCentre.unreachableFrom.delete('h1');
+    await world.simulation.pass(120_000);
+    expect(usersOf('a1')).toEqual([owner]);
+    // It is a host like any other again.
+    expect(await world.command({ verb: 'sweep' })).toBeNull();
+    expect((await world.read()).destroyed).toEqual([]);
+    world.simulation.violations.splice(0);
+    await settle(world);
+    nothingWrong();
+  });
 });

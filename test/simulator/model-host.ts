@@ -5,6 +5,7 @@ import { claimedKeyIds, readClaim } from '../../agent/claims/claim-file.ts';
 import { judgeBoot } from '../../agent/hold/judge-boot.ts';
 import { parseRequest } from '../../agent/host/request.ts';
 import { runRequest } from '../../agent/host/run-request.ts';
+import { bootIdentity } from '../../agent/machine/boot-identity.ts';
 import { instanceIdFrom, readInstanceParts } from '../../agent/machine/instance-id.ts';
 import { type Places, placesBelow } from '../../agent/machine/places.ts';
 import type { HostConfig } from '../../agent/protocol/host.ts';
@@ -102,6 +103,7 @@ export class ModelHost implements Machine {
   bootId = '';
   /** It boots without a new boot id, because the machine around it stays up. */
   isContainer = false;
+  #identity = '';
   /** What the firmware says, and the address of the network card. */
   dmiUuid: string;
   readonly mac: string;
@@ -240,7 +242,13 @@ export class ModelHost implements Machine {
 
   #comeUp(sshAfterMs: number, holdAfterMs: number): void {
     this.isUp = true;
+    mkdirSync(join(this.root, 'proc/1'), { recursive: true });
     writeFileSync(join(this.root, 'proc/boot-id'), `${this.bootId}\n`);
+    writeFileSync(join(this.root, 'proc/1/stat'), `1 (init (1)) S ${'0 '.repeat(18)}${Math.floor(this.simulation.elapsedMs / 10)} 0`);
+    // Before any fault of a disk: it lies in memory.
+    const early = this.spawn('early boot');
+    this.#identity = this.inside(early, () => bootIdentity(this.places)) ?? '';
+    this.end(early);
     const hardware = { 'sys/class/dmi/id/product_uuid': this.dmiUuid, 'sys/class/net/eth0/address': this.mac };
     for (const [path, text] of Object.entries(hardware)) {
       mkdirSync(dirname(join(this.root, path)), { recursive: true });
@@ -330,7 +338,7 @@ export class ModelHost implements Machine {
 
   async #hold(): Promise<void> {
     const oneshot = this.spawn(holdName);
-    const verdict = await this.inside(oneshot, () => judgeBoot(this.places, this.bootId));
+    const verdict = await this.inside(oneshot, () => judgeBoot(this.places, this.#identity));
     if (!oneshot.isAlive) return;
     this.simulation.note(`${this.name} verdict: ${verdict.verdict} ${verdict.reasons.join('; ')}`);
     for (const keyId of readdirSync(this.enabledLinks).sort()) this.units.start(keyId);
@@ -428,7 +436,7 @@ export class ModelHost implements Machine {
       }
       return process.isAlive && fate.isHeard();
     };
-    const world = { places: this.places, units: this.units, bootId: this.bootId, proofMs: 5_000, emit };
+    const world = { places: this.places, units: this.units, bootId: this.#identity, proofMs: 5_000, emit };
     const stallMs = this.stallMs;
     this.stallMs = 0;
     if (stallMs > 0) this.simulation.note(`${this.name} fleet-host stands still for ${stallMs} ms`);
@@ -477,7 +485,7 @@ export class ModelHost implements Machine {
 
   /** Writing in place needs no new block, so a full disk does not stop it; the hold oneshot only writes to memory. */
   diskFault(process: ModelProcess, act: string): 'ENOSPC' | 'EIO' | null {
-    if (process.name === holdName) return null;
+    if (process.name === holdName || process.name === 'early boot') return null;
     if (this.disk === 'broken' && act === 'fsyncSync') return 'EIO';
     const needsSpace = act === 'create' || act === 'mkdirSync' || act === 'symlinkSync' || act === 'writeFileSync';
     return this.disk === 'full' && needsSpace ? 'ENOSPC' : null;

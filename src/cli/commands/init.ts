@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
+import type { Run } from '../../ledger/runs.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/inventory.ts';
 import type { Caller } from '../../steps/program.ts';
@@ -45,10 +46,10 @@ export function registerInit(program: Command): void {
         : prepareInit(chosen, options, callerOf('init', context.ledger)));
       if (options.listSteps) return render.stepList(work.plans);
       const isCheck = options.check === true;
-      const outcomes = await runAndRecord(context, work);
+      const { outcomes, errors: said } = await runAndRecord(context, work);
       const restarts = isCheck ? { data: {}, text: '', errors: [] } : await restartStale(context, options, outcomes);
       await context.progress.stop();
-      const errors = [...outcomes.flatMap(({ error }) => (error === null ? [] : [error])), ...restarts.errors];
+      const errors = [...outcomes.flatMap(({ error }) => (error === null ? [] : [error])), ...said, ...restarts.errors];
       const isPending = errors.length === 0 && outcomes.some(({ state }) => state === 'pending');
       const data = { check: isCheck, hosts: outcomes.map(render.initData), ...restarts.data };
       const text = [render.formatInit(outcomes), restarts.text].filter((part) => part !== '').join('\n\n');
@@ -119,9 +120,17 @@ export const noBlob = async (): Promise<never> => {
 };
 
 /** Runs the programs, then notes in the ledger which hosts are ready and what they look like now. */
-async function runAndRecord(context: OpenContext, { plans, openBlob, release, isWhole }: InitWork): Promise<readonly HostInitOutcome[]> {
+async function runAndRecord(context: OpenContext, { plans, openBlob, release, isWhole }: InitWork): Promise<Recorded> {
   const { runInit } = await import('../../workflows/init.ts');
   const { recordInit } = await import('../../workflows/record-init.ts');
+  const { contactAfterInit, meetDestroyed } = await import('../../workflows/meet-destroyed.ts');
+  const begin = async (): Promise<Run> => (await import('../../ledger/runs.ts')).beginRun(context.ledger, 'init', context.now());
+  const hosts = plans.map(({ host }) => host);
+  const { listHosts } = await import('../../ledger/hosts.ts');
+  const destroyed = new Set((await listHosts(context.ledger.db)).flatMap((row) => (row.destroyed_at === null ? [] : [row.name])));
+  const returning = isWhole ? hosts.filter(({ name }) => destroyed.has(name)) : [];
+  // Before anything else: what such a host runs is somebody else's by now.
+  const met = returning.length === 0 ? [] : await meetDestroyed(context, await begin(), returning);
   const outcomes = await runInit(plans, {
     remoteFor: context.remoteFor,
     freshRemote: context.freshRemoteFor,
@@ -130,8 +139,21 @@ async function runAndRecord(context: OpenContext, { plans, openBlob, release, is
     concurrency: context.inventory.concurrency,
     signal: context.signal,
   });
-  if (isWhole) await recordInit(context, outcomes, release);
-  return outcomes;
+  if (!isWhole) return { outcomes, errors: met };
+  await recordInit(context, outcomes, release);
+  const changed = new Set(outcomes.filter(({ state }) => state === 'changed').map(({ host }) => host));
+  const untold = await contactAfterInit(
+    context,
+    begin,
+    hosts.filter(({ name }) => changed.has(name)),
+  );
+  return { outcomes, errors: [...met, ...untold] };
+}
+
+interface Recorded {
+  readonly outcomes: readonly HostInitOutcome[];
+  /** What else the operator has to know. */
+  readonly errors: readonly FleetError[];
 }
 
 export function reportStep(context: OpenContext, event: InitEvent): void {

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import './borders.ts';
+import {
+  a1,
+  allocate,
+  at,
+  claimAt,
+  cut,
+  failedOver,
+  failover,
+  nothingWrong,
+  placed,
+  reboot,
+  usersOf,
+  whole,
+  world,
+} from './rows-fixture.ts';
+import { settle } from './settle.ts';
+
+/** Rows 40 to 46 of docs/exclusivity.md: what a boot believes. */
+it('40 a pipeline writes a longer hold.after to the host: boots are judged by what the authority believes', async () => {
+  await placed();
+  world.host('h1').configure({ holdAfterMs: 7_200_000 });
+  world.host('h1').crash();
+  await world.simulation.pass(1_300_000);
+  expect(await world.command(failover('h1', 'powered-off'))).toBeNull();
+  world.host('h1').boot();
+  await world.simulation.pass(60_000);
+  expect(usersOf('a1')).not.toContain('h1');
+  nothingWrong();
+});
+
+describe('42 a container restarts under the boot id of the machine around it', () => {
+  it('long after the last contact its accounts are held, although they were granted under this very boot id', async () => {
+    await placed();
+    world.host('h1').link = cut;
+    await world.simulation.pass(700_000);
+    world.host('h1').restartContainer();
+    await world.simulation.pass(60_000);
+    expect(usersOf('a1')).toEqual([]);
+    world.host('h1').link = whole;
+    await settle(world);
+    nothingWrong();
+  });
+
+  it('shortly after a contact they start by themselves', async () => {
+    await placed();
+    world.host('h1').restartContainer();
+    await world.simulation.pass(120_000);
+    expect(usersOf('a1')).toEqual(['h1']);
+    nothingWrong();
+  });
+});
+
+it('44 the clock of the host is ahead at the contact and right at the boot: the earlier of both clocks counts', async () => {
+  await placed();
+  world.host('h1').clockOffsetMs = 900_000;
+  await world.command({ verb: 'sweep' });
+  world.host('h1').crash();
+  world.host('h1').clockOffsetMs = 0;
+  await world.simulation.pass(1_300_000);
+  expect(await world.command(failover('h1', 'powered-off'))).toBeNull();
+  const [owner] = usersOf('a1');
+  world.host('h1').boot();
+  await world.simulation.pass(60_000);
+  expect(usersOf('a1')).toEqual([owner]);
+  nothingWrong();
+});
+
+it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+  '45 its helper is killed after %i writes of a contact, the next one is whole, then the power is lost',
+  async (writes) => {
+    const owner = await failedOver();
+    await world.command({ verb: 'sweep' }, { fateOf: at('contact', 'h1', { helperWrites: writes }) });
+    await world.command({ verb: 'sweep' });
+    expect(claimAt('h1')?.state).toBe('revoked');
+    await reboot('h1');
+    expect(claimAt('h1')?.state).toBe('revoked');
+    expect(usersOf('a1')).toEqual([owner]);
+    nothingWrong();
+  },
+);
+
+it('46 the folders are put back from a backup in a boot that had no claims: what was not judged is held', async () => {
+  await placed();
+  const backup = world.placeFor('backup');
+  world.host('h1').backUpFiles(backup);
+  world.host('h1').crash();
+  await world.simulation.pass(1_300_000);
+  expect(await world.command(failover('h1', 'powered-off'))).toBeNull();
+  const [owner] = usersOf('a1');
+  world.host('h1').boot();
+  await world.simulation.pass(60_000);
+  expect(await world.command({ verb: 'sweep' })).toBeNull();
+  await reboot('h1');
+  world.host('h1').restoreFiles(backup);
+  expect(claimAt('h1')?.state).toBe('active');
+  world.host('h1').units.start(a1);
+  await world.simulation.pass(60_000);
+  expect(usersOf('a1')).toEqual([owner]);
+  // The next contact closes it again.
+  await world.command(allocate);
+  await world.command({ verb: 'sweep' });
+  expect(claimAt('h1')?.state).toBe('revoked');
+  nothingWrong();
+});
