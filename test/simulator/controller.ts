@@ -118,7 +118,7 @@ export class Controller {
   async #open(): Promise<Ledger> {
     const { ledgerPath, queriesLeft = null } = this.#options;
     if (queriesLeft === null) return this.#world.ledgerAt(ledgerPath);
-    this.#ownLedger = await openLedger(ledgerPath);
+    this.#ownLedger = await openLedger(ledgerPath, undefined, this.#world.serialCopyOf(ledgerPath));
     return this.#ownLedger;
   }
 

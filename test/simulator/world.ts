@@ -9,6 +9,7 @@ import { listAccounts, type PlacedAccount } from '../../src/ledger/accounts.ts';
 import { ensureHosts, listHosts, recordBootstrapped, setCordon } from '../../src/ledger/hosts.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { listOpenMoves } from '../../src/ledger/moves.ts';
+import type { SerialCopy } from '../../src/ledger/serial-copy.ts';
 import { markStale } from '../../src/ledger/staleness.ts';
 import type { FleetError } from '../../src/model/errors.ts';
 import type { Inventory } from '../../src/model/inventory.ts';
@@ -88,6 +89,7 @@ export class World implements HostWatch {
   readonly #size: WorldSize;
   readonly #directory: string;
   readonly #ledgers = new Map<string, Ledger>();
+  readonly #serials = new Map<string, number>();
   #controllers = 0;
   #exports = 0;
   #active: Controller[] = [];
@@ -178,9 +180,14 @@ export class World implements HostWatch {
 
   /** Connections are shared between the controllers of a ledger: opening one costs as much as a command. */
   async ledgerAt(path: string): Promise<Ledger> {
-    const open = this.#ledgers.get(path) ?? (await openLedger(path));
+    const open = this.#ledgers.get(path) ?? (await openLedger(path, undefined, this.serialCopyOf(path)));
     this.#ledgers.set(path, open);
     return open;
+  }
+
+  /** What the operator's machine keeps outside of the ledger at this path. */
+  serialCopyOf(path: string): SerialCopy {
+    return { read: () => this.#serials.get(path) ?? null, write: (_, serial) => void this.#serials.set(path, serial) };
   }
 
   async destroy(): Promise<void> {
