@@ -1,7 +1,7 @@
 # Files, links, directories, users. A file that is replaced is kept under /var/backups/fleet first.
 want_file() { # path: F_TEXT, F_MODE, F_OWNER (user:group)
   local path=$1
-  if [[ ${F_TEXT[$path]} = *@BAN_ACTION@* ]]; then ban_action; F_TEXT[$path]=${F_TEXT[$path]//@BAN_ACTION@/$BAN_ACTION}; fi
+  [[ ${F_TEXT[$path]} = *@BAN_ACTION@* ]] && fill_ban_action "$path"
   if ! look "$path"; then todo "create $path"; show_diff "$path" /dev/null; return; fi
   if [[ $KIND = directory ]]; then fail host-foreign "$path is a directory, fleet has a file there" "move it away, then run fleet init again"; return; fi
   read_text "$path"
@@ -92,7 +92,7 @@ put_user() {
 }
 # Releases before had the user `fleet`, a name that people choose. It goes once no release on this host names it any more.
 FORMER_USER=fleet
-former_user() { remembered user "$FORMER_USER" && is_service_user "$FORMER_USER"; }
+former_user() { is_service_user "$FORMER_USER" && remembered user "$FORMER_USER"; }
 former_places() { # -> PLACES, directories of fleet's that are there
   local -a MAN ENTRIES; local kind entry; PLACES=(); read_manifest
   for kind in tree directory; do entries "$kind"; for entry in "${ENTRIES[@]}"; do [[ -d ${entry%%$'\t'*} ]] && PLACES+=("${entry%%$'\t'*}"); done; done

@@ -134,5 +134,13 @@ put_firewall() {
 # Of the rules that fleet added, whether this one is still there.
 has_ufw_rule() { ufw show added 2>/dev/null | grep -qxF "ufw allow $1"; }
 
-# How fail2ban can ban here: a file of a profile says @BAN_ACTION@. nft where it works, else iptables, which comes with ufw.
-ban_action() { BAN_ACTION=iptables-allports; command -v nft >/dev/null && nft list tables >/dev/null 2>&1 && BAN_ACTION='nftables[type=allports]'; return 0; }
+# How fail2ban can ban here: a file of a profile says @BAN_ACTION@. What the file says already stays as long as its program is there; else nft where it works,
+# else iptables, which comes with ufw.
+fill_ban_action() { # path
+  local action; read_text "$1"
+  for action in nft:'nftables[type=allports]' iptables:iptables-allports; do
+    [[ $TEXT = "${F_TEXT[$1]//@BAN_ACTION@/${action#*:}}" ]] && command -v "${action%%:*}" >/dev/null && { F_TEXT[$1]=$TEXT; return; }
+  done
+  action=iptables-allports; command -v nft >/dev/null && nft list tables >/dev/null 2>&1 && action='nftables[type=allports]'
+  F_TEXT[$1]=${F_TEXT[$1]//@BAN_ACTION@/$action}
+}

@@ -1,12 +1,19 @@
 # What counts after a boot: files that are read after fleet's, or win over them, and say otherwise. They are the operator's: named, and not fought.
 ROOT_=
 # files_after PATH DIRECTORY... -> AFTER, the files of these directories, by name, that are read after PATH; the same name counts in the first directory only.
+# Without a fork: it is asked at every check.
 files_after() {
-  local name dir own=${1##*/}; AFTER=(); shift; local -a all=()
-  set +f; for dir; do all+=("$ROOT_$dir"/*.conf); done; set -f
-  while IFS= read -r name; do
-    [[ $name > $own ]] && for dir; do [[ -e $ROOT_$dir/$name ]] && { AFTER+=("$ROOT_$dir/$name"); break; }; done
-  done < <(if (( $# > 1 )); then printf '%s\n' "${all[@]##*/}" | sort -u; else printf '%s\n' "${all[@]##*/}"; fi)
+  local path name dir i own=${1##*/}; local -A seen=(); local -a names=() all; AFTER=(); shift
+  for dir; do
+    set +f; all=("$ROOT_$dir"/*.conf); set -f
+    for path in "${all[@]}"; do
+      name=${path##*/}; [[ $name > $own && ! ${seen[$name]-} && -e $path ]] || continue
+      seen[$name]=$path
+      for (( i = ${#names[@]}; i > 0; i-- )); do [[ ${names[i-1]} > $name ]] || break; names[i]=${names[i-1]}; done
+      names[i]=$name
+    done
+  done
+  for name in ${names[@]+"${names[@]}"}; do AFTER+=("${seen[$name]}"); done
 }
 # later_settings PATTERN FILE... -> LATER[key]="value<tab>file:line", the last one counts; `key = value` with the name in BASH_REMATCH[1].
 later_settings() {

@@ -58,7 +58,8 @@ simulate() {
       Inst) [[ $old = \[*\] ]] && dpkg --compare-versions "${new#(}" lt "${old//[][]/}" && back+=("$name (${old//[][]/} to ${new#(})");;
     esac
   done <<<"$said"
-  if [[ $said = *'held packages will be changed'* || $said = *'held broken packages'* ]]; then mapfile -t held < <(apt-mark showhold); fi
+  if [[ $said = *'held packages will be changed'* ]]; then read -ra held < <(sed -n '/held packages will be changed:/{n;p}' <<<"$said")
+  elif [[ $said = *'held broken packages'* ]]; then mapfile -t held < <(apt-mark showhold); fi
   local hint='install or remove by hand what has to go, or leave the package out of the profile; apt has changed nothing'
   if (( ${#gone[@]} )); then joined "${gone[@]}"; fail host-step "apt would remove $J" "$hint"
   elif (( ${#back[@]} )); then joined "${back[@]}"; fail host-step "apt would set back $J" "$hint"

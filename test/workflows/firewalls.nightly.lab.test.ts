@@ -90,6 +90,11 @@ it.each(firewalls)('$name', { timeout: 900_000 }, async ({ name, setUp, rules })
   const first = await init();
   expect(first.error).toBeNull();
   await look('init', first);
+  // A ban of fail2ban's is a rule of the kernel beside each of them.
+  await onHost('fail2ban-client set sshd banip 203.0.113.9');
+  const inKernel = 'iptables-save 2>/dev/null; ! command -v nft >/dev/null || nft list ruleset';
+  await expect.poll(() => onHost(inKernel), { timeout: 30_000 }).toContain('203.0.113.9');
+  await onHost('fail2ban-client set sshd unbanip 203.0.113.9');
   await lab.reboot(index);
   await look('reboot', null);
   const second = await init();
