@@ -52,7 +52,8 @@ export type Mark<T> = T | null | 'unreadable';
 /**
  * Milliseconds to wait before the account may start (EXCLUSIVITY rows 17 and 38): the floor after any stop, the longer one when the
  * end was unclean, because the kernel may still send what the dead process had queued; never less than Telegram may count its connection.
- * A start without a stop mark, unreadable marks, and a stop in an earlier boot count from now: when they really ended is not known.
+ * A start without a stop mark and unreadable marks count from now: when they really ended is not known. What ended in an earlier boot counts from this
+ * boot's beginning.
  * `unmarkedMs`: see {@link unmarkedFloorMs}.
  */
 export const settleWaitMs = (
@@ -65,9 +66,12 @@ export const settleWaitMs = (
   if (start === null) return Math.max(0, unmarkedMs - now.bootMs);
   const lingerMs = start === 'unreadable' ? formerLingerMs : (start.lingerMs ?? formerLingerMs);
   const uncleanMs = Math.max(floors.settleUncleanMs, lingerMs);
-  if (start === 'unreadable' || stop === 'unreadable' || stop === null || stop.startId !== start.startId) return uncleanMs;
+  if (start === 'unreadable' || stop === 'unreadable') return uncleanMs;
+  // What was there in an earlier boot was over when this one began.
+  const sinceBootMs = (floorMs: number): number => Math.max(0, floorMs - now.bootMs);
+  if (stop === null || stop.startId !== start.startId) return start.bootId === now.bootId ? uncleanMs : sinceBootMs(uncleanMs);
   const floorMs = stop.clean ? floors.settleMs : uncleanMs;
-  if (stop.bootId !== now.bootId) return floorMs;
+  if (stop.bootId !== now.bootId) return sinceBootMs(floorMs);
   return Math.min(floorMs, Math.max(0, stop.bootMs + floorMs - now.bootMs));
 };
 

@@ -7,6 +7,8 @@ import { accountPath, epochPath, type Places, runLockPath } from '../machine/pla
 import type { Claim } from '../protocol/claim.ts';
 import type { HostAct } from '../protocol/host-acts.ts';
 import { touch } from './locks.ts';
+import { accountUsers } from './processes.ts';
+import { whatIsLeft } from './release.ts';
 import { reloadIfNeeded } from './stage.ts';
 import { forgetStandstill } from './standstill.ts';
 import { stateFault } from './state.ts';
@@ -53,6 +55,8 @@ export const stop = (world: HostWorld, act: Extract<HostAct, { readonly act: 'st
 
 /** The claim is already durable, so a start that fails is reported together with it. */
 const startOwned = (world: HostWorld, claim: Claim): ActOutcome => {
+  const left = leftOfLastRun(world, claim.keyId);
+  if (left !== null) return { ok: false, refusal: 'not-stopped', message: left, claim };
   try {
     reloadIfNeeded(world);
     world.units.setEnabled(claim.keyId, true);
@@ -62,6 +66,13 @@ const startOwned = (world: HostWorld, claim: Claim): ActOutcome => {
   } catch (error) {
     return { ...failed(error), claim };
   }
+};
+
+/** A process of the account that has outlived its unit may still be connected (docs/exclusivity.md, row 48). Null: there is none. */
+const leftOfLastRun = (world: HostWorld, keyId: string): string | null => {
+  const unit = world.units.show(keyId);
+  const isIdle = unit.activeState === 'inactive' || unit.activeState === 'failed';
+  return isIdle ? whatIsLeft(world, keyId, unit, accountUsers(world.places, keyId, unit.uid)) : null;
 };
 
 /** Flips the link in one step. */

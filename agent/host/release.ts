@@ -110,7 +110,8 @@ const stopAndProve = async (world: HostWorld, keyId: string, before: UnitFacts):
   return left;
 };
 
-const whatIsLeft = (world: HostWorld, keyId: string, before: UnitFacts, users: readonly number[]): string | null => {
+/** Of a unit that was stopped; `before`: the unit as it was, `users`: those of its processes. Null: nothing. */
+export const whatIsLeft = (world: HostWorld, keyId: string, before: UnitFacts, users: readonly number[]): string | null => {
   const { places } = world;
   const unit = world.units.show(keyId);
   if (unit.activeState !== 'inactive' && unit.activeState !== 'failed') return `the unit is still ${unit.activeState}`;

@@ -92,7 +92,9 @@ describe('settle floor', () => {
     ['a worker that Telegram may count for five minutes', { ...start, lingerMs: 300_000 }, null, 300_000],
     ['the same, which ended uncleanly a second ago', { ...start, lingerMs: 300_000 }, { ...stop, clean: false }, 299_000],
     ['the same, which ended cleanly', { ...start, lingerMs: 300_000 }, stop, 2000],
-    ['clean in an earlier boot', start, { ...stop, bootId: 'a' }, 3000],
+    ['clean in an earlier boot, long ago', start, { ...stop, bootId: 'a' }, 0],
+    ['no stop mark, of an earlier boot', { ...start, bootId: 'a' }, null, 0],
+    ['the same of a worker that Telegram may count for five minutes', { ...start, bootId: 'a', lingerMs: 300_000 }, null, 200_000],
     ['a stop in the future', start, { ...stop, bootMs: 900_000 }, 3000],
   ] as const)('%s', (_name, started, stopped, expected) => {
     expect(settleWaitMs(started, stopped, floors, now)).toBe(expected);
