@@ -56,10 +56,15 @@ const insertEvent = preparedQuery<Omit<EventRow, 'id'>>((db, value) =>
 export const readEvents = (db: LedgerDb, limit: number): Promise<EventRow[]> =>
   db.selectFrom('events').selectAll().orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).execute();
 
-/** Keeps one sample of a host as the agent sent it (already validated). */
+/** Keeps one sample of a host as the agent sent it (already validated). Later ones are of a clock that was ahead: this one is the newest. */
 export async function recordSample(db: LedgerDb, host: string, takenAtMs: number, sampleJson: string): Promise<void> {
+  await dropLaterSamples(db, { host, takenAtMs });
   await insertSample(db, { host, takenAtMs, sampleJson });
 }
+
+const dropLaterSamples = preparedQuery<{ host: string; takenAtMs: number }>((db, value) =>
+  db.deleteFrom('samples').where('host', '=', value('host')).where('taken_at', '>', value('takenAtMs')),
+);
 
 const insertSample = preparedQuery<{ host: string; takenAtMs: number; sampleJson: string }>((db, value) =>
   db

@@ -24,7 +24,12 @@ export interface HostReading {
  */
 export async function readSamples(context: FleetContext, hosts: readonly HostSpec[], maxAgeMs: number): Promise<HostReading[]> {
   const known = await knownReadings(context, hosts);
-  const stale = known.filter(({ takenAtMs }) => takenAtMs === null || context.now() - takenAtMs >= maxAgeMs);
+  const isFresh = (takenAtMs: number): boolean => {
+    const ageMs = context.now() - takenAtMs;
+    // From the future: this machine's clock was ahead when it was taken.
+    return ageMs >= 0 && ageMs < maxAgeMs;
+  };
+  const stale = known.filter(({ takenAtMs }) => takenAtMs === null || !isFresh(takenAtMs));
   if (stale.length === 0) return known;
   await ensureHosts(
     context.ledger.db,

@@ -18,8 +18,9 @@ export async function recordStates(context: FleetContext, readings: readonly Hos
 }
 
 async function recordState(context: FleetContext, account: PlacedAccount, { sample, takenAtMs }: HostReading): Promise<void> {
-  // A sample from before the grant knows nothing of it.
-  if (sample === null || (takenAtMs ?? 0) < (account.placed_since ?? 0)) return;
+  // A sample from before the grant knows nothing of it; a grant that lies in the future was written by a clock that was ahead.
+  const placedMs = account.placed_since ?? 0;
+  if (sample === null || ((takenAtMs ?? 0) < placedMs && placedMs <= context.now())) return;
   const { db } = context.ledger;
   const { state, reason } = accountStateIn(sample, account.key_id, account.wanted === 1);
   if (await setAccountState(db, account.name, state, reason, context.now())) {

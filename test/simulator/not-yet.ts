@@ -5,9 +5,6 @@ import type { FaultKind } from './kinds.ts';
  * switches them on; so do the names of single ones in `FLEET_SIM_KINDS`, with commas between them.
  */
 export const notYet: Partial<Readonly<Record<FaultKind, string>>> = {
-  'boot-after-failover': 'row 34: a contact frees claims that a boot has held',
-  'changed-settings': 'row 40: the hold of the host is not the one that the ledger believes in',
-  'leaves-around-failover': 'row 35: what has left the fleet since is not compared with the claims of a host that comes back',
   'young-rollback': 'row 41: a boot within `hold.after` is believed whatever its disk is',
   'same-identity': 'row 41: a clone that keeps the firmware number of its machine counts as the machine',
   'container-boot': 'row 42: claims of the same boot id are not judged',
