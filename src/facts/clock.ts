@@ -1,3 +1,5 @@
+import { clockAheadCounter } from '../../agent/protocol/worker.ts';
+
 /** Further apart than this, certificates and package lists are not valid, and Telegram refuses messages. */
 const TOLERANCE_MS = 60_000;
 
@@ -14,4 +16,14 @@ function span(ms: number): string {
   if (minutes < 120) return `${minutes} min`;
   const hours = Math.round(minutes / 60);
   return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
+}
+
+/** Telegram's servers differ among themselves by less, seconds. */
+const toleranceSeconds = 10;
+
+/** What a worker's counters tell of its host's clock; null: nothing, or that it is right. In steps of 10 s, so that the text does not change with every look. */
+export function clockFault(counters: Readonly<Record<string, number>> | undefined): string | null {
+  const ahead = 10 * Math.round((counters?.[clockAheadCounter] ?? 0) / 10);
+  if (Math.abs(ahead) <= toleranceSeconds) return null;
+  return `the host's clock is ${Math.abs(ahead)} s ${ahead > 0 ? 'ahead of' : 'behind'} Telegram's`;
 }

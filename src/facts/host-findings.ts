@@ -1,6 +1,6 @@
 import { protocolVersion } from '../../agent/protocol/host-acts.ts';
 import type { HostSample } from '../../agent/protocol/sample.ts';
-import { clockAheadCounter } from '../../agent/protocol/worker.ts';
+import { clockFault } from './clock.ts';
 
 /** Something about a host that an operator should know; `critical` wants action now. */
 export interface HostFinding {
@@ -21,8 +21,6 @@ const levels = {
 const restartLimit = 3;
 /** Telegram refuses messages whose clock is more than about 30 s off; this leaves time to act. Milliseconds. */
 const clockLimitMs = 2_000;
-/** Telegram's servers differ among themselves by less. */
-const clockToleranceSeconds = 10;
 
 /** What a sample shows that is not as it should be (requirement D2). `release`: the one that `init` left there. Pure. */
 export function findingsIn(sample: HostSample, release: string | null, requireClockSync: boolean): HostFinding[] {
@@ -67,10 +65,8 @@ const critical = (text: string, remedy: string): HostFinding => ({ level: 'criti
 
 /** The accounts correct for it; everything else on the host, and whoever reads its logs, does not. */
 function clockByTelegram(accounts: HostSample['accounts'], remedy: string): HostFinding | null {
-  const told = accounts.flatMap(({ status }) => status?.counters[clockAheadCounter] ?? []);
-  const most = told.toSorted((a, b) => Math.abs(b) - Math.abs(a))[0] ?? 0;
-  if (Math.abs(most) <= clockToleranceSeconds) return null;
-  return warning(`its clock is ${Math.abs(most)} s ${most > 0 ? 'ahead of' : 'behind'} Telegram's; its accounts go by Telegram's`, remedy);
+  const told = accounts.map(({ status }) => clockFault(status?.counters)).find((text) => text !== null);
+  return told === undefined ? null : warning(`${told}; its accounts go by Telegram's`, remedy);
 }
 
 function share(

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { clockWarnings } from '../../src/facts/clock.ts';
+import { clockFault, clockWarnings } from '../../src/facts/clock.ts';
 
 const minute = 60_000;
 it.each([
@@ -11,4 +11,13 @@ it.each([
 ])('a clock that is off by %i ms: %s', (skewMs, said) => {
   const here = Date.UTC(2026, 10, 23);
   expect(clockWarnings(here + skewMs, here).join()).toMatch(said === '' ? /^$/ : said);
+});
+
+it.each<[Record<string, number>, string | null]>([
+  [{}, null],
+  [{ clock_ahead_seconds: 12 }, null],
+  [{ clock_ahead_seconds: 403 }, "the host's clock is 400 s ahead of Telegram's"],
+  [{ clock_ahead_seconds: -3_600 }, "the host's clock is 3600 s behind Telegram's"],
+])('a clock by Telegram: %j', (counters, expected) => {
+  expect(clockFault(counters)).toBe(expected);
 });
