@@ -26,15 +26,16 @@ const kibibyte = 1024;
 const stderrBytes = 64 * kibibyte;
 /** Room for one reply that tells a claim and a reason, bytes. */
 const plainReplyBytes = 16 * kibibyte;
-/** One line of the helper: a survey of 1,000 accounts, or a part of a state in base64. */
+/** One line of the helper: a survey of 1,000 accounts, what a contact has closed of them, or a part of a state in base64. */
 const largeReplyBytes = 1024 * kibibyte;
+const largeReplies: readonly HostAct['act'][] = ['survey', 'contact', 'copy-state', 'read-state'];
 /** The helper looks at awaited accounts ten times a second and tells what has changed. */
 const progressPerSecond = 10;
 
 /** What the helper can have to say about `acts` at most. Pure. */
 export function replyLimitOf(acts: readonly HostAct[], timeoutMs: number): ReplyLimit {
   const bytesOf = (act: HostAct): number => {
-    if (act.act === 'survey' || act.act === 'copy-state' || act.act === 'read-state') return largeReplyBytes;
+    if (largeReplies.includes(act.act)) return largeReplyBytes;
     if (act.act !== 'await') return plainReplyBytes;
     return plainReplyBytes * act.keyIds.length * (1 + (progressPerSecond * Math.min(act.timeoutMs, timeoutMs)) / 1000);
   };

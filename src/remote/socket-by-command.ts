@@ -5,7 +5,7 @@ import { quoteShell } from './shell-command.ts';
 import type { SshLink } from './ssh-link.ts';
 import { socketFailure } from './ssh-refusals.ts';
 
-/** Bytes before the marker at most: what start files print. */
+/** Bytes before the socket is there at most: what start files print, and the reason why it is not. */
 const MAX_NOISE_BYTES = 64 * 1024;
 
 /**
@@ -63,12 +63,13 @@ class CommandStream extends Duplex {
       if (!this.push(chunk)) this.#channel.pause();
       return;
     }
+    // A host that was left may go on sending for ever.
+    if (this.destroyed) return;
     this.#head = Buffer.concat([this.#head, chunk]);
     const at = this.#head.indexOf(this.#marker);
-    if (at === -1) {
-      if (this.#head.length > MAX_NOISE_BYTES) this.#fail(this.#head.toString('utf8'));
-      return;
-    }
+    const isReady = at !== -1 && this.#head[at + this.#marker.length] === 0x2e;
+    if (!isReady && this.#head.length > MAX_NOISE_BYTES) this.#fail(this.#head.toString('utf8'));
+    if (at === -1 || this.destroyed) return;
     const rest = this.#head.subarray(at + this.#marker.length);
     // '.' is the socket; anything else its absence, told to the end of the line.
     if (rest[0] !== 0x2e) return;

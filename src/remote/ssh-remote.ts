@@ -183,7 +183,7 @@ class SshRemote implements Remote {
       stdin: undefined,
       onLine: undefined,
       maxOutputBytes: 4096,
-      replyLimit: undefined,
+      replyLimit: { bytes: 4096 },
       timeoutMs,
       stopsWithCaller: false,
       stopCommand: (pid) => ({ wire: stopScript(pid, none), stdin: '' }),

@@ -81,10 +81,10 @@ describe('what a host says', () => {
   });
 
   it('may be as long as what was asked: the limit follows from the acts', () => {
-    const contact = { act: 'contact' } as const;
+    const stop = { act: 'stop', keyId } as const;
     const read = { act: 'read-state', keyId, epoch: 1, moveId: 'm', part: 0 } as const;
     const awaited = { act: 'await', keyIds: [keyId, keyId], timeoutMs: 45_000 } as const;
-    const bytes = [[contact], [contact, contact], [read], [awaited]].map((acts) => replyLimitOf(acts, 60_000).bytes);
+    const bytes = [[stop], [stop, stop], [read], [awaited]].map((acts) => replyLimitOf(acts, 60_000).bytes);
     expect(bytes).toEqual([80 * 1024, 96 * 1024, 1088 * 1024, (64 + 2 * 16 * 451) * 1024]);
     expect(replyLimitOf([{ ...awaited, timeoutMs: 1e9 }], 1_000).bytes).toBe((64 + 2 * 16 * 11) * 1024);
   });

@@ -39,6 +39,8 @@ case $(cat "$(dirname "$0")/mode") in
   no-end-of-marker) printf %s "$marker"; yes 1 | tr -d '\\n' ;;
   no-marker) yes 'Welcome to this host.' ;;
   stderr) printf '%s1.' "$marker"; yes complaint >&2 ;;
+  socket-refusal) printf '%s!' "$marker"; yes refused | tr -d '\\n' ;;
+  socket-body) printf '%s.' "$marker"; yes body ;;
   empty-lines) printf '%s1.' "$marker"; yes '' ;;
 esac
 `;
@@ -136,6 +138,30 @@ describe.skipIf(missingSshd !== null)('an agent that answers without end', () =>
     open.clear();
     console.log(`${how}: ${cost.seconds.toFixed(2)} s, ${(cost.grownBytes / mebibyte).toFixed(0)} MiB: ${cost.message}`);
     expect(cost).toMatchObject({ code: 'agent-reply' });
+    expect(cost.seconds).toBeLessThan(30);
+    expect(cost.grownBytes).toBeLessThan(150 * mebibyte);
+  });
+});
+
+describe.skipIf(missingSshd !== null)('a host that forwards no sockets and answers in place of its agent without end', () => {
+  let sshd: TestSshd;
+  let remote: Remote;
+  beforeAll(async () => {
+    sshd = await startSshd(['DisableForwarding yes', 'ForceCommand %DIR%/hostile']);
+    await writeFile(join(sshd.directory, 'hostile'), forcedCommand);
+    await chmod(join(sshd.directory, 'hostile'), 0o755);
+    remote = createSshRemote(sshd.spec(), await sshd.context());
+  });
+  afterAll(async () => {
+    await remote.close();
+    await sshd.stop();
+  });
+
+  test.each(['socket-refusal', 'socket-body', 'no-marker', 'stderr'])('is left, with little memory: %s', async (mode) => {
+    await writeFile(join(sshd.directory, 'mode'), mode);
+    const cost = await costOf(() => remote.get('/run/agent.sock', '/sample', { maxBytes: mebibyte, timeoutMs: 3_000 }));
+    console.log(`${mode}: ${cost.seconds.toFixed(2)} s, ${(cost.grownBytes / mebibyte).toFixed(0)} MiB: ${cost.message}`);
+    expect(cost.code).toMatch(/^agent-(?:reply|unreachable)$/);
     expect(cost.seconds).toBeLessThan(30);
     expect(cost.grownBytes).toBeLessThan(150 * mebibyte);
   });
