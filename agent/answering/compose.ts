@@ -11,17 +11,11 @@ export type TemplateValues = Readonly<Record<(typeof templateVariables)[number],
 /** Words behind `@` that call everybody, in the words of common clients and bots. */
 const everybody = 'everyone everybody all here channel group admin admins alle todos tous все всем tutti herkes'.split(' ').join('|');
 const massMention = new RegExp(`@(?=(?:${everybody})(?![\\p{L}\\p{N}_]))`, 'giu');
-/** An address with a scheme, one with a path, or a bare domain under an ending that is common in links: "Node.js" and "3.5" are none. */
-const linkLike =
-  /\b(?:[a-z][a-z0-9+.-]*:\/\/|www\.)\S+|\b(?:[a-z0-9-]+\.)+(?:[a-z]{2,24}\/\S*|(?:com|net|org|info|biz|io|me|co|app|dev|xyz|top|site|shop|online|link|club|ru|de|fr|es|it|uk|us|eu|cn|in|br|tv|ly|gg|cc|to)\b)/giu;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must go
 const unseen = /[\u0000-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2060-\u2069]/gu;
 
 /** Takes the `@` from words that would call everybody in a group. */
 export const withoutMassMentions = (text: string): string => text.replace(massMention, '');
-
-/** Replaces what a reader's app would make a link. */
-export const withoutLinks = (text: string): string => text.replace(linkLike, '[link removed]');
 
 /** A name that somebody chose for themselves: no mention, no link, no invisible characters, at most 64 characters. */
 export const safeName = (name: string): string => (plainName.test(name) ? name : calmName(name.slice(0, 256)));

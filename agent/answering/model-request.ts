@@ -1,6 +1,8 @@
-import { cutText, safeName, withoutLinks, withoutMassMentions } from './compose.ts';
+import { cutText, longestMessage, safeName, withoutMassMentions } from './compose.ts';
 import type { Conduct } from './conduct.ts';
+import { withoutLinks } from './links.ts';
 import type { ContextLine, Memory } from './memory.ts';
+import { withoutReasoning } from './reasoning.ts';
 import type { AnswerPlan } from './verdict.ts';
 
 export interface ModelMessage {
@@ -29,7 +31,27 @@ export const estimateTokens = (text: string): number => {
   return Math.ceil((text.length - others) / 4 + others / 1.5) + 4;
 };
 
-const quoted = (name: string, text: string): string => `${name === '' ? 'somebody' : name}: ${text}`;
+/** A person's words with their name in front; further lines are indented, so that nobody writes a line in another's name. */
+const quoted = (name: string, text: string): string => `${name === '' ? 'somebody' : name}: ${text.replaceAll(/\r?\n/g, '\n  ')}`;
+
+/** What the account said before anybody else did, as the model reads it. */
+const saidBefore = (text: string): string => `(you said before: ${text.replaceAll(/\r?\n/g, '\n  ')})`;
+
+/**
+ * The same talk as strict chat templates want it: after the system's text comes the user, then both by turns. What stands together in the
+ * talk stands together in one message, a line each.
+ */
+function inTurns(messages: readonly ModelMessage[]): readonly ModelMessage[] {
+  const merged: ModelMessage[] = [];
+  for (const message of messages) {
+    const last = merged.at(-1);
+    const isEarly = message.role === 'assistant' && (last === undefined || last.role === 'system');
+    const { role, content } = isEarly ? ({ role: 'user', content: saidBefore(message.content) } as const) : message;
+    if (last !== undefined && last.role === role) merged[merged.length - 1] = { role, content: `${last.content}\n${content}` };
+    else merged.push({ role, content });
+  }
+  return merged;
+}
 
 const messageOf = (line: ContextLine): ModelMessage =>
   line.name === '' ? { role: 'assistant', content: line.text } : { role: 'user', content: quoted(line.name, line.text) };
@@ -58,17 +80,23 @@ export const modelRequest = (memory: Memory, conduct: Conduct, plan: AnswerPlan)
   const sender = event.kind === 'message' ? event.sender : (event.users[0] ?? null);
   const question = event.kind === 'message' ? cutText(event.text, longestQuestion) : '(has just joined the group)';
   const lines = memory.chats.get(plan.chatId)?.context ?? [];
-  const messages: readonly ModelMessage[] = [
+  const messages = inTurns([
     { role: 'system', content: instructions },
     ...recentLines(lines, event.messageId, settings.contextMessages, settings.contextTokens),
     { role: 'user', content: quoted(safeName(sender?.firstName ?? ''), question) },
-  ];
+  ]);
   return { messages, tokens: messages.reduce((sum, { content }) => sum + estimateTokens(content), 0) };
 };
 
-/** The model's words, made fit for a group: trimmed, without calls to everybody and, unless the rule allows them, without links. Null: nothing is left to say. */
+/** More of a model's text is not looked at: no answer is longer than a message. */
+const longestLookedAt = 4 * longestMessage;
+
+/**
+ * The model's words, made fit for a group: without its reasoning and the tokens of its template, trimmed, without calls to everybody and,
+ * unless the rule allows them, without links. Null: nothing is left to say.
+ */
 export const cleanModelText = (text: string, allowsLinks: boolean): string | null => {
-  const calm = withoutMassMentions(text).trim();
+  const calm = withoutMassMentions(withoutReasoning(text).slice(0, longestLookedAt)).trim();
   const clean = allowsLinks ? calm : withoutLinks(calm);
   return clean === '' ? null : clean;
 };

@@ -28,6 +28,40 @@ export const wordsOf = (text: string): ReadonlySet<string> => new Set(text.split
 /** Whether a folded keyword is one word that {@link wordsOf} finds; otherwise {@link hasWord} has to look for it. */
 export const isSingleWord = (word: string): boolean => !notLetters.test(word) && !unspaced.test(word);
 
+/** Characters that show nothing or only change how others look: format characters, variation selectors, fillers, keycaps. */
+const unseen =
+  /\p{Cf}|\p{Cc}|[\ufe00-\ufe0f]|[\u{e0100}-\u{e01ef}]|\u034f|[\u115f\u1160]|[\u17b4\u17b5]|[\u180b-\u180f]|[\u2800\u3164\uffa0]|[\u{1f3fb}-\u{1f3ff}]/gu;
+/** Marks that are laid over letters of alphabets: accents, strokes, enclosures, the points of Arabic and Hebrew. Vowel signs of other scripts are letters. */
+const marks =
+  /[\u0300-\u036f]|[\u0483-\u0489]|[\u0591-\u05c7]|[\u0610-\u061a]|\u0640|[\u064b-\u065f]|\u0670|[\u06d6-\u06ed]|[\u1ab0-\u1aff]|[\u1dc0-\u1dff]|[\u20d0-\u20ff]|[\ufe20-\ufe2f]/gu;
+/** Letters in squares and circles, and flags, that Unicode does not join to their letter: the first of each row of 26. */
+const boxed = [0x1f150, 0x1f170, 0x1f1e6] as const;
+const boxedLetter = /[\u{1f150}-\u{1f169}\u{1f170}-\u{1f189}\u{1f1e6}-\u{1f1ff}]/gu;
+
+const unboxed = (letter: string): string => {
+  const code = letter.codePointAt(0) ?? 0;
+  const first = boxed.find((row) => code >= row && code < row + 26) ?? code;
+  return String.fromCharCode(97 + code - first);
+};
+
+/**
+ * What is left of a text for comparing single words: compatible forms and widths joined, lower case, without what cannot be seen and without
+ * marks over letters. The same for the words that are looked for.
+ */
+export const skeletonOf = (text: string): string =>
+  text
+    .slice(0, 4_096)
+    .replace(/[\t\n\r]+/g, ' ')
+    .replace(unseen, '')
+    .replace(boxedLetter, unboxed)
+    .normalize('NFKD')
+    .toLowerCase()
+    .normalize('NFKD')
+    .replace(unseen, '')
+    .replace(marks, '')
+    .replace(/\s+/gu, ' ')
+    .trim();
+
 const longestBare = 200;
 
 /** Folded `text` without mentions, a leading slash and what is no letter at both ends: "@anna  STOP!!" is "stop". */

@@ -35,6 +35,8 @@ export const silenceReasons = {
   'colleague-answered': 'another account of the fleet has answered it',
   'queue-full': 'too many messages were waiting',
   'model-failed': 'the model did not answer, and there is no fallback text',
+  'model-refused':
+    "the model's server refuses the key, the model or the request, which does not end by itself: fleet logs ACCOUNT --level warn says why",
   'model-budget': "the day's budget for the model is used up, and there is no fallback text",
   moderated: 'the moderation of the answer said no, and there is no fallback text',
   'send-failed': 'Telegram did not take the answer',

@@ -15,6 +15,8 @@ export type Act =
   | { readonly act: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   /** Headers of a full answer, half of its bytes, then a reset. */
   | { readonly act: 'half' }
+  /** This body, byte for byte. */
+  | { readonly act: 'body'; readonly body: string; readonly status?: number; readonly type?: string }
   /** 200 with this body. */
   | { readonly act: 'garbage'; readonly body: string }
   /** A reset in place of an answer. */
@@ -119,6 +121,9 @@ const perform = async (act: Act, body: Readonly<Record<string, unknown>>, respon
     }
     case 'garbage':
       response.writeHead(200, { 'content-type': 'application/json' }).end(act.body);
+      return;
+    case 'body':
+      response.writeHead(act.status ?? 200, { 'content-type': act.type ?? 'application/json' }).end(act.body);
       return;
     case 'reset':
       response.socket?.resetAndDestroy();

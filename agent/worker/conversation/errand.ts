@@ -27,6 +27,7 @@ const lookLimit = 200;
 
 const modelReasons: Readonly<Record<Exclude<ModelRefusal, 'stopped'>, SilenceReason>> = {
   ...{ budget: 'model-budget', 'circuit-open': 'model-failed', busy: 'model-failed', failed: 'model-failed', moderated: 'moderated' },
+  refused: 'model-refused',
 };
 
 /**

@@ -6,7 +6,7 @@ import { budgetOf, costOf, type DayBudget, fitsBudget, spend, type TokenUse } fr
 import { type Completion, isModelFailure, type ModelClient, ModelFailure, type Turn } from './model-port.ts';
 
 /** Why there is no answer of the model: what is said instead is the caller's. */
-export type ModelRefusal = 'budget' | 'circuit-open' | 'busy' | 'failed' | 'moderated' | 'stopped';
+export type ModelRefusal = 'budget' | 'circuit-open' | 'busy' | 'failed' | 'refused' | 'moderated' | 'stopped';
 
 export type ModelOutcome = { readonly text: string } | { readonly refusal: ModelRefusal };
 
@@ -41,6 +41,8 @@ export class ModelCaller {
   #client: Promise<ModelClient> | null = null;
   #breaker: Breaker = closedBreaker;
   #running = 0;
+  /** The server's last word was that it will not, for a reason that does not end by itself. */
+  #isRefused = false;
   readonly #waiting: (() => void)[] = [];
 
   constructor(settings: ModelSettings, world: ModelWorld) {
@@ -52,7 +54,7 @@ export class ModelCaller {
   async ask(turns: readonly Turn[], stop: AbortSignal): Promise<ModelOutcome> {
     const settings = this.#settings;
     const most = mostUse(turns, settings);
-    if (isOpen(this.#breaker, this.#world.now())) return this.#refuse('circuit-open');
+    if (isOpen(this.#breaker, this.#world.now())) return this.#refuse(this.#isRefused ? 'refused' : 'circuit-open');
     if (this.#waiting.length >= waitingLimit) return this.#refuse('busy');
     const endsAt = performance.now() + settings.timeoutMs;
     const signal = AbortSignal.any([stop, AbortSignal.timeout(settings.timeoutMs)]);
@@ -71,6 +73,7 @@ export class ModelCaller {
     try {
       const { completion, tries } = await this.#complete(turns, most, time);
       this.#breaker = closedBreaker;
+      this.#isRefused = false;
       this.#note(startedAt, completion, tries);
       const text = completion.isCutOff ? upToSentence(completion.text) : completion.text;
       const isAcceptable = !this.#settings.isModerated || (await (await this.#open()).isAcceptable(text, time.signal));
@@ -79,7 +82,8 @@ export class ModelCaller {
       if (time.stop.aborted) return { refusal: 'stopped' };
       this.#world.count('model_failures', 1);
       this.#world.say('warn', `model: ${isModelFailure(error) ? error.message : 'failed'} after ${since(startedAt)} ms`);
-      return this.#refuse('failed');
+      this.#isRefused = isModelFailure(error) && error.kind === 'refused';
+      return this.#refuse(this.#isRefused ? 'refused' : 'failed');
     }
   }
 

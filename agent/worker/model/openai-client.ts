@@ -1,7 +1,10 @@
 import { OpenAI } from 'openai/client';
 import { APIConnectionError, APIError, APIUserAbortError } from 'openai/error';
+import { afterRefusal, commonDialect, type Refusal, withoutSystem } from './dialect.ts';
 import { httpFetch } from './http-fetch.ts';
-import { type Completion, type ModelAccess, type ModelClient, ModelFailure } from './model-port.ts';
+import { type Completion, type CompletionRequest, type ModelAccess, type ModelClient, ModelFailure, type Turn } from './model-port.ts';
+import { errorIn, fieldOf, listOf, parseCompletion } from './parse-answer.ts';
+import { refusalIn, wordsOfRefusal } from './server-words.ts';
 
 /** Longer than any call: the caller's signal is what ends one. */
 const ownTimeoutMs = 600_000;
@@ -13,23 +16,42 @@ const noKey = 'none';
  * (src/release/build-host-files.ts), which costs memory only where a script asks a model.
  */
 export const openAiClient = ({ baseUrl, key }: ModelAccess): ModelClient => {
+  const { address, query, headers } = addressOf(baseUrl, key);
   const client = new OpenAI({
-    ...{ baseURL: baseUrl, apiKey: key ?? noKey, adminAPIKey: null, organization: null, project: null, webhookSecret: null },
-    ...{ maxRetries: 0, timeout: ownTimeoutMs, logLevel: 'off', fetch: httpFetch },
+    ...{ baseURL: address, apiKey: key ?? noKey, adminAPIKey: null, organization: null, project: null, webhookSecret: null },
+    ...{ maxRetries: 0, timeout: ownTimeoutMs, logLevel: 'off', fetch: httpFetch, defaultQuery: query, defaultHeaders: headers },
   });
+  let dialect = commonDialect;
+  const ask = async ({ model, turns, answerTokens, temperature }: CompletionRequest, signal: AbortSignal): Promise<Completion> => {
+    const body = {
+      model,
+      messages: (dialect.takesSystem ? turns : withoutSystem(turns)).map(({ role, content }) => ({ role, content })),
+      [dialect.limitField]: answerTokens,
+      stream: false as const,
+      ...(temperature === null || !dialect.takesTemperature ? {} : { temperature }),
+    };
+    const answer: unknown = await client.chat.completions.create(body, { signal });
+    const error = errorIn(answer);
+    if (error !== undefined) throw new RefusedInside(refusalIn(statusIn(error), { error }));
+    return parseCompletion(answer);
+  };
+  const complete = async (request: CompletionRequest, signal: AbortSignal): Promise<Completion> => {
+    try {
+      return await ask(request, signal);
+    } catch (error) {
+      const refusal = refusalOf(error);
+      const next = refusal === null || signal.aborted ? null : afterRefusal(dialect, refusal);
+      if (next === null) throw failureOf(error, signal, request.turns);
+      dialect = next;
+      return complete(request, signal);
+    }
+  };
   return {
-    complete: async ({ model, turns, answerTokens, temperature }, signal) => {
-      const body = {
-        model,
-        messages: turns.map(({ role, content }) => ({ role, content })),
-        max_tokens: answerTokens,
-        stream: false as const,
-        ...(temperature === null ? {} : { temperature }),
-      };
-      return parseCompletion(await answered(client.chat.completions.create(body, { signal }), signal));
-    },
+    complete,
     isAcceptable: async (text, signal) => {
-      const answer: unknown = await answered(client.moderations.create({ input: text }, { signal }), signal);
+      const turns = [{ role: 'user', content: text }] as const;
+      const asked = client.moderations.create({ input: text }, { signal });
+      const answer: unknown = await asked.catch((error: unknown) => Promise.reject(moderationFailure(error, signal, turns)));
       const results = listOf(answer, 'results');
       const flags = results.map((result) => fieldOf(result, 'flagged'));
       if (flags.length === 0 || flags.some((flag) => typeof flag !== 'boolean'))
@@ -39,46 +61,58 @@ export const openAiClient = ({ baseUrl, key }: ModelAccess): ModelClient => {
   };
 };
 
-/** The server is whatever the operator has named, so its answer is read like anybody's. */
-const parseCompletion = (answer: unknown): Completion => {
-  const [choice] = listOf(answer, 'choices');
-  const content = fieldOf(fieldOf(choice, 'message'), 'content');
-  const finish = fieldOf(choice, 'finish_reason');
-  if (finish === 'content_filter') throw new ModelFailure('garbage', 'the answer was filtered');
-  if (typeof content !== 'string' || content.trim() === '') throw new ModelFailure('garbage', 'the answer has no text');
-  const usage = fieldOf(answer, 'usage');
-  const [read, written] = [fieldOf(usage, 'prompt_tokens'), fieldOf(usage, 'completion_tokens')];
-  const tokens = isCount(read) && isCount(written) ? { read, written } : null;
-  return { text: content.trim(), isCutOff: finish === 'length', tokens };
-};
-
-const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0;
-const fieldOf = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
-const listOf = (value: unknown, name: string): readonly unknown[] => {
-  const list = fieldOf(value, name);
-  return Array.isArray(list) ? list : [];
-};
-
-const answered = async <T>(request: Promise<T>, signal: AbortSignal): Promise<T> => {
-  try {
-    return await request;
-  } catch (error) {
-    throw failureOf(error, signal);
+/** An error in a body whose status was 200. */
+class RefusedInside extends Error {
+  readonly refusal: Refusal;
+  constructor(refusal: Refusal) {
+    super('the server answered with an error');
+    this.refusal = refusal;
   }
+}
+
+/** The status that an error inside an answer names; 400 where it names none: asking again would not help. */
+const statusIn = (error: unknown): number => {
+  const status = Number(fieldOf(error, 'status') ?? fieldOf(error, 'code'));
+  return Number.isInteger(status) && status >= 400 && status <= 599 ? status : 400;
 };
 
-const failureOf = (error: unknown, signal: AbortSignal): ModelFailure => {
+/** A query of the base address (`?api-version=...`) goes with every request; Azure also takes the key under a name of its own. */
+function addressOf(baseUrl: string, key: string | null) {
+  const url = new URL(baseUrl);
+  const query = Object.fromEntries(url.searchParams);
+  url.search = '';
+  const isAzure = /(?:^|\.)azure\.com$/.test(url.hostname);
+  return { address: url.href.replace(/\/$/, ''), query, headers: isAzure && key !== null ? { 'api-key': key } : {} };
+}
+
+const refusalOf = (error: unknown): Refusal | null => {
+  if (error instanceof RefusedInside) return error.refusal;
+  return error instanceof APIError && error.status !== undefined ? refusalIn(error.status, error.error) : null;
+};
+
+/** A server without that endpoint answers 404 for ever: the operator has to know. */
+function moderationFailure(error: unknown, signal: AbortSignal, turns: readonly Turn[]): ModelFailure {
+  const failure = failureOf(error, signal, turns);
+  const isMissing = error instanceof APIError && (error.status === 404 || error.status === 405 || error.status === 501);
+  return isMissing
+    ? new ModelFailure('refused', 'the server has no moderation: turn moderation off, or name a server that has it')
+    : failure;
+}
+
+const failureOf = (error: unknown, signal: AbortSignal, turns: readonly Turn[]): ModelFailure => {
+  if (error instanceof ModelFailure) return error;
   if (signal.aborted || error instanceof APIUserAbortError) return new ModelFailure('aborted', 'no answer in time');
   if (error instanceof APIConnectionError) return new ModelFailure('network', `no connection (${causeOf(error)})`);
-  if (error instanceof APIError && error.status !== undefined) return statusFailure(error.status, error.headers);
+  const refusal = refusalOf(error);
+  if (refusal !== null) return statusFailure(refusal, turns, error instanceof APIError ? error.headers : undefined);
   // The body was no JSON, or it broke off.
   if (error instanceof SyntaxError) return new ModelFailure('garbage', 'the answer is no JSON');
   return new ModelFailure('server', `the answer broke off (${causeOf(error)})`);
 };
 
-const statusFailure = (status: number, headers: Headers | undefined): ModelFailure => {
-  const message = `the server answered ${status}`;
+const statusFailure = (refusal: Refusal, turns: readonly Turn[], headers: Headers | undefined): ModelFailure => {
+  const { status } = refusal;
+  const message = wordsOfRefusal(refusal, turns);
   if (status === 429) return new ModelFailure('rate-limit', message, retryAfterMs(headers));
   if (status >= 500 || status === 408 || status === 409) return new ModelFailure('server', message, retryAfterMs(headers));
   return new ModelFailure('refused', message);
