@@ -1,6 +1,8 @@
-import { lingerMsOf } from '../inventory/account-spec.ts';
+import { seenLingerMs } from '../facts/seen-linger.ts';
+import { accountSpecFor, lingerMsOf } from '../inventory/account-spec.ts';
 import { listHosts } from '../ledger/hosts.ts';
 import { advanceMove, setMoveProblem } from '../ledger/moves.ts';
+import { latestSamples } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
 import { FleetError } from '../model/errors.ts';
@@ -24,10 +26,14 @@ export async function passLostHostFloor(context: FleetContext, moves: readonly M
   const lost = moves.filter(({ kind }) => kind === 'failover');
   // A failover that goes on may be older than what is said of its host: it was switched on again, and off, in between.
   const offAtMs = new Map((await listHosts(context.ledger.db)).map(({ name, off_at }) => [name, off_at ?? 0]));
-  const leftMs = Math.max(
-    0,
-    ...lost.map((move) => lostFloorLeftMs(context, move.account, Math.max(move.created_at, offAtMs.get(lostHostOf(move) ?? '') ?? 0))),
-  );
+  const samples = new Map((await latestSamples(context.ledger.db)).map(({ host, sample_json }) => [host, sample_json]));
+  const floors = lost.map((move) => {
+    const host = lostHostOf(move) ?? '';
+    const isBundled = accountSpecFor(context.inventory, move.account as AccountName).worker === null;
+    const seenMs = isBundled ? seenLingerMs(samples.get(host) ?? null, move.key_id) : 0;
+    return lostFloorLeftMs(context, { account: move.account, seenMs }, Math.max(move.created_at, offAtMs.get(host) ?? 0));
+  });
+  const leftMs = Math.max(0, ...floors);
   if (leftMs <= 0) return;
   context.report({
     kind: 'phase',
@@ -36,13 +42,13 @@ export async function passLostHostFloor(context: FleetContext, moves: readonly M
   await context.pause(leftMs);
 }
 
-/** What is left of the time for which the account must be used nowhere after its host was declared gone, ms. */
+/** What is left of the time for which the account must be used nowhere after its host was declared gone, ms. `seenMs`: what its worker was seen to ask for. */
 export function lostFloorLeftMs(
   { inventory, now }: Pick<FleetContext, 'inventory' | 'now'>,
-  account: string,
+  { account, seenMs }: { readonly account: string; readonly seenMs: number },
   declaredAtMs: number,
 ): number {
-  const floorMs = Math.max(inventory.failover.settleMs, lingerMsOf(inventory, account as AccountName));
+  const floorMs = Math.max(inventory.failover.settleMs, lingerMsOf(inventory, account as AccountName), seenMs);
   return Math.min(floorMs, declaredAtMs + floorMs - now());
 }
 

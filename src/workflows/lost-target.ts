@@ -17,7 +17,7 @@ export async function whyTargetIsLost(context: FleetContext, { account, to_host,
   const host = inventory.hosts.find(({ name }) => name === to_host);
   const answers = host !== undefined && (await doesAnswer(context, host));
   if (answers || (await doubtOf(context, to_host, row)) !== null) return null;
-  const leftMs = lostFloorLeftMs(context, account, row.off_at);
+  const leftMs = lostFloorLeftMs(context, { account, seenMs: 0 }, row.off_at);
   if (leftMs > 0) await context.pause(leftMs);
   await raiseEpoch(ledger.db, key_id, epoch);
   return new FleetError('claim-refused', `${account} did not arrive: ${to_host} was lost meanwhile`, {
