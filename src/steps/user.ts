@@ -21,6 +21,8 @@ export function formerUserStep(): Step {
   return {
     id: 'former-user',
     title: 'no service user of before',
+    // It rewrites the record, to which packages are added in the background.
+    after: ['packages'],
     looksAt: {},
     check: `want_no_former_user ${serviceUser}`,
     apply: `put_no_former_user ${serviceUser}`,

@@ -42,7 +42,7 @@ put_file() { # path: whole or not at all; a unit named by F_RESTART owes a resta
     [[ ${U[${due#restart.}.LoadState]-} = not-found ]] && { remember started "${due#restart.}"; remember enabled "${due#restart.}"; }
   fi
   [[ -d ${path%/*} ]] || remember directory "${path%/*}"
-  mkdir -p -- "${path%/*}" && printf %s "${F_TEXT[$path]}" >"$new" && chmod "${F_MODE[$path]}" "$new" && chown "${F_OWNER[$path]}" "$new" && sound_text "$new" "$path" && mv -fT -- "$new" "$path" && return
+  mkdir -p -- "${path%/*}" && printf %s "${F_TEXT[$path]}" >"$new" && chmod "${F_MODE[$path]}" "$new" && chown "${F_OWNER[$path]}" "$new" && sound_text "$new" "$path" && mv -fT -- "$new" "$path" && { remember_text "$path"; return; }
   last_lines 1; rm -f -- "$new"; [[ $FAIL_CODE ]] && return
   fail host-step "cannot write $path${LAST:+: $LAST}" 'is the file system full, the file or its directory immutable (lsattr, lsattr -d), or mounted read-only (findmnt -T)?'
 }

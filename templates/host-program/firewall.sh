@@ -99,11 +99,16 @@ peer_device() { [[ ${DEVICE-} ]] || { DEVICE=$(ip -o route get "${SSH_PEER%%\%*}
 # What has to be added so that this peer gets in -> OPENING, in ufw's words; narrow where the rules that are there are.
 ufw_opening() { OPENING=$1/tcp; [[ ! $NAMED ]] || OPENING="from ${SSH_PEER%%\%*} to any port $1 proto tcp"; } # port
 
-ufw_on() { read_text "$UFW/ufw.conf"; [[ $TEXT = *$'\nENABLED=yes'* && ${U[ufw.service.ActiveState]-} = active ]]; }
+# `ufw enable` by hand sets the rules without its service.
+ufw_on() {
+  read_text "$UFW/ufw.conf"; [[ $TEXT = *$'\nENABLED=yes'* ]] || return 1
+  [[ ${U[ufw.service.ActiveState]-} = active ]] || iptables -S ufw-user-input >/dev/null 2>&1
+}
 want_firewall() {
   other_firewall; [[ $SSH_PORT && $SSH_PEER ]] || { fail host-step 'cannot tell from where and on which port sshd took this connection' 'connect by SSH itself, without a wrapper that hides SSH_CONNECTION'; return; }
   if ufw_on; then
     [[ $OTHER_FIREWALL ]] && warn "ufw is on and $OTHER_FIREWALL is, too: at the next boot one of them flushes the other's rules; switch one off"
+    [[ ${U[ufw.service.UnitFileState]-} = enabled ]] || warn 'ufw is on, but not enabled for the next boot: systemctl enable ufw'
     ufw_verdict "$SSH_PORT"
     [[ $VERDICT = allow ]] || warn "no rule of ufw lets $SSH_PEER in to the SSH port $SSH_PORT${RULE:+ ($RULE)}, though this connection came through; left as it is"
     return

@@ -48,14 +48,14 @@ want_packages() {
   [[ ${PK[*]-} = *half-* || ${PK[*]-} = *unpacked* || ${PK[*]-} = *triggers-* ]] && todo 'finish what dpkg left half configured'
 }
 has_index() { look /var/cache/apt/pkgcache.bin && (( $(ls /var/lib/apt/lists | wc -l) > 3 )); }
-# simulate ARGUMENT...: refuses what would remove, set back or change a held package. What apt finds no way for it says itself, later.
+# simulate ARGUMENT... -> COMING, what would be installed: refuses what would remove, set back or change a held package. What apt finds no way for it says itself, later.
 simulate() {
-  local verb name old new rest said; local -a gone=() back=() held=()
+  local verb name old new rest said; local -a gone=() back=() held=(); COMING=()
   said=$(apt-get -s "${apt_options[@]}" -o Debug::NoLocking=true "$@" 2>&1 </dev/null) || { [[ $MODE = check ]] && warn "apt finds no way to do it: $(sed -n 's/^E: //p' <<<"$said" | head -n 2 | tr '\n' ' ')"; }
   while read -r verb name old new rest; do
     case $verb in
       Remv | Purg) gone+=("$name");;
-      Inst) [[ $old = \[*\] ]] && dpkg --compare-versions "${new#(}" lt "${old//[][]/}" && back+=("$name (${old//[][]/} to ${new#(})");;
+      Inst) COMING+=("${name%%:*}"); [[ $old = \[*\] ]] && dpkg --compare-versions "${new#(}" lt "${old//[][]/}" && back+=("$name (${old//[][]/} to ${new#(})");;
     esac
   done <<<"$said"
   if [[ $said = *'held packages will be changed'* ]]; then read -ra held < <(sed -n '/held packages will be changed:/{n;p}' <<<"$said")
@@ -91,7 +91,8 @@ put_packages() {
     local before; before=" $(installed_packages | tr '\n' ' ') "
     apt_get --no-remove install "${MISSING[@]}" || { repair_dpkg; wait_for_apt && [[ ! $STALE_INDEX ]] && apt_get update; apt_get --no-remove install -f "${MISSING[@]}"; } || { apt_failed "cannot install ${MISSING[*]}"; return; }
     for name in "${MISSING[@]}"; do remember package "$name"; done
-    while read -r name; do [[ $before = *" $name "* ]] || remember dependency "$name"; done < <(installed_packages)
+    # What somebody else installs meanwhile is not fleet's.
+    for name in "${COMING[@]}"; do [[ $before = *" $name "* ]] || remember dependency "$name"; done
   fi
 }
 want_upgrade() {

@@ -1,5 +1,5 @@
 # What fleet owns on a host is a record, $STATE/manifest: "kind <tab> path <tab> what was there before, or -", in the order in which it was made.
-# Kinds: form, tree (whole), file, directory (goes when it is empty), mode, link, user, login, member, shell, package, dependency, enabled, started,
+# Kinds: form, tree (whole), file, text (SHA-256 of what fleet wrote last), directory (goes when it is empty), mode, link, user, login, member, shell, package, dependency, enabled, started,
 # restart, sysctl, firewall, ufw-rule. Form 1, of releases before, named neither trees nor fleet's own files: they follow from these lists.
 # Places that others may share, and what in them and elsewhere is fleet's alone.
 OWN_PLACES=(/opt/fleet /etc/fleet /var/lib/fleet)
@@ -36,7 +36,15 @@ remember() { # kind path [former]: before it is made; the first entry of a path 
   remembered "$1" "$2" && return
   printf '%s\t%s\t%s\n' "$1" "$2" "${3:--}" >>"$STATE/manifest"
 }
-forget() { # kind path: what fleet itself has taken back
+# What fleet wrote, so that uninstall knows a file that somebody has changed since.
+remember_text() { local sum; sum=$(sha256sum <"$1"); printf 'text\t%s\t%s\n' "$1" "${sum%% *}" >>"$STATE/manifest"; } # path; the last one counts
+changed_since() { # path: whether it is a file that fleet wrote and somebody else has changed
+  local kind path sum now last=; [[ -f $1 && ! -L $1 ]] || return 1
+  while IFS=$'\t' read -r kind path sum; do [[ $kind = text && $path = "$1" ]] && last=$sum; done <"$STATE/manifest"
+  [[ $last ]] || return 1
+  now=$(sha256sum <"$1"); [[ ${now%% *} != "$last" ]]
+}
+forget() { # kind path: what fleet itself has taken back; while no step runs in the background that adds to the record
   grep -v -P "^\Q$1\E\t\Q$2\E\t" "$STATE/manifest" >"$STATE/manifest.new"; mv -fT -- "$STATE/manifest.new" "$STATE/manifest"
 }
 # Whether fleet is installed here, going by what it looks like: the record may have been lost.

@@ -71,6 +71,11 @@ is_own_unit() { [[ " ${OWN_UNITS[*]/#//etc/systemd/system/} " = *" $1 "* ]]; }
 # What goes in a step of its own: units first, what keeps accounts from running here last.
 goes_elsewhere() { is_own_unit "$1" || [[ $1 = /opt/fleet/* || $1 = /var/lib/fleet/* ]]; }
 take_back() { # path former|-
+  if changed_since "$1"; then
+    local stamp; TZ=UTC printf -v stamp '%(%Y%m%dT%H%M%SZ)T' -1
+    mkdir -p -- "$BACKUPS${1%/*}" && cp -a -- "$1" "$BACKUPS$1.$stamp" || { fail host-step "cannot keep a copy of $1" 'free some space in /var/backups'; return; }
+    note "kept $1, which somebody has changed since fleet init, as $BACKUPS$1.$stamp"
+  fi
   if [[ $2 = - ]]; then rm -f -- "$1"
   elif [[ -e $2 || -L $2 ]]; then
     cp -a -- "$2" "$1.fleet-new" && mv -fT -- "$1.fleet-new" "$1" && rm -f -- "$2" || { last_lines 1; rm -f -- "$1.fleet-new"; fail host-step "cannot put back $1: $LAST" "it is kept as $2"; }

@@ -109,8 +109,10 @@ describe('fleet uninstall', () => {
     await init();
     const foreign = ['/etc/fleet/other.yml', '/opt/fleet/bin/x', '/var/lib/fleet/data/x', '/etc/systemd/system/fleet-tracker.service'];
     await onHost(`for path in ${foreign.join(' ')}; do mkdir -p "\${path%/*}"; echo mine >$path; done`);
+    await onHost('echo "# mine" >>/etc/logrotate.d/fleet');
     const outcome = await uninstall();
     expect(outcome.error).toBeNull();
+    expect(await onHost('cd /var/backups/fleet && tail -n 1 etc/logrotate.d/fleet.*; rm -r /var/backups/fleet')).toBe('# mine');
     expect(outcome.notes.join('\n')).toMatch(/\/opt\/fleet stays, it holds what fleet did not make: bin/);
     const left = difference(before, await lookAtAll()).filter((line) => !/ (d|unit) /.test(line.slice(0, 4)) && /fleet/.test(line));
     expect(left.filter((line) => line.startsWith('- '))).toEqual([]);
