@@ -259,7 +259,9 @@ test('a ledger that turns out to be damaged while it is read is no bug of fleet'
   const { fleet, path } = await makeFolder();
   const file = join(path, 'fleet.db');
   const ledger = await openLedger(file);
-  const { rows } = await sql<{ rootpage: number }>`SELECT rootpage FROM sqlite_master WHERE tbl_name = 'history'`.execute(ledger.db);
+  const { rows } = await sql<{ rootpage: number }>`SELECT rootpage FROM sqlite_master WHERE tbl_name = 'history' AND rootpage > 0`.execute(
+    ledger.db,
+  );
   await sql`PRAGMA wal_checkpoint(TRUNCATE)`.execute(ledger.db);
   await ledger.close();
   const content = await readFile(file);

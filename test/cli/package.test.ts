@@ -32,6 +32,8 @@ function copyCheckout(): string {
     'README.md',
     'CHANGELOG.md',
     'LICENSE',
+    'SECURITY.md',
+    'docs',
   ];
   for (const part of parts) cpSync(join(root, part), join(copy, part), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
@@ -81,8 +83,10 @@ it('what npm pack makes is a working fleet: built, without sources, with everyth
     'CHANGELOG.md',
     'LICENSE',
     'README.md',
+    'SECURITY.md',
     'bin',
     'dist',
+    'docs',
     'inventory.example.yaml',
     'npm-shrinkwrap.json',
     'package.json',

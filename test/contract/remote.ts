@@ -112,7 +112,7 @@ function commandCases(remote: () => Remote): void {
 
   test('100 MB of binary output keep every byte', async () => {
     const command = `head -c 100000000 /dev/zero | tr '\\0' '\\377'`;
-    const result = await remote().run({ command, maxOutputBytes: 128 * 1024 * 1024 });
+    const result = await remote().run({ command, maxOutputBytes: 128 * 1024 * 1024, timeoutMs: 110_000 });
     expect([result.stdout.length, result.truncated]).toEqual([100_000_000, false]);
     expect(Buffer.alloc(100_000_000, 255).equals(result.stdout)).toBe(true);
   }, 120_000);
