@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { beat } from '../hold/heartbeat.ts';
+import { errorCode } from '../machine/durable-file.ts';
 import { placesBelow } from '../machine/places.ts';
 import { realSamplerWorld, Sampler } from './sampler.ts';
 import { serve } from './server.ts';
@@ -15,11 +17,21 @@ const printSample = async (sampler: Sampler): Promise<void> => {
 const serveForever = async (sampler: Sampler): Promise<void> => {
   await sampler.look();
   const server = await serve(places, sampler);
+  const tell = (): void => {
+    try {
+      beat(places);
+    } catch (error) {
+      console.error(`no heartbeat: ${errorCode(error)}`);
+    }
+  };
+  tell();
   const timer = setInterval(() => {
+    tell();
     sampler.look().catch((error: unknown) => console.error(error instanceof Error ? error.message : String(error)));
   }, lookEveryMs);
   process.once('SIGTERM', () => {
     clearInterval(timer);
+    tell();
     server.close();
     server.closeAllConnections();
   });

@@ -74,6 +74,7 @@ export const parseContactOffer = (value: unknown): { readonly contact: ContactOf
   const contact: ContactOffer = {
     sentAtMs: shape.number('sentAtMs', 0, Number.MAX_SAFE_INTEGER),
     holdAfterMs: shape.number('holdAfterMs', 0, Number.MAX_SAFE_INTEGER),
+    holdGapMs: shape.number('holdGapMs', 0, Number.MAX_SAFE_INTEGER),
     roster: {
       revision: rosterShape.integer('revision', 1, Number.MAX_SAFE_INTEGER),
       owned: listOf('owned', parseListed),

@@ -1,6 +1,7 @@
 import { isContacted } from '../claims/roster.ts';
 import type { Claim } from '../protocol/claim.ts';
 import type { BootVerdict, ContactRecord, HostConfig, JudgedClaim } from '../protocol/host.ts';
+import type { Heartbeat } from './heartbeat.ts';
 
 /** Everything that the verdict of a boot is made from. */
 export interface BootFacts {
@@ -12,6 +13,10 @@ export interface BootFacts {
   /** Active claims that were not granted in this boot; those that were are judged by their grant. */
   readonly claims: readonly Claim[];
   readonly wallMs: number;
+  /** When the host last said that it was up; null: never. */
+  readonly heartbeat: Heartbeat | null;
+  /** When the kernel started, by the same clock as `wallMs`. */
+  readonly bootedAtMs: number;
   /** null: nothing on the host tells. */
   readonly clockSynchronized: boolean | null;
 }
@@ -23,7 +28,7 @@ export interface BootFacts {
  */
 export const decideBoot = (facts: BootFacts): Pick<BootVerdict, 'verdict' | 'reasons'> & { readonly claims: readonly JudgedClaim[] } => {
   if (facts.claims.length === 0) return { verdict: 'run', reasons: [], claims: [] };
-  const ofBoot = [...configReasons(facts), ...contactReasons(facts), ...clockReasons(facts)];
+  const ofBoot = [...configReasons(facts), ...contactReasons(facts), ...gapReasons(facts), ...clockReasons(facts)];
   const judged = facts.claims.map((claim) => ({ claim, reason: claimReason(claim, facts) }));
   const reasons = [...new Set([...ofBoot, ...judged.flatMap(({ reason }) => reason ?? [])])];
   const claims = judged.map(({ claim, reason }) => ({
@@ -62,6 +67,20 @@ const contactReasons = ({ contact, wallMs, bootId }: BootFacts): readonly string
   const ageMs = wallMs - contact.wallMs;
   if (ageMs <= contact.holdAfterMs) return [];
   return [`the last contact of the operator is ${seconds(ageMs)} ago, the limit is ${seconds(contact.holdAfterMs)}`];
+};
+
+/** How far the clock may have been corrected between a heartbeat and the boot after it, ms. */
+const clockStepMs = 5_000;
+
+/** A disk that was rolled back, a clone, and a machine that was off for long have an old heartbeat, however young their contact is (row 41). */
+const gapReasons = ({ contact, heartbeat, bootedAtMs, bootId }: BootFacts): readonly string[] => {
+  if (contact === null || contact.bootId === bootId) return [];
+  if (heartbeat === null) return ['this host has not told yet that it is up (its agent does, once every claim is judged)'];
+  const gapMs = bootedAtMs - heartbeat.wallMs;
+  if (gapMs < -clockStepMs) return [`the clock is ${seconds(-gapMs)} behind the last heartbeat`];
+  return gapMs <= contact.holdGapMs
+    ? []
+    : [`it was down for ${seconds(gapMs)} before this boot, the limit is ${seconds(contact.holdGapMs)}`];
 };
 
 const clockReasons = ({ config, clockSynchronized }: BootFacts): readonly string[] =>

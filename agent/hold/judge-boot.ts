@@ -4,12 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { claimedKeyIds, readClaim } from '../claims/claim-file.ts';
 import { takeLocks } from '../host/locks.ts';
 import { readContact, readHostConfig } from '../machine/boot.ts';
+import { bootedAtMs } from '../machine/boot-identity.ts';
 import { readClockSynchronized } from '../machine/clock-sync.ts';
 import { errorCode, writeDurably } from '../machine/durable-file.ts';
 import { instanceIdFrom, readInstanceParts } from '../machine/instance-id.ts';
 import { actLockPath, type Places } from '../machine/places.ts';
 import type { BootVerdict } from '../protocol/host.ts';
 import { type BootFacts, decideBoot, isClockDecisive } from './decide.ts';
+import { readHeartbeat } from './heartbeat.ts';
 import { markHeld } from './mark-held.ts';
 
 /** How long a boot may wait for the clock before it holds: time services need some seconds of network. */
@@ -26,6 +28,8 @@ const gatherFacts = (places: Places, bootId: string, instanceId: string): BootFa
     .filter((claim) => claim !== null)
     .filter((claim) => claim.state === 'active' && claim.bootId !== bootId),
   wallMs: Date.now(),
+  heartbeat: readHeartbeat(places),
+  bootedAtMs: bootedAtMs(places.root),
   clockSynchronized: readClockSynchronized(places.root),
 });
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { claimedKeyIds, readClaim, syncClaims, writeClaim } from '../claims/claim-file.ts';
 import { decideClosure, isOlderRoster, judgeContact } from '../claims/roster.ts';
 import { markHeld } from '../hold/mark-held.ts';
@@ -13,6 +14,7 @@ import { isAuthority } from './authority-record.ts';
 import { takeLocks } from './locks.ts';
 import { countCgroup, defaultControlGroup } from './processes.ts';
 import { endRevoked } from './release.ts';
+import { settleLeftMs } from './settle.ts';
 import type { HostWorld } from './world.ts';
 
 export type ContactOutcome =
@@ -38,6 +40,8 @@ const closureWaitMs = 60_000;
 export const applyContact = async (world: ContactWorld, stamp: AuthorityStamp, offer: ContactOffer): Promise<ContactOutcome> => {
   if (isOlderRoster(readContact(world.places), stamp, offer.roster)) return { kind: 'contact', closed: [] };
   const closed: ContactResult['closed'][number][] = [];
+  /** Closed, and never let through the gate in this boot. */
+  const idle = new Set<string>();
   const refuse = (code: ActRefusal, message: string): ContactOutcome => ({ kind: 'refused', code, message, closed });
   const gone = new Map(offer.roster.gone.map((entry) => [entry.keyId, entry]));
   const known = claimedKeyIds(world.places).flatMap((keyId) => gone.get(keyId) ?? []);
@@ -49,6 +53,8 @@ export const applyContact = async (world: ContactWorld, stamp: AuthorityStamp, o
   const open = known.filter((entry) => closureOf(world, entry) !== null);
   for (const entry of open) {
     const fault = await withLocks(world, stamp, entry.keyId, async () => {
+      const { claim: before } = readClaim(world.places, entry.keyId);
+      if (before !== null && holdOf(before, world.bootId, readBootVerdict(world.places)) !== null) idle.add(entry.keyId);
       const claim = close(world, entry);
       if (claim !== null)
         closed.push({ keyId: claim.keyId, account: claim.account, epoch: claim.epoch, wasRunning: isRunning(world, claim.keyId) });
@@ -65,6 +71,12 @@ export const applyContact = async (world: ContactWorld, stamp: AuthorityStamp, o
     });
     if (fault !== null) return refuse(fault.code, fault.message);
   }
+  // All of them at once: what was stopped may be used elsewhere as soon as this is answered.
+  const settleMs = Math.max(
+    0,
+    ...known.map(({ keyId }) => settleAfterClosureMs(world, keyId, left.some((each) => each.keyId === keyId) && !idle.has(keyId))),
+  );
+  if (settleMs > 0) await sleep(settleMs);
   const fault = await record(world, stamp, offer);
   return fault === null ? { kind: 'contact', closed } : refuse(fault.code, fault.message);
 };
@@ -84,6 +96,23 @@ const isRunning = ({ places }: HostWorld, keyId: string): boolean => countCgroup
 /** A claim that is revoked, and processes all the same. */
 const isLeftOver = (world: HostWorld, keyId: string): boolean =>
   readClaim(world.places, keyId).claim?.state === 'revoked' && isRunning(world, keyId);
+
+/** Longer than Telegram counts a connection of a machine that is gone, ms since the boot. */
+const formerBootMs = 60_000;
+
+/**
+ * How long what a roster has closed may still be heard, ms: `mayHaveRun` in this boot, or an earlier one, whose last packets are over some time after the
+ * boot. Of one that was closed by a contact that did not end, the rest.
+ */
+const settleAfterClosureMs = (world: HostWorld, keyId: string, mayHaveRun: boolean): number => {
+  const { places, bootId, now } = world;
+  const { claim } = readClaim(places, keyId);
+  if (claim?.state !== 'revoked' || claim.bootId !== bootId || !claim.moveId.startsWith('roster-')) return 0;
+  const settleMs = settleLeftMs(places, keyId, { bootId, bootMs: bootMs() });
+  if (mayHaveRun) return settleMs;
+  const sinceMs = Math.max(0, now().getTime() - Date.parse(claim.writtenAt));
+  return Math.max(0, Math.min(settleMs - sinceMs, formerBootMs - bootMs()));
+};
 
 interface Fault {
   readonly code: ActRefusal;
@@ -135,7 +164,14 @@ const record = async (world: ContactWorld, stamp: AuthorityStamp, offer: Contact
     for (const { claim, hold } of active) if (isJudged && hold !== null) markHeld(places, claim.keyId, bootId);
     const judged = judgeContact(offer.roster, active);
     const contact: ContactRecord = {
-      ...{ format: 2, bootId, wallMs: Math.min(Date.now(), offer.sentAtMs), bootMs: bootMs(), holdAfterMs: offer.holdAfterMs },
+      ...{
+        format: 2,
+        bootId,
+        wallMs: Math.min(Date.now(), offer.sentAtMs),
+        bootMs: bootMs(),
+        holdAfterMs: offer.holdAfterMs,
+        holdGapMs: offer.holdGapMs,
+      },
       ...{ authorityId: stamp.id, serial: stamp.serial, revision: offer.roster.revision },
       claims: judged.claims,
       isWhole: judged.isWhole && readings.every(({ fault }) => fault === null),

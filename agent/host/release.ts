@@ -47,13 +47,10 @@ export const revoke = async (world: HostWorld, act: Extract<HostAct, { readonly 
   return { ...done({ kind: 'claim', claim }), claim };
 };
 
-/** Stops what still runs of a claim that the roster has closed, and waits until none of it can be heard. Null, or what is left. */
+/** Stops what still runs of a claim that the roster has closed. Null, or what is left. */
 export const endRevoked = async (world: HostWorld, keyId: string): Promise<string | null> => {
   const unit = world.units.show(keyId);
-  const left = killFault(unit) ?? (await stopAndProve(world, keyId, unit));
-  if (left !== null) return left;
-  await passSettleFloor(world, keyId);
-  return null;
+  return killFault(unit) ?? (await stopAndProve(world, keyId, unit));
 };
 
 /** The successor of an account that is exported or removed: then nobody of fleet waits before the session is used elsewhere. */

@@ -1,7 +1,7 @@
 import { existsSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { decideWipe } from '../claims/decide.ts';
-import { namesIn } from '../machine/durable-file.ts';
+import { fsyncDirectory, namesIn } from '../machine/durable-file.ts';
 import { accountPath, behaviourPath, epochPath, type Places } from '../machine/places.ts';
 import type { HostAct } from '../protocol/host-acts.ts';
 import { stateDirectory } from './processes.ts';
@@ -18,6 +18,9 @@ export const wipe = (world: HostWorld, act: Extract<HostAct, { readonly act: 'wi
   rmSync(epochPath(places, act.keyId, act.epoch), { recursive: true, force: true });
   if (decision.withState) removeState(places, act.keyId);
   removeWhenEmpty(places, act.keyId, act.epoch);
+  // A session that was wiped must not come back with a power loss.
+  for (const directory of [dirname(epochPath(places, act.keyId, act.epoch)), accountPath(places, act.keyId), places.accounts])
+    if (existsSync(directory)) fsyncDirectory(directory);
   return done();
 };
 

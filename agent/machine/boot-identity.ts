@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readBootId, readBootVerdict } from './boot.ts';
+import { bootMs, readBootId, readBootVerdict } from './boot.ts';
 import { errorCode, readSmallFile } from './durable-file.ts';
 import { parseJson, Shape, wordPattern } from './json-shape.ts';
 import type { Places } from './places.ts';
@@ -35,6 +35,12 @@ const digest = (parts: readonly string[]): string =>
     .update(['fleet boot v1', ...parts].join('\0'))
     .digest('hex')
     .slice(0, 32);
+
+/** `USER_HZ`, the same on every architecture that fleet knows. */
+const ticksPerSecond = 100;
+
+/** When this boot began, as `Date.now` counts: that of a container begins with its first process, long after its kernel. */
+export const bootedAtMs = (root: string): number => Date.now() - bootMs() + (Number(startOfInit(root)) / ticksPerSecond) * 1000;
 
 /** Clock ticks between the kernel's start and that of process 1, field 22; '' where /proc does not tell. Its name may hold blanks and brackets. */
 const startOfInit = (root: string): string => {

@@ -61,6 +61,7 @@ export const readContact = (places: Places): ContactRecord | null => {
     wallMs: shape.number('wallMs', 0, Number.MAX_SAFE_INTEGER),
     bootMs: shape.number('bootMs', 0, Number.MAX_SAFE_INTEGER),
     holdAfterMs: shape.number('holdAfterMs', 0, Number.MAX_SAFE_INTEGER),
+    holdGapMs: shape.number('holdGapMs', 0, Number.MAX_SAFE_INTEGER),
     authorityId: shape.text('authorityId', 128, wordPattern),
     serial: shape.integer('serial', 1, Number.MAX_SAFE_INTEGER),
     revision: shape.integer('revision', 1, Number.MAX_SAFE_INTEGER),

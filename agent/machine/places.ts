@@ -13,6 +13,8 @@ export interface Places {
   readonly authority: string;
   readonly contact: string;
   readonly bootVerdict: string;
+  /** The agent's own folder: {@link beat}. */
+  readonly heartbeat: string;
   /** Written at boot by the hold oneshot, which may read what the gate may not (DMI). */
   readonly bootInstanceId: string;
   /** What tells this boot from others: {@link bootIdentity}. */
@@ -39,6 +41,7 @@ export const placesBelow = (root: string): Places => {
     authority: at(hostPaths.authority),
     contact: at(hostPaths.contact),
     bootVerdict: at(hostPaths.bootVerdict),
+    heartbeat: at('/var/lib/fleet-agent/heartbeat.json'),
     bootInstanceId: at('/run/fleet-boot/instance-id'),
     bootIdentity: at('/run/fleet-boot/identity.json'),
     agentSocket: at(hostPaths.agentSocket),

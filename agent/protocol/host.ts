@@ -53,6 +53,7 @@ export interface ContactRecord {
   readonly bootMs: number;
   /** How long after it a boot may start accounts unasked, as the authority believes it too, ms. */
   readonly holdAfterMs: number;
+  readonly holdGapMs: number;
   readonly authorityId: string;
   readonly serial: number;
   /** Of the roster, within the serial. */

@@ -32,5 +32,7 @@ export interface ContactOffer {
   readonly sentAtMs: number;
   /** How long after this contact a boot may start accounts unasked, ms. */
   readonly holdAfterMs: number;
+  /** Longest time between the host's last heartbeat and the kernel's start of such a boot, ms. */
+  readonly holdGapMs: number;
   readonly roster: Roster;
 }

@@ -7,6 +7,9 @@ export type HostStatement = 'powered-off' | 'destroyed' | 'fenced';
  */
 const marginMs = 600_000;
 
+/** How long a host may have been down for its boot to start accounts unasked, ms: an ordinary reboot, with 15 s between heartbeats. */
+export const holdGapMs = 90_000;
+
 /** What the ledger knows of a host's last contacts, ms since the epoch; null: nothing. */
 export interface BootWindow {
   /** When something with authority was last about to be sent to it. */

@@ -8,6 +8,7 @@ import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import { rosterFor } from '../moves/roster.ts';
+import { holdGapMs } from '../moves/safe-moment.ts';
 import type { FleetContext } from './context.ts';
 import { refuseOldCopy } from './refuse-old-copy.ts';
 
@@ -46,7 +47,7 @@ async function offerContact({ inventory, ledger, now }: FleetContext, run: Run, 
   const roster = rosterFor(host.name, await readJournalFacts(ledger.db));
   const revision = (revisions.get(run) ?? 0) + 1;
   revisions.set(run, revision);
-  return { sentAtMs: now(), holdAfterMs: inventory.hold.holdAfterMs, roster: { revision, ...roster } };
+  return { sentAtMs: now(), holdAfterMs: inventory.hold.holdAfterMs, holdGapMs, roster: { revision, ...roster } };
 }
 
 /** What became of a contact: the acts' replies, and why the host did not record it (null: it did). */

@@ -36,14 +36,24 @@ export const verdictOf = (verdict: 'run' | 'hold', bootId = 'boot-1', epoch = 3)
 
 /** A contact of the boot before that counts for the claim of {@link claimOf}. */
 export const contactOf = (fields: Partial<ContactRecord> = {}): ContactRecord => ({
-  ...{ format: 2, bootId: 'boot-1', wallMs: 1_000_000, bootMs: 5, holdAfterMs: 600_000, authorityId: 'ledger-1', serial: 7, revision: 1 },
+  ...{
+    format: 2,
+    bootId: 'boot-1',
+    wallMs: 1_000_000,
+    bootMs: 5,
+    holdAfterMs: 600_000,
+    holdGapMs: 90_000,
+    authorityId: 'ledger-1',
+    serial: 7,
+    revision: 1,
+  },
   ...{ claims: [{ keyId, epoch: 3, moveId: 'move-3' }], isWhole: true },
   ...fields,
 });
 
 /** What a stamp offers that is a contact: by default of a ledger that knows nothing. */
 export const offerOf = (roster: Partial<Roster> = {}, fields: Partial<ContactOffer> = {}): ContactOffer => ({
-  ...{ sentAtMs: Number.MAX_SAFE_INTEGER, holdAfterMs: 600_000 },
+  ...{ sentAtMs: Number.MAX_SAFE_INTEGER, holdAfterMs: 600_000, holdGapMs: 90_000 },
   roster: { revision: 1, owned: [], arriving: [], gone: [], ...roster },
   ...fields,
 });

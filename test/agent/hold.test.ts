@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { type BootFacts, decideBoot, isClockDecisive } from '../../agent/hold/decide.ts';
+import { mayBeat } from '../../agent/hold/heartbeat.ts';
 import { type InstanceParts, instanceIdFrom } from '../../agent/machine/instance-id.ts';
-import { claimOf, contactOf, keyId } from './claim-fixtures.ts';
+import { claimOf, contactOf, keyId, verdictOf } from './claim-fixtures.ts';
 
 const config = { format: 1, fleet: 'f', host: 'h', holdAfterMs: 600_000, requireClockSync: true, settleMs: 1, settleUncleanMs: 1 } as const;
 const base: BootFacts = {
@@ -11,6 +12,8 @@ const base: BootFacts = {
   contact: contactOf(),
   claims: [claimOf()],
   wallMs: 1_000_000 + 600_000,
+  heartbeat: { wallMs: 1_500_000 },
+  bootedAtMs: 1_590_000,
   clockSynchronized: true,
 };
 
@@ -18,6 +21,10 @@ test.each<[string, Partial<BootFacts>, 'run' | RegExp]>([
   ['contact within the limit', {}, 'run'],
   ['contact one ms too old', { wallMs: 1_600_001 }, /limit/],
   ['clock behind the contact', { wallMs: 999_999 }, /behind/],
+  ['down a little too long', { bootedAtMs: 1_590_001 }, /down for 91 s/],
+  ['the clock a little behind the heartbeat', { bootedAtMs: 1_495_000 }, 'run'],
+  ['the clock far behind the heartbeat', { bootedAtMs: 1_494_999 }, /behind the last heartbeat/],
+  ['no heartbeat', { heartbeat: null }, /not told yet/],
   ['never in contact', { contact: null }, /never/],
   ['a shorter hold of the authority', { contact: contactOf({ holdAfterMs: 599_999 }) }, /limit is 600 s/],
   ['a longer one of the configuration', { config: { ...config, holdAfterMs: 9e9 }, wallMs: 1_600_001 }, /limit/],
@@ -51,6 +58,17 @@ test('each claim is judged by itself, and the boot says hold when one is held', 
   ]);
   const doubted = decideBoot({ ...base, clockSynchronized: false, claims: [claimOf(), other] });
   expect(doubted.claims.every(({ isHeld }) => isHeld)).toBe(true);
+});
+
+test.each([
+  ['a boot without a verdict', null, contactOf({ bootId: 'boot-2' }), false],
+  ['a verdict to run', verdictOf('run', 'boot-2'), null, true],
+  ['a verdict of an earlier release', { ...verdictOf('run', 'boot-2'), claims: undefined } as never, null, false],
+  ['a hold', verdictOf('hold', 'boot-2'), contactOf({ bootId: 'boot-1' }), false],
+  ['a hold, and a contact that judged every claim', verdictOf('hold', 'boot-2'), contactOf({ bootId: 'boot-2' }), true],
+  ['a hold, and a contact that did not', verdictOf('hold', 'boot-2'), contactOf({ bootId: 'boot-2', isWhole: false }), false],
+])('heartbeats: %s', (_, verdict, contact, expected) => {
+  expect(mayBeat(verdict, contact)).toBe(expected);
 });
 
 test('a boot waits for the clock only when that can help', () => {

@@ -240,9 +240,19 @@ export function boot(rules: Rules, world: World, index: number): void {
   // To the release before every contact counted for every claim.
   const counted = rules.mechanisms.carriesRoster ? (contact?.claims ?? []) : open;
   const decided = rules.decideBoot({
-    ...{ bootId, instanceId: instanceId(index), config: hostConfig(index), wallMs: nowMs, clockSynchronized: true },
+    ...{
+      bootId,
+      instanceId: instanceId(index),
+      config: hostConfig(index),
+      wallMs: nowMs,
+      heartbeat: { wallMs: nowMs },
+      bootedAtMs: nowMs,
+      clockSynchronized: true,
+    },
     contact:
-      contact === null ? null : { ...contact, format: 2, claims: counted, wallMs: nowMs - ageMs(contact.age), bootMs: 0, holdAfterMs },
+      contact === null
+        ? null
+        : { ...contact, format: 2, claims: counted, wallMs: nowMs - ageMs(contact.age), bootMs: 0, holdAfterMs, holdGapMs: 0 },
     claims: open,
   });
   Object.assign(host, { power: 'on', bootId, verdict: { format: 1, bootId, ...decided, decidedAt: '' } });

@@ -21,6 +21,7 @@ it('whatever boots at or after the safe moment holds its accounts, however late 
         ...{ bootId: 'b2', instanceId: 'i', contact, clockSynchronized: true },
         config: { ...config, holdAfterMs },
         claims: [claimOf({ instanceId: 'i' })],
+        ...{ heartbeat: { wallMs: 0 }, bootedAtMs: 0 },
         wallMs: safeMoment({ contactMs: intentMs, mayBootUntilMs: null }, holdAfterMs) + bootMs - clockStepMs,
       });
       expect(verdict).toBe('hold');

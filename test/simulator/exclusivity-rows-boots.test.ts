@@ -30,6 +30,33 @@ it('40 a pipeline writes a longer hold.after to the host: boots are judged by wh
   nothingWrong();
 });
 
+it('41 a disk is rolled back by minutes, within hold.after of the last contact: its heartbeat is as old as its claims', async () => {
+  await placed();
+  const disk = world.snapshotDisk(world.host('h1'));
+  await world.simulation.pass(100_000);
+  expect(await world.command({ verb: 'move', account: 'a1', host: 'h2' })).toBeNull();
+  world.host('h1').crash();
+  world.restoreDisk(world.host('h1'), disk);
+  world.host('h1').link = cut;
+  world.host('h1').boot();
+  await world.simulation.pass(60_000);
+  expect(usersOf('a1')).toEqual(['h2']);
+  world.host('h1').link = whole;
+  await settle(world);
+  nothingWrong();
+});
+
+it('41 a clone that keeps the identity of its machine boots within hold.after', async () => {
+  await placed();
+  const clone = world.clone(world.host('h1'), true);
+  await world.simulation.pass(100_000);
+  clone.boot();
+  await world.simulation.pass(60_000);
+  expect(clone.units.workerOf(a1)).toBeNull();
+  expect(usersOf('a1')).toEqual(['h1']);
+  nothingWrong();
+});
+
 describe('42 a container restarts under the boot id of the machine around it', () => {
   it('long after the last contact its accounts are held, although they were granted under this very boot id', async () => {
     await placed();

@@ -80,3 +80,33 @@ describe('a host holds its accounts since a boot, and another host is silent', (
     nothingWrong();
   });
 });
+
+describe('minutes offline of a reboot while another host is silent', () => {
+  /** Seconds from the power off until the account is online again; `sweepsEveryMs`: as cron does. */
+  async function rebootOf(downMs: number): Promise<number> {
+    await placed();
+    world.host('h3').link = cut;
+    await world.simulation.pass(120_000);
+    await world.command(sweep);
+    const offMs = world.simulation.nowMs;
+    world.host('h1').shutDown();
+    await world.simulation.pass(downMs);
+    world.host('h1').boot();
+    for (let minutes = 0; minutes < 15 && usersOf('a1').length === 0; minutes += 1) {
+      if (minutes % 5 === 2) await world.command(sweep);
+      else await world.simulation.pass(60_000);
+    }
+    expect(usersOf('a1')).toEqual(['h1']);
+    nothingWrong();
+    return (world.simulation.nowMs - offMs) / 1000;
+  }
+
+  it.each([
+    ['an ordinary reboot', 20_000, 120],
+    ['four minutes of firmware: held until the next sweep', 240_000, 480],
+  ])('%s', async (what, downMs, limit) => {
+    const seconds = await rebootOf(downMs);
+    console.log(`${what}: offline for ${(seconds / 60).toFixed(1)} min at most, by looks once a minute`);
+    expect(seconds).toBeLessThanOrEqual(limit);
+  });
+});

@@ -85,6 +85,7 @@ describe('a host that was declared destroyed is powered on', () => {
     // The operator is wrong, or promised what somebody else did not keep: it runs on.
     world.dataCentre.unreachableFrom.add('h1');
     world.host('h1').crash();
+    await world.simulation.pass(5_000);
     expect(await world.command(failover('h1', 'destroyed'))).toBeNull();
     const [owner] = usersOf('a1');
     world.host('h1').boot();

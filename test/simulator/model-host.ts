@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { claimedKeyIds, readClaim } from '../../agent/claims/claim-file.ts';
+import { beat } from '../../agent/hold/heartbeat.ts';
 import { judgeBoot } from '../../agent/hold/judge-boot.ts';
 import { parseRequest } from '../../agent/host/request.ts';
 import { runRequest } from '../../agent/host/run-request.ts';
@@ -149,7 +150,9 @@ export class ModelHost implements Machine {
 
   /** What `fleet init` leaves on a new machine. */
   install(): void {
-    for (const directory of ['claims', 'locks', 'accounts'].map((part) => join(this.root, 'var/lib/fleet', part)))
+    for (const directory of ['fleet/claims', 'fleet/locks', 'fleet/accounts', 'fleet-agent'].map((part) =>
+      join(this.root, 'var/lib', part),
+    ))
       mkdirSync(directory, { recursive: true });
     for (const path of [this.places.hostConfig, this.places.current, join(this.enabledLinks, 'x'), this.#cloudId])
       mkdirSync(dirname(path), { recursive: true });
@@ -244,7 +247,7 @@ export class ModelHost implements Machine {
     this.isUp = true;
     mkdirSync(join(this.root, 'proc/1'), { recursive: true });
     writeFileSync(join(this.root, 'proc/boot-id'), `${this.bootId}\n`);
-    writeFileSync(join(this.root, 'proc/1/stat'), `1 (init (1)) S ${'0 '.repeat(18)}${Math.floor(this.simulation.elapsedMs / 10)} 0`);
+    writeFileSync(join(this.root, 'proc/1/stat'), `1 (init (1)) S ${'0 '.repeat(18)}${Math.floor(this.uptimeMs / 10)} 0`);
     // Before any fault of a disk: it lies in memory.
     const early = this.spawn('early boot');
     this.#identity = this.inside(early, () => bootIdentity(this.places)) ?? '';
@@ -344,11 +347,27 @@ export class ModelHost implements Machine {
     for (const keyId of readdirSync(this.enabledLinks).sort()) this.units.start(keyId);
   }
 
+  /** The agent's last heartbeat before this moment, `agoMs` ago. */
+  beat(agoMs: number): void {
+    if (!this.isUp || !this.isAgentUp || this.standstill !== null) return;
+    const agent = this.spawn('fleet-agent');
+    this.clockOffsetMs -= agoMs;
+    try {
+      this.inside(agent, () => beat(this.places));
+    } catch (error) {
+      this.simulation.note(`${this.name} no heartbeat: ${String(error)}`);
+    } finally {
+      this.clockOffsetMs += agoMs;
+      this.end(agent);
+    }
+  }
+
   /** Power off, without a word to anybody; of the disk is left what was synced, and some of the rest. */
   crash(): void {
     if (!this.isUp) return;
     this.simulation.note(`${this.name} loses power`);
     this.simulation.count('power-loss');
+    this.beat(this.chance.between(0, 15_000));
     this.#goDown();
     if (isOn('unsynced-disk')) losePower(this.root, this.chance);
     else mountDisk(this.root);
@@ -359,6 +378,7 @@ export class ModelHost implements Machine {
   shutDown(): void {
     if (!this.isUp) return;
     this.simulation.note(`${this.name} shuts down`);
+    this.beat(0);
     this.units.stopAll();
     this.#goDown();
     mountDisk(this.root);
@@ -369,6 +389,7 @@ export class ModelHost implements Machine {
   restartContainer(sshAfterMs = 1_000, holdAfterMs = 500): void {
     if (!this.isUp) return;
     this.simulation.note(`${this.name} restarts as a container`);
+    this.beat(0);
     this.#goDown();
     this.#clearMemory();
     this.#comeUp(sshAfterMs, holdAfterMs);

@@ -243,6 +243,7 @@ export class World implements HostWatch {
   /** Keeps the disk of a host as it is. */
   snapshotDisk(host: ModelHost): string {
     const copy = this.placeFor(`${host.name}-disk`);
+    host.beat(0);
     copyTree(host.root, copy);
     mountDisk(copy);
     return copy;

@@ -1,0 +1,37 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { readBootVerdict, readContact } from '../machine/boot.ts';
+import { readSmallFile, writeDurably } from '../machine/durable-file.ts';
+import { parseJson, Shape } from '../machine/json-shape.ts';
+import type { Places } from '../machine/places.ts';
+import type { BootVerdict, ContactRecord } from '../protocol/host.ts';
+
+/** When the host was last known to be up, as it wrote itself: ms since the epoch by its clock. */
+export interface Heartbeat {
+  readonly wallMs: number;
+}
+
+/**
+ * Whether a boot may say that it is up (docs/exclusivity.md, rule R5): only one whose accounts were all allowed to run, by its verdict or by a contact in it that
+ * has judged every claim. A boot that holds leaves the heartbeat of the one before, so that the next boot is no younger than it is.
+ */
+export const mayBeat = (verdict: BootVerdict | null, contact: Pick<ContactRecord, 'bootId' | 'isWhole'> | null): boolean => {
+  if (verdict === null) return false;
+  if (verdict.verdict === 'run' && verdict.claims !== undefined) return true;
+  return contact !== null && contact.bootId === verdict.bootId && contact.isWhole;
+};
+
+/** One heartbeat, durable, where it is allowed. Throws what the file system throws. */
+export const beat = (places: Places): void => {
+  if (!mayBeat(readBootVerdict(places), readContact(places))) return;
+  mkdirSync(dirname(places.heartbeat), { recursive: true, mode: 0o755 });
+  writeDurably(places.heartbeat, `${JSON.stringify({ format: 1, wallMs: Date.now() })}\n`, 0o644);
+};
+
+/** null: there is none, or garbage. Its writer is the agent, which has no rights: it can make a boot look younger, never a contact. */
+export const readHeartbeat = (places: Places): Heartbeat | null => {
+  const file = readSmallFile(places.heartbeat, 4096);
+  const shape = new Shape(file !== null && 'text' in file ? parseJson(file.text) : undefined);
+  const heartbeat = { wallMs: shape.number('wallMs', 0, Number.MAX_SAFE_INTEGER) };
+  return shape.fault === null && shape.value('format') === 1 ? heartbeat : null;
+};
