@@ -37,7 +37,7 @@ export const decidePutState = (standing: StandingClaim, act: Act<'put-state'>, f
   return isStaged ? { kind: 'put' } : refuse('not-staged', `move ${act.moveId} has staged no files of epoch ${act.epoch} here`);
 };
 
-/** A grant that names a state starts only from that state (EXCLUSIVITY row 23). null: go on. */
+/** A grant that names a state starts only from that state (docs/exclusivity.md, row 23). null: go on. */
 export const refuseOtherState = (expected: string | undefined, found: string): Refusal | null =>
   expected === undefined || expected === found
     ? null

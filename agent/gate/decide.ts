@@ -50,7 +50,7 @@ export interface StopMark extends StartMark {
 export type Mark<T> = T | null | 'unreadable';
 
 /**
- * Milliseconds to wait before the account may start (EXCLUSIVITY rows 17 and 38): the floor after any stop, the longer one when the
+ * Milliseconds to wait before the account may start (docs/exclusivity.md, rows 17 and 38): the floor after any stop, the longer one when the
  * end was unclean, because the kernel may still send what the dead process had queued; never less than Telegram may count its connection.
  * A start without a stop mark and unreadable marks count from now: when they really ended is not known. What ended in an earlier boot counts from this
  * boot's beginning.

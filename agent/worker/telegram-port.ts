@@ -98,7 +98,7 @@ export interface ChatListener {
 
 /**
  * Telegram for one account. A second implementation must pass `test/worker/telegram-contract.ts`. The rule above all others: two
- * connections of one key are never open at once (EXCLUSIVITY row 18); whatever rejects or resolves here has closed before it does.
+ * connections of one key are never open at once (docs/exclusivity.md, row 18); whatever rejects or resolves here has closed before it does.
  */
 export interface TelegramPort {
   /**

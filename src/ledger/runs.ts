@@ -13,7 +13,7 @@ export interface Run {
 }
 
 /**
- * Takes the next serial; on disk when it returns, so that no later run can ever speak with the same one (EXCLUSIVITY F3). Errors: `ledger-stale` for a
+ * Takes the next serial; on disk when it returns, so that no later run can ever speak with the same one (docs/exclusivity.md, F3). Errors: `ledger-stale` for a
  * ledger that is known to be an old copy.
  */
 export async function beginRun(ledger: Ledger, command: string, nowMs: number): Promise<Run> {

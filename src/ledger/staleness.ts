@@ -41,7 +41,7 @@ export async function clearStaleness(db: LedgerDb): Promise<void> {
   await db.deleteFrom('meta').where('key', '=', staleKey).execute();
 }
 
-/** What an old copy is told that wants to act (EXCLUSIVITY row 9). */
+/** What an old copy is told that wants to act (docs/exclusivity.md, row 9). */
 export const staleError = (reason: string): FleetError =>
   new FleetError('ledger-stale', `this ledger is an old copy and may only look: ${reason}`, {
     hint: 'use the newest copy where there is one; otherwise rebuild this one from what the hosts know: fleet adopt',

@@ -33,7 +33,7 @@ export function mayFollow(route: MoveRoute, from: MovePhase, to: MovePhase): boo
 export const isOpen = (phase: MovePhase): boolean => phase !== 'done' && phase !== 'aborted';
 
 /**
- * Abort of a `staged` move must first make the new host durably refuse a late grant (EXCLUSIVITY row 7): the grant may have been
+ * Abort of a `staged` move must first make the new host durably refuse a late grant (docs/exclusivity.md, row 7): the grant may have been
  * sent although no reply arrived. A `planned` move was never granted.
  */
 export const abortNeedsRevoke = (phase: MovePhase): boolean => phase === 'staged';

@@ -234,7 +234,7 @@ class Carrier {
     return [refusedBy(move, move.to_host, 'run', reply)];
   }
 
-  /** Nobody connects with the session before the last connection's packets are gone (EXCLUSIVITY row 17). A clock that was set counts as none. */
+  /** Nobody connects with the session before the last connection's packets are gone (docs/exclusivity.md, row 17). A clock that was set counts as none. */
   async #settle({ takenAtMs, settleMs }: StateRecord): Promise<void> {
     const leftMs = Math.min(settleMs, Math.max(0, takenAtMs + settleMs - this.#context.now()));
     if (this.#log.stoppedAtMs !== null) this.#log.settledMs = settleMs;

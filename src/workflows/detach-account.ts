@@ -92,7 +92,7 @@ export async function removeAccount(context: FleetContext, run: Run, name: strin
 
 /**
  * Gives the session back in `format` as a new file. The account is released first and stays `detached`, not startable, until the same session is imported
- * again: it would be destroyed if both sides used it (EXCLUSIVITY row 16).
+ * again: it would be destroyed if both sides used it (docs/exclusivity.md, row 16).
  */
 export async function exportAccount(context: FleetContext, run: Run, name: string, format: SessionFormat, path: string): Promise<void> {
   const account = await requireAccount(context, name);

@@ -121,7 +121,7 @@ async function stateAge(context: FleetContext, { name, key_id }: PlacedAccount):
   return [name, state?.keyId === key_id ? state.takenAtMs : null];
 }
 
-/** A host that answers is not off: what runs there is moved like anything else (EXCLUSIVITY row 11). */
+/** A host that answers is not off: what runs there is moved like anything else (docs/exclusivity.md, row 11). */
 async function refuseIfAnswering(context: FleetContext, name: string): Promise<void> {
   const host = context.inventory.hosts.find((each) => each.name === name);
   if (host === undefined) return;

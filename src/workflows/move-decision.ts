@@ -20,7 +20,7 @@ const decisionSchema = z.looseObject({
   /** Its state and reason when the move was planned. One that was online shows that a host where it does not come online is to blame. */
   stateBefore: z.enum(movableStates),
   reasonBefore: z.string(),
-  /** It is on its way back already: there is no second one (EXCLUSIVITY row 32). */
+  /** It is on its way back already: there is no second one (docs/exclusivity.md, row 32). */
   isBack: z.boolean(),
   /** The successor that the old owner's receipt names, where the move was turned round after it; null: the move's target. */
   releasedTo: z.string().nullable(),

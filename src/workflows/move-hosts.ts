@@ -94,7 +94,7 @@ export const unknownOwner = ({ account, from_host, to_host }: MoveRow, epoch: nu
 export const isPassing = (reply: ActReply | undefined): boolean =>
   reply?.refusal === 'authority' || reply?.refusal === 'busy' || reply?.refusal === 'deadline';
 
-/** An act was sent and nothing came back: what the host did is not known until it is asked again (EXCLUSIVITY row 26). */
+/** An act was sent and nothing came back: what the host did is not known until it is asked again (docs/exclusivity.md, row 26). */
 export function inDoubt(move: MoveRow, host: string, act: string, cause: FleetError): FleetError {
   return new FleetError('in-doubt', `${move.account} is in doubt at ${host}: whether it did ${act} is not known (${cause.message})`, {
     host,
@@ -108,7 +108,7 @@ export function inDoubt(move: MoveRow, host: string, act: string, cause: FleetEr
 export const isLostReply = ({ code }: FleetError): boolean =>
   code === 'ssh-lost' || code === 'command-timeout' || code === 'agent-reply' || code === 'ssh-timeout';
 
-/** The target durably refuses a grant of this move that may still be on its way (EXCLUSIVITY row 7), and loses the files. */
+/** The target durably refuses a grant of this move that may still be on its way (docs/exclusivity.md, row 7), and loses the files. */
 export async function revokeAtTarget(context: FleetContext, hosts: MoveHosts, move: MoveRow): Promise<void> {
   const { key_id, account, epoch, id, to_host } = move;
   const about = { keyId: key_id, epoch } as const;

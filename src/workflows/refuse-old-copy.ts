@@ -4,7 +4,7 @@ import { lastSerial, markStale, staleError } from '../ledger/staleness.ts';
 import type { FleetContext } from './context.ts';
 
 /**
- * For a host that refused this run: one that has heard this very ledger speak as it never did proves that the ledger is an old copy (EXCLUSIVITY row 9).
+ * For a host that refused this run: one that has heard this very ledger speak as it never did proves that the ledger is an old copy (docs/exclusivity.md, row 9).
  * That is noted for good: the next run must not be believed only because its serial happens to be high enough by then. A newer run of the same ledger
  * is not meant. Errors: `ledger-stale`.
  */

@@ -11,7 +11,7 @@ import { checkMemory, remember } from './moving.ts';
 import { settle } from './settle.ts';
 import { keyIds, World } from './world.ts';
 
-/** The rows of the table of interleavings (EXCLUSIVITY), each with its number and title; where no software can close one, it shows what the operator is told. */
+/** The rows of the table of interleavings (docs/exclusivity.md), each with its number and title; where no software can close one, it shows what the operator is told. */
 const a1 = keyIds.a1 ?? '';
 const allocate = { verb: 'allocate' } as const;
 const cut = { hears: false, isHeard: false };

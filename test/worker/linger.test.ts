@@ -33,7 +33,7 @@ const portAt = (to: DataCentre | DeadPath, from?: string) => {
 };
 const account = () => dc.report().accounts[0];
 
-describe('what a worker leaves at Telegram (EXCLUSIVITY row 38)', () => {
+describe('what a worker leaves at Telegram (docs/exclusivity.md, row 38)', () => {
   test('the first packet that shows the key asks for the delay, before anything else', async () => {
     const events: string[] = [];
     await dc.stop();

@@ -25,8 +25,8 @@ export function formatFailover({ host, placement, statesTakenAtMs, resumed }: Fa
 }
 
 const questions: Readonly<Record<HostStatement, (host: string) => string>> = {
-  destroyed: (host) => `Will ${host} really never run again? An account that runs twice is lost for good`,
-  'powered-off': (host) => `Is ${host} really switched off? An account that runs twice is lost for good`,
+  destroyed: (host) => `Will ${host} really never run again? No software can check that: an account that runs twice is lost for good`,
+  'powered-off': (host) => `Is ${host} really switched off now? No software can check that: an account that runs twice is lost for good`,
   fenced: (host) => `Switch ${host} off and give its accounts to others?`,
 };
 

@@ -40,7 +40,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('wanted', 'integer', (c) => c.notNull().defaultTo(1))
     .execute();
   await schema.createIndex('accounts_user').on('accounts').column('user_id').execute();
-  // Epochs outlive their accounts: a key that comes back must never start again at 1 (EXCLUSIVITY row 21).
+  // Epochs outlive their accounts: a key that comes back must never start again at 1 (docs/exclusivity.md, row 21).
   await schema
     .createTable('epochs')
     .addColumn('key_id', 'text', (c) => c.primaryKey())
