@@ -135,7 +135,15 @@ const perform = async (act: Act, body: Readonly<Record<string, unknown>>, respon
 
 const completion = (act: Extract<Act, { act: 'answer' }>, body: Readonly<Record<string, unknown>>): object => {
   const turns = body.messages as readonly { content: string }[];
-  const text = act.text ?? `You said: ${turns.at(-1)?.content ?? ''}`;
+  // what stands before in the same message is the talk that led there; further lines of a message are indented
+  const text =
+    act.text ??
+    `You said: ${
+      turns
+        .at(-1)
+        ?.content.split(/\n(?! {2})/)
+        .at(-1) ?? ''
+    }`;
   const [read, written] = act.tokens ?? [turns.reduce((sum, { content }) => sum + content.length, 0), text.length];
   return {
     ...{ id: 'chatcmpl-1', object: 'chat.completion', created: 0, model: body.model },
