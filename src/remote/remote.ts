@@ -42,6 +42,8 @@ export interface CommandResult {
 export interface SocketReply {
   readonly status: number;
   readonly body: Uint8Array;
+  /** True when a command on the host carried it, because sshd forwards no sockets. */
+  readonly byCommand?: boolean;
 }
 
 /**

@@ -199,11 +199,17 @@ export function hostKeyFailure(target: SshTarget, key: HostKey, verdict: Exclude
       host: target.host,
     });
   }
-  return new FleetError('ssh-host-key', `${target.host}: THE HOST KEY OF ${server} HAS CHANGED to ${shown}. Somebody may be listening in`, {
-    hint: `only if the server was reinstalled or got a new key: remove what is known (file and line above), then fleet hosts trust ${target.host}`,
-    host: target.host,
-    problems: verdict.known.map((line) => `known: ${line}`),
-  });
+  const places = verdict.known.flatMap((line) => /\(([^()]+)\)$/.exec(line)?.[1] ?? []);
+  const knownAt = places.length === 0 ? '' : `, another one is known in ${places.slice(0, 3).join(', ')}`;
+  return new FleetError(
+    'ssh-host-key',
+    `${target.host}: THE HOST KEY OF ${server} HAS CHANGED to ${shown}${knownAt}. Somebody may be listening in`,
+    {
+      hint: `only if the server was reinstalled or got a new key: remove what is known there, then fleet hosts trust ${target.host}`,
+      host: target.host,
+      problems: verdict.known.map((line) => `known: ${line}`),
+    },
+  );
 }
 
 export const lostFailure = (target: SshTarget, what: string, cause?: unknown): FleetError =>

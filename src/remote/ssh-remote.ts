@@ -98,7 +98,9 @@ class SshRemote implements Remote {
       const stopListening = link.onOver(reject);
       // A link that dies ends the stream before it tells why: its own reason goes first.
       const fail = (failure: unknown) => setImmediate(() => reject(link.failure() ?? failure));
-      getOverStream(this.host, stream, urlPath, timeoutMs, options.maxBytes).then(resolve, fail).finally(stopListening);
+      getOverStream(this.host, stream, urlPath, timeoutMs, options.maxBytes)
+        .then((reply) => resolve({ ...reply, byCommand: link.socketsNeedCommand() }), fail)
+        .finally(stopListening);
     });
   }
 

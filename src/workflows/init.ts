@@ -13,6 +13,7 @@ import { confirmCommand } from '../steps/guard.ts';
 import { type AnswerFeed, createAnswerFeed } from './answer-feed.ts';
 import { type HostLine, parseHostLine, type StaleAccount } from './init-events.ts';
 import type { HostInitPlan } from './init-plan.ts';
+import { needsCommand, socketNote } from './socket-note.ts';
 
 /** Upper bound of one host's whole run; packages on a slow host and a runtime over a slow link fit into it. */
 const PROGRAM_TIMEOUT_MS = 45 * 60_000;
@@ -128,9 +129,11 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
   const feed = createAnswerFeed();
   feed.add(() => only(program));
   let ended = false;
+  let looking: Promise<boolean | null> | null = null;
+  const remote = world.remoteFor(plan.host);
   const began = performance.now();
   try {
-    const result = await world.remoteFor(plan.host).run({
+    const result = await remote.run({
       command: `exec bash -c ${quoteShell(`eval "$(head -c ${program.length} | gzip -dc)"`)} fleet-init`,
       stdin: feed,
       asRoot: true,
@@ -140,6 +143,8 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
       onLine: (text) => {
         const line = parseHostLine(text);
         if (line === null) return;
+        // Beside the program, so that it costs no time.
+        looking ??= needsCommand(remote);
         refuseExcess(name, line);
         world.onEvent({ host: name, ...line });
         take(record, line, name);
@@ -147,6 +152,8 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
         if (line.t === 'end') ended = true;
       },
     });
+    const isNew = record.steps.some(({ id, state }) => id === 'agent' && state === 'changed');
+    if (((await looking) ?? (isNew && (await needsCommand(remote)))) === true) record.notes.push(socketNote);
     if (!ended) record.error ??= diedEarly(name, result.exitCode, Buffer.from(result.stderr).toString('utf8'));
   } catch (cause) {
     record.error ??=
