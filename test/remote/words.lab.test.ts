@@ -1,16 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { hostPaths } from '../../agent/protocol/paths.ts';
-import { samplePath } from '../../src/facts/agent-sample.ts';
 import { FleetError, isUnreachable } from '../../src/model/errors.ts';
 import type { SecretReference, SshSettings } from '../../src/model/inventory.ts';
 import type { HostName } from '../../src/model/names.ts';
 import type { Remote } from '../../src/remote/remote.ts';
 import { createSshContext } from '../../src/remote/ssh-context.ts';
 import { createSshRemote } from '../../src/remote/ssh-remote.ts';
-import { loadInitMaterials } from '../../src/workflows/init-materials.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
-import { packageDirectory } from '../workflows/init-fixture.ts';
-import { initOnHost, labHost } from '../workflows/init-on-host.ts';
 import { surroundings } from './sshd.ts';
 
 const secret = (target: string): SecretReference => ({ kind: 'env', target });
@@ -33,7 +28,7 @@ describe('the words of a real system', () => {
 
   beforeAll(async () => {
     lab = await connectLab();
-    await lab.wipe(index, 'equipped');
+    await lab.wipe(index);
     // The keys lie outside of the home, so that a home may be missing.
     await onHost(
       `useradd -m -s /bin/bash lena; echo 'lena:s3cret' | chpasswd; mkdir -p /etc/ssh/keys && cp ~ubuntu/.ssh/authorized_keys /etc/ssh/keys/lena && chmod 644 /etc/ssh/keys/lena`,
@@ -238,22 +233,4 @@ describe('the words of a real system', () => {
       expect(failure.hint).toContain('set password');
     },
   );
-
-  test('init on a host whose sshd forwards nothing says so, and the agent is asked by a command', async () => {
-    await sshdSays('DisableForwarding yes');
-    const materials = await loadInitMaterials({ root: packageDirectory, profiles: ['minimal'], runtimeMirror: null });
-    const host = labHost(lab, index, 'minimal');
-    for (const state of ['changed', 'ready']) {
-      const outcome = await initOnHost(lab, host, materials, {});
-      expect([outcome.error, outcome.state]).toEqual([null, state]);
-      expect(outcome.notes.join()).toContain('sshd forwards no sockets');
-    }
-    const remote = remoteAs('root');
-    const reply = await remote.get(hostPaths.agentSocket, samplePath);
-    expect([reply.status, reply.byCommand]).toEqual([200, true]);
-    await sshdSays('DisableForwarding no');
-    const direct = await remoteAs('root').get(hostPaths.agentSocket, samplePath);
-    expect([direct.status, direct.byCommand]).toEqual([200, false]);
-    expect((await initOnHost(lab, host, materials, {})).notes.join()).not.toContain('forwards no sockets');
-  });
 });

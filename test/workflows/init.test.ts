@@ -4,8 +4,10 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { FleetError } from '../../src/model/errors.ts';
 import type { BlobStream } from '../../src/model/release.ts';
+import type { SocketReply } from '../../src/remote/remote.ts';
 import { type HostInitOutcome, type InitEvent, type InitWorld, runInit } from '../../src/workflows/init.ts';
 import type { HostInitPlan } from '../../src/workflows/init-plan.ts';
+import { socketNote } from '../../src/workflows/socket-note.ts';
 import { FakeRemote, type FakeRemoteOptions } from '../fakes/fake-remote.ts';
 import { hostSpec } from './init-fixture.ts';
 
@@ -96,6 +98,29 @@ describe('running a host’s program', () => {
     const { outcome } = await run(program);
     expect(outcome.state).toBe('failed');
     expect(outcome.error).toMatchObject({ code, message: expect.stringMatching(message) as unknown });
+  });
+
+  it('notes when the agent is asked by a command, also when it came up only now', async () => {
+    const looks: (boolean | null)[] = [];
+    const remoteThat = (answers: readonly (boolean | null)[]): FakeRemote => {
+      const left = [...answers];
+      return new (class extends FakeRemote {
+        override async get(): Promise<SocketReply> {
+          const answer = left.shift() ?? null;
+          looks.push(answer);
+          if (answer === null) throw new FleetError('agent-unreachable', 'h1: nothing answers', { hint: 'x' });
+          return { status: 404, body: new Uint8Array(), byCommand: answer };
+        }
+      })({ host: hostSpec('h1').name });
+    };
+    const agent = (state: string) => `printf '{"t":"step","id":"agent","state":"${state}","ms":1}\\n'; ${end}`;
+    const notes = async (program: string, answers: readonly (boolean | null)[]) =>
+      (await run(program, { remoteFor: () => remoteThat(answers) })).outcome.notes;
+    expect(await notes(agent('ok'), [true])).toEqual([socketNote]);
+    expect(await notes(agent('changed'), [null, true])).toEqual([socketNote]);
+    expect(await notes(agent('ok'), [false])).toEqual([]);
+    expect(await notes(agent('pending'), [null, true])).toEqual([]);
+    expect(looks).toEqual([true, null, true, false, null]);
   });
 
   it('keeps the connection’s own failure', async () => {
