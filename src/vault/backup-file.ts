@@ -71,9 +71,13 @@ export async function sealFile(from: string, to: string, identityText: string): 
   const encrypter = new Encrypter();
   encrypter.addRecipient(await recipientOf(identityText));
   try {
-    const packed = createReadStream(from).pipe(createGzip()).pipe(sealing(identityText));
+    const packed = sealing(identityText);
+    // A source that breaks ends what reads from it, too.
+    const packing = pipeline(createReadStream(from), createGzip(), packed);
+    packing.catch(() => undefined);
     const sealed = await encrypter.encrypt(Readable.toWeb(packed) as ReadableStream<Uint8Array>);
     await pipeline(Readable.fromWeb(sealed as WebStream), createWriteStream(to, { flags: 'wx', mode: 0o600 }));
+    await packing;
     const handle = await open(to, 'r');
     await handle.sync();
     await handle.close();

@@ -234,6 +234,10 @@ describe('a backup', () => {
     expect((await stat(out)).size).toBeLessThan(200_000_000);
   });
 
+  it('of a file that cannot be read is an error, and no wait', async () => {
+    await expect(sealFile(join(directory, 'none'), paths().sealed, identity)).rejects.toMatchObject({ code: 'vault' });
+  });
+
   it('is a file', async () => {
     for (const wrong of ['/dev/zero', directory])
       await expect(unsealFile(wrong, paths().out, identity)).rejects.toMatchObject({ code: 'vault' });
