@@ -10,11 +10,15 @@ const exitBare = 121;
 /** The helper's own: it did not understand the request, and did nothing. */
 const exitUnreadable = 2;
 
+/** Processes in a unit of an account: somebody has removed fleet's folders under them (docs/exclusivity.md, row 48). The group's name has a backslash in it. */
+const groups = 'system.slice/system-fleet*account.slice/fleet-account@*/cgroup.procs';
+const livingWorkers = `grep -qs . ${['', '/systemd', '/unified'].map((tree) => `/sys/fs/cgroup${tree}/${groups}`).join(' ')}`;
+
 /**
  * Runs the root helper when it is there. Without it, exit 121 says that the host was never used by fleet, 120 that it was (its claims are
  * there) but that nobody can read them now.
  */
-export const helperCommand = `if [ -x ${helper} ]; then exec ${helper}; elif [ -e ${hostPaths.claims} ]; then exit ${exitNotReady}; else exit ${exitBare}; fi`;
+export const helperCommand = `if [ -x ${helper} ]; then exec ${helper}; elif [ -e ${hostPaths.claims} ] || ${livingWorkers}; then exit ${exitNotReady}; else exit ${exitBare}; fi`;
 
 export interface AskOptions {
   readonly timeoutMs: number;
@@ -67,7 +71,7 @@ export async function askHost(remote: Remote, request: HostRequest, options: Ask
   });
   if (result.exitCode === exitBare) return null;
   if (result.exitCode === exitNotReady) {
-    throw new FleetError('host-not-ready', `${remote.host}: fleet's helper is missing although claims are there`, {
+    throw new FleetError('host-not-ready', `${remote.host}: fleet's helper is missing although its claims or workers are there`, {
       host: remote.host,
       hint: `run: fleet init --limit ${remote.host}`,
     });

@@ -8,7 +8,14 @@ export type ClaimTruth =
   /** Exactly one host has the right to run it. `isStill`: it is not running there although it may, so somebody stopped it. */
   | { readonly kind: 'owned'; readonly host: string; readonly claim: Claim; readonly isStill: boolean }
   /** Its owner lets go, or has let go, in favour of `successor`, which has not got it as far as is known. */
-  | { readonly kind: 'leaving'; readonly host: string; readonly claim: Claim; readonly successor: string }
+  | {
+      readonly kind: 'leaving';
+      readonly host: string;
+      readonly claim: Claim;
+      readonly successor: string;
+      /** The highest epoch of any claim: a revoked one of the successor lies above that of the owner (docs/exclusivity.md, row 49). */
+      readonly highest: number;
+    }
   /** It was given up for use outside the fleet. */
   | { readonly kind: 'detached'; readonly epoch: number }
   /** Nobody has it. */
@@ -83,5 +90,5 @@ function judge(found: readonly Found[]): ClaimTruth | null {
   }
   if (claim.successor === null) return conflict(`the claim on ${host} is ${claim.state} in favour of nobody`);
   if (claim.successor === detached && claim.state === 'released') return { kind: 'detached', epoch };
-  return { kind: 'leaving', host, claim, successor: claim.successor };
+  return { kind: 'leaving', host, claim, successor: claim.successor, highest: epoch };
 }

@@ -62,6 +62,8 @@ export interface FoundMove {
   readonly to: string;
   /** Epoch at which `from` holds it. */
   readonly fromEpoch: number;
+  /** Above all that any host has seen, so that `to` takes it although it has revoked this very move. */
+  readonly epoch: number;
 }
 
 /** A torn claim that its host closes for good, at an epoch above all that were used. Only then may the account start again, there or elsewhere. */
@@ -217,7 +219,11 @@ function leaving(
   const adopted = { ...nowAt(known, host, claim.epoch, `${host} gives it up for ${successor}`), moveId: claim.moveId };
   if (openMoves.some(({ id }) => id === claim.moveId)) return { adopted, found: [], problems: [] };
   if (successor === detached || answering.has(successor)) {
-    return { adopted, found: [{ id: claim.moveId, account, keyId, from: host, to: successor, fromEpoch: claim.epoch }], problems: [] };
+    return {
+      adopted,
+      found: [{ id: claim.moveId, account, keyId, from: host, to: successor, fromEpoch: claim.epoch, epoch: truth.highest + 1 }],
+      problems: [],
+    };
   }
   if (destroyed.has(successor))
     return { adopted: nowAt(known, null, claim.epoch, `${host} gave it up for ${successor}, which is destroyed`), found: [], problems: [] };

@@ -10,7 +10,7 @@ import {
 } from '../ledger/accounts.ts';
 import { forgetStatements, recordBootstrapped } from '../ledger/hosts.ts';
 import type { LedgerDb } from '../ledger/ledger.ts';
-import { correctMove, findMove, insertMove } from '../ledger/moves.ts';
+import { correctMove, findMove, insertMove, setMoveEpoch } from '../ledger/moves.ts';
 import { recordEvent, recordHistory } from '../ledger/records.ts';
 import { clearStaleness } from '../ledger/staleness.ts';
 import { detached } from '../moves/phases.ts';
@@ -71,16 +71,19 @@ async function endMove(db: LedgerDb, id: string, end: 'done' | 'overtaken', nowM
 }
 
 /** As its first act would find it: staging and releasing are safe to repeat, and the host knows the move by its id. */
-async function noteMove(db: LedgerDb, { id, account, keyId, from, to, fromEpoch }: FoundMove, nowMs: number): Promise<void> {
-  if ((await findMove(db, id)) !== undefined) return correctMove(db, id, 'planned', 'found by fleet adopt', nowMs);
+async function noteMove(db: LedgerDb, { id, account, keyId, from, to, fromEpoch, epoch }: FoundMove, nowMs: number): Promise<void> {
   const isDetach = to === detached;
+  if ((await findMove(db, id)) !== undefined) {
+    if (!isDetach) await setMoveEpoch(db, id, epoch, nowMs);
+    return correctMove(db, id, 'planned', 'found by fleet adopt', nowMs);
+  }
   const decision_json = formatDecisionJson({
     ...{ account, host: to, from, score: null, strategy: null, reason: `found on ${from} by fleet adopt`, fromEpoch },
     ...{ idle: false, stateBefore: 'placed', reasonBefore: '', isBack: false, releasedTo: null },
   });
   await insertMove(db, {
     ...{ id, account, key_id: keyId, kind: 'manual', from_host: from, to_host: to },
-    ...{ epoch: isDetach ? fromEpoch : fromEpoch + 1, decision_json, created_at: nowMs },
+    ...{ epoch: isDetach ? fromEpoch : epoch, decision_json, created_at: nowMs },
   });
   if (isDetach) await setAccountState(db, account, 'removing', `waiting for ${from} to give it up`, nowMs);
 }

@@ -111,7 +111,7 @@ function record(ledger: Ledger, world: World, plan: Plan, isOld: boolean, answer
   ledger.isStale = false;
 }
 
-function noteMove(ledger: Ledger, world: World, { id, account, from, to, fromEpoch }: FoundMove): void {
+function noteMove(ledger: Ledger, world: World, { id, account, from, to, fromEpoch, epoch }: FoundMove): void {
   const known = ledger.moves.find((move) => move.id === id);
   const index = Number(account.slice(1));
   const isDetach = to === 'detached';
@@ -120,12 +120,13 @@ function noteMove(ledger: Ledger, world: World, { id, account, from, to, fromEpo
     known ??
     addMove(ledger, world, {
       ...about,
-      epoch: isDetach ? fromEpoch : fromEpoch + 1,
+      epoch: isDetach ? fromEpoch : epoch,
       fromEpoch,
       lost: null,
       isBack: false,
       releasedTo: null,
     });
-  ledger.moves = ledger.moves.map((move) => (move.id === added.id ? { ...move, id, phase: 'planned' } : move));
+  const at = isDetach ? {} : { epoch };
+  ledger.moves = ledger.moves.map((move) => (move.id === added.id ? { ...move, ...at, id, phase: 'planned' } : move));
   if (isDetach) setAccount(ledger, index, { state: 'removing' });
 }

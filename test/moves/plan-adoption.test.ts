@@ -132,11 +132,16 @@ describe('used outside the fleet', () => {
 describe('under way', () => {
   const leaving = claimOn('h1', 3, { state: 'released', successor: 'h2', moveId: 'm9' });
 
+  test('a successor that has revoked this very move takes it at an epoch above that', () => {
+    const refused = asked('h2', claimOn('h2', 7, { state: 'revoked', moveId: 'm9' }));
+    expect(adopt([asked('h1', leaving), refused], known('h1', 3)).foundMoves).toMatchObject([{ id: 'm9', fromEpoch: 3, epoch: 8 }]);
+  });
+
   test('a release that only the hosts know of goes on as the move that it is', () => {
     const plan = adopt([asked('h1', leaving), asked('h2', null)], known('h1', 3));
     expect([outcome(plan), plan.foundMoves]).toEqual([
       [['h1', 'h1', 3, false]],
-      [{ id: 'm9', account: 'anna', keyId, from: 'h1', to: 'h2', fromEpoch: 3 }],
+      [{ id: 'm9', account: 'anna', keyId, from: 'h1', to: 'h2', fromEpoch: 3, epoch: 4 }],
     ]);
   });
 
