@@ -38,7 +38,8 @@ export default defineConfig({
     {
       name: 'mutants',
       enforce: 'pre',
-      resolveId: (id) => (id.includes('?mutant=') ? id : null),
+      // Its own names come back from the root on.
+      resolveId: (id) => (!id.includes('?mutant=') ? null : id.startsWith(root) ? id : `${root}${id.slice(1)}`),
       load: (id) => {
         const [path = '', query] = id.split('?');
         const here = byPath.get(path);
