@@ -1,6 +1,14 @@
 import { parseArgs } from 'node:util';
 import { mutants } from './all-mutants.ts';
-import { type Net, type Noticed, nets, runMutant } from './run-mutant.ts';
+import type { Mutant } from './mutant.ts';
+import { askNet, askSeeds, type Net, nets } from './run-mutant.ts';
+
+/** What noticed a mutant; `by` null: nothing did. */
+interface Noticed {
+  readonly mutant: Mutant;
+  readonly by: Net | null;
+  readonly what: string;
+}
 
 /**
  * `npm run mutants [-- --only WORDS] [--seeds N] [--nets seeds,rows,...]`: takes one protection of the product away after the other and tells what notices.
@@ -10,25 +18,41 @@ const main = async (): Promise<void> => {
   const { values } = parseArgs({
     options: {
       only: { type: 'string', default: '' },
-      seeds: { type: 'string', default: '200' },
+      seeds: { type: 'string', default: '120' },
       nets: { type: 'string', default: nets.join() },
     },
   });
   const asked = nets.filter((net) => values.nets.split(',').includes(net));
-  const chosen = mutants.filter(({ name, file }) => `${name} ${file}`.includes(values.only));
-  const waiting = [...chosen];
+  const chosen = mutants.filter(({ name, file }) => values.only.split(',').some((words) => `${name} ${file}`.includes(words)));
   const found: Noticed[] = [];
+  const tell = (noticed: Noticed): void => {
+    found.push(noticed);
+    console.log(`${(noticed.by ?? 'NOTHING').padEnd(9)} ${noticed.mutant.name.padEnd(40)} ${noticed.what.slice(0, 140)}`);
+  };
+  let left: readonly Mutant[] = chosen;
+  if (asked.includes('seeds')) {
+    const halves = [0, 1].map((half) => chosen.filter((_, index) => index % 2 === half)).filter((each) => each.length > 0);
+    const told = new Map((await Promise.all(halves.map((half) => askSeeds(half, Number(values.seeds))))).flatMap((each) => [...each]));
+    for (const mutant of chosen) if (told.get(mutant.name)) tell({ mutant, by: 'seeds', what: told.get(mutant.name) ?? '' });
+    left = chosen.filter(({ name }) => told.get(name) === null);
+  }
+  const waiting = [...left];
+  const others = asked.filter((net) => net !== 'seeds');
   const work = async (): Promise<void> => {
-    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-      const noticed = await runMutant(mutant, values.seeds, asked);
-      found.push(noticed);
-      console.log(`${(noticed.by ?? 'NOTHING').padEnd(9)} ${mutant.name.padEnd(44)} ${noticed.what.slice(0, 160)}`);
-    }
+    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) tell(await askOthers(mutant, others));
   };
   await Promise.all([work(), work()]);
-  const by = (net: Net | null): number => found.filter((each) => each.by === net).length;
-  console.log(`${found.length} mutants: ${asked.map((net) => `${net} ${by(net)}`).join(', ')}, nothing ${by(null)}`);
-  process.exitCode = by(null) === 0 && by('units') === 0 ? 0 : 1;
+  const count = (net: Net | null): number => found.filter(({ by }) => by === net).length;
+  console.log(`${found.length} mutants: ${asked.map((net) => `${net} ${count(net)}`).join(', ')}, nothing ${count(null)}`);
+  process.exitCode = count(null) === 0 && count('units') === 0 ? 0 : 1;
 };
+
+async function askOthers(mutant: Mutant, others: readonly Exclude<Net, 'seeds'>[]): Promise<Noticed> {
+  for (const by of others) {
+    const what = await askNet(mutant, by);
+    if (what !== null) return { mutant, by, what };
+  }
+  return { mutant, by: null, what: '' };
+}
 
 await main();

@@ -3,9 +3,10 @@ import { it } from 'vitest';
 import '../simulator/borders.ts';
 import { runSchedule } from '../simulator/schedule.ts';
 
-/** Names of mutants, with commas between them; how many random schedules each meets; where to write what noticed which. */
-const { FLEET_MUTANTS = '', FLEET_MUTANT_SEEDS = '200', FLEET_MUTANT_REPORT = '/dev/stdout' } = process.env;
-const seeds = Array.from({ length: Number(FLEET_MUTANT_SEEDS) }, (_, index) => index + 1);
+/** Names of mutants, with commas between them; seeds that may notice; how many others each meets then; where to write what noticed which. */
+const { FLEET_MUTANTS = '', FLEET_MUTANT_KNOWN = '', FLEET_MUTANT_SEEDS = '120', FLEET_MUTANT_REPORT = '/dev/stdout' } = process.env;
+const known = FLEET_MUTANT_KNOWN.split(',').map(Number).filter(Number.isFinite);
+const seeds = [...known.filter((seed) => seed > 0), ...Array.from({ length: Number(FLEET_MUTANT_SEEDS) }, (_, index) => index + 1)];
 
 /** null: no schedule noticed. */
 async function noticed(): Promise<string | null> {
