@@ -8,15 +8,32 @@ const { FLEET_MUTANTS = '', FLEET_MUTANT_KNOWN = '', FLEET_MUTANT_SEEDS = '120',
 const known = FLEET_MUTANT_KNOWN.split(',').map(Number).filter(Number.isFinite);
 const seeds = [...known.filter((seed) => seed > 0), ...Array.from({ length: Number(FLEET_MUTANT_SEEDS) }, (_, index) => index + 1)];
 
+const faultOf = async (seed: number): Promise<string | null> => {
+  try {
+    const { violations } = await runSchedule(seed);
+    return violations[0] ?? null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+};
+
+/** Seeds that find a fault without any mutant tell nothing. */
+const soundSeeds = new Map<number, boolean>();
+
+async function isSound(seed: number): Promise<boolean> {
+  const mutant = globalThis.fleetMutant;
+  globalThis.fleetMutant = '';
+  const sound = soundSeeds.get(seed) ?? (await faultOf(seed)) === null;
+  globalThis.fleetMutant = mutant;
+  soundSeeds.set(seed, sound);
+  return sound;
+}
+
 /** null: no schedule noticed. */
 async function noticed(): Promise<string | null> {
   for (const seed of seeds) {
-    try {
-      const { violations } = await runSchedule(seed);
-      if (violations.length > 0) return `seed ${seed}: ${violations[0]}`;
-    } catch (error) {
-      return `seed ${seed}: ${error instanceof Error ? error.message : String(error)}`;
-    }
+    const fault = await faultOf(seed);
+    if (fault !== null && (await isSound(seed))) return `seed ${seed}: ${fault}`;
   }
   return null;
 }
