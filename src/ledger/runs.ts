@@ -17,9 +17,17 @@ export interface Run {
  * ledger that is known to be an old copy.
  */
 export async function beginRun(ledger: Ledger, command: string, nowMs: number): Promise<Run> {
+  await noticeOldCopy(ledger);
   const reason = await readStaleness(ledger.db);
   if (reason !== null) throw staleError(reason);
   return takeSerial(ledger, command, nowMs, 0);
+}
+
+/** A later run of this ledger was begun from this very machine: somebody put a copy from before it in its place. */
+async function noticeOldCopy({ db, authorityId, serialCopy }: Ledger): Promise<void> {
+  const kept = serialCopy.read(authorityId);
+  const last = await lastSerial(db);
+  if (kept !== null && kept > last) await markStale(db, `its run ${kept} was begun on this machine, and its last one is ${last}`);
 }
 
 /**
@@ -42,7 +50,7 @@ async function takeSerial(ledger: Ledger, command: string, nowMs: number, above:
   const kept = ledger.serialCopy.read(ledger.authorityId);
   const serial = await ledger.db.transaction().execute(async (transaction) => {
     const last = await lastSerial(transaction);
-    const next = Math.max(last, above) + 1;
+    const next = Math.max(last, above, kept ?? 0) + 1;
     if (last > 0 && kept !== last) await markDoubt(transaction, 'it does not agree with the serial that is kept outside of it');
     await insertRun(transaction, { serial: next, nonce, command, nowMs });
     return next;

@@ -247,6 +247,8 @@ function endOf({ id, account, epoch, to }: JournaledMove, truth: ClaimTruth | un
   if (isFreed) return [{ id, account, end: 'overtaken' }];
   if (truth === undefined || truth.kind === 'conflict' || truth.kind === 'torn') return [];
   if (to === detached) {
+    // Its host has given the receipt, and whoever asked for it did not hear it.
+    if (truth.kind === 'detached' && truth.epoch >= epoch) return [{ id, account, end: 'done' }];
     // Its host has let go of that epoch already, and was given the account anew since.
     const isOwnedAnew = truth.kind === 'owned' && truth.claim.epoch > epoch;
     return isOwnedAnew ? [{ id, account, end: 'overtaken' }] : [];

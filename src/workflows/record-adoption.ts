@@ -67,7 +67,7 @@ async function endMove(db: LedgerDb, id: string, end: 'done' | 'overtaken', nowM
   if (end === 'overtaken') return correctMove(db, id, 'aborted', 'overtaken: found by fleet adopt', nowMs);
   await correctMove(db, id, 'done', null, nowMs);
   const move = await findMove(db, id);
-  if (move !== undefined) await recordHistory(db, historyOf(move, nowMs));
+  if (move !== undefined && move.to_host !== detached) await recordHistory(db, historyOf(move, nowMs));
 }
 
 /** As its first act would find it: staging and releasing are safe to repeat, and the host knows the move by its id. */

@@ -35,6 +35,7 @@ export function* adopt(rules: Rules): Steps<void> {
   const plan = planFrom(rules, ledger, before, isOld);
   const run = yield* write('takes a serial above all that hosts have heard', (found, world) => {
     if (isOld) found.isStale = true;
+    found.isUnsure = true;
     return takeSerial(rules, found, world, heard);
   });
   const after = new Map<number, HostSurvey>();
@@ -106,6 +107,10 @@ function record(ledger: Ledger, world: World, plan: Plan, isOld: boolean, answer
     if (epoch > 0) raiseEpoch(ledger, index, epoch);
   }
   const ended = new Set(plan.endedMoves.map(({ id }) => id));
+  const givenUp = ledger.moves.filter(
+    ({ id, to }) => to === 'detached' && plan.endedMoves.some((end) => end.id === id && end.end === 'done'),
+  );
+  ledger.receipts = [...ledger.receipts.filter(({ account }) => givenUp.every((move) => move.account !== account)), ...givenUp];
   ledger.moves = ledger.moves.filter(({ id }) => !ended.has(id));
   for (const found of plan.foundMoves) noteMove(ledger, world, found);
   ledger.isStale = false;

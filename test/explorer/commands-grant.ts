@@ -9,7 +9,9 @@ import {
   Failed,
   fail,
   firstOf,
+  isGiveBackSure,
   look,
+  noteBegun,
   offerContact,
   type Run,
   raiseEpoch,
@@ -127,6 +129,7 @@ function* abort(run: Run, move: Move): Steps<void> {
 export function* raise(move: Move, epoch: number): Steps<Move> {
   return yield* write(`takes epoch ${epoch}`, (ledger) => {
     ledger.moves = ledger.moves.map((old) => (old.id === move.id ? { ...old, epoch } : old));
+    noteBegun(ledger, { ...move, epoch });
     return { ...move, epoch };
   });
 }
@@ -135,9 +138,13 @@ type Judged = { readonly kind: 'clear' | 'again'; readonly move: Move } | null;
 
 function* judge(run: Run, move: Move, mayRaise: boolean): Steps<Judged> {
   const evidence = yield* reverifyOff(run, yield* surveyHosts(run));
-  const row = yield* look((ledger) => ledger.accounts[move.account] as AccountRow);
-  const ownedEpoch = row.host === move.to ? row.epoch : null;
-  const intent = { keyId: keyId(move.account), moveId: move.id, epoch: move.epoch, toHost: hostName(move.to as number), ownedEpoch };
+  const { ownedEpoch, isUndisputed } = yield* look((ledger) => {
+    const row = ledger.accounts[move.account] as AccountRow;
+    const owned = row.host === move.to ? row.epoch : null;
+    return { ownedEpoch: owned, isUndisputed: owned !== null && isGiveBackSure(ledger, move.account, move.to as number, owned) };
+  });
+  const about = { keyId: keyId(move.account), moveId: move.id, epoch: move.epoch, toHost: hostName(move.to as number) };
+  const intent = { ...about, ownedEpoch, isUndisputed };
   const verdict = run.rules.judgeEvidence(intent, evidence);
   if (verdict.kind === 'clear' || verdict.kind === 'granted') return { kind: 'clear', move };
   if (verdict.kind === 'kept') {
@@ -202,6 +209,7 @@ function* grant(run: Run, move: Move): Steps<Move> {
 export const recordGrant = (rules: Rules, ledger: Ledger, move: Move): Move => {
   raiseEpoch(ledger, move.account, move.epoch);
   setAccount(ledger, move.account, { host: move.to as number, epoch: move.epoch, moveId: move.id, state: 'placed' });
+  ledger.begun = ledger.begun.filter(({ account, epoch }) => account !== move.account || epoch > move.epoch);
   return advance(rules, ledger, move, 'granted');
 };
 

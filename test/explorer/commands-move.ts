@@ -17,6 +17,7 @@ import {
   beginRun,
   fail,
   look,
+  noteBegun,
   type Run,
   raiseEpoch,
   type Steps,
@@ -134,6 +135,7 @@ function* place(run: Run, opened: Move): Steps<Move> {
 
 const replace = (ledger: Ledger, move: Move): void => {
   ledger.moves = ledger.moves.map((old) => (old.id === move.id && old.phase === 'released' ? move : old));
+  noteBegun(ledger, move);
 };
 
 /** `whyTargetIsLost` */

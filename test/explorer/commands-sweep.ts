@@ -2,7 +2,7 @@ import type { HostAct } from '../../agent/protocol/host-acts.ts';
 import type { HostEvidence } from '../../src/moves/evidence.ts';
 import { allocate, isSilence, surveyHosts, tolerant } from './commands-grant.ts';
 import { carryMove } from './commands-move.ts';
-import { askAsAuthority, beginRun, fail, look, type Run, type Steps, setAccount, write } from './effects.ts';
+import { askAsAuthority, beginRun, fail, isGiveBackSure, look, type Run, type Steps, setAccount, write } from './effects.ts';
 import type { Rules } from './rules.ts';
 import { hostIndex, hostName, keyId, type Ledger, type Move } from './world.ts';
 
@@ -14,17 +14,34 @@ export function* sweep(rules: Rules): Steps<void> {
   const evidence = yield* surveyHosts(run);
   yield* write('notes how accounts fare', (ledger) => recordStates(ledger, evidence));
   if (!rules.mechanisms.carriesRoster) yield* retireOutdated(run, evidence);
+  yield* endDoubt(evidence);
   yield* wipeOrphans(run, evidence);
   for (const move of yield* movesToResume()) yield* tolerant(carryMove(run, move));
-  if (evidence.some(({ survey, isUnfenced, isOff }) => (survey === null && isOff !== true) || isUnfenced === true)) return;
-  const names = yield* look(({ accounts, moves }) =>
-    accounts.flatMap((row, account) => {
-      const isBegun = moves.some((move) => move.account === account && move.from === null && move.phase !== 'planned');
-      const isHeld = row.state === 'held' && row.wanted && row.host !== null;
-      return isBegun || isHeld ? [account] : [];
+  const isSilent = evidence.some(({ survey, isUnfenced, isOff }) => (survey === null && isOff !== true) || isUnfenced === true);
+  const names = yield* look((ledger) =>
+    ledger.accounts.flatMap(({ state, wanted, host, epoch }, account) => {
+      const isBegun = ledger.moves.some((move) => move.account === account && move.from === null && move.phase !== 'planned');
+      const isHeld = state === 'held' && wanted && host !== null;
+      const isSure = isHeld && epoch !== null && isGiveBackSure(ledger, account, host, epoch);
+      return isSilent ? (isSure ? [account] : []) : isBegun || isHeld ? [account] : [];
     }),
   );
   if (names.length > 0) yield* allocate(rules, 0, run, names);
+}
+
+/** `endDoubt` */
+function* endDoubt(evidence: readonly HostEvidence[]): Steps<void> {
+  if (!(yield* look(({ isUnsure }) => isUnsure))) return;
+  const isComplete = evidence.every(({ survey, isUnfenced }) => survey !== null && isUnfenced !== true);
+  yield* write('notes that it has forgotten nothing', (ledger) => {
+    const knowsMore = evidence.some(({ survey }) =>
+      survey?.accounts.some(
+        ({ keyId: key, claim, claimFault }) =>
+          claimFault !== null || (claim?.state === 'active' && claim.epoch > (ledger.accounts[Number(key.slice(2))]?.epoch ?? 0)),
+      ),
+    );
+    if (isComplete && !knowsMore) ledger.isUnsure = false;
+  });
 }
 
 /** `fleet resume` */

@@ -80,6 +80,9 @@ export const raiseEpoch = (ledger: Ledger, account: number, epoch: number): void
 
 /** `beginRun`: the serial is on disk before anything is sent. */
 export function* beginRun(rules: Rules): Steps<Run> {
+  yield* write('looks whether it is an old copy', (ledger, world) => {
+    if (ledger.authorityId === 'l#0' && world.serialKept > ledger.lastSerial) ledger.isStale = true;
+  });
   return yield* write('takes a serial', (ledger, world) => {
     if (ledger.isStale) throw fail('stale', 'the ledger is an old copy');
     return takeSerial(rules, ledger, world, 0);
@@ -87,7 +90,10 @@ export function* beginRun(rules: Rules): Steps<Run> {
 }
 
 export const takeSerial = (rules: Rules, ledger: Ledger, world: World, above: number): Run => {
-  ledger.lastSerial = Math.max(ledger.lastSerial, above) + 1;
+  const kept = ledger.authorityId === 'l#0' ? world.serialKept : null;
+  if (ledger.lastSerial > 0 && kept !== ledger.lastSerial) ledger.isUnsure = true;
+  ledger.lastSerial = Math.max(ledger.lastSerial, above, kept ?? 0) + 1;
+  if (kept !== null) world.serialKept = ledger.lastSerial;
   return { rules, id: ledger.authorityId, serial: ledger.lastSerial, nonce: newName(world, 'n') };
 };
 
@@ -184,7 +190,20 @@ export const surveyIn = (replies: readonly ActReply[]): HostSurvey | null => {
 export const addMove = (ledger: Ledger, world: World, move: Omit<Move, 'id' | 'phase'>): Move => {
   const added: Move = { ...move, id: newName(world, 'm'), phase: 'planned' };
   ledger.moves = [...ledger.moves, added];
+  noteBegun(ledger, added);
   return added;
+};
+
+/** What `hasBegunElsewhere` asks for. */
+export const noteBegun = (ledger: Ledger, { id, account, to, epoch }: Move): void => {
+  ledger.begun = [...ledger.begun.filter((old) => old.id !== id), { id, account, to, epoch }];
+};
+
+/** `isGiveBackSure` */
+export const isGiveBackSure = ({ isUnsure, begun, accounts }: Ledger, account: number, host: number, epoch: number): boolean => {
+  const later = begun.filter((move) => move.account === account && move.epoch > epoch);
+  if (isUnsure || later.some(({ to }) => to !== host)) return false;
+  return later.length > 0 || (accounts[account]?.highest ?? 0) <= epoch;
 };
 
 /** `advanceMove`: compare and swap on the phase. A move that is over is no longer listed. */

@@ -133,7 +133,12 @@ function ledgerEvents(scope: Scope, world: World, emit: Emit): void {
     });
   else
     rare(world, 'the ledger is restored from its backup', emit, (next) => {
-      next.ledgers[0] = { ...copyLedger(backup), isStale: true };
+      next.ledgers[0] = { ...copyLedger(backup), isStale: true, isUnsure: true };
+      next.paused = null;
+    });
+  if (backup !== null)
+    rare(world, "somebody puts the ledger's backup in its place, and says nothing", emit, (next) => {
+      next.ledgers[0] = copyLedger(backup);
       next.paused = null;
     });
 }

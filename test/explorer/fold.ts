@@ -75,11 +75,12 @@ class Writer {
   }
 
   text(): string {
-    const { hosts, ledgers, backup, outside, paused, late, faultsLeft: _ } = this.#world;
+    const { hosts, ledgers, backup, serialKept, outside, paused, late } = this.#world;
     const parts: unknown[] = [
       this.#hosts.map((index) => this.#host(hosts[index] as Host)),
       [...ledgers, ...(backup === null ? [] : [backup])].map((ledger) => this.#ledger(ledger)),
       this.#accounts.map((account) => (outside[account] ? 1 : 0)),
+      this.#serials.get(serialKept),
       late.map(({ host, bootId, request }) => [
         this.#place[host],
         this.#name(bootId),
@@ -163,9 +164,16 @@ class Writer {
     return [...place, this.#place[Number(instanceId.slice(2))], this.#name(bootId), fault, heldSince !== undefined, ...extra];
   }
 
-  #ledger({ authorityId, lastSerial, isStale, accounts, moves, receipts, hosts }: Ledger): unknown {
+  #ledger({ authorityId, lastSerial, isStale, isUnsure, begun, accounts, moves, receipts, hosts }: Ledger): unknown {
     return [
-      ...[authorityId, this.#serials.get(lastSerial), isStale],
+      ...[authorityId, this.#serials.get(lastSerial), isStale, isUnsure],
+      [
+        ...new Set(
+          begun.map(({ account, to, epoch }) =>
+            [account, this.#at(to === 'detached' ? null : to), this.#epochs[account]?.get(epoch)].join(),
+          ),
+        ),
+      ].sort(),
       this.#accounts.map((index) => {
         const row = accounts[index];
         if (row === undefined) return null;
@@ -227,6 +235,7 @@ function* epochsOf(world: World, account: number): Iterable<number> {
   for (const ledger of [...world.ledgers, ...(world.backup === null ? [] : [world.backup])]) {
     yield ledger.accounts[account]?.epoch ?? 0;
     yield ledger.accounts[account]?.highest ?? 0;
+    for (const move of ledger.begun) if (move.account === account) yield move.epoch;
     for (const move of [...ledger.moves, ...ledger.receipts])
       if (move.account === account) {
         yield move.epoch;
@@ -241,6 +250,7 @@ function* serialsOf(world: World): Iterable<number> {
     yield contact?.serial ?? 0;
   }
   for (const ledger of [...world.ledgers, ...(world.backup === null ? [] : [world.backup])]) yield ledger.lastSerial;
+  yield world.serialKept;
   for (const { request } of world.late) yield request.stamp?.serial ?? 0;
 }
 

@@ -8,6 +8,8 @@ import { type Command, copyWorld, type World } from './world.ts';
 
 /** What helps when nothing else goes wrong; what mostly helps is tried first. */
 const helpful: readonly Command['verb'][] = ['sweep', 'import', 'allocate', 'start', 'failover', 'export', 'resume', 'adopt'];
+/** Tried in turn: most worlds need few. */
+const mostCommands: readonly number[] = [3, 6, 12];
 const noFaults = { crashes: false, pauses: false, late: false } as const;
 
 /**
@@ -22,17 +24,22 @@ export class Liveness {
     this.#rules = rules;
   }
 
-  /** false: it is stuck for ever. */
+  /** false: it is stuck, however many commands are given (up to {@link mostCommands} in a row). */
   isAlive(world: World): boolean {
-    return this.#leadsOn(this.#repaired(world), new Set());
+    const start = this.#repaired(world);
+    return mostCommands.some((most) => this.#leadsOn(start, new Map(), most));
   }
 
-  /** Depth first: one way is enough, and it is mostly short. `tried`: worlds from which the search is under way, or has failed. */
-  #leadsOn(world: World, tried: Set<number>): boolean {
+  /** Depth first: one way is enough, and it is mostly short. `tried`: with how many commands left the search has failed from a world, or is under way. */
+  #leadsOn(world: World, tried: Map<number, number>, left: number): boolean {
     const key = hash(fold(world));
-    if (tried.has(key)) return false;
-    tried.add(key);
-    if (!this.#alive.has(key) && !isWell(world) && !this.#next(world, (found) => this.#leadsOn(found, tried))) return false;
+    if (this.#alive.has(key) || isWell(world)) {
+      this.#alive.add(key);
+      return true;
+    }
+    if (left === 0 || (tried.get(key) ?? -1) >= left) return false;
+    tried.set(key, left);
+    if (!this.#next(world, (found) => this.#leadsOn(found, tried, left - 1))) return false;
     this.#alive.add(key);
     return true;
   }

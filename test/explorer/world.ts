@@ -12,6 +12,8 @@ export interface World {
   readonly hosts: Host[];
   /** The first one is the operator's; others belong to somebody else, or are copies. */
   readonly ledgers: Ledger[];
+  /** The operator's last serial, kept outside the ledger. */
+  serialKept: number;
   /** A backup of the operator's ledger. */
   backup: Ledger | null;
   /** By account: its session is in use outside the fleet. */
@@ -130,6 +132,10 @@ export interface Ledger {
   readonly authorityId: string;
   lastSerial: number;
   isStale: boolean;
+  /** It may have forgotten something. */
+  isUnsure: boolean;
+  /** Where each move was going, and its epoch, as far as that is above its account's owner. */
+  begun: readonly Pick<Move, 'id' | 'account' | 'to' | 'epoch'>[];
   accounts: readonly AccountRow[];
   /** Open ones. */
   moves: readonly Move[];
@@ -202,7 +208,7 @@ const blankDisk = (accounts: number): Disk => ({
 });
 
 export const blankLedger = (authorityId: string, hosts: number, accounts: number): Ledger => ({
-  ...{ authorityId, lastSerial: 0, isStale: false, moves: [], receipts: [] },
+  ...{ authorityId, lastSerial: 0, isStale: false, isUnsure: false, begun: [], moves: [], receipts: [] },
   accounts: Array.from({ length: accounts }, () => ({ host: null, epoch: null, moveId: null, state: 'stored', wanted: true, highest: 0 })),
   hosts: Array.from({ length: hosts }, () => ({ intent: null, mark: '', off: null, isDestroyed: false })),
 });
@@ -223,6 +229,7 @@ export const newWorld = (size: WorldSize, faults: number): World => ({
   })),
   ledgers: Array.from({ length: size.ledgers }, (_, index) => blankLedger(`l#${index}`, size.hosts, size.accounts)),
   backup: null,
+  serialKept: 0,
   outside: Array.from({ length: size.accounts }, () => false),
   paused: null,
   late: [],

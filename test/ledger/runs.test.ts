@@ -4,7 +4,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
-import { beginRun, takeLock } from '../../src/ledger/runs.ts';
+import { beginAdoption, beginRun, takeLock } from '../../src/ledger/runs.ts';
 
 const open = () => openLedger(join(mkdtempSync(join(tmpdir(), 'fleet-runs-')), 'fleet.db'));
 
@@ -18,6 +18,23 @@ const holdLock = (ledger: Ledger, host: string, pid: number, expiresAt: number) 
 const deadPid = (): number => spawnSync('true').pid;
 
 describe('runs', () => {
+  it('of a copy from before a run that was begun on this machine are none: it may only look', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'fleet-runs-')), 'fleet.db');
+    const kept: number[] = [];
+    const serialCopy = { read: () => kept.at(-1) ?? null, write: (_: string, serial: number) => void kept.push(serial) };
+    const ledger = await openLedger(path, undefined, serialCopy);
+    await beginRun(ledger, 'a', 1);
+    const old = await openLedger(join(mkdtempSync(join(tmpdir(), 'fleet-runs-')), 'fleet.db'), undefined, serialCopy);
+    await expect(beginRun(old, 'b', 2)).rejects.toMatchObject({
+      code: 'ledger-stale',
+      message: expect.stringContaining('its run 1 was begun'),
+    });
+    // Rebuilt, it speaks later than all that was begun.
+    expect((await beginAdoption(old, 3, { isOld: true, heardSerial: 0 })).serial).toBe(2);
+    await ledger.close();
+    await old.close();
+  });
+
   it('take strictly rising serials with nonces of their own, also over two openings of one file', async () => {
     const first = await open();
     const second = await openLedger(first.path);

@@ -113,6 +113,12 @@ describe('used outside the fleet', () => {
     expect(adopt([given], knows, [], true).accounts[0]).toMatchObject({ isChanged: false });
   });
 
+  test('a removal whose receipt nobody heard is over', () => {
+    const move = { id: 'm8', account: 'anna', keyId, epoch: 2, to: 'detached' };
+    const plan = adopt([given], known('h1', 2), [move]);
+    expect([outcome(plan), plan.endedMoves]).toEqual([[['h1', null, 2, true]], [{ id: 'm8', account: 'anna', end: 'done' }]]);
+  });
+
   test('its last owner is silent: what an earlier one gave up is no news', () => {
     const knows: KnownAccount = {
       account: 'anna',

@@ -176,8 +176,8 @@ export const workflowsMutants: readonly Mutant[] = [
       file: 'src/ledger/runs.ts',
       rule: 'an adoption speaks later than all that hosts have heard',
     },
-    from: 'const next = Math.max(last, above) + 1;',
-    to: 'const next = Math.max(last, above * 0) + 1;',
+    from: 'const next = Math.max(last, above, kept ?? 0) + 1;',
+    to: 'const next = Math.max(last, kept ?? 0) + 1;',
   },
   {
     ...{ name: 'phase-of-another-run', file: 'src/ledger/moves.ts', rule: 'a move that another run has changed is left alone' },
