@@ -65,7 +65,8 @@ export async function prepareAdoption(context: FleetContext): Promise<Adoption> 
     survey?.authority && survey.authority.id !== ledger.authorityId ? [host.name as string] : [],
   );
   const isEmpty = (await listAccounts(ledger.db)).length === 0;
-  const isBehind = heardSerial > (await lastSerial(ledger.db));
+  const kept = ledger.serialCopy.read(ledger.authorityId) ?? 0;
+  const isBehind = Math.max(heardSerial, kept) > (await lastSerial(ledger.db));
   const isOld = isEmpty || isBehind || takenOver.length > 0 || (await readStaleness(ledger.db)) !== null;
   const lost = (await listHosts(ledger.db)).filter(({ off_at, destroyed_at }) => off_at !== null || destroyed_at !== null);
   const forgotten = isOld ? lost.map(({ name }) => name) : [];

@@ -43,11 +43,11 @@ const closings = new WeakMap<Run, ClosedOnContact[]>();
 export const closedBy = (run: Run): readonly ClosedOnContact[] => closings.get(run) ?? [];
 
 /** Counted after the journal was read: of two rosters the later one is never the staler. */
-async function offerContact({ inventory, ledger, now }: FleetContext, run: Run, host: HostSpec): Promise<ContactOffer> {
+async function offerContact({ inventory, ledger }: FleetContext, run: Run, host: HostSpec, sentAtMs: number): Promise<ContactOffer> {
   const roster = rosterFor(host.name, await readJournalFacts(ledger.db));
   const revision = (revisions.get(run) ?? 0) + 1;
   revisions.set(run, revision);
-  return { sentAtMs: now(), holdAfterMs: inventory.hold.holdAfterMs, holdGapMs, roster: { revision, ...roster } };
+  return { sentAtMs, holdAfterMs: inventory.hold.holdAfterMs, holdGapMs, roster: { revision, ...roster } };
 }
 
 /** What became of a contact: the acts' replies, and why the host did not record it (null: it did). */
@@ -76,11 +76,13 @@ export async function contactHost(
 ): Promise<Contacted | null> {
   // Connecting says nothing to the host.
   await context.remoteFor(host).connect();
-  await recordContactIntent(context.ledger.db, host.name, context.now(), context.inventory.hold.holdAfterMs);
+  // One moment for both: a process that stands still in between makes the contact no younger than it is known to be here.
+  const atMs = context.now();
+  await recordContactIntent(context.ledger.db, host.name, atMs, context.inventory.hold.holdAfterMs);
   const authority: AuthorityStamp = {
     ...stampOf(run, timeoutMs),
     ...(takeOver ? { takeOver } : {}),
-    ...(withoutRoster ? {} : { contact: await offerContact(context, run, host) }),
+    ...(withoutRoster ? {} : { contact: await offerContact(context, run, host, atMs) }),
   };
   // Told last, so that a request whose answer nobody reads ends where it did before; applied first.
   const request = { format: 2, authority, acts: [...acts, { act: 'contact' }] } as const;

@@ -24,6 +24,7 @@ type Surveys = ReadonlyMap<number, HostSurvey>;
 /** `prepareAdoption`, `executeAdoption`, `recordAdoption`. */
 export function* adopt(rules: Rules): Steps<void> {
   const ledger = yield* look((found) => ({ ...found }));
+  const kept = yield* look((found, world) => (found.authorityId === 'l#0' ? world.serialKept : 0));
   const before: Surveys = yield* lookAtAll(ledger);
   const authorities = [...before.values()].flatMap(({ authority }) => authority ?? []);
   const heard = Math.max(0, ...authorities.filter(({ id }) => id === ledger.authorityId).map(({ serial }) => serial));
@@ -31,7 +32,7 @@ export function* adopt(rules: Rules): Steps<void> {
     .filter(([, { authority }]) => authority !== null && authority.id !== ledger.authorityId)
     .map(([host]) => host);
   const isEmpty = ledger.accounts.every(({ host, highest }) => host === null && highest === 0);
-  const isOld = isEmpty || heard > ledger.lastSerial || takenOver.length > 0 || ledger.isStale;
+  const isOld = isEmpty || Math.max(heard, kept) > ledger.lastSerial || takenOver.length > 0 || ledger.isStale;
   const plan = planFrom(rules, ledger, before, isOld);
   const run = yield* write('takes a serial above all that hosts have heard', (found, world) => {
     if (isOld) found.isStale = true;

@@ -57,7 +57,7 @@ export function* write<T>(words: string, act: (ledger: Ledger, world: World) => 
   return (yield { kind: 'ledger', isLook: false, words, act }) as T;
 }
 
-export function* look<T>(act: (ledger: Ledger) => T): Steps<T> {
+export function* look<T>(act: (ledger: Ledger, world: World) => T): Steps<T> {
   return (yield { kind: 'ledger', isLook: true, words: '', act }) as T;
 }
 

@@ -5,7 +5,7 @@ import type { HostConfig } from '../../agent/protocol/host.ts';
 import type { ActReply, HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import type { Roster } from '../../agent/protocol/roster.ts';
 import type { Rules } from './rules.ts';
-import { type Disk, type Host, hostName, instanceId, keyId, type ModelRequest, newName, type World, withItem } from './world.ts';
+import { type Age, type Disk, type Host, hostName, instanceId, keyId, type ModelRequest, newName, type World, withItem } from './world.ts';
 
 /** One step of time. */
 export const holdAfterMs = 600_000;
@@ -32,10 +32,13 @@ export class Helper {
   readonly #rules: Rules;
   readonly #index: number;
   readonly #host: Host;
+  /** Of the intent with which the request was made: the contact is no younger. */
+  readonly #sentAge: Age;
   #writesLeft: number;
   #writes = 0;
 
-  constructor(rules: Rules, world: World, index: number, writesLeft = Number.POSITIVE_INFINITY) {
+  constructor(rules: Rules, world: World, index: number, sentAge: Age = 0, writesLeft = Number.POSITIVE_INFINITY) {
+    this.#sentAge = sentAge;
     this.#rules = rules;
     this.#index = index;
     this.#host = world.hosts[index] as Host;
@@ -95,7 +98,7 @@ export class Helper {
     );
     const { claims, isWhole } = this.#rules.judgeContact(roster, active);
     const listed = claims.map(({ keyId: key, epoch, moveId }) => ({ keyId: key, epoch, moveId }));
-    this.#write({ contact: { bootId, age: 0, authorityId: id, serial, revision: roster.revision, claims: listed, isWhole } });
+    this.#write({ contact: { bootId, age: this.#sentAge, authorityId: id, serial, revision: roster.revision, claims: listed, isWhole } });
   }
 
   #facts(account: number, stamp: ModelRequest['stamp']): HostFacts {

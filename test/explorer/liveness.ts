@@ -1,7 +1,7 @@
 import { commandsIn, isTwice, timePasses, usersOf } from './events.ts';
 import { fold } from './fold.ts';
 import { hash } from './hash.ts';
-import { boot } from './host.ts';
+import { boot, losePower } from './host.ts';
 import type { Rules } from './rules.ts';
 import { CommandRunner, isReachable } from './run-command.ts';
 import { type Command, copyWorld, type World } from './world.ts';
@@ -75,6 +75,14 @@ export class Liveness {
     }
     const later: World[] = [];
     timePasses(world, (next) => later.push(next));
+    // What cannot be put right while it runs is switched off, and failed over.
+    for (const [index, { power }] of world.hosts.entries())
+      if (power === 'on') {
+        const next = copyWorld(world);
+        losePower(next, index);
+        for (const { linger } of next.hosts) linger.fill(0);
+        later.push(next);
+      }
     return later.some(leadsOn);
   }
 }

@@ -6,7 +6,7 @@ import { resumeMoves, sweep } from './commands-sweep.ts';
 import { beginRun, type Effect, Failed, type Steps } from './effects.ts';
 import { Helper, losePower } from './host.ts';
 import type { Rules } from './rules.ts';
-import { copyWorld, type Fault, type Given, type Ledger, type PausedCommand, type World } from './world.ts';
+import { type Age, copyWorld, type Fault, type Given, type Ledger, type PausedCommand, type World } from './world.ts';
 
 /** Rare things that a scope admits. */
 export interface Faults {
@@ -128,7 +128,8 @@ export class CommandRunner {
       if (this.#isWrong(changed)) this.#emit(changed, soFar);
       else this.#go(changed, fork(command, { fault: lost }), soFar);
     };
-    const help = (changed: World, writes?: number) => new Helper(this.#rules, changed, host, writes).run(request);
+    const help = (changed: World, writes?: number) =>
+      new Helper(this.#rules, changed, host, intentOf(changed, command.ledger, host), writes).run(request);
     const { writes } = help(copyWorld(world));
     if (this.#faults.crashes) {
       variant(`the request is lost: ${what}`, () => undefined);
@@ -162,7 +163,9 @@ export class CommandRunner {
       }
       case 'request': {
         const isOpen = connections[effect.host] === world.hosts[effect.host]?.bootId && isReachable(world, effect.host);
-        const replies = isOpen ? new Helper(this.#rules, world, effect.host).run(effect.request).replies : null;
+        const replies = isOpen
+          ? new Helper(this.#rules, world, effect.host, intentOf(world, ledger, effect.host)).run(effect.request).replies
+          : null;
         return replies === null ? { fault: lost } : { value: replies };
       }
       case 'fence':
@@ -178,6 +181,8 @@ export class CommandRunner {
     }
   }
 }
+
+const intentOf = (world: World, ledger: number, host: number): Age => world.ledgers[ledger]?.hosts[host]?.intent ?? 0;
 
 const lost: Fault = { kind: 'lost', text: 'no answer came' };
 

@@ -160,7 +160,7 @@ export const contactMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'contact-without-a-roster', file: 'src/workflows/ask-as-authority.ts', rule: 'every contact carries the roster' },
-    from: '...(withoutRoster ? {} : { contact: await offerContact(context, run, host) }),',
-    to: '...(withoutRoster || acts.length > 0 ? {} : { contact: await offerContact(context, run, host) }),',
+    from: '...(withoutRoster ? {} : { contact: await offerContact(context, run, host, atMs) }),',
+    to: '...(withoutRoster || acts.length > 0 ? {} : { contact: await offerContact(context, run, host, atMs) }),',
   },
 ];

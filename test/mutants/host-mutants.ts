@@ -35,8 +35,8 @@ export const hostMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'stop-mark-of-another-start', file: gate, rule: 'a stop mark ends the start that it names' },
-    from: 'stop === null || stop.startId !== start.startId) return uncleanMs;',
-    to: 'stop === null) return uncleanMs;',
+    from: 'if (stop === null || stop.startId !== start.startId) return',
+    to: 'if (stop === null) return',
   },
   {
     ...{ name: 'floor-across-a-boot', file: gate, rule: 'a stop in an earlier boot counts from now' },

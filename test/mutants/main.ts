@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { mutants } from './all-mutants.ts';
-import type { Mutant } from './mutant.ts';
+import { isCurrent, type Mutant } from './mutant.ts';
 import { askNet, askSeeds, type Net, nets } from './run-mutant.ts';
 
 /** What noticed a mutant; `by` null: nothing did. */
@@ -36,7 +37,9 @@ const main = async (): Promise<void> => {
     for (const mutant of chosen) if (told.get(mutant.name)) tell({ mutant, by: 'seeds', what: told.get(mutant.name) ?? '' });
     left = chosen.filter(({ name }) => told.get(name) === null);
   }
-  const waiting = [...left];
+  const stale = chosen.filter((mutant) => !isCurrent(readFileSync(new URL(`../../${mutant.file}`, import.meta.url), 'utf8'), mutant));
+  for (const { name, file } of stale) console.error(`${name}: ${file} no longer has its text; bring the mutant up to date`);
+  const waiting = left.filter((mutant) => !stale.includes(mutant));
   const others = asked.filter((net) => net !== 'seeds');
   const work = async (): Promise<void> => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) tell(await askOthers(mutant, others));
@@ -44,7 +47,7 @@ const main = async (): Promise<void> => {
   await Promise.all([work(), work()]);
   const count = (net: Net | null): number => found.filter(({ by }) => by === net).length;
   console.log(`${found.length} mutants: ${asked.map((net) => `${net} ${count(net)}`).join(', ')}, nothing ${count(null)}`);
-  process.exitCode = count(null) === 0 && count('units') === 0 ? 0 : 1;
+  process.exitCode = count(null) + count('units') + stale.length === 0 ? 0 : 1;
 };
 
 async function askOthers(mutant: Mutant, others: readonly Exclude<Net, 'seeds'>[]): Promise<Noticed> {

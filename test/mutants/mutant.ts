@@ -11,6 +11,9 @@ export interface Mutant {
   readonly rule: string;
 }
 
+/** Whether the file still has the mutant's text, once. */
+export const isCurrent = (text: string, { from }: Mutant): boolean => text.split(from).length === 2;
+
 /** The file's text with the mutant in it. Throws Error when its text is not there exactly once: the mutant has to be brought up to date. */
 export function mutate(text: string, { name, file, from, to }: Mutant): string {
   const times = text.split(from).length - 1;
