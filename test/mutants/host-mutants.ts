@@ -40,7 +40,7 @@ export const hostMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'floor-across-a-boot', file: gate, rule: 'a stop in an earlier boot counts from now' },
-    from: 'if (stop.bootId !== now.bootId) return floorMs;',
+    from: 'if (stop.bootId !== now.bootId) return sinceBootMs(floorMs);',
     to: 'if (stop.bootId !== now.bootId) return 0;',
   },
   {
