@@ -53,7 +53,8 @@ was_here() { remembered tree /opt/fleet/releases || remembered directory /opt/fl
 declare -A BEFORE=()
 places_before() { local path; BEFORE=(); for path in "${OWN_PLACES[@]}"; do [[ -e $path ]] && BEFORE[$path]=1; done; } # asked before $STATE is made
 record_own() {
-  remembered form 2 && return
+  # After an uninstall that left tombstones the record names only these.
+  remembered form 2 && remembered tree /opt/fleet/releases && return
   local -a more=(); local entry here= kind path former; was_here && here=1
   own_entries more
   for entry in "${more[@]}"; do

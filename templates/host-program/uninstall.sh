@@ -172,8 +172,8 @@ put_no_traces() {
   entries file
   for entry in "${ENTRIES[@]}"; do
     IFS=$'\t' read -r path former <<<"$entry"
-    if is_own_unit "$path" || stays "$path" || ! goes_elsewhere "$path"; then continue; fi
-    take_back "$path" "$former" || return; rm -f -- "$path".{spare,old,new}
+    if is_own_unit "$path" || ! goes_elsewhere "$path"; then continue; fi
+    rm -f -- "$path".{spare,old,new}; stays "$path" || take_back "$path" "$former" || return
   done
   entries tree; for entry in "${ENTRIES[@]}"; do path=${entry%%$'\t'*}; stays "$path" || [[ $path = "$STATE" ]] || rm -rf -- "$path"; done
   # Logs of accounts; in other directories only what the record names goes.

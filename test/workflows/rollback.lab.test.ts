@@ -138,7 +138,7 @@ describe('an upgrade of a host with accounts', () => {
     expect(await listAccounts(world)).toEqual([]);
     expect(await must(world, 'uninstall', 'h1')).toContain('2 tombstones of accounts stay');
     expect(await onHost('ls /var/lib/fleet; ls /var/lib/fleet/claims | wc -l; ls -d /opt/fleet 2>/dev/null')).toBe(
-      'authority.json\nclaims\n2',
+      'authority.json\nclaims\ninit\n2',
     );
     await must(world, 'init');
     await must(world, 'uninstall', 'h1', '--forget-claims');
