@@ -28,7 +28,11 @@ async function waitFor(look: () => boolean): Promise<void> {
 
 describe.skipIf(missingSshd !== null)('a command that is interrupted', () => {
   let sshd: TestSshd;
-  const silent = createServer((socket) => socket.on('error', () => undefined));
+  let connections = 0;
+  const silent = createServer((socket) => {
+    connections += 1;
+    socket.on('error', () => undefined);
+  });
   let silentPort = 0;
 
   beforeAll(async () => {
@@ -108,7 +112,7 @@ hosts:
   test('the first Ctrl-C waits for the act that is under way, the second leaves at once', async () => {
     const { path, env } = await makeFleet();
     const run = startOnTerminal([program, 'hosts', 'take-over', 'mute', '--yes'], { cwd: path, env });
-    await sleep(2_000);
+    await waitFor(() => connections > 0);
     run.type(ctrlC);
     await run.shows('press Ctrl-C again');
     const pressedAt = Date.now();
