@@ -52,8 +52,7 @@ export type Mark<T> = T | null | 'unreadable';
 /**
  * Milliseconds to wait before the account may start (docs/exclusivity.md, rows 17 and 38): the floor after any stop, the longer one when the
  * end was unclean, because the kernel may still send what the dead process had queued; never less than Telegram may count its connection.
- * A start without a stop mark and unreadable marks count from now: when they really ended is not known. What ended in an earlier boot counts from this
- * boot's beginning.
+ * A start without a stop mark, unreadable marks, and a stop in an earlier boot count from now: when they really ended is not known.
  * `unmarkedMs`: see {@link unmarkedFloorMs}.
  */
 export const settleWaitMs = (
@@ -63,25 +62,29 @@ export const settleWaitMs = (
   now: { readonly bootId: string; readonly bootMs: number },
   unmarkedMs = 0,
 ): number => {
-  if (start === null) return Math.max(0, unmarkedMs - now.bootMs);
+  if (start === null) return unmarkedMs;
   const lingerMs = start === 'unreadable' ? formerLingerMs : (start.lingerMs ?? formerLingerMs);
   const uncleanMs = Math.max(floors.settleUncleanMs, lingerMs);
   if (start === 'unreadable' || stop === 'unreadable') return uncleanMs;
-  // What was there in an earlier boot was over when this one began.
-  const sinceBootMs = (floorMs: number): number => Math.max(0, floorMs - now.bootMs);
-  if (stop === null || stop.startId !== start.startId) return start.bootId === now.bootId ? uncleanMs : sinceBootMs(uncleanMs);
+  if (stop === null || stop.startId !== start.startId) return uncleanMs;
   const floorMs = stop.clean ? floors.settleMs : uncleanMs;
-  if (stop.bootId !== now.bootId) return sinceBootMs(floorMs);
+  // A container's clock goes on over its boots, so when this one began is not known either.
+  if (stop.bootId !== now.bootId) return floorMs;
   return Math.min(floorMs, Math.max(0, stop.bootMs + floorMs - now.bootMs));
 };
 
 /**
- * Since the boot, without any mark of a start: a power loss may have taken the state directory with its marks away, because nobody has synced the
- * directory above it. Whatever ran before ended with the boot before. 0 where nothing can have run: the first claim ever, made in this boot.
+ * The floor without any mark of a start: a power loss may have taken the state directory with its marks away, because nobody has synced the directory
+ * above it. A claim that was made anew in this boot counts from the machine's start, which such a loss comes before; the first one ever follows no run.
  */
 export const unmarkedFloorMs = (
   claim: Pick<Claim, 'epoch' | 'bootId'> | null,
-  bootId: string,
+  now: { readonly bootId: string; readonly bootMs: number },
   floors: Pick<HostConfig, 'settleUncleanMs'>,
   lingerMs: number,
-): number => (claim === null || (claim.epoch === 1 && claim.bootId === bootId) ? 0 : Math.max(floors.settleUncleanMs, lingerMs));
+): number => {
+  if (claim === null) return 0;
+  const uncleanMs = Math.max(floors.settleUncleanMs, lingerMs);
+  if (claim.bootId !== now.bootId) return uncleanMs;
+  return claim.epoch === 1 ? 0 : Math.max(0, uncleanMs - now.bootMs);
+};

@@ -74,7 +74,7 @@ export const passGate = async (world: GateWorld): Promise<GateResult> => {
   if (refusal !== null) return refuse(refusal);
   const moment = now(places);
   const lingerMs = world.lingerMs ?? bundledLingerMs;
-  const unmarkedMs = unmarkedFloorMs(readClaim(places, keyId).claim, moment.bootId, config, lingerMs);
+  const unmarkedMs = unmarkedFloorMs(readClaim(places, keyId).claim, moment, config, lingerMs);
   const waitMs = settleWaitMs(readStartMark(world.stateDirectory), readStopMark(world.stateDirectory), config, moment, unmarkedMs);
   if (waitMs > 0) {
     showWaiting(world, waitMs);

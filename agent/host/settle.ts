@@ -12,7 +12,7 @@ const floorsWithoutConfig = { settleMs: 5_000, settleUncleanMs: 30_000 };
 /** Milliseconds of the settle floor after the last stop of an account here that are not over yet. */
 export const settleLeftMs = (places: Places, keyId: string, now: { readonly bootId: string; readonly bootMs: number }): number => {
   const floors = readHostConfig(places) ?? floorsWithoutConfig;
-  const unmarkedMs = unmarkedFloorMs(readClaim(places, keyId).claim, now.bootId, floors, bundledLingerMs);
+  const unmarkedMs = unmarkedFloorMs(readClaim(places, keyId).claim, now, floors, bundledLingerMs);
   const path = stateDirectory(places, keyId);
   if (path === null) return settleWaitMs(null, null, floors, now, unmarkedMs);
   // The marks lie among the account's own files.

@@ -92,22 +92,20 @@ describe('settle floor', () => {
     ['a worker that Telegram may count for five minutes', { ...start, lingerMs: 300_000 }, null, 300_000],
     ['the same, which ended uncleanly a second ago', { ...start, lingerMs: 300_000 }, { ...stop, clean: false }, 299_000],
     ['the same, which ended cleanly', { ...start, lingerMs: 300_000 }, stop, 2000],
-    ['clean in an earlier boot, long ago', start, { ...stop, bootId: 'a' }, 0],
-    ['no stop mark, of an earlier boot', { ...start, bootId: 'a' }, null, 0],
-    ['the same of a worker that Telegram may count for five minutes', { ...start, bootId: 'a', lingerMs: 300_000 }, null, 200_000],
+    ['clean in an earlier boot', start, { ...stop, bootId: 'a' }, 3000],
     ['a stop in the future', start, { ...stop, bootMs: 900_000 }, 3000],
   ] as const)('%s', (_name, started, stopped, expected) => {
     expect(settleWaitMs(started, stopped, floors, now)).toBe(expected);
   });
 
   test.each([
-    ['nothing can have run: the first claim, of this boot', 1, 'b', 4_000, 0],
-    ['a claim of an earlier boot, whose marks are gone', 1, 'a', 4_000, 26_000],
-    ['a later claim of this boot: an earlier one may have run before it', 2, 'b', 4_000, 26_000],
-    ['the same, long after the boot', 2, 'a', 31_000, 0],
-  ] as const)('no mark: %s', (_name, epoch, bootId, bootMs, expected) => {
-    const unmarkedMs = unmarkedFloorMs({ epoch, bootId }, 'b', floors, 25_000);
-    expect(settleWaitMs(null, null, floors, { bootId: 'b', bootMs }, unmarkedMs)).toBe(expected);
+    ['the first claim ever, of this boot', { epoch: 1, bootId: 'b' }, 4_000, 0],
+    ['a claim of an earlier boot, whose marks are gone', { epoch: 1, bootId: 'a' }, 4_000, 30_000],
+    ['a claim that was made anew in this boot', { epoch: 2, bootId: 'b' }, 4_000, 26_000],
+    ['the same, long after the start of the machine', { epoch: 2, bootId: 'b' }, 31_000, 0],
+  ] as const)('no mark: %s', (_name, claim, bootMs, expected) => {
+    const unmarkedMs = unmarkedFloorMs(claim, { bootId: 'b', bootMs }, floors, 25_000);
+    expect(settleWaitMs(null, null, floors, now, unmarkedMs)).toBe(expected);
   });
 });
 

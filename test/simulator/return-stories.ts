@@ -175,6 +175,35 @@ export const returnStories = {
     await simulation.pass(simulation.between(minute, 10 * minute));
   },
 
+  /**
+   * The disk of a host is put back to what it was some minutes ago, when it still had its accounts; or a machine of the same identity boots from an image
+   * of that time. No way leads to the operator, and the last contact is younger than `hold.after`.
+   */
+  young: async (world: World) => {
+    const { simulation } = world;
+    await placed(world);
+    const host = simulation.pick(world.hosts);
+    const isClone = simulation.chance(0.4);
+    simulation.count(isClone ? 'same-identity' : 'young-rollback');
+    const clone = isClone ? world.clone(host, true) : null;
+    const disk = world.snapshotDisk(host);
+    await simulation.pass(simulation.between(0, minute));
+    for (const verb of [{ verb: 'drain', host: host.name }, { verb: 'sweep' }] as const)
+      await world.tell(verb, { fateOf: fates(simulation, 0.03) });
+    await simulation.pass(simulation.between(2 * minute, 7 * minute));
+    const machine = clone ?? host;
+    if (clone === null) {
+      host.crash();
+      world.restoreDisk(host, disk);
+    }
+    machine.link = cut;
+    machine.boot();
+    await simulation.pass(simulation.between(minute, 10 * minute));
+    clone?.crash();
+    if (simulation.chance(0.5)) mishapAt(world, simulation.between(0, minute));
+    await simulation.pass(2 * minute);
+  },
+
   /** fleet's files on a host come back from a backup, or go, while accounts run; or the host has booted without any of them. */
   files: async (world: World) => {
     const { simulation } = world;

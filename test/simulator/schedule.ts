@@ -20,6 +20,7 @@ const needs: Partial<Readonly<Record<Theme, readonly FaultKind[]>>> = {
   'two-lost': ['two-lost'],
   'bad-fence': ['bad-fence'],
   prompt: ['waiting-prompt'],
+  young: ['young-rollback', 'same-identity'],
   files: ['restored-files', 'removed-files'],
   forgotten: ['forgotten-host'],
   settings: ['changed-settings'],
