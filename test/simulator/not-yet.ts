@@ -7,7 +7,7 @@ import type { FaultKind } from './kinds.ts';
 export const notYet: Partial<Readonly<Record<FaultKind, string>>> = {
   'young-rollback': 'row 41: a boot within `hold.after` is believed whatever its disk is',
   'same-identity': 'row 41: a clone that keeps the firmware number of its machine counts as the machine',
-  'restored-files': 'row 46: claims that the verdict of the boot has not seen are believed',
+  'restored-files': 'row 46: files of the same boot, put back without another one, are believed',
   'removed-files': 'row 48: a host without files counts as one that never ran anything',
   'forgotten-host': 'row 47: nobody asks a host that the inventory has forgotten',
   'lost-vault-write': 'the vault of the model is in memory and loses nothing',

@@ -1,4 +1,4 @@
-import { runSchedule, type ScheduleResult } from './schedule.ts';
+import { runSchedule, type ScheduleResult, type Theme, themeOf } from './schedule.ts';
 
 /** Runs of one search: a failure has to be told within a minute or so. */
 const runsAtMost = 250;
@@ -10,15 +10,18 @@ const kindOf = (violation: string): string => violation.replace(/\b[ah]\d\b|[0-9
  * The shortest run of a seed that was found to fail still: commands, mishaps and faults of calls are left out, halves first, then ever smaller parts, as
  * long as something is violated (delta debugging). `without`: what was left out.
  */
-export async function shortestFailure(seed: number): Promise<ScheduleResult & { readonly without: readonly string[] }> {
-  let best = await runSchedule(seed);
+export async function shortestFailure(
+  seed: number,
+  theme: Theme = themeOf(seed),
+): Promise<ScheduleResult & { readonly without: readonly string[] }> {
+  let best = await runSchedule(seed, theme);
   let without: readonly string[] = [];
   const kind = kindOf(best.violations[0] ?? '');
   let runs = 0;
   const tryWithout = async (more: readonly string[]): Promise<boolean> => {
     runs += 1;
     const removed = [...without, ...more];
-    const result = await runSchedule(seed, undefined, new Set(removed));
+    const result = await runSchedule(seed, theme, new Set(removed));
     if (!result.violations.some((violation) => kindOf(violation) === kind)) return false;
     [best, without] = [result, removed];
     return true;

@@ -1,0 +1,95 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import './borders.ts';
+import { allKinds, type FaultKind, faultKinds } from './kinds.ts';
+import { mishaps } from './mishaps.ts';
+import { mutation } from './mutants.ts';
+import { isOn, notYet } from './not-yet.ts';
+import { runSchedule, type Theme } from './schedule.ts';
+import { settle } from './settle.ts';
+import { shortestFailure } from './shortest-failure.ts';
+import { World } from './world.ts';
+
+/** Kinds of faults that need a story of their own, and seeds of it in which they take place. */
+const storyOf: Partial<Readonly<Record<FaultKind, readonly [Theme, readonly number[]]>>> = {
+  'boot-after-failover': ['returned', [1, 2, 3]],
+  'leaves-around-failover': ['left', [1, 2, 3]],
+  stranger: ['left', [1, 2, 3, 4, 5]],
+  'two-lost': ['two-lost', [1, 2, 3]],
+  'young-rollback': ['young', [1, 2, 3, 4]],
+  'same-identity': ['young', [1, 2, 3, 4]],
+  'bad-fence': ['bad-fence', [1, 2, 3]],
+  'waiting-prompt': ['prompt', [1, 2, 3]],
+  'changed-settings': ['settings', [1, 2, 3]],
+  'restored-files': ['files', [1, 2, 3]],
+  'forgotten-host': ['forgotten', [1, 2, 3]],
+  'take-over': ['adopt', [1, 2, 3, 4, 5]],
+  'late-message': ['calls', [27, 31]],
+  leftover: ['releases', Array.from({ length: 8 }, (_, index) => index + 1)],
+  'escaped-process': ['releases', Array.from({ length: 12 }, (_, index) => index + 1)],
+  'stubborn-worker': ['releases', [13, 18]],
+  'large-fleet': ['moves', [9, 11]],
+};
+
+const isMishap = (kind: FaultKind): kind is FaultKind & keyof typeof mishaps => kind in mishaps;
+const minute = 60_000;
+
+/** It happens to a host with accounts, while an operator goes on working; then the faults are over. */
+async function afterMishap(kind: keyof typeof mishaps, seed: number): Promise<readonly string[]> {
+  const world = await World.create(seed);
+  const { simulation } = world;
+  try {
+    await world.command({ verb: 'allocate' });
+    mishaps[kind](world, world.host('h1'), simulation.branch(kind));
+    for (const verb of [{ verb: 'sweep' }, { verb: 'move', account: 'a1', host: 'h2' }, { verb: 'stop', account: 'a1' }] as const) {
+      await world.command(verb);
+      await simulation.pass(4 * minute);
+    }
+    await settle(world);
+    return simulation.violations;
+  } finally {
+    world.killControllers();
+    await simulation.pass(0);
+    await world.destroy();
+  }
+}
+
+describe('every kind of fault, on its own', () => {
+  for (const kind of allKinds) {
+    const title = `${kind}: ${faultKinds[kind]}`;
+    if (!isOn(kind)) it.skip(`${title} (not yet: ${notYet[kind]})`, () => undefined);
+    else if (storyOf[kind] !== undefined) {
+      const [theme, seeds] = storyOf[kind];
+      it(title, async () => {
+        let times = 0;
+        for (const seed of seeds) {
+          const { violations, kinds } = await runSchedule(seed, theme);
+          expect(violations).toEqual([]);
+          times += kinds.get(kind) ?? 0;
+        }
+        expect(times).toBeGreaterThan(0);
+      });
+    } else if (isMishap(kind)) {
+      it.each([1, 2])(`${title} (%i)`, async (seed) => {
+        expect(await afterMishap(kind, seed)).toEqual([]);
+      });
+    }
+  }
+});
+
+describe('a run that fails', () => {
+  afterEach(() => {
+    mutation.current = null;
+  });
+
+  it('is told without what it does not need, and fails again in the same way', async () => {
+    mutation.current = 'hold-oneshot';
+    const theme: Theme = 'rolled-back';
+    const whole = await runSchedule(5, theme);
+    expect(whole.violations).not.toEqual([]);
+    const { violations, happened, without } = await shortestFailure(5, theme);
+    expect(violations.length).toBeGreaterThan(0);
+    expect(happened.length).toBeLessThanOrEqual(whole.happened.length);
+    const again = await runSchedule(5, theme, new Set(without));
+    expect(again.violations).toEqual(violations);
+  });
+});
