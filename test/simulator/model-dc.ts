@@ -124,8 +124,10 @@ export class ModelDataCentre {
 
   #linger(connection: Connection): void {
     connection.isLeft = true;
-    if (isOn('linger')) this.#dropWhenSilent(connection);
-    else this.#drop(connection);
+    if (isOn('linger')) {
+      this.#simulation.count('linger');
+      this.#dropWhenSilent(connection);
+    } else this.#drop(connection);
   }
 
   #dropWhenSilent(connection: Connection): void {

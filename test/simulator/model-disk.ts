@@ -389,14 +389,15 @@ const blockBytes = 4096;
 
 /**
  * The power goes. Of names, either all changes up to some moment are kept, as file systems with an ordered journal do it, or any that still make
- * sense; of contents, any block is the new one or the synced one. Whatever was in memory is gone.
+ * sense; of contents, any block is the new one or the synced one. Whatever was in memory is gone. Returns whether anything was not synced.
  */
-export function losePower(path: string, luck: DiskLuck): void {
+export function losePower(path: string, luck: DiskLuck): boolean {
   const top = there(path, 'mount', false);
   for (const name of inMemory) top.children.get(name)?.children.clear();
   const { unsynced } = top;
-  if (unsynced === null) return;
+  if (unsynced === null) return false;
   const { names } = unsynced;
+  const isAtRisk = names.length > 0 || unsynced.files.size > 0;
   unsynced.names = [];
   for (const changes of names.toReversed()) {
     for (const { directory, name, before } of changes.toReversed()) setName(directory, name, before);
@@ -413,6 +414,7 @@ export function losePower(path: string, luck: DiskLuck): void {
     node.synced = null;
   }
   unsynced.files.clear();
+  return isAtRisk;
 }
 
 function setName(directory: ModelNode, name: string, node: ModelNode | undefined): void {

@@ -369,8 +369,8 @@ export class ModelHost implements Machine {
     this.simulation.count('power-loss');
     this.beat(this.chance.between(0, 15_000));
     this.#goDown();
-    if (isOn('unsynced-disk')) losePower(this.root, this.chance);
-    else mountDisk(this.root);
+    if (!isOn('unsynced-disk')) mountDisk(this.root);
+    else if (losePower(this.root, this.chance)) this.simulation.count('unsynced-disk');
     this.#clearMemory();
   }
 
