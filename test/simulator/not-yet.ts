@@ -5,8 +5,6 @@ import type { FaultKind } from './kinds.ts';
  * switches them on; so do the names of single ones in `FLEET_SIM_KINDS`, with commas between them.
  */
 export const notYet: Partial<Readonly<Record<FaultKind, string>>> = {
-  'young-rollback': 'row 41: a boot within `hold.after` is believed whatever its disk is',
-  'same-identity': 'row 41: a clone that keeps the firmware number of its machine counts as the machine',
   'restored-files': 'row 46: files of the same boot, put back without another one, are believed',
   'removed-files': 'row 48: a host without files counts as one that never ran anything',
   'forgotten-host': 'row 47: nobody asks a host that the inventory has forgotten',
