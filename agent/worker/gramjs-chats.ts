@@ -25,6 +25,7 @@ const mostOwnIds = 2_000;
 export class GramJsChats implements Reader {
   self: Api.User | null = null;
   readonly #ask: Ask;
+  readonly #now: () => number;
   readonly #groups: GramJsGroups;
   readonly #users = new Recent<ChatUser>(mostUsers);
   readonly #ownIds = new Recent<true>(mostOwnIds);
@@ -34,9 +35,11 @@ export class GramJsChats implements Reader {
   /** Chats with a gap that nobody could be told of yet. */
   readonly #keptGaps = new Set<string | null>();
 
-  constructor(ask: Ask) {
+  /** `now`: Telegram's time, ms since the epoch. */
+  constructor(ask: Ask, now: () => number) {
     this.#ask = ask;
-    this.#groups = new GramJsGroups(ask);
+    this.#now = now;
+    this.#groups = new GramJsGroups(ask, now);
     this.#counters = new UpdateCounters((chatId) => this.#gap(chatId));
   }
 
@@ -81,7 +84,7 @@ export class GramJsChats implements Reader {
       return this.#noteSent(chatId, await this.#ask(request, 'a message'));
     } catch (error) {
       if (error instanceof TelegramFailure && error.failure.kind === 'rpc' && error.failure.name === 'RANDOM_ID_DUPLICATE')
-        return { messageId: null, sentAtMs: Date.now() };
+        return { messageId: null, sentAtMs: this.#now() };
       throw error;
     }
   }

@@ -101,7 +101,7 @@ class GramJsLink implements TelegramLink {
     this.#surroundings = surroundings;
     this.#line = line;
     this.#timing = limits;
-    this.#chats = new GramJsChats((request, what) => this.#ask(request, limits.requestLimitMs, what));
+    this.#chats = new GramJsChats((request, what) => this.#ask(request, limits.requestLimitMs, what), surroundings.clock.nowMs);
     this.lost = new Promise((resolve) => {
       this.#lose = resolve;
     });

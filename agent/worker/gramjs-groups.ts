@@ -1,7 +1,7 @@
 import { returnBigInt } from 'telegram/Helpers.js';
 import { Api } from 'telegram/tl/index.js';
 import { isAbsent, markedChannelId, markedIdOf, unmarkedId } from './gramjs-events.ts';
-import { refused } from './gramjs-failure.ts';
+import { isUnreadableAnswer, refused } from './gramjs-failure.ts';
 import { Recent } from './recent.ts';
 import type { ChatGroup } from './telegram-port.ts';
 
@@ -9,7 +9,9 @@ import type { ChatGroup } from './telegram-port.ts';
 export type Ask = <A, R>(request: Api.Request<A, R>, what: string) => Promise<R>;
 
 const pageSize = 100;
-const mostPages = 5;
+const mostGroups = 500;
+/** Five for that many groups; the others are for what cannot be read. */
+const mostRequests = 60;
 /** A group that was not there is looked for again after so long, ms. */
 const lookAgainMs = 60_000;
 const mostPeers = 1_000;
@@ -21,6 +23,8 @@ interface Offset {
   readonly offsetPeer: Api.TypeInputPeer;
 }
 
+const firstOffset: Offset = { offsetDate: 0, offsetId: 0, offsetPeer: new Api.InputPeerEmpty() };
+
 /**
  * The groups of an account and how to address them. The access hash of a supergroup comes from the list of dialogs, asked for when a
  * group is first needed, and from every update that carries it. Nothing is stored: a restart costs one request that way, and no hash
@@ -28,12 +32,15 @@ interface Offset {
  */
 export class GramJsGroups {
   readonly #ask: Ask;
+  readonly #now: () => number;
   readonly #peers = new Recent<Api.InputPeerChannel>(mostPeers);
   #askedAt = Number.NEGATIVE_INFINITY;
   #asking: Promise<readonly ChatGroup[]> | null = null;
 
-  constructor(ask: Ask) {
+  /** `now`: Telegram's time, ms since the epoch. */
+  constructor(ask: Ask, now: () => number) {
     this.#ask = ask;
+    this.#now = now;
   }
 
   /** See `TelegramLink.groups`. Who asks while an answer is awaited gets the same one. */
@@ -70,17 +77,36 @@ export class GramJsGroups {
 
   async #list(): Promise<readonly ChatGroup[]> {
     const found = new Map<string, ChatGroup>();
-    let from: Offset | null = { offsetDate: 0, offsetId: 0, offsetPeer: new Api.InputPeerEmpty() };
-    for (let page = 0; page < mostPages && from !== null; page += 1) {
-      const request: Api.messages.GetDialogs = new Api.messages.GetDialogs({ ...from, limit: pageSize, hash: returnBigInt(0) });
-      const answer: Api.messages.TypeDialogs = await this.#ask(request, 'the list of groups');
-      if (answer instanceof Api.messages.DialogsNotModified) break;
-      this.know(answer.chats);
-      for (const group of groupsOf(answer)) found.set(group.chatId, group);
-      from = answer instanceof Api.messages.DialogsSlice ? this.#offsetAfter(answer) : null;
+    let from: Offset | null = firstOffset;
+    let [size, dateS, backS] = [pageSize, Math.floor(this.#now() / 1000) + 1, 1];
+    for (let request = 0; request < mostRequests && found.size < mostGroups && from !== null; request += 1) {
+      const page = await this.#page(from, size);
+      if (page === 'unreadable') {
+        // A newest message that is unknown here takes the page along: smaller ones find it, and it is passed by its date.
+        if (size === 1) from = { ...firstOffset, offsetDate: dateS - backS };
+        [size, backS] = size === 1 ? [1, backS * 2] : [Math.floor(size / 2), backS];
+        continue;
+      }
+      if (page === null) break;
+      for (const group of groupsOf(page)) found.set(group.chatId, group);
+      from = page instanceof Api.messages.DialogsSlice ? this.#offsetAfter(page) : null;
+      [size, dateS, backS] = [Math.min(pageSize, size * 2), from?.offsetDate ?? dateS, 1];
     }
     this.#askedAt = performance.now();
     return [...found.values()];
+  }
+
+  async #page(from: Offset, limit: number): Promise<Api.messages.Dialogs | Api.messages.DialogsSlice | null | 'unreadable'> {
+    try {
+      const request: Api.messages.GetDialogs = new Api.messages.GetDialogs({ ...from, limit, hash: returnBigInt(0) });
+      const answer: Api.messages.TypeDialogs = await this.#ask(request, 'the list of groups');
+      if (answer instanceof Api.messages.DialogsNotModified) return null;
+      this.know(answer.chats);
+      return answer;
+    } catch (error) {
+      if (isUnreadableAnswer(error)) return 'unreadable';
+      throw error;
+    }
   }
 
   /** Null: nothing follows, or it cannot be said where. */

@@ -58,7 +58,10 @@ export class Sender extends MTProtoSender {
   readonly #line: Line;
   readonly #events: SenderEvents;
   readonly #disconnectDelay: number;
+  readonly #clock: TelegramClock;
   readonly #refusals = new StormGuard();
+  /** Message id: what was sent before it was refused already. */
+  #refusedUpTo = 0n;
   #hasSession = false;
 
   private constructor(authKey: AuthKey, dcId: number, { line, clock, events, disconnectDelay }: SenderParts) {
@@ -74,6 +77,7 @@ export class Sender extends MTProtoSender {
     });
     this.#line = line;
     this.#events = events;
+    this.#clock = clock;
     this.#disconnectDelay = disconnectDelay;
     const inside = this as unknown as { readonly _sendQueue: MessagePacker; readonly _state: MTProtoState };
     sendUnchained(inside._sendQueue);
@@ -110,12 +114,12 @@ export class Sender extends MTProtoSender {
     }
   }
 
-  override async _handleBadServerSalt(message: TLMessage): Promise<void> {
-    if (await this.#mayAnswer()) await super._handleBadServerSalt(message);
+  override _handleBadServerSalt(message: TLMessage): Promise<void> {
+    return this.#answer(message, () => super._handleBadServerSalt(message));
   }
 
-  override async _handleBadNotification(message: TLMessage): Promise<void> {
-    if (await this.#mayAnswer()) await super._handleBadNotification(message);
+  override _handleBadNotification(message: TLMessage): Promise<void> {
+    return this.#answer(message, () => super._handleBadNotification(message));
   }
 
   /** The first is this connection's own. */
@@ -125,15 +129,17 @@ export class Sender extends MTProtoSender {
     this.#hasSession = true;
   }
 
-  /** What Telegram refuses is sent again, but not as fast as it can be refused, and not for ever. */
-  async #mayAnswer(): Promise<boolean> {
+  /**
+   * What Telegram refuses is sent again, but not as fast as it can be refused, and not for ever. What else it says is heard meanwhile. Messages that were on their way when
+   * another one was refused are part of the same refusal.
+   */
+  async #answer({ obj }: TLMessage, act: () => Promise<void>): Promise<void> {
+    if (BigInt(obj.badMsgId.toString()) <= this.#refusedUpTo) return act();
+    this.#refusedUpTo = messageIdAt(this.#clock.nowMs());
     const pauseMs = this.#refusals.pauseMs(performance.now());
-    if (pauseMs === null) {
-      this.#events.onStorm();
-      return false;
-    }
-    if (pauseMs > 0) await sleep(pauseMs);
-    return !this.#line.isOver;
+    if (pauseMs === null) return this.#events.onStorm();
+    if (pauseMs === 0) return act();
+    void sleep(pauseMs).then(() => (this.#line.isOver ? undefined : act()));
   }
 
   /** One message that cannot be read must not take those behind it along. */

@@ -138,7 +138,10 @@ function chosen(request: TlObject, from: readonly Message[], account: Account) {
 function dialogs(request: TlObject, { world, account }: RpcContext): TlObject {
   const all = world.chats.chatsOf(account).sort((a, b) => lastRef(b) - lastRef(a) || String(keyOf(b)).localeCompare(String(keyOf(a))));
   const offset = request.offset_peer as TlObject;
-  const from = offset._ === 'inputPeerEmpty' ? 0 : all.indexOf(chatOfPeer(offset, world, account)) + 1;
+  const beforeS = Number(request.offset_date);
+  const isOlder = (chat: Chat): boolean => (chat.history.at(-1)?.dateS ?? 0) < beforeS;
+  const byDate = beforeS === 0 ? 0 : all.findIndex(isOlder);
+  const from = offset._ === 'inputPeerEmpty' ? (byDate === -1 ? all.length : byDate) : all.indexOf(chatOfPeer(offset, world, account)) + 1;
   const page = all.slice(from, from + Math.min(Number(request.limit), MAX_PAGE));
   const tops = page.flatMap((chat) => chat.history.findLast((message) => idFor(message, account) !== undefined) ?? []);
   const peers = peersIn(tops, account);
