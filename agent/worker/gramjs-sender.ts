@@ -134,7 +134,7 @@ export class Sender extends MTProtoSender {
    * another one was refused are part of the same refusal.
    */
   async #answer({ obj }: TLMessage, act: () => Promise<void>): Promise<void> {
-    if (BigInt(obj.badMsgId.toString()) <= this.#refusedUpTo) return act();
+    if (obj.errorCode !== idTooHigh && BigInt(obj.badMsgId.toString()) <= this.#refusedUpTo) return act();
     this.#refusedUpTo = messageIdAt(this.#clock.nowMs());
     const pauseMs = this.#refusals.pauseMs(performance.now());
     if (pauseMs === null) return this.#events.onStorm();
@@ -187,6 +187,10 @@ const sendUnchained = (queue: MessagePacker): void => {
 };
 
 const tellTimeEveryMs = 1_000;
+/** So far ahead of Telegram's time a message may be. */
+const toleratedMs = 30_000;
+/** Code of `bad_msg_notification` after which ids begin again lower. */
+const idTooHigh = 17;
 
 /** What the library cannot read and is no container it drops without a word. */
 const readPackets = (state: MTProtoState, { onError, onHeard }: SenderEvents): void => {
@@ -222,8 +226,13 @@ const countByClock = (state: MTProtoState, clock: TelegramClock): void => {
     return returnBigInt(last.toString());
   };
   state.updateTimeOffset = (messageId) => {
-    clock.set(answeredAtMs(BigInt(messageId.toString())));
-    last = 0n;
+    const telegramMs = answeredAtMs(BigInt(messageId.toString()));
+    clock.advance(telegramMs);
+    // Back only when Telegram was set back by more than it tolerates: ids have to grow.
+    if (clock.nowMs() - telegramMs > toleratedMs) {
+      clock.set(telegramMs);
+      last = 0n;
+    }
     return 0;
   };
 };
