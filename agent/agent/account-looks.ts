@@ -6,6 +6,7 @@ import { parseProperties } from '../host/units.ts';
 import { readSmallFile } from '../machine/durable-file.ts';
 import { parseJson, Shape } from '../machine/json-shape.ts';
 import type { Places } from '../machine/places.ts';
+import { plainText } from '../machine/plain-text.ts';
 import { accountUnit } from '../protocol/paths.ts';
 import type { AccountSample } from '../protocol/sample.ts';
 import type { WorkerState, WorkerStatus } from '../protocol/worker.ts';
@@ -59,7 +60,7 @@ const unitFrom = (properties: ReadonlyMap<string, string>): AccountUnit => {
       subState: text('SubState'),
       restarts: Number(text('NRestarts')) || 0,
       exitStatus: hasEnded ? Number(text('ExecMainStatus')) : null,
-      statusText: text('StatusText').slice(0, 512),
+      statusText: plainText(text('StatusText'), 512),
     },
     cpuNs: counter('CPUUsageNSec'),
     memoryBytes: counter('MemoryCurrent'),
@@ -121,7 +122,7 @@ const statusFrom = (shape: Shape): WorkerStatus => {
     format: 1,
     state: shape.oneOf('state', states),
     since: shape.text('since', 40),
-    reason: shape.text('reason', 1024),
+    reason: plainText(shape.text('reason', 1024), 1024),
     updatedAt: shape.text('updatedAt', 40),
     userId: shape.textOrNull('userId', 20, /^\d+$/),
     ...(shape.has('username') ? { username: shape.textOrNull('username', 64, /^\w*$/) } : {}),

@@ -1,5 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { readRelease } from '../host/survey.ts';
 import { readHostConfig } from '../machine/boot.ts';
@@ -7,6 +8,34 @@ import type { Places } from '../machine/places.ts';
 import { agentProtocol } from '../protocol/sample.ts';
 import { formatMetrics } from './metrics.ts';
 import { agentVersion, type Sampler } from './sampler.ts';
+
+/** A request is a few lines: who takes long for them has nothing to ask. */
+const limits = {
+  ...{ headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000, keepAliveTimeout: 5_000 },
+  ...{ maxHeaderSize: 8_192, maxRequestsPerSocket: 1_000 },
+};
+const mostConnections = 64;
+
+/** Everybody on the host may connect, so nobody may fill the house: one more than there is room for puts out the one that has been idle longest. */
+const keepRoom = (server: Server): void => {
+  const idle = new Set<Socket>();
+  const open = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    idle.add(socket);
+    socket.once('close', () => {
+      open.delete(socket);
+      idle.delete(socket);
+    });
+    if (open.size > mostConnections) (idle.values().next().value ?? socket).destroy();
+  });
+  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    idle.delete(socket);
+    response.once('close', () => {
+      if (open.has(socket)) idle.add(socket);
+    });
+  });
+};
 
 /**
  * HTTP on the unix socket: `GET /sample`, `/health`, `/version`, all JSON, and `/metrics` in the text format of Prometheus. Everybody on the host may ask: a sample holds names,
@@ -19,7 +48,7 @@ export const serve = async (places: Places, sampler: Sampler): Promise<Server> =
     '/version': () => ({ protocol: agentProtocol, version: agentVersion, release: readRelease(places) }),
   };
   const metrics = async (): Promise<string> => formatMetrics(readHostConfig(places)?.host ?? hostname(), await sampler.sample());
-  const server = createServer({ keepAliveTimeout: 5_000, requestTimeout: 10_000, maxHeaderSize: 8_192 }, (request, response) => {
+  const server = createServer(limits, (request, response) => {
     if (request.method === 'GET' && request.url === '/metrics') {
       void metrics().then(
         (text) => response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text),
@@ -33,7 +62,7 @@ export const serve = async (places: Places, sampler: Sampler): Promise<Server> =
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     })().catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
   });
-  server.maxConnections = 64;
+  keepRoom(server);
   rmSync(places.agentSocket, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

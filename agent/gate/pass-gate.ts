@@ -152,8 +152,9 @@ const refuseClaim = ({ places, keyId }: GateWorld): string | null =>
     verdict: readBootVerdict(places),
   });
 
-/** `fleet-run` opens the run lock as descriptor 9 and locks it; a worker that was started by hand has neither. */
+/** `fleet-run` has the run lock as descriptor 9; a worker that was started by hand has not. */
 const runLockDescriptor = 9;
+const conflict = 9;
 
 const refuseLock = (places: Places, keyId: string): string | null => {
   const path = runLockPath(places, keyId);
@@ -164,8 +165,11 @@ const refuseLock = (places: Places, keyId: string): string | null => {
   } catch {
     return 'the run lock is not held by this process (start accounts with systemctl only)';
   }
-  const probe = spawnSync('flock', ['--nonblock', '--conflict-exit-code', '9', path, 'true'], { timeout: 10_000 });
-  return probe.status === 9 ? null : 'the run lock is not held';
+  // Takes it if it is not taken yet; the account has no right to open it by its path.
+  const lock = ['--nonblock', '--conflict-exit-code', String(conflict), String(runLockDescriptor)];
+  const closed = Array.from({ length: runLockDescriptor }, () => 'ignore' as const);
+  const { status } = spawnSync('flock', lock, { timeout: 10_000, stdio: [...closed, runLockDescriptor] });
+  return status === 0 ? null : status === conflict ? 'another process holds the run lock' : 'the run lock cannot be taken';
 };
 
 const now = (places: Places): { bootId: string; bootMs: number } => ({

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, readSmallFile, type SmallFile } from '../machine/durable-file.ts';
 import { parseJson, Shape } from '../machine/json-shape.ts';
 import type { Places } from '../machine/places.ts';
+import { plainText } from '../machine/plain-text.ts';
 import type { ActProgress, AwaitedAccount } from '../protocol/host-acts.ts';
 import { workerExit } from '../protocol/worker.ts';
 import { inDirectoryOf, within } from './account-rights.ts';
@@ -50,7 +51,7 @@ interface SeenStatus {
 const readStatus = (places: Places, keyId: string): SeenStatus | null => {
   const file = readStatusFile(join(places.accountRuntime, keyId));
   const shape = new Shape(file !== null && 'text' in file ? parseJson(file.text) : undefined);
-  const status = { state: shape.text('state', 64, /^[a-z-]+$/), reason: shape.text('reason', 4096) };
+  const status = { state: shape.text('state', 64, /^[a-z-]+$/), reason: plainText(shape.text('reason', 4096), 1024) };
   return shape.fault === null ? status : null;
 };
 
@@ -66,6 +67,7 @@ const readStatusFile = (path: string): SmallFile => {
 
 /** Pure. A unit that has ended counts more than a status file: systemd takes the file away a moment later. */
 export const judge = (keyId: string, unit: UnitFacts, status: SeenStatus | null): AwaitedAccount => {
+  if (unit.hasJob) return { keyId, settled: false, state: 'starting', reason: 'not started yet' };
   if (unit.activeState === 'failed' || (unit.activeState === 'inactive' && unit.exitStatus !== null)) {
     return {
       keyId,

@@ -12,7 +12,7 @@ export const configure = ({ places }: HostWorld, act: Extract<HostAct, { readonl
   const shape = new Shape(parseJson(act.behaviour));
   if (shape.value('format') !== 1 || shape.value('account') !== act.account)
     return { ok: false, refusal: 'request', message: 'the behaviour is not of format 1, or of another account' };
-  mkdirSync(places.behaviour, { recursive: true, mode: 0o755 });
+  mkdirSync(places.behaviour, { recursive: true, mode: 0o711 });
   writeDurably(behaviourPath(places, act.keyId), act.behaviour, 0o644);
   return done();
 };

@@ -3,12 +3,12 @@ import { dirname, join } from 'node:path';
 import { writeClaim } from '../claims/claim-file.ts';
 import { decideGrant, decideStart } from '../claims/decide.ts';
 import { fsyncDirectory } from '../machine/durable-file.ts';
-import { accountPath, epochPath, type Places, runLockPath } from '../machine/places.ts';
+import { accountPath, epochPath, type Places } from '../machine/places.ts';
 import type { Claim } from '../protocol/claim.ts';
 import type { HostAct } from '../protocol/host-acts.ts';
-import { touch } from './locks.ts';
 import { accountUsers } from './processes.ts';
-import { whatIsLeft } from './release.ts';
+import { stopUnit, whatIsLeft } from './release.ts';
+import { makeRunLock } from './run-lock.ts';
 import { reloadIfNeeded } from './stage.ts';
 import { forgetStandstill } from './standstill.ts';
 import { stateFault } from './state.ts';
@@ -23,7 +23,7 @@ export const grant = (world: HostWorld, act: Extract<HostAct, { readonly act: 'g
   if (decision.kind === 'keep') return act.idle === true ? ownOnly(world, decision.claim) : startOwned(world, decision.claim);
   const fault = stateFault(world.places, act);
   if (fault !== null) return refused(fault, reading.claim);
-  touch(runLockPath(world.places, act.keyId), 0o644);
+  makeRunLock(world.places, act.keyId);
   // The files before the claim: when the host stops in between, an older claim at worst runs with newer files of the same session.
   pointCurrent(world.places, act.keyId, act.epoch);
   writeClaim(world.places, reading, decision.next);
@@ -49,7 +49,7 @@ export const start = (world: HostWorld, act: Extract<HostAct, { readonly act: 's
 /** The operator's stop: the claim stays, and the account stays stopped over a boot of the host. */
 export const stop = (world: HostWorld, act: Extract<HostAct, { readonly act: 'stop' }>): ActOutcome => {
   world.units.setEnabled(act.keyId, false);
-  world.units.stop(act.keyId);
+  stopUnit(world, act.keyId, world.units.show(act.keyId));
   return done();
 };
 

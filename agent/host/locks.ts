@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fstatSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 export interface HeldLock {
@@ -49,8 +49,13 @@ export const takeLocks = async (wishes: readonly LockWish[], waitMs: number): Pr
   return { release };
 };
 
-/** Makes sure that an empty file exists with this mode at most; never changes one that does. */
+/** Makes sure that an empty file exists with exactly this mode, whatever mask the helper was started with. */
 export const touch = (path: string, mode: number): void => {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  closeSync(openSync(path, constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW, mode));
+  mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW, mode);
+  try {
+    if ((fstatSync(descriptor).mode & 0o777) !== mode) fchmodSync(descriptor, mode);
+  } finally {
+    closeSync(descriptor);
+  }
 };

@@ -5,7 +5,8 @@ import { completeRelease, decideRelease, decideRevoke } from '../claims/decide.t
 import { bootMs } from '../machine/boot.ts';
 import type { Claim } from '../protocol/claim.ts';
 import type { HostAct } from '../protocol/host-acts.ts';
-import { accountUsers, countUsers, isRunLockFree } from './processes.ts';
+import { accountUsers, countLeft, recordUser } from './processes.ts';
+import { runLockHolder } from './run-lock.ts';
 import { settleLeftMs } from './settle.ts';
 import { hashState } from './state.ts';
 import type { UnitFacts } from './units.ts';
@@ -89,14 +90,19 @@ const killFault = (unit: UnitFacts): string | null =>
 
 const proofLookMs = 100;
 
+/** A frozen process takes no signal. */
+export const stopUnit = ({ places, units }: HostWorld, keyId: string, before: UnitFacts): void => {
+  recordUser(places, keyId, before.uid);
+  if (before.isFrozen) units.thaw(keyId);
+  units.stop(keyId);
+};
+
 /** null when nothing of the account is left; otherwise what still is, `proofMs` after systemd's own stop. */
 const stopAndProve = async (world: HostWorld, keyId: string, before: UnitFacts): Promise<string | null> => {
   const users = accountUsers(world.places, keyId, before.uid);
-  // A frozen process takes no signal.
-  if (before.isFrozen) world.units.thaw(keyId);
   if (before.isLoaded) {
     world.units.setEnabled(keyId, false);
-    world.units.stop(keyId);
+    stopUnit(world, keyId, before);
   }
   let left: string | null = null;
   for (let spentMs = 0; spentMs <= world.proofMs; spentMs += proofLookMs) {
@@ -107,14 +113,16 @@ const stopAndProve = async (world: HostWorld, keyId: string, before: UnitFacts):
   return left;
 };
 
-/** Of a unit that was stopped; `before`: the unit as it was, `users`: those of its processes. Null: nothing. */
-export const whatIsLeft = (world: HostWorld, keyId: string, before: UnitFacts, users: readonly number[]): string | null => {
+/** Of a unit that was stopped; `before`: the unit as it was, `users`: see {@link accountUsers}. Null: nothing. */
+export const whatIsLeft = (world: HostWorld, keyId: string, before: UnitFacts, users: readonly number[] | null): string | null => {
   const { places } = world;
   const unit = world.units.show(keyId);
   if (unit.activeState !== 'inactive' && unit.activeState !== 'failed') return `the unit is still ${unit.activeState}`;
   const inGroup = Math.max(countProcesses(places, keyId, before), countProcesses(places, keyId, unit));
   if (inGroup > 0) return `${inGroup} processes are still in the cgroup of the unit; reboot the host`;
-  const ofUser = countUsers(places.root, users, keyId);
-  if (ofUser > 0) return `${ofUser} processes of the account's user are still alive outside its cgroup; reboot the host`;
-  return isRunLockFree(places, keyId) ? null : 'a process still holds the run lock of the account';
+  if (users === null) return 'it is not known under which user the account ran since the host booted; reboot the host';
+  const outside = countLeft(places.root, users, keyId);
+  if (outside > 0) return `${outside} processes of the account's user are still alive outside its cgroup; reboot the host`;
+  const holder = runLockHolder(places, keyId);
+  return holder === null ? null : `${holder} still holds the run lock of the account`;
 };

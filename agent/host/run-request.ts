@@ -32,7 +32,8 @@ const accountWaitMs = 60_000;
  */
 export const runRequest = async (request: HostRequest, world: RequestWorld): Promise<0 | 3> => {
   const { authority, acts } = request;
-  for (const path of [world.places.claims, world.places.locks]) mkdirSync(path, { recursive: true, mode: 0o755 });
+  mkdirSync(world.places.claims, { recursive: true, mode: 0o755 });
+  mkdirSync(world.places.locks, { recursive: true, mode: 0o711 });
   mkdirSync(world.places.accounts, { recursive: true, mode: 0o700 });
   const refusal = authority === undefined ? noAuthority : await takeAuthorityOrFail(world, authority);
   const contact = authority === undefined || refusal !== null ? null : await applyContactOrFail(world, authority);

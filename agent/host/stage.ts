@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path';
 import { decideRestage, decideStage } from '../claims/decide.ts';
 import { fsyncDirectory, namesIn, readSmallFile, writeDurably } from '../machine/durable-file.ts';
-import { accountPath, epochPath, type Places, runLockPath } from '../machine/places.ts';
+import { accountPath, epochPath, type Places } from '../machine/places.ts';
 import type { AccountFiles, HostAct } from '../protocol/host-acts.ts';
 import { accountUnit, accountUser } from '../protocol/paths.ts';
-import { touch } from './locks.ts';
+import { makeRunLock } from './run-lock.ts';
 import { type ActOutcome, done, type HostWorld, identityFault, readFacts, refused } from './world.ts';
 
 type Stage = Extract<HostAct, { readonly act: 'stage' }>;
@@ -15,9 +15,10 @@ export const stage = (world: HostWorld, act: Stage): ActOutcome => {
   const { reading, facts } = readFacts(world, act.keyId);
   const decision = identityFault(world) ?? decideStage(reading, act, facts);
   if (decision.kind === 'refuse') return refused(decision, reading.claim);
-  if (decision.kind === 'stage') writeEpoch(world.places, act);
-  touch(runLockPath(world.places, act.keyId), 0o644);
-  writeLimits(world.places, act);
+  const files = filesFor(world, act);
+  if (decision.kind === 'stage') writeEpoch(world.places, act, files);
+  makeRunLock(world.places, act.keyId);
+  writeLimits(world.places, act, files.areSealed);
   return { ...done(), claim: reading.claim };
 };
 
@@ -26,17 +27,41 @@ export const restage = (world: HostWorld, act: Extract<HostAct, { readonly act: 
   const { reading, facts } = readFacts(world, act.keyId);
   const refusal = identityFault(world) ?? decideRestage(reading, act, facts);
   if (refusal !== null) return refused(refusal, reading.claim);
-  writeCredentials(epochPath(world.places, act.keyId, act.epoch), act);
-  writeLimits(world.places, act);
+  const files = filesFor(world, act);
+  writeCredentials(epochPath(world.places, act.keyId, act.epoch), files);
+  writeLimits(world.places, act, files.areSealed);
   return { ...done(), claim: reading.claim };
 };
 
-const writeCredentials = (directory: string, { session, config }: AccountFiles): void => {
+interface StagedFiles extends Pick<AccountFiles, 'session' | 'config'> {
+  /** They are encrypted, and the unit has to say so. */
+  readonly areSealed: boolean;
+}
+
+/**
+ * The files as they lie on the disk: encrypted where systemd can. The unit reads those of all epochs alike, so as long as one that may be started lies
+ * there in plain text, so do the others. Throws Error when this host could encrypt and cannot any more.
+ */
+const filesFor = ({ places, units }: HostWorld, { keyId, session, config }: Pick<Stage, 'keyId' | 'session' | 'config'>): StagedFiles => {
+  const plain = { session, config, areSealed: false };
+  const isFirst = !namesIn(accountPath(places, keyId)).includes('current');
+  const present = readSmallFile(limitsPath(places, keyId), 64 * 1024);
+  const wereSealed = present !== null && 'text' in present && present.text.includes(sealedLine('session'));
+  if (!isFirst && !wereSealed) return plain;
+  const [sealedSession, sealedConfig] = [units.seal('session', session), units.seal('config', config)];
+  if (sealedSession !== null && sealedConfig !== null) return { session: sealedSession, config: sealedConfig, areSealed: true };
+  if (isFirst) return plain;
+  throw new Error('systemd-creds does not encrypt on this host any more, but the account was started from encrypted files');
+};
+
+const sealedLine = (name: string): string => `LoadCredentialEncrypted=${name}:/var/lib/fleet/accounts/%i/current/${name}`;
+
+const writeCredentials = (directory: string, { session, config }: StagedFiles): void => {
   writeDurably(join(directory, 'session'), session, 0o600);
   writeDurably(join(directory, 'config'), config, 0o600);
 };
 
-const writeEpoch = (places: Places, act: Stage): void => {
+const writeEpoch = (places: Places, act: Stage, files: StagedFiles): void => {
   const target = epochPath(places, act.keyId, act.epoch);
   const epochs = dirname(target);
   mkdirSync(epochs, { recursive: true, mode: 0o700 });
@@ -45,7 +70,7 @@ const writeEpoch = (places: Places, act: Stage): void => {
   const temporary = `${target}.new`;
   try {
     mkdirSync(temporary, { mode: 0o700 });
-    writeCredentials(temporary, act);
+    writeCredentials(temporary, files);
     writeDurably(join(temporary, 'staged.json'), `${JSON.stringify({ moveId: act.moveId, account: act.account })}\n`, 0o600);
     rmSync(target, { recursive: true, force: true });
     renameSync(temporary, target);
@@ -61,7 +86,7 @@ export const limitsPath = (places: Places, keyId: string): string => join(places
 type UnitSettings = Pick<Stage, 'keyId' | 'account' | 'limits' | 'command' | 'lingerMs'>;
 
 /** The drop-in of one account's unit. Every value is a number, a name, or words that need no escape. */
-export const formatLimits = ({ keyId, account, limits, command, lingerMs }: UnitSettings): string =>
+export const formatLimits = ({ keyId, account, limits, command, lingerMs }: UnitSettings, areSealed = false): string =>
   [
     '# Written by fleet when the account was staged.',
     '[Unit]',
@@ -74,13 +99,14 @@ export const formatLimits = ({ keyId, account, limits, command, lingerMs }: Unit
     `TasksMax=${limits.tasksMax}`,
     `Environment=FLEET_ACCOUNT=${account}`,
     ...(command === undefined ? [] : [`Environment="FLEET_COMMAND=${command}"`]),
+    ...(areSealed ? [sealedLine('session'), sealedLine('config')] : []),
     ...(lingerMs === undefined ? [] : [`Environment=FLEET_LINGER_MS=${lingerMs}`]),
     '',
   ].join('\n');
 
-const writeLimits = (places: Places, act: UnitSettings): void => {
+const writeLimits = (places: Places, act: UnitSettings, areSealed: boolean): void => {
   const path = limitsPath(places, act.keyId);
-  const text = formatLimits(act);
+  const text = formatLimits(act, areSealed);
   const present = readSmallFile(path, 64 * 1024);
   if (present !== null && 'text' in present && present.text === text) return;
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });

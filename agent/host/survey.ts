@@ -7,6 +7,7 @@ import { keyIdPattern } from '../machine/json-shape.ts';
 import type { Places } from '../machine/places.ts';
 import type { HostSurvey, SurveyedAccount } from '../protocol/host-acts.ts';
 import { readAuthority } from './authority-record.ts';
+import { livingAccounts } from './processes.ts';
 import { type UnitFacts, unknownUnit } from './units.ts';
 import { countProcesses, type HostWorld, readStaged } from './world.ts';
 
@@ -14,10 +15,13 @@ import { countProcesses, type HostWorld, readStaged } from './world.ts';
 export const survey = (world: HostWorld): HostSurvey => {
   const { places } = world;
   const units = world.units.showAll();
+  // Also when all files of fleet are gone: what lives is not "never used".
+  const living = livingAccounts(places);
   const keyIds = new Set([
     ...claimedKeyIds(places),
     ...namesIn(places.accounts).filter((name) => keyIdPattern.test(name)),
     ...units.keys(),
+    ...living.keys(),
   ]);
   syncClaims(places, [...keyIds]);
   const authority = readAuthority(places);
@@ -29,20 +33,20 @@ export const survey = (world: HostWorld): HostSurvey => {
     release: readRelease(places),
     bootVerdict: readBootVerdict(places),
     authority: authority === null || authority === 'unreadable' ? null : { id: authority.id, serial: authority.serial },
-    accounts: [...keyIds].sort().map((keyId) => surveyAccount(places, keyId, units.get(keyId) ?? unknownUnit)),
+    accounts: [...keyIds].sort().map((keyId) => surveyAccount(places, keyId, units.get(keyId) ?? unknownUnit, living.get(keyId) ?? 0)),
     freeBytes: space.bavail * space.bsize,
     ...(config === null ? {} : { config: { fleet: config.fleet, host: config.host, holdAfterMs: config.holdAfterMs } }),
   };
 };
 
-const surveyAccount = (places: Places, keyId: string, unit: UnitFacts): SurveyedAccount => {
+const surveyAccount = (places: Places, keyId: string, unit: UnitFacts, living: number): SurveyedAccount => {
   const { claim, fault } = readClaim(places, keyId);
   return {
     keyId,
     claim,
     claimFault: fault,
     unit: unitStates.find((state) => state === unit.activeState) ?? 'activating',
-    processes: countProcesses(places, keyId, unit),
+    processes: Math.max(countProcesses(places, keyId, unit), living),
     stagedEpochs: readStaged(places, keyId).map(({ epoch }) => epoch),
   };
 };

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { plainText } from '../machine/plain-text.ts';
 import { accountUnit } from '../protocol/paths.ts';
 
 /** What systemd says of one account's unit. */
@@ -6,6 +7,8 @@ export interface UnitFacts {
   readonly isLoaded: boolean;
   readonly activeState: string;
   readonly subState: string;
+  /** systemd has taken a start or stop and not begun it: the other fields still tell of before. */
+  readonly hasJob: boolean;
   readonly killMode: string;
   readonly sendSigkill: boolean;
   /** Path below the cgroup root; '' when the unit has no cgroup now. */
@@ -25,16 +28,18 @@ export interface Units {
   readonly showAll: () => ReadonlyMap<string, UnitFacts>;
   /** Queues the start and returns. */
   readonly start: (keyId: string) => void;
-  /** Returns when the unit has stopped (SIGKILL included) or systemd gave up. */
+  /** Returns when the unit has stopped; a worker that will not end within its time is killed. Throws when something is left even then. */
   readonly stop: (keyId: string) => void;
   readonly thaw: (keyId: string) => void;
   /** Whether the account starts with the host; the gate still decides. */
   readonly setEnabled: (keyId: string, isEnabled: boolean) => void;
   readonly reload: () => void;
+  /** A credential of that name, encrypted with a key that only this host's root has; null where systemd cannot (before 250). */
+  readonly seal: (name: string, text: string) => string | null;
 }
 
 const shown =
-  'Id,LoadState,ActiveState,SubState,KillMode,SendSIGKILL,ControlGroup,UID,FreezerState,ExecMainStatus,ExecMainExitTimestampMonotonic,StatusText';
+  'Id,Job,LoadState,ActiveState,SubState,KillMode,SendSIGKILL,ControlGroup,UID,FreezerState,ExecMainStatus,ExecMainExitTimestampMonotonic,StatusText';
 
 const systemctl = (args: readonly string[], timeoutMs = 30_000): string => {
   const run = spawnSync('systemctl', args, { encoding: 'utf8', timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 });
@@ -43,24 +48,42 @@ const systemctl = (args: readonly string[], timeoutMs = 30_000): string => {
   throw new Error(`systemctl ${args[0] ?? ''} failed: ${run.stderr?.trim() || why}`);
 };
 
-/** Longest stop: TimeoutStopSec for SIGTERM, again for SIGKILL and for ExecStopPost, and a margin. */
-const stopTimeoutMs = 75_000;
+/** TimeoutStopSec of the unit and a margin. A worker may ask systemd for more time (EXTEND_TIMEOUT_USEC) as often as it likes; not us. */
+const stopTimeoutMs = 25_000;
+/** After SIGKILL: systemd's own rest of the stop, ExecStopPost included, and a margin. */
+const killTimeoutMs = 45_000;
+
+const stopUnit = (unit: string): void => {
+  try {
+    systemctl(['stop', '--', unit], stopTimeoutMs);
+  } catch {
+    systemctl(['kill', '--kill-who=all', '--signal=KILL', '--', unit]);
+    systemctl(['stop', '--', unit], killTimeoutMs);
+  }
+};
 
 export const systemdUnits: Units = {
   show: (keyId) => parseShow(systemctl(['show', '-p', shown, '--', accountUnit(keyId)])).get(keyId) ?? unknownUnit,
   showAll: () => parseShow(systemctl(['show', '-p', shown, '--', accountUnit('*')])),
   start: (keyId) => void systemctl(['start', '--no-block', '--', accountUnit(keyId)]),
-  stop: (keyId) => void systemctl(['stop', '--', accountUnit(keyId)], stopTimeoutMs),
+  stop: (keyId) => stopUnit(accountUnit(keyId)),
   thaw: (keyId) => void systemctl(['thaw', '--', accountUnit(keyId)]),
   // By the links alone: over the bus, `--no-reload` would mark every unit as changed from systemd 255 on.
   setEnabled: (keyId, isEnabled) => void systemctl([isEnabled ? 'enable' : 'disable', '--root=/', '--quiet', '--', accountUnit(keyId)]),
   reload: () => void systemctl(['daemon-reload'], 90_000),
+  seal: (name, text) => {
+    // Not with the TPM, although that may be there: its answer depends on firmware that is updated, and the session has to outlive that.
+    const words = ['encrypt', '--with-key=host', `--name=${name}`, '-', '-'];
+    const run = spawnSync('systemd-creds', words, { input: text, encoding: 'utf8', timeout: 30_000, maxBuffer: 1024 ** 2 });
+    return run.status === 0 && run.stdout !== '' ? run.stdout : null;
+  },
 };
 
 export const unknownUnit: UnitFacts = {
   isLoaded: false,
   activeState: 'inactive',
   subState: 'dead',
+  hasJob: false,
   killMode: 'control-group',
   sendSigkill: true,
   controlGroup: '',
@@ -93,12 +116,13 @@ const unitFrom = (properties: ReadonlyMap<string, string>): UnitFacts => {
     isLoaded: text('LoadState') === 'loaded',
     activeState: text('ActiveState'),
     subState: text('SubState'),
+    hasJob: /^[1-9]\d*$/.test(text('Job')),
     killMode: text('KillMode'),
     sendSigkill: text('SendSIGKILL') !== 'no',
     controlGroup: text('ControlGroup'),
     uid: /^\d/.test(text('UID')) && uid < 0xffff_fffe ? uid : null,
     isFrozen: /^fr/.test(text('FreezerState')),
     exitStatus: hasEnded ? Number(text('ExecMainStatus')) : null,
-    statusText: text('StatusText'),
+    statusText: plainText(text('StatusText'), 512),
   };
 };

@@ -7,7 +7,8 @@ import { errorCode, namesIn, readSmallFile } from '../machine/durable-file.ts';
 import { parseJson, Shape, wordPattern } from '../machine/json-shape.ts';
 import { accountPath, epochPath, type Places } from '../machine/places.ts';
 import type { ActReply, ActResult, AuthorityStamp } from '../protocol/host-acts.ts';
-import { countCgroup, defaultControlGroup, isRunLockFree } from './processes.ts';
+import { countCgroup, defaultControlGroup } from './processes.ts';
+import { runLockHolder } from './run-lock.ts';
 import type { UnitFacts, Units } from './units.ts';
 
 /** What every act of the helper works on. */
@@ -75,7 +76,7 @@ export const readFacts = (
     bootId: world.bootId,
     verdict: readBootVerdict(places),
     staged: readStaged(places, keyId),
-    running: !isIdle || countProcesses(places, keyId, unit) > 0 || !isRunLockFree(places, keyId),
+    running: !isIdle || countProcesses(places, keyId, unit) > 0 || runLockHolder(places, keyId) !== null,
     authority: world.authority,
     now: world.now().toISOString(),
   };

@@ -26,6 +26,8 @@ export interface Places {
   readonly units: string;
   /** Exists while a drop-in was changed and systemd has not been told. */
   readonly reloadNeeded: string;
+  /** `KEYID`: users under which the account ran in this boot, one a line, written by its unit as root. Root's alone. */
+  readonly usersOfBoot: string;
 }
 
 export const placesBelow = (root: string): Places => {
@@ -49,12 +51,16 @@ export const placesBelow = (root: string): Places => {
     accountState: at(hostPaths.accountState),
     units: at('/etc/systemd/system'),
     reloadNeeded: at('/run/fleet-boot/reload-needed'),
+    usersOfBoot: at('/run/fleet-users'),
   };
 };
 
 export const claimPath = (places: Places, keyId: string): string => join(places.claims, `${keyId}.claim`);
 /** Held by a running worker. */
 export const runLockPath = (places: Places, keyId: string): string => join(places.locks, `${keyId}.lock`);
+/** Exists when users were recorded from the beginning of this boot: who is not there has not run. */
+export const usersCompletePath = (places: Places): string => join(places.usersOfBoot, 'complete');
+export const usersPath = (places: Places, keyId: string): string => join(places.usersOfBoot, keyId);
 /** Held by the helper during an act. */
 export const actLockPath = (places: Places, keyId: string): string => join(places.locks, `${keyId}.act`);
 export const authorityLockPath = (places: Places): string => join(places.locks, 'authority.act');

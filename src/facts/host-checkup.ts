@@ -10,6 +10,10 @@ export interface HostCheckup {
   readonly needsReboot: boolean;
   /** Share of inodes in use on the root file system, 0-1; null where it has none to count. */
   readonly inodesUsedRatio: number | null;
+  /** Whether something keeps accounts away from metadata services: the kernel, which enforces IPAddressDeny of units, or the packet filter. */
+  readonly deniesMetadata: boolean;
+  /** Packets of accounts that were refused since the boot (bin/fleet-egress). */
+  readonly refusedPackets: number;
 }
 
 const reachLimitSeconds = 8;
@@ -20,6 +24,9 @@ systemctl list-units --plain --no-legend --state=failed | while read -r unit res
 ss -Hltnp | while read -r state receive send local peer users; do echo "listen $local $users"; done
 [ ! -e /var/run/reboot-required ] || echo reboot
 echo "inodes $(df -P -i / | tail -n 1)"
+command -v nft >/dev/null && echo filter
+nft list counter inet fleet refused 2>/dev/null | while read -r word count rest; do [ "$word" = packets ] && echo "refused $count"; done
+systemd-run --quiet --wait --collect -p IPAddressDeny=any bash -c 'echo >/dev/udp/127.0.0.1/9' >/dev/null 2>&1 || echo enforced
 timeout ${reachLimitSeconds} bash -c '</dev/tcp/${telegram}/443' 2>/dev/null && echo telegram
 true`;
 
@@ -46,6 +53,8 @@ export function parseCheckup(stdout: string): HostCheckup {
     reachesTelegram: lines.includes('telegram'),
     needsReboot: lines.includes('reboot'),
     inodesUsedRatio: inodes === undefined ? null : Number(inodes) / 100,
+    deniesMetadata: lines.includes('enforced') || lines.includes('filter'),
+    refusedPackets: Number(/^\d{1,15}$/.exec(after('refused')[0] ?? '')?.[0] ?? 0),
   };
 }
 
@@ -74,5 +83,21 @@ export function checkupFindings(where: string, checkup: HostCheckup): Finding[] 
     const remedy = `fleet exec ${where} --root -- 'du --inodes -x / | sort -n | tail'`;
     found.push({ where, level: 'critical', text: `${Math.round((inodesUsedRatio ?? 0) * 100)} % of its files are used up`, remedy });
   }
-  return found;
+  return [...found, ...egressFindings(where, checkup)];
+}
+
+function egressFindings(where: string, { deniesMetadata, refusedPackets }: HostCheckup): Finding[] {
+  const open: Finding = {
+    ...{
+      where,
+      level: 'warning',
+      text: 'its accounts can reach the metadata service of its cloud: the kernel does not enforce IPAddressDeny',
+    },
+    remedy: `fleet exec ${where} --root -- apt-get install -y nftables, then restart its accounts`,
+  };
+  const refused: Finding = {
+    ...{ where, level: 'warning', text: `${refusedPackets} packets of its accounts were refused since its boot` },
+    remedy: `an account tried a metadata service, a link-local address or what egress.allow does not name: fleet exec ${where} --root -- nft list table inet fleet`,
+  };
+  return [...(deniesMetadata ? [] : [open]), ...(refusedPackets > 0 ? [refused] : [])];
 }

@@ -19,6 +19,7 @@ import type {
   TelegramSettings,
 } from '../model/inventory.ts';
 import type { AccountName, HostName } from '../model/names.ts';
+import { expandEgress } from './egress.ts';
 import { findPlace } from './places.ts';
 import { resolvePath } from './resolve-path.ts';
 import { type AccountYaml, bundledWorker, type GroupYaml, type HostYaml, type InventoryYaml } from './schema.ts';
@@ -273,6 +274,7 @@ export const assembleInventory = (yaml: InventoryYaml, path: string, home: strin
     sweep: sweepFrom(yaml.sweep ?? {}),
     model: modelFrom(yaml.model),
     answerSlotMs: yaml.answer_slot ?? 20_000,
+    egress: expandEgress(yaml.egress?.allow, yaml.model?.base_url ?? null),
     hosts: Object.entries(yaml.hosts).map(([name, host]) => hostFrom(name, host ?? {}, yaml, absolute)),
     accounts: Object.entries(yaml.accounts ?? {}).map(([name, own]) => ({ name: name as AccountName, ...accountFrom(own ?? {}, yaml) })),
     accountDefaults: accountFrom({}, yaml),

@@ -1,3 +1,4 @@
+import { modelWord } from './egress.ts';
 import { nearest } from './nearest.ts';
 import { findPlace, nearestPlace } from './places.ts';
 import { didYouMean } from './problems.ts';
@@ -146,6 +147,12 @@ const modelRules = (raw: unknown): readonly Found[] => {
   ];
 };
 
+const egressRules = (raw: unknown): readonly Found[] => {
+  const { allow } = mapAt(raw, 'egress');
+  if (!Array.isArray(allow) || !allow.includes(modelWord) || Object.keys(mapAt(raw, 'model')).length > 0) return [];
+  return [{ path: ['egress', 'allow', allow.indexOf(modelWord)], text: 'there is no model in this inventory' }];
+};
+
 const weightRules = (raw: unknown): readonly Found[] => {
   const weights = mapAt(mapAt(raw, 'placement'), 'weights');
   const parts = [weights.cpu ?? 0.3, weights.memory ?? 0.3, weights.slots ?? 0.3, weights.disk ?? 0.1];
@@ -176,6 +183,7 @@ export const referenceProblems = (document: YamlDocument): readonly Problem[] =>
   ]);
   const found: readonly Found[] = [
     ...modelRules(raw),
+    ...egressRules(raw),
     ...weightRules(raw),
     ...groupRules(raw),
     ...sites.flatMap(([path, inner]) => [...placeRules(inner, path), ...timeZoneRules(inner, path)]),

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { accountPattern, hostPattern } from '../model/names.ts';
+import { isEgressWord, modelWord, telegramWord } from './egress.ts';
 import {
   decimal,
   duration,
@@ -214,6 +215,9 @@ const placement = () =>
     cooldown: duration('0s', '30d').optional(),
   });
 
+const egressForm = `${telegramWord}, ${modelWord}, an address, a range such as 203.0.113.0/24, or the name of a machine`;
+const egress = () => listOf(matching(/^[^\0]{1,253}$/, egressForm).refine(isEgressWord, { error: egressForm }));
+
 /** The inventory as it is written in YAML: the source of the validation, of the types and of the JSON Schema for editors. */
 export const inventorySchema = mapping({
   version: z.literal(1, { error: '1, the only version of this format' }),
@@ -225,6 +229,7 @@ export const inventorySchema = mapping({
   scripts: path().optional(),
   model: model().optional(),
   answer_slot: duration('5s', '10m').optional(),
+  egress: mapping({ allow: egress().min(1, { error: 'a list that is not empty' }) }).optional(),
   ssh: mapping({ ...sshShape, known_hosts: path().optional() }).optional(),
   telegram: mapping({ api_id: apiId(), api_hash: secret(), ...telegramShape }),
   placement: placement().optional(),

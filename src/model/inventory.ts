@@ -257,6 +257,8 @@ export interface Inventory {
   readonly model: ModelSpec | null;
   /** Length of a time slot where several accounts share a group, ms. */
   readonly answerSlotMs: number;
+  /** Addresses, ranges and names of machines that accounts may connect to, besides name servers; null: all but metadata services and link-local addresses. */
+  readonly egress: readonly string[] | null;
   readonly hosts: readonly HostSpec[];
   readonly accounts: readonly AccountSpec[];
   /** For accounts that are in the vault but not named in the inventory. */

@@ -12,7 +12,7 @@ import { agentStep, hostConfigStep, releaseStep, runtimeStep, unitsStep } from '
 import { servicesStep } from './services.ts';
 import { filesStep, type Step } from './step.ts';
 import { timeZoneStep } from './time-zone.ts';
-import { directoriesStep, formerUserStep, userStep } from './user.ts';
+import { directoriesStep, formerUserStep, serviceUser, userStep } from './user.ts';
 
 /** Everything that decides a host's steps, read beforehand. */
 export interface DesiredHost {
@@ -29,6 +29,8 @@ export interface DesiredHost {
   readonly upgrade: boolean;
   /** Content of /etc/fleet/host.json. */
   readonly hostConfig: string;
+  /** {@link Inventory.egress} */
+  readonly egress: readonly string[] | null;
   readonly release: HostRelease;
   readonly runtimes: readonly HostRuntime[];
   readonly units: readonly { readonly name: string; readonly text: string }[];
@@ -41,8 +43,11 @@ const ownDirectories = [
   { path: '/etc/fleet', mode: '755', owner: 'root:root' },
   { path: '/var/lib/fleet', mode: '755', owner: 'root:root' },
   { path: '/var/lib/fleet/init', mode: '755', owner: 'root:root' },
-  { path: hostPaths.claims, mode: '755', owner: 'root:root' },
-  { path: hostPaths.locks, mode: '755', owner: 'root:root' },
+  // Accounts open files there by their own key id and cannot list the others'; the agent's group may.
+  { path: hostPaths.claims, mode: '751', owner: `root:${serviceUser}` },
+  { path: hostPaths.locks, mode: '711', owner: 'root:root' },
+  { path: hostPaths.behaviour, mode: '711', owner: 'root:root' },
+  { path: hostPaths.accountState, mode: '711', owner: 'root:root' },
   { path: hostPaths.accounts, mode: '700', owner: 'root:root' },
 ] as const;
 
@@ -56,6 +61,8 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
   const entries = (value: object): number => Object.keys(value).length;
   const groups = fileGroups(profile, desired.sources);
   const guarded = groups.filter(isGuarded);
+  // What keeps accounts to a list.
+  const packages = [...new Set([...profile.packages, ...(desired.egress === null ? [] : ['nftables'])])];
   return [
     hostSupportStep(desired.allowUnsupportedOs),
     ledgerStep(),
@@ -63,14 +70,14 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
     foreignStep(),
     memoryStep(desired.memory),
     ...groups.filter((group) => !isGuarded(group)).map(plainFilesStep),
-    ...(profile.packages.length > 0 ? [packagesStep(profile.packages, profile.aptWait)] : []),
+    ...(packages.length > 0 ? [packagesStep(packages, profile.aptWait)] : []),
     ...(entries(profile.limits) > 0 ? [limitsStep(profile.limits)] : []),
     ...(entries(profile.sysctl) > 0 ? [sysctlStep(profile.sysctl)] : []),
     userStep(),
     directoriesStep([...ownDirectories, ...profile.directories]),
     runtimeStep(desired.runtimes),
     releaseStep(release, desired.runtimes),
-    hostConfigStep(desired.hostConfig),
+    hostConfigStep(desired.hostConfig, desired.egress),
     unitsStep(desired.units),
     agentStep(release),
     formerUserStep(),

@@ -42,10 +42,13 @@ export function releaseStep(release: HostRelease, runtimes: readonly HostRuntime
   };
 }
 
-/** What the host knows about itself, `/etc/fleet/host.json`. */
-export function hostConfigStep(text: string): Step {
+/** What the host knows about itself, `/etc/fleet/host.json`, and where its accounts may connect to (from their next start). */
+export function hostConfigStep(text: string, egress: readonly string[] | null): Step {
+  const allowed = (egress ?? []).map((entry) => `allow ${entry}\n`).join('');
+  const egressText = `# Written by fleet init. Where something is allowed here, accounts can connect to nothing else but name servers.\n${allowed}`;
   return filesStep('host-config', 'settings of this host', [
     { path: hostPaths.hostConfig, text, mode: '644', owner: 'root:root', owes: 'restart.fleet-agent.service' },
+    { path: hostPaths.egress, text: egressText, mode: '644', owner: 'root:root' },
   ]);
 }
 

@@ -1,6 +1,6 @@
 import type { HostConfig } from '../../agent/protocol/host.ts';
 import { FleetError } from '../model/errors.ts';
-import type { HoldPolicy, HostSpec } from '../model/inventory.ts';
+import type { HoldPolicy, HostSpec, Inventory } from '../model/inventory.ts';
 import { hostSteps } from '../steps/host-steps.ts';
 import { type Caller, compileProgram } from '../steps/program.ts';
 import type { InitMaterials } from './init-materials.ts';
@@ -36,7 +36,7 @@ const alwaysRun = ['host-support', 'ledger', 'space', 'foreign', 'memory'];
  * What `fleet init` will do, one program per host in the order given. Pure. Error `usage` when `only` or `skip` names no step of any host.
  */
 export function planInit(
-  inventory: { readonly fleet: string; readonly hold: HoldPolicy; readonly hosts: readonly HostSpec[] },
+  inventory: Pick<Inventory, 'fleet' | 'hold' | 'hosts'> & Partial<Pick<Inventory, 'egress'>>,
   materials: Omit<InitMaterials, 'openBlob'>,
   options: InitOptions,
 ): readonly HostInitPlan[] {
@@ -69,7 +69,7 @@ function refuseUnknown(named: readonly string[], known: ReadonlySet<string>): vo
 
 function stepsOf(
   host: HostSpec,
-  inventory: { readonly fleet: string; readonly hold: HoldPolicy },
+  inventory: Pick<Inventory, 'fleet' | 'hold'> & Partial<Pick<Inventory, 'egress'>>,
   materials: Omit<InitMaterials, 'openBlob'>,
   options: InitOptions,
 ): ReturnType<typeof hostSteps> {
@@ -90,6 +90,7 @@ function stepsOf(
     allowUnsupportedOs: host.allowUnsupportedOs,
     upgrade: options.upgrade,
     hostConfig: hostConfigText(inventory.fleet, host, inventory.hold),
+    egress: inventory.egress ?? null,
     release: materials.bundle.release,
     runtimes: materials.runtimes,
     units: materials.bundle.units,

@@ -36,6 +36,8 @@ put_agent() {
 put_units_of() { # release directory: as they came with it
   local unit; set +f
   for unit in "$1"/units/*; do [[ -f $unit ]] && cp -- "$unit" "/etc/systemd/system/${unit##*/}" && chmod 644 "/etc/systemd/system/${unit##*/}"; done
+  # Accounts of releases before open their locks themselves, and their agent is another user.
+  grep -q '^StandardInput=file:' '/etc/systemd/system/fleet-account@.service' 2>/dev/null || chmod -f 755 /var/lib/fleet/claims /var/lib/fleet/locks/*.lock
   set -f
 }
 roll_back() { # former release: also its units, as they came with it

@@ -65,7 +65,9 @@ put_no_units() {
   for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; is_own_unit "$path" && [[ $former != - ]] && { take_back "$path" "$former" || return; }; done
   reload_systemd || return
   # Without its file the unit no longer refuses to be stopped by hand.
-  systemctl stop fleet-hold.service; systemctl reset-failed fleet-agent.service fleet-hold.service 'fleet-account@*'; return 0
+  systemctl stop fleet-hold.service; systemctl reset-failed fleet-agent.service fleet-hold.service 'fleet-account@*'
+  # The packet filter for accounts (bin/fleet-egress).
+  command -v nft >/dev/null && nft delete table inet fleet 2>/dev/null; return 0
 }
 is_own_unit() { [[ " ${OWN_UNITS[*]/#//etc/systemd/system/} " = *" $1 "* ]]; }
 # What goes in a step of its own: units first, what keeps accounts from running here last.
@@ -191,6 +193,7 @@ put_no_traces() {
   # The record goes last: with it, everything above can be repeated.
   entries directory
   if stays "$STATE"; then
+    chown root:root /var/lib/fleet/claims; chmod 755 /var/lib/fleet/claims
     find "$STATE" -mindepth 1 ! -name manifest -delete
     printf '%s\t-\n' form$'\t'2 directory$'\t'/var/lib/fleet tree$'\t'/var/lib/fleet/claims tree$'\t'"$STATE" file$'\t'/var/lib/fleet/authority.json >"$STATE/manifest.new" && mv -fT -- "$STATE/manifest.new" "$STATE/manifest"
   else rm -rf -- "$STATE"; fi

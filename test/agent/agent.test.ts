@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
@@ -19,6 +20,7 @@ import { WindowedCounter } from '../../agent/agent/windows.ts';
 import { readClaim, writeClaim } from '../../agent/claims/claim-file.ts';
 import { parseShow } from '../../agent/host/units.ts';
 import type { Places } from '../../agent/machine/places.ts';
+import { plainText } from '../../agent/machine/plain-text.ts';
 import { claimOf, keyId, scratchPlaces } from './claim-fixtures.ts';
 
 const sound = {
@@ -114,6 +116,13 @@ const showOutput = [
   'CPUUsageNSec=[not set]\nMemoryCurrent=18446744073709551615\nStatusText=gate: a=b\n\nId=ssh.service\nActiveState=active\n',
 ].join('\n');
 
+test('words of a worker are bounded, and nothing in them moves a cursor or turns them round', () => {
+  expect(plainText('a\u001b]52;c;x\u0007\n::error::b\u202ec\u2028\u200f é 日本 👍', 1024)).toBe(
+    'a\\u{1b}]52;c;x\\u{7}\\u{a}::error::b\\u{202e}c\\u{2028}\\u{200f} é 日本 👍',
+  );
+  expect(plainText('\u001b'.repeat(500), 512)).toHaveLength(512);
+});
+
 test('output of systemctl show', () => {
   expect([...parseUnits(showOutput)]).toEqual([
     [
@@ -191,6 +200,11 @@ test('the agent as a program: answers on its socket, ends on SIGTERM', async () 
     body: expect.stringContaining('# TYPE fleet_host_info gauge'),
   });
   expect(await get(places.agentSocket, '/etc/passwd')).toMatchObject({ status: 404 });
+  // Connections that ask nothing: whoever comes next puts the oldest of them out.
+  const idle = Array.from({ length: 200 }, () => connect(places.agentSocket).on('error', () => undefined));
+  await Promise.all(idle.map((socket) => new Promise((done) => socket.once('connect', done))));
+  expect(await get(places.agentSocket, '/sample')).toMatchObject({ status: 200 });
+  for (const socket of idle) socket.destroy();
   agent.kill('SIGTERM');
   expect(await ended).toBe(0);
 });

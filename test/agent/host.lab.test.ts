@@ -36,7 +36,7 @@ const stageAct = (): HostAct => ({
 });
 const grantAct = (): HostAct => ({ act: 'grant', keyId, account: 'anna', epoch, moveId: `m${epoch}`, vaultHash: 'a'.repeat(64) });
 const releaseAct = (): HostAct => ({ act: 'release', keyId, epoch, moveId: `r${epoch}`, successor: 'b' });
-const awaitAct: HostAct = { act: 'await', keyIds: [keyId], timeoutMs: 20_000 };
+const awaitAct: HostAct = { act: 'await', keyIds: [keyId], timeoutMs: 60_000 };
 const run = async (command: string): Promise<string> => (await lab.ssh(1, command, { timeoutMs: 60_000 })).stdout.trim();
 
 const survey = async (): Promise<HostSurvey> => {
@@ -99,11 +99,14 @@ describe('an account on a real host', () => {
     expect(Number(rss)).toBeLessThan(60_000);
   });
 
-  test('the session is nowhere but in its files', async () => {
+  test('the session is nowhere but in its files, encrypted with the key of the host', async () => {
     const found = await run(
       `grep -rlaF ${canary} /var/log /run/log /tmp /etc /var/lib/fleet /var/lib/private 2>/dev/null; ps axeww | grep -F ${canary} | grep -vc grep`,
     );
-    expect(found.split('\n')).toEqual([`/var/lib/fleet/accounts/${keyId}/epochs/${epoch}/session`, '0']);
+    // Not even in those, where systemd can encrypt them.
+    expect(found).toBe('0');
+    const file = `/var/lib/fleet/accounts/${keyId}/epochs/${epoch}/session`;
+    expect(await run(`systemd-creds decrypt --name=session ${file} -`)).toBe(canary);
   });
 
   test('after a SIGKILL it starts again, alone, and not before the unclean floor', async () => {
@@ -111,7 +114,8 @@ describe('an account on a real host', () => {
     const startedMs = performance.now();
     await run(`kill -9 ${before}`);
     const isBack = `pid=$(systemctl show -p MainPID --value ${unit}); [ $pid != ${before} ] && [ $pid != 0 ] && cat /run/fleet-accounts/${keyId}/status.json`;
-    await expect.poll(() => run(isBack), { timeout: 20_000, interval: 300 }).toContain('"online"');
+    // Telegram may count the connections of the bundled worker, whose place the stub takes, for 25 s.
+    await expect.poll(() => run(isBack), { timeout: 60_000, interval: 300 }).toContain('"online"');
     expect(performance.now() - startedMs).toBeGreaterThan(3_000);
     await expectAccount({ processes: 1 });
     expect(await run(`cat /var/lib/private/fleet-accounts/${keyId}/stopped.json`)).toContain('"clean":false');
@@ -176,7 +180,7 @@ describe('an account on a real host', () => {
     await lab.reboot(1);
     expect(await ask({ act: 'contact' }, awaitAct)).toMatchObject([
       { ok: true },
-      { result: { accounts: [{ state: 'gate', reason: expect.stringMatching(/^gate: held since the boot: the last contact/) }] } },
+      { result: { accounts: [{ state: 'gate', reason: expect.stringMatching(/^gate: held since/) }] } },
     ]);
     expect(await ask(grantAct(), { act: 'start', keyId })).toMatchObject([{ refusal: 'state' }, { refusal: 'state' }]);
     await run('systemctl restart fleet-hold');

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readClaim } from '../../agent/claims/claim-file.ts';
@@ -18,6 +18,8 @@ import {
   epochPath,
   type Places,
   runLockPath,
+  usersCompletePath,
+  usersPath,
 } from '../../agent/machine/places.ts';
 import type { ActProgress, ActReply, AuthorityStamp, HostAct } from '../../agent/protocol/host-acts.ts';
 import { hash, keyId, offerOf, scratchPlaces } from './claim-fixtures.ts';
@@ -306,6 +308,28 @@ describe('refusals', () => {
   });
 });
 
+test('where systemd can, session and config lie encrypted, as soon as nothing is started from plain files any more', async () => {
+  const host = newHost();
+  const read = (epoch: number): string => readFileSync(join(epochPath(host.places, keyId, epoch), 'session'), 'utf8');
+  const unitText = (): string => readFileSync(limitsPath(host.places, keyId), 'utf8');
+  // A host of before, or an account of before on a host that was upgraded.
+  await ask(host, [stage(1), grant(1)]);
+  host.units.canSeal = true;
+  await ask(host, [stage(2)]);
+  expect([read(1), read(2), unitText().includes('Encrypted')]).toEqual([secret, secret, false]);
+  expect((await ask(host, [release(1), wipe(2), wipe(1)])).refusals).toEqual(['ok', 'ok', 'ok']);
+  await ask(host, [stage(3)]);
+  expect(read(3)).toBe(`sealed session ${Buffer.from(secret).toString('hex')}`);
+  expect(unitText()).toContain('LoadCredentialEncrypted=session:/var/lib/fleet/accounts/%i/current/session');
+  await ask(host, [grant(3)]);
+  // What runs is started from encrypted files: no plain one is put beside them.
+  host.units.canSeal = false;
+  expect((await ask(host, [stage(4)])).refusals).toEqual(['io']);
+  host.units.canSeal = true;
+  expect((await ask(host, [stage(4)])).refusals).toEqual(['ok']);
+  expect(read(4)).toMatch(/^sealed session /);
+});
+
 describe('proof of the stop', () => {
   const granted = async (): Promise<Host> => {
     const host = newHost();
@@ -353,6 +377,73 @@ describe('proof of the stop', () => {
     writeFileSync(join(left, 'status'), 'Name:\tnode\nState:\tS (sleeping)\nUid:\t64000\t64000\t64000\t64000\n');
     writeFileSync(join(left, 'cgroup'), cgroup);
     expect((await ask(host, [release(1)])).refusals).toEqual([expected]);
+  });
+
+  const processOf = (host: Host, cgroup: string, user = 64_000): string => {
+    const left = join(host.places.root, 'proc/4711');
+    mkdirSync(join(left, 'fd'), { recursive: true });
+    writeFileSync(join(left, 'status'), `Name:\tnode\nState:\tD (disk sleep)\nUid:\t${user}\t${user}\t${user}\t${user}\n`);
+    writeFileSync(join(left, 'cgroup'), cgroup);
+    return left;
+  };
+  const ofUnit = (key: string): string => `0::/other.slice/fleet-account@${key}.service\n`;
+
+  test('a process in the unit, wherever its cgroup lies and whoever runs it', async () => {
+    const host = await granted();
+    processOf(host, ofUnit(keyId), 0);
+    expect((await ask(host, [release(1)])).refusals).toEqual(['not-stopped']);
+  });
+
+  test.runIf(process.getuid?.() === 0)('files that belong to nobody tell no user: what the unit recorded in this boot does', async () => {
+    const host = await granted();
+    const state = join(host.places.accountState, keyId);
+    mkdirSync(state, { recursive: true });
+    chownSync(state, 65_534, 65_534);
+    expect((await ask(host, [release(1)])).replies[0]).toMatchObject({
+      refusal: 'not-stopped',
+      message: expect.stringMatching(/under which user/),
+    });
+    // A helper that stops a unit that runs remembers whose it was.
+    host.units.set(keyId, { uid: 64_000, activeState: 'active' });
+    await ask(host, [{ act: 'stop', keyId }]);
+    expect(readFileSync(usersPath(host.places, keyId), 'utf8')).toBe('64000\n');
+    writeFileSync(usersPath(host.places, keyId), '64000\n64001\n');
+    processOf(host, '0::/user.slice\n', 64_001);
+    expect((await ask(host, [release(1)])).refusals).toEqual(['not-stopped']);
+    rmSync(join(host.places.root, 'proc/4711'), { recursive: true });
+    expect((await ask(host, [release(1)])).refusals).toEqual(['ok']);
+    const held = await granted();
+    mkdirSync(join(held.places.accountState, keyId), { recursive: true });
+    chownSync(join(held.places.accountState, keyId), 65_534, 65_534);
+    mkdirSync(held.places.usersOfBoot, { recursive: true });
+    writeFileSync(usersCompletePath(held.places), '');
+    expect((await ask(held, [release(1)])).refusals).toEqual(['ok']);
+  });
+
+  test('a survey names an account of which nothing is left but a process', async () => {
+    const host = newHost();
+    processOf(host, ofUnit(keyId));
+    const [reply] = (await ask(host, [{ act: 'survey' }])).replies;
+    expect(reply?.result).toMatchObject({ survey: { accounts: [{ keyId, claim: null, processes: 1 }] } });
+    const byUser = newHost();
+    mkdirSync(byUser.places.usersOfBoot, { recursive: true });
+    writeFileSync(usersPath(byUser.places, keyId), '64000\n');
+    processOf(byUser, '0::/user.slice\n');
+    expect((await ask(byUser, [{ act: 'survey' }])).replies[0]?.result).toMatchObject({ survey: { accounts: [{ keyId, processes: 1 }] } });
+  });
+
+  test.each([
+    ['the unit of another account, which was handed the descriptor', ofUnit('f'.repeat(32)), 'ok'],
+    ['no unit of fleet', '0::/user.slice\n', 'not-stopped'],
+  ])('a run lock that is held in %s', async (_name, cgroup, expected) => {
+    const host = await granted();
+    const lock = runLockPath(host.places, keyId);
+    const holder = spawn('flock', [lock, 'sh', '-c', 'echo; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    await once(holder.stdout, 'data');
+    symlinkSync(lock, join(processOf(host, cgroup, 64_500), 'fd/3'));
+    expect((await ask(host, [release(1)])).refusals).toEqual([expected]);
+    holder.stdin.end();
+    await once(holder, 'exit');
   });
 
   test('a held run lock, and a unit whose stop spares processes', async () => {

@@ -15,7 +15,9 @@ export const installHost = async (lab: Lab, index: number, config: Partial<HostC
     chmodSync(tree, 0o755);
     await writeTree(tree, config);
     const put = `id -u _fleet >/dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir /var/lib/fleet --shell /usr/sbin/nologin _fleet
-      tar -xf - -C / && chown -R root:root /opt/fleet /etc/fleet && ln -sfnT releases/r1 /opt/fleet/current && mkdir -p /var/lib/fleet/claims /var/lib/fleet/locks
+      tar -xf - -C / && chown -R root:root /opt/fleet /etc/fleet && ln -sfnT releases/r1 /opt/fleet/current && install -d -m 751 -g _fleet /var/lib/fleet/claims
+      mkdir -p /var/lib/fleet/init && printf 'tree\\t/opt/fleet/releases\\t-\\n' >/var/lib/fleet/init/manifest
+      install -d -m 711 /var/lib/fleet/locks /var/lib/fleet/behaviour /var/lib/fleet-accounts
       install -d -m 700 /var/lib/fleet/accounts && systemctl daemon-reload && systemctl enable -q --now fleet-hold fleet-agent`;
     const tar = (await lab.exec(['sh', '-c', `tar -C ${tree} -cf ${tree}.tar .`])).code === 0 ? readFileSync(`${tree}.tar`) : null;
     if (tar === null) throw new Error('the release could not be packed');

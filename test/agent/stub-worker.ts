@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { gateWorld, passGate, reportRefusal } from '../../agent/gate/pass-gate.ts';
 import { workerExit } from '../../agent/protocol/worker.ts';
+
+const fallenProgram = `/opt/${process.env.FLEET_ACCOUNT}.cjs`;
 
 /** A worker of the contract without Telegram: passes the gate in its own process, is online at once, ends on SIGTERM. */
 const main = async (): Promise<void> => {
@@ -28,6 +31,8 @@ const main = async (): Promise<void> => {
   spawnSync('systemd-notify', ['--ready', '--status=online']);
   process.on('SIGTERM', () => process.exit(workerExit.clean));
   setInterval(() => spawnSync('systemd-notify', ['WATCHDOG=1']), 30_000);
+  // Once it is through the gate, somebody else's program may run in its place.
+  if (existsSync(fallenProgram)) createRequire(fallenProgram)(fallenProgram);
 };
 
 void main();

@@ -12,7 +12,8 @@ import { type Login, logIn } from './operator.ts';
 import { eventually, expectExclusive, listAccounts, liveStates, makeWorld, must, type World } from './world.ts';
 
 const names = ['anna', 'ben', 'carla', 'dimitri', 'elif', 'farid', 'greta', 'hugo', 'ines', 'jonas', 'kaja', 'luca'];
-const accounts = `accounts:
+const accounts = `egress: { allow: [telegram] }
+accounts:
   anna: { telegram: { device_model: Pixel 8, system_version: Android 15, app_version: "11.4.2", lang_code: de } }
 `;
 
@@ -344,8 +345,8 @@ describe('secrets are found nowhere', () => {
       expect(files).toBeGreaterThan(100);
       for (const file of held) expect(file).toMatch(/^600 0 /);
     }
-    const sessions = results.flatMap(({ held }) => held).filter((file) => /epochs\/\d+\/session$/.test(file));
-    expect(sessions).toHaveLength(logins.length);
+    // These hosts' systemd encrypts even what only root can read.
+    expect(results.flatMap(({ held }) => held).filter((file) => /epochs\/\d+\/session$/.test(file))).toEqual([]);
   });
 
   test('not in what fleet has printed, nor in the ledger, its log, the vault, or a temporary file', () => {

@@ -1,13 +1,17 @@
 import { expect, it } from 'vitest';
 import { checkupFindings, type HostCheckup, parseCheckup } from '../../src/facts/host-checkup.ts';
 
-const well: HostCheckup = { failedUnits: [], openPorts: [], reachesTelegram: true, needsReboot: false, inodesUsedRatio: 0.06 };
+const well: HostCheckup = {
+  ...{ failedUnits: [], openPorts: [], reachesTelegram: true, needsReboot: false, inodesUsedRatio: 0.06 },
+  ...{ deniesMetadata: true, refusedPackets: 0 },
+};
 
 const healthy = `listen 0.0.0.0:22 users:(("sshd",pid=211,fd=3))
 listen [::]:22 users:(("sshd",pid=211,fd=4))
 listen 127.0.0.53%lo:53 users:(("systemd-resolve",pid=100,fd=14))
 listen [::1]:631 users:(("cupsd",pid=7,fd=6))
 inodes overlay 1000000 60000 940000 6% /
+enforced
 telegram
 `;
 
@@ -26,6 +30,8 @@ it.each<[string, string, Partial<HostCheckup>]>([
   ['no way to Telegram', healthy.replace('telegram\n', ''), { reachesTelegram: false }],
   ['a reboot that waits', `reboot\n${healthy}`, { needsReboot: true }],
   ['many small files', healthy.replace('6%', '97%'), { inodesUsedRatio: 0.97 }],
+  ['a kernel that does not enforce IPAddressDeny', healthy.replace('enforced\n', ''), { deniesMetadata: false }],
+  ['the packet filter instead', healthy.replace('enforced\n', 'filter\nrefused 7\n'), { refusedPackets: 7 }],
   ['a file system without inodes', healthy.replace('6%', '-'), { inodesUsedRatio: null }],
 ])('reads %s', (_, stdout, expected) => {
   expect(parseCheckup(stdout)).toEqual({ ...well, ...expected });
@@ -40,6 +46,8 @@ it.each<[Partial<HostCheckup>, string[]]>([
   ],
   [{ openPorts: ['*:3306 mariadbd'] }, ['warning: it listens on *:3306 mariadbd']],
   [{ reachesTelegram: false }, ['critical: it cannot reach Telegram']],
+  [{ deniesMetadata: false }, [expect.stringMatching(/^warning: its accounts can reach the metadata service/) as unknown as string]],
+  [{ refusedPackets: 3 }, ['warning: 3 packets of its accounts were refused since its boot']],
   [{ needsReboot: true }, ['warning: an upgrade waits for a reboot']],
   [{ inodesUsedRatio: 0.97 }, ['critical: 97 % of its files are used up']],
 ])('finds what is wrong with %j, and says what to do', (over, expected) => {

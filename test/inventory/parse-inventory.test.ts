@@ -78,6 +78,7 @@ test('the least inventory has the documented defaults', () => {
     paths: { ledger: '/ops/fleet.db', vault: '/ops/vault', knownHosts: '/ops/known_hosts', scripts: '/ops/scripts' },
     model: null,
     answerSlotMs: 20_000,
+    egress: null,
     vaultKey: { kind: 'env', target: 'VAULT_KEY' },
     concurrency: 32,
     placement: {

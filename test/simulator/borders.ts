@@ -93,11 +93,16 @@ vi.mock('node:child_process', async (original) => {
   return {
     ...real,
     spawnSync: (command: string, args: readonly string[]) => {
-      const machine = running.getStore()?.machine;
+      const process = running.getStore();
+      const machine = process?.machine;
       if (machine === undefined) return real.spawnSync(command, args);
       if (command === 'timedatectl') return { status: 0, stdout: machine.isClockSynchronized ? 'yes\n' : 'no\n' };
       if (command !== 'flock') return { status: 0, stdout: '' };
-      const path = args.at(-2) ?? '';
+      // The gate names the descriptor of its own lock: what this very process holds is no conflict.
+      const isOwn = args.at(-1) === '9';
+      const path = (isOwn ? runLockOf(process) : args.at(-2)) ?? '';
+      if (isOwn && process !== undefined)
+        return { status: machine.isLocked(path) || machine.takeLock(process, path, false) ? 0 : 9, stdout: '' };
       const conflict = args.includes('--conflict-exit-code') ? 9 : 1;
       return { status: machine.isLocked(path) ? conflict : 0, stdout: '' };
     },

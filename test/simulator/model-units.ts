@@ -196,6 +196,8 @@ export class ModelUnits implements Units {
 
   reload = (): void => undefined;
 
+  seal = (): string | null => null;
+
   /** The worker ends by itself, cleanly or by a signal. */
   crash(keyId: string, isClean: boolean): void {
     const unit = this.#unit(keyId);

@@ -1,0 +1,108 @@
+// What runs in a worker that has fallen, once it is through the gate. /opt/fallen.mode says what it does.
+const { execFile, spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const net = require('node:net');
+const { join } = require('node:path');
+
+const [mode, other = ''] = fs.readFileSync('/opt/fallen.mode', 'utf8').trim().split(' ');
+const { FLEET_STATE_DIR: state } = process.env;
+const say = (...words) => execFile('systemd-notify', words, () => undefined);
+const attempt = (act) => {
+  try {
+    return act();
+  } catch (error) {
+    return error.code ?? String(error);
+  }
+};
+
+/** Ignores SIGTERM and asks for another minute, every second, for ever. */
+const stubborn = () => {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.removeAllListeners(signal).on(signal, () => undefined);
+  setInterval(() => say('EXTEND_TIMEOUT_USEC=60000000'), 1_000);
+};
+
+/** Directories and files of its state change places with links to another account's, all the time. */
+const swap = () => {
+  const targets = [`/var/lib/fleet/accounts/${other}/epochs/1`, `/var/lib/private/fleet-accounts/${other}`];
+  fs.mkdirSync(join(state, 'd'), { recursive: true });
+  for (const name of ['session', 'seen.txt', 'd/session', 'd/seen.txt']) fs.writeFileSync(join(state, name), 'own');
+  const round = () => {
+    for (let turn = 0; turn < 200; turn += 1) {
+      const target = targets[turn % 2];
+      for (const [name, to] of [
+        ['d', target],
+        ['session', join(target, 'session')],
+        ['seen.txt', join(target, 'seen.txt')],
+      ]) {
+        attempt(() => fs.renameSync(join(state, name), join(state, `${name}.away`)));
+        attempt(() => fs.symlinkSync(to, join(state, name)));
+        attempt(() => fs.unlinkSync(join(state, name)));
+        attempt(() => fs.renameSync(join(state, `${name}.away`), join(state, name)));
+      }
+    }
+    setImmediate(round);
+  };
+  round();
+};
+
+const flood = () => {
+  for (let line = 0; line < 20_000; line += 1) console.log(`flood ${line} ${'x'.repeat(200)}`);
+};
+
+const connects = (path) =>
+  new Promise((resolve) => {
+    const socket = net.connect(path, () => {
+      socket.destroy();
+      resolve('connected');
+    });
+    socket.on('error', (error) => resolve(error.code));
+  });
+
+/** Looks for the other account wherever a host tells of one. */
+const look = async () => {
+  const names = (path) => attempt(() => fs.readdirSync(path).join(' '));
+  const text = (path) => attempt(() => fs.readFileSync(path, 'utf8'));
+  const lists = [
+    '/var/lib/fleet/claims',
+    '/var/lib/fleet/locks',
+    '/var/lib/fleet/behaviour',
+    '/var/lib/fleet-accounts',
+    '/run/fleet-accounts',
+  ];
+  lists.push(
+    '/run/systemd/units',
+    '/run/systemd/dynamic-uid',
+    '/run/credentials',
+    '/run/fleet-users',
+    '/etc/systemd/system',
+    '/sys/fs/cgroup',
+  );
+  const report = Object.fromEntries(lists.map((path) => [path, names(path)]));
+  report.processes = fs
+    .readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .join(' ');
+  report.mounts = text('/proc/self/mountinfo').includes(other) ? 'named in mountinfo' : 'not named';
+  report.ownLock = attempt(() => fs.openSync(`/var/lib/fleet/locks/${process.env.FLEET_KEY_ID}.lock`, 'r'));
+  report.otherLock = attempt(() => fs.openSync(`/var/lib/fleet/locks/${other}.lock`, 'r'));
+  report.agent = await connects('/run/fleet/agent.sock');
+  report.bus = await connects('/run/dbus/system_bus_socket');
+  report.large = attempt(() => fs.ftruncateSync(fs.openSync(join(state, 'holes'), 'w'), 2 ** 50) ?? 'made');
+  report.users = spawnSync('getent', ['passwd']).stdout?.toString().includes(other.slice(0, 24)) ? 'named' : 'not named';
+  fs.writeFileSync(join(state, 'report.json'), JSON.stringify(report));
+};
+
+/** Where it can connect to, and what the kernel says where it cannot. `other`: addresses, separated by commas. */
+const reach = async () => {
+  const dial = (address) =>
+    new Promise((resolve) => {
+      const socket = net.connect({ host: address, port: 80, timeout: 2_000 }, () => resolve('connected'));
+      socket.on('error', (error) => resolve(error.code));
+      socket.on('timeout', () => resolve('silence'));
+    });
+  const found = await Promise.all(other.split(',').map(async (address) => [address, await dial(address)]));
+  fs.writeFileSync(join(state, 'reach.json'), JSON.stringify(Object.fromEntries(found)));
+};
+
+const acts = { reach, stubborn, swap, flood, look, quiet: () => undefined };
+acts[mode]();

@@ -1,0 +1,201 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { ActReply, HostAct, HostSurvey, StateCopy } from '../../agent/protocol/host-acts.ts';
+import { unpackState } from '../../agent/protocol/state-archive.ts';
+import { type Lab, startLab } from '../lab/lab.ts';
+import { askHelper, installHost } from './lab-host.ts';
+
+/** Two accounts on a real host: one whose worker has fallen (hostile-worker.cjs), and one that is good and must not notice. */
+const good = 'b'.repeat(32);
+const canary = 'CANARY-of-the-good-one';
+const limits = { memoryMaxBytes: 200_000_000, memoryHighBytes: 150_000_000, cpuMaxCores: 0.5, tasksMax: 64 };
+
+let lab: Lab;
+let serial = 0;
+/** Another account at each fall, so that nothing has to settle. */
+let fallen = '';
+let unit = '';
+let falls = 0;
+
+const run = async (command: string): Promise<string> => (await lab.ssh(1, command, { timeoutMs: 120_000 })).stdout.trim();
+const ask = async (...acts: HostAct[]): Promise<readonly ActReply[]> => {
+  serial += 1;
+  const authority = { id: 'ledger-1', serial, nonce: `n${serial}`, deadlineMs: 110_000 };
+  return (await askHelper(lab, 1, { format: 1, authority, acts })).replies;
+};
+const stage = (keyId: string): HostAct => ({
+  ...{ act: 'stage', keyId, account: keyId === good ? 'good' : 'fallen', epoch: 1, moveId: 'm1', config: '{}', limits },
+  session: keyId === good ? canary : 'own session',
+});
+const grant = (keyId: string): HostAct => ({
+  ...{ act: 'grant', keyId, account: keyId === good ? 'good' : 'fallen', epoch: 1, moveId: 'm1', vaultHash: 'a'.repeat(64) },
+});
+const release = (keyId: string): HostAct => ({ act: 'release', keyId, epoch: 1, moveId: 'r1', successor: 'b' });
+const online = (keyId: string) => ({ ok: true, result: { accounts: [{ keyId, state: 'online', settled: true }] } });
+const start = async (keyId: string): Promise<void> => {
+  const replies = await ask(stage(keyId), grant(keyId), { act: 'await', keyIds: [keyId], timeoutMs: 60_000 });
+  expect(replies).toMatchObject([{ ok: true }, { ok: true }, online(keyId)]);
+};
+const fall = async (mode: string, about = good): Promise<void> => {
+  falls += 1;
+  fallen = String(falls).padStart(32, 'a');
+  unit = `fleet-account@${fallen}.service`;
+  await run(`echo ${mode} ${about} >/opt/fallen.mode`);
+  await start(fallen);
+};
+/** What the fallen worker has found out, once it is there. */
+const reportOf = async (name: string): Promise<Record<string, string>> => {
+  const path = `/var/lib/private/fleet-accounts/${fallen}/${name}`;
+  await expect.poll(() => run(`cat ${path} || true`), { timeout: 30_000 }).toMatch(/^\{.*\}$/);
+  return JSON.parse(await run(`cat ${path}`)) as Record<string, string>;
+};
+const survey = async (): Promise<HostSurvey> => {
+  const { replies } = await askHelper(lab, 1, { format: 1, acts: [{ act: 'survey' }] });
+  const result = replies[0]?.result;
+  if (result?.kind !== 'survey') throw new Error(JSON.stringify(replies));
+  return result.survey;
+};
+
+beforeAll(async () => {
+  lab = await startLab({ hosts: 1 });
+  await installHost(lab, 1);
+  const input = readFileSync(new URL('hostile-worker.cjs', import.meta.url));
+  expect((await lab.ssh(1, 'cat >/opt/fallen.cjs && chmod 644 /opt/fallen.cjs', { input })).code).toBe(0);
+  await start(good);
+});
+afterAll(() => lab.down());
+afterEach(async () => {
+  await ask(release(fallen));
+  expect(await run(`systemctl is-active fleet-account@${good}.service; systemctl show -P NRestarts fleet-account@${good}.service`)).toBe(
+    'active\n0',
+  );
+});
+
+test('security of every unit, and the properties that limit an account', async () => {
+  await fall('quiet');
+  const units = [unit, 'fleet-agent.service', 'fleet-hold.service'];
+  const rated = await Promise.all(
+    units.map(async (name) => Number(/: ([\d.]+)/.exec(await run(`systemd-analyze security ${name} | grep Overall`))?.[1])),
+  );
+  console.log(`systemd-analyze security: account ${rated[0]}, agent ${rated[1]}, hold ${rated[2]}`);
+  expect(rated[0]).toBeLessThanOrEqual(1.3);
+  expect(rated[1]).toBeLessThanOrEqual(0.2);
+  expect(rated[2]).toBeLessThanOrEqual(2);
+  const shown = 'MemorySwapMax LimitFSIZE LimitCORE LimitMSGQUEUE LogRateLimitBurst TasksMax'.split(' ');
+  const values = await run(shown.map((name) => `systemctl show -P ${name} ${unit}`).join('; '));
+  expect(values.split('\n')).toEqual(['0', String(256 * 1024 ** 2), '0', '0', '300', '64']);
+});
+
+test('sees nothing of the other account: no lock, socket, process, name or size without limit', async () => {
+  await fall('look');
+  const seen = await reportOf('report.json');
+  console.log(JSON.stringify(seen));
+  for (const [place, what] of Object.entries(seen)) expect(`${place}: ${what}`).not.toContain(good.slice(0, 24));
+  expect(seen).toMatchObject({ ownLock: 'EACCES', otherLock: 'EACCES', large: 'EFBIG', users: 'not named' });
+  for (const socket of [seen.agent, seen.bus]) expect(socket).not.toBe('connected');
+});
+
+test('ignores SIGTERM and asks systemd for more time for ever: stopped and released all the same', async () => {
+  await fall('stubborn');
+  const startedMs = performance.now();
+  expect(await ask(release(fallen))).toMatchObject([{ ok: true, claim: { state: 'released' } }]);
+  console.log(`released after ${Math.round(performance.now() - startedMs)} ms`);
+});
+
+test('swaps files for links under the helper: nothing of the other account is read, hashed or destroyed', async () => {
+  await fall('swap');
+  const copy: HostAct = { act: 'copy-state', keyId: fallen, epoch: 1 };
+  const { replies } = await askHelper(lab, 1, {
+    format: 1,
+    authority: { id: 'ledger-1', serial: ++serial, nonce: `n${serial}`, deadlineMs: 110_000 },
+    acts: Array.from({ length: 60 }, (_, index): HostAct => (index % 2 === 0 ? copy : { act: 'weigh-state', keyId: fallen })),
+  });
+  const copies = replies.map(({ result }) => (result as StateCopy | undefined)?.data ?? '').filter(Boolean);
+  console.log(`${replies.length} acts, ${copies.length} whole copies`);
+  expect(replies.every(({ ok }) => ok)).toBe(true);
+  const sealed = await run(`head -c 60 /var/lib/fleet/accounts/${good}/epochs/1/session`);
+  const texts = copies.map((data) =>
+    JSON.stringify(unpackState(Buffer.from(data, 'base64')).map(({ content }) => Buffer.from(content).toString())),
+  );
+  for (const text of texts) for (const secret of [canary, sealed]) expect(text).not.toContain(secret);
+  const read: HostAct = { act: 'read-state', keyId: fallen, epoch: 1, moveId: 'r1', part: 0 };
+  expect(await ask(release(fallen), read, { act: 'wipe', keyId: fallen, epoch: 1 })).toMatchObject([
+    { ok: true },
+    { ok: true },
+    { ok: true },
+  ]);
+  const left = `systemd-creds decrypt --name=session /var/lib/fleet/accounts/${good}/epochs/1/session -`;
+  expect(await run(`${left}; ls -d /var/lib/private/fleet-accounts/${fallen}`)).toBe(canary);
+});
+
+test('says 20,000 lines at once: what others have said stays', async () => {
+  await run(`logger -t neighbour 'still here'; journalctl --sync`);
+  await fall('flood');
+  await expect.poll(() => run(`journalctl --sync; journalctl -u ${unit} -o cat | grep -c '^flood'`), { timeout: 20_000 }).not.toBe('0');
+  const lines = Number(await run(`journalctl -u ${unit} -o cat | grep -c '^flood'`));
+  console.log(`${lines} lines of the flood are in the journal`);
+  // journald allows a multiple of the limit where the disk has much room.
+  expect(lines).toBeLessThan(3_000);
+  expect(await run('journalctl -t neighbour -o cat')).toContain('still here');
+});
+
+test('64 idle connections of a user: the agent answers all the same', async () => {
+  const look = `const n=require('node:net'),h=require('node:http');for(let i=0;i<64;i++)n.connect('/run/fleet/agent.sock').on('error',()=>{});
+    setTimeout(()=>h.get({socketPath:'/run/fleet/agent.sock',path:'/health'},(r)=>{console.log(r.statusCode);process.exit()}).on('error',(e)=>{console.log(e.code);process.exit()}),500)`;
+  const { stdout } = await lab.ssh(1, `/opt/fleet/current/runtime/bin/node -e "${look.replaceAll('\n', '')}"`, {
+    user: 'ubuntu',
+    timeoutMs: 30_000,
+  });
+  expect(stdout.trim()).toBe('200');
+});
+
+test('link-local addresses and metadata services are denied, and with a list everything else; what is refused is counted', async () => {
+  await run('apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install nftables');
+  // The machine has them all, so whatever is not denied answers.
+  const denied = ['169.254.169.254', '168.63.129.16', '100.100.100.200', 'fd00:ec2::254', 'fd20:ce::254'];
+  const others = ['203.0.113.7', '198.51.100.9'];
+  for (const address of [...denied, ...others]) await run(`ip address add ${address}/${address.includes(':') ? '128 nodad' : '32'} dev lo`);
+  await run(
+    `systemd-run --unit web /opt/fleet/current/runtime/bin/node -e 'require("node:net").createServer((s)=>s.end()).listen(80,"::")'`,
+  );
+  const reach = async (): Promise<Record<string, string>> => {
+    await fall('reach', [...denied, ...others].join(','));
+    return reportOf('reach.json');
+  };
+  const reached = await reach();
+  await ask(release(fallen));
+  await run(`printf 'allow 203.0.113.0/24\nallow localhost\n' >/etc/fleet/egress`);
+  const listed = await reach();
+  await run('rm /etc/fleet/egress; systemctl stop web');
+  console.log(
+    `without a list ${JSON.stringify(reached)}; with one ${JSON.stringify(listed)}; ${await run('nft list counter inet fleet refused')}`,
+  );
+  for (const address of denied) expect([address, reached[address], listed[address]]).not.toContain('connected');
+  expect(others.map((address) => [reached[address], listed[address]])).toEqual([
+    ['connected', 'connected'],
+    ['connected', 'ECONNREFUSED'],
+  ]);
+  expect(Number(/packets (\d+)/.exec(await run('nft list counter inet fleet refused'))?.[1])).toBeGreaterThanOrEqual(11);
+});
+
+test('a leftover of its user counts, also when the state directory belongs to nobody and after it had been restarted', async () => {
+  await fall('quiet');
+  const user = await run(`systemctl show -P UID ${unit}`);
+  expect(await run(`cat /run/fleet-users/${fallen} | tail -1`)).toBe(user);
+  const leftover = await run(`setpriv --reuid ${user} --clear-groups sleep 300 </dev/null >/dev/null 2>&1 & echo $!`);
+  await run(`systemctl stop ${unit}; chown -R 65534 /var/lib/private/fleet-accounts/${fallen}`);
+  expect(await ask(release(fallen))).toMatchObject([
+    { refusal: 'not-stopped', message: expect.stringMatching(/1 processes of the account's user/) },
+  ]);
+  await run(`kill ${leftover}`);
+  expect(await ask(release(fallen))).toMatchObject([{ ok: true }]);
+});
+
+test('all files of fleet removed under a living worker: the survey still knows that it lives', async () => {
+  await fall('quiet');
+  await run(`mkdir -p /root/kept && cp -a /var/lib/fleet /etc/systemd/system /root/kept/ && rm -rf /var/lib/fleet/claims/* /var/lib/fleet/accounts/* /var/lib/fleet/locks/*
+    rm -rf /etc/systemd/system/fleet-account@* && systemctl daemon-reload`);
+  const seen = (await survey()).accounts.find(({ keyId }) => keyId === fallen);
+  await run('cp -a /root/kept/fleet /var/lib/ && cp -a /root/kept/system /etc/systemd/ && systemctl daemon-reload');
+  expect(seen).toMatchObject({ claim: null, processes: 1 });
+});
