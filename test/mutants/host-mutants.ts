@@ -30,8 +30,8 @@ export const hostMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'floor-without-linger', file: gate, rule: 'no start while Telegram may count the last connection' },
-    from: 'const uncleanMs = Math.max(floors.settleUncleanMs, lingerMs);',
-    to: 'const uncleanMs = Math.min(floors.settleUncleanMs, lingerMs, 5_000);',
+    from: 'const uncleanMs = Math.max(floors.settleUncleanMs, lingerMs);\n  if',
+    to: 'const uncleanMs = Math.min(floors.settleUncleanMs, lingerMs, 5_000);\n  if',
   },
   {
     ...{ name: 'stop-mark-of-another-start', file: gate, rule: 'a stop mark ends the start that it names' },
@@ -40,7 +40,7 @@ export const hostMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'floor-across-a-boot', file: gate, rule: 'a stop in an earlier boot counts from now' },
-    from: 'if (stop.bootId !== now.bootId) return sinceBootMs(floorMs);',
+    from: 'if (stop.bootId !== now.bootId) return floorMs;',
     to: 'if (stop.bootId !== now.bootId) return 0;',
   },
   {
