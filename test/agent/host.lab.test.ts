@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { HostConfig } from '../../agent/protocol/host.ts';
 import type { ActReply, AuthorityStamp, HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { askHelper, installHost } from './lab-host.ts';
@@ -19,10 +18,17 @@ beforeAll(async () => {
 });
 afterAll(() => lab.down());
 
-const stamp = (): AuthorityStamp => ({ id: 'ledger-1', serial, nonce: `n${serial}`, deadlineMs: 60_000 });
+/** As the authority believes it. */
+let holdAfterMs = 600_000;
+const stamp = (): AuthorityStamp => {
+  const owned = epoch === 0 ? [] : [{ keyId, epoch, moveId: `m${epoch}` }];
+  const roster = { revision: 1, owned, arriving: [], gone: [] };
+  const contact = { sentAtMs: Date.now(), holdAfterMs, holdGapMs: 90_000, roster };
+  return { id: 'ledger-1', serial, nonce: `n${serial}`, deadlineMs: 60_000, contact };
+};
 const ask = async (...acts: HostAct[]): Promise<readonly ActReply[]> => {
   serial += 1;
-  return (await askHelper(lab, 1, { format: 1, authority: stamp(), acts })).replies;
+  return (await askHelper(lab, 1, { format: 2, authority: stamp(), acts })).replies;
 };
 const stageAct = (): HostAct => ({
   act: 'stage',
@@ -60,20 +66,6 @@ const grantNext = async (): Promise<void> => {
 
 /** Ends whatever a test has left. */
 const release = async (): Promise<ActReply | undefined> => (await ask(releaseAct()))[0];
-
-const configure = async (config: Partial<HostConfig>): Promise<void> => {
-  const full = {
-    format: 1,
-    fleet: 'lab',
-    host: 'h',
-    holdAfterMs: 600_000,
-    requireClockSync: false,
-    settleMs: 500,
-    settleUncleanMs: 3_000,
-    ...config,
-  };
-  await run(`cat > /etc/fleet/host.json <<'END'\n${JSON.stringify(full)}\nEND`);
-};
 
 describe('an account on a real host', () => {
   test('comes online within its sandbox and limits, and is seen by survey and agent', async () => {
@@ -150,7 +142,7 @@ describe('an account on a real host', () => {
     await run(`printf '[Service]\nExecStop=/bin/sleep 8\n' > ${dropIn}; systemctl daemon-reload`);
     serial += 1;
     const cut = lab.ssh(1, 'timeout -s KILL 5 /opt/fleet/current/bin/fleet-host', {
-      input: JSON.stringify({ format: 1, authority: stamp(), acts: [releaseAct()] }),
+      input: JSON.stringify({ format: 2, authority: stamp(), acts: [releaseAct()] }),
     });
     await expectAccount({ claim: { state: 'releasing' }, processes: 2 });
     expect((await cut).stdout).toBe('');
@@ -176,7 +168,8 @@ describe('an account on a real host', () => {
   });
 
   test('a reboot long after a contact: held, until a grant at a higher epoch', async () => {
-    await configure({ holdAfterMs: 0 });
+    holdAfterMs = 0;
+    expect(await ask({ act: 'contact' })).toMatchObject([{ ok: true }]);
     await lab.reboot(1);
     expect(await ask({ act: 'contact' }, awaitAct)).toMatchObject([
       { ok: true },
@@ -184,9 +177,17 @@ describe('an account on a real host', () => {
     ]);
     expect(await ask(grantAct(), { act: 'start', keyId })).toMatchObject([{ refusal: 'state' }, { refusal: 'state' }]);
     await run('systemctl restart fleet-hold');
-    expect(await survey()).toMatchObject({ bootVerdict: { verdict: 'hold' }, accounts: [{ processes: 0 }] });
+    expect(await survey()).toMatchObject({
+      bootVerdict: { verdict: 'hold', reasons: [expect.stringMatching(/^the last contact/)] },
+      accounts: [{ processes: 0, claim: { format: 2 } }],
+    });
+    holdAfterMs = 600_000;
+    // What a boot held stays held, although contacts list it.
+    await ask({ act: 'contact' });
+    await lab.reboot(1);
+    expect(await ask(awaitAct)).toMatchObject([{ result: { accounts: [{ state: 'gate' }] } }]);
+    await expectAccount({ processes: 0, claim: { format: 2 } });
     await grantNext();
-    await configure({});
   });
 
   test("an operator's stop lasts over a reboot, his start brings the account back", async () => {
