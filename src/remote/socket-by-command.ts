@@ -46,6 +46,8 @@ class CommandStream extends Duplex {
 
   constructor(channel: ClientChannel, marker: string, onConnected: () => void, fail: (words: string) => void) {
     super();
+    // The host may say why nothing answers before the caller listens, who then finds the stream destroyed.
+    this.on('error', () => {});
     this.#channel = channel;
     this.#marker = marker;
     this.#onConnected = onConnected;

@@ -35,6 +35,8 @@ export async function getOverStream(
       finish(() => reject(failure));
     };
     const timer = setTimeout(() => fail('agent-unreachable', `did not answer ${urlPath} within ${timeoutMs / 1000} s`), timeoutMs);
+    // It may have ended before anybody listened, and says nothing any more.
+    if (stream.destroyed) return fail('agent-unreachable', 'closed the connection', stream.errored);
     stream.on('error', (cause) => fail('agent-unreachable', 'closed the connection', cause));
     const call = request({ createConnection: () => stream, host: 'agent', path: urlPath, headers: { connection: 'close' } }, (reply) => {
       const body = new GrowingBytes();
