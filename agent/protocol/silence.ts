@@ -30,6 +30,7 @@ export const silenceReasons = {
   'limit-user': 'the limit per person and hour is reached (answer_limits.per_user)',
   flood: 'Telegram asked for a pause that outlasts the time for this answer',
   'slow-mode': 'slow mode of the group outlasts the time for this answer',
+  frozen: 'Telegram has frozen the account: its owner has to appeal in an official app',
   'write-forbidden': 'the account may not write in this group',
   'slot-over': 'the time slots of this account for the message are over',
   'colleague-answered': 'another account of the fleet has answered it',

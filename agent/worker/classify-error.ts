@@ -1,3 +1,5 @@
+import { meaningOf } from './telegram-errors.ts';
+
 /** How a connection or a request failed, in words that no client library owns. */
 export type Failure =
   /** An RPC error of Telegram. `name`: its text as documented, e.g. `SESSION_REVOKED`; `seconds`: of a wait, otherwise null. */
@@ -20,12 +22,7 @@ export type ErrorClass =
 /** Seconds to hold after transport error 429, for which Telegram names no time. */
 const transportFloodSeconds = 60;
 
-const bannedNames = /^(?:USER_DEACTIVATED|USER_DEACTIVATED_BAN|PHONE_NUMBER_BANNED|INPUT_USER_DEACTIVATED)$/;
-/** 400s about what we say of ourselves: api id, device, layer. CONNECTION_NOT_INITED is cured by a new connection. */
-const misconfiguredNames = /^(?:API_ID_|CONNECTION_(?!NOT_INITED)|LANG_CODE_|SYSTEM_LANG_CODE_)/;
-const loginNames = /^(?:AUTH_KEY_(?:UNREGISTERED|INVALID|PERM_EMPTY)|SESSION_(?:REVOKED|EXPIRED|PASSWORD_NEEDED))$/;
-
-/** Pure. Every 401 and 406 is final, also those not named here: Telegram answers them again and again, and asking costs trust. */
+/** Pure. Only what Telegram documents as the end of a key, a login or an account ends one (telegram-errors.ts); every other error passes. */
 export const classifyError = (failure: Failure): ErrorClass => {
   switch (failure.kind) {
     case 'rpc':
@@ -41,16 +38,23 @@ export const classifyError = (failure: Failure): ErrorClass => {
 
 const classifyRpc = ({ code, name, seconds }: Extract<Failure, { kind: 'rpc' }>): ErrorClass => {
   if (seconds !== null) return { class: 'flood-wait', seconds, reason: `Telegram asks to wait ${seconds} s` };
-  if (name === 'AUTH_KEY_DUPLICATED')
-    return {
-      class: 'duplicated',
-      reason: 'the session was used over two connections at once; Telegram has destroyed it (AUTH_KEY_DUPLICATED)',
-    };
-  if (bannedNames.test(name)) return { class: 'banned', reason: `the account is banned or deactivated (${name})` };
-  if (loginNames.test(name) || code === 401) return { class: 'needs-login', reason: `the session is no longer logged in (${name})` };
-  if (misconfiguredNames.test(name) || code === 406)
-    return { class: 'misconfigured', reason: `Telegram refuses this client (${code} ${name})` };
-  return { class: 'transient', reason: `Telegram answered ${code} ${name}` };
+  switch (meaningOf(name)) {
+    case 'duplicated':
+      return {
+        class: 'duplicated',
+        reason: `the session was used over two connections at once; Telegram has destroyed it (${name})`,
+      };
+    case 'banned':
+      return { class: 'banned', reason: `the account is banned or deactivated (${name})` };
+    case 'needs-login':
+      return { class: 'needs-login', reason: `the session is no longer logged in (${code} ${name})` };
+    case 'key-unknown':
+      return { class: 'key-unknown', reason: `the session is no longer logged in (${name})` };
+    case 'misconfigured':
+      return { class: 'misconfigured', reason: `Telegram refuses this client (${code} ${name})` };
+    default:
+      return { class: 'transient', reason: `Telegram answered ${code} ${name}` };
+  }
 };
 
 const classifyTransport = (code: number): ErrorClass => {
@@ -68,30 +72,38 @@ const classifyTransport = (code: number): ErrorClass => {
 export type Refusal =
   /** Nothing is to be said anywhere for so long. */
   | { readonly refusal: 'flood-wait'; readonly seconds: number }
+  /** Telegram has frozen the account: it may look and not act until its owner has appealed. */
+  | { readonly refusal: 'frozen'; readonly name: string }
   /** Nothing is to be said in this chat for so long. */
   | { readonly refusal: 'slow-mode'; readonly seconds: number }
   /** This account may not write in this chat, or is not in it: nothing will change that but people. */
   | { readonly refusal: 'forbidden'; readonly name: string }
   /** This message will never be taken. */
   | { readonly refusal: 'rejected'; readonly name: string }
-  /** 401 or 406: the account ends, see {@link classifyError}. */
+  /** The account ends, or its key is in doubt: see {@link classifyError}. */
   | { readonly refusal: 'final' }
   /** No answer, or trouble at Telegram: a message may have been said or not, and may be sent again with the same `randomId`. */
   | { readonly refusal: 'unclear' };
 
 /** Telegram limits accounts that were reported, without naming a time. */
-const peerFloodSeconds = 3_600;
-const forbiddenNames =
-  /^(?:(?:CHAT|CHANNEL|PEER)_(?:ID_)?(?:INVALID|PRIVATE|FORBIDDEN|RESTRICTED)|CHAT_(?:\w+_)?FORBIDDEN|CHAT_ADMIN_REQUIRED|USER_BANNED_IN_CHANNEL|USER_NOT_PARTICIPANT|TOPIC_CLOSED|TOPIC_DELETED|ALLOW_PAYMENT_REQUIRED\w*)$/;
+const limitedSeconds = 3_600;
 
 /** Pure. */
 export const classifyRefusal = (failure: Failure): Refusal => {
-  const { class: kind } = classifyError(failure);
-  if (kind === 'duplicated' || kind === 'needs-login' || kind === 'banned') return { refusal: 'final' };
+  if (endsAccount(failure)) return { refusal: 'final' };
   if (failure.kind !== 'rpc') return { refusal: 'unclear' };
   const { code, name, seconds } = failure;
   if (seconds !== null) return { refusal: name.startsWith('SLOWMODE') ? 'slow-mode' : 'flood-wait', seconds };
-  if (name === 'PEER_FLOOD') return { refusal: 'flood-wait', seconds: peerFloodSeconds };
-  if (code === 403 || forbiddenNames.test(name)) return { refusal: 'forbidden', name };
-  return code === 400 ? { refusal: 'rejected', name } : { refusal: 'unclear' };
+  const meaning = meaningOf(name);
+  if (meaning === 'frozen') return { refusal: 'frozen', name };
+  if (meaning === 'limited') return { refusal: 'flood-wait', seconds: limitedSeconds };
+  if (meaning === 'chat' || (meaning === null && code === 403)) return { refusal: 'forbidden', name };
+  if (meaning === 'message' || code === 400 || code === 406) return { refusal: 'rejected', name };
+  return { refusal: 'unclear' };
+};
+
+/** Whether Telegram says it to every request from now on, whichever request has heard it. */
+export const endsAccount = (failure: Failure): boolean => {
+  const { class: kind } = classifyError(failure);
+  return kind === 'duplicated' || kind === 'needs-login' || kind === 'banned' || (kind === 'key-unknown' && failure.kind === 'rpc');
 };

@@ -2,9 +2,10 @@ import './gramjs-numbers.ts';
 import { Api } from 'telegram/tl/index.js';
 import type { ChatEvent, OutgoingMessage } from '../protocol/chat.ts';
 import { bundledLingerMs, disconnectDelaySeconds } from '../protocol/linger.ts';
+import { endsAccount } from './classify-error.ts';
 import { GramJsChats } from './gramjs-chats.ts';
 import { asFailure, network, refused } from './gramjs-failure.ts';
-import { isRefusal, isUnreadable, Sender, type SenderEvents } from './gramjs-sender.ts';
+import { isUnreadable, Sender, type SenderEvents } from './gramjs-sender.ts';
 import { type Dial, Line } from './line.ts';
 import { TelegramClock } from './telegram-clock.ts';
 import {
@@ -187,7 +188,8 @@ class GramJsLink implements TelegramLink {
       onFailure: (failure) => this.#fail(failure),
       // Refusals and losses matter: the rest shows on the line, or in the next ping.
       onError: (error) => {
-        if (isRefusal(error)) this.#fail(asFailure(error));
+        const known = asFailure(error);
+        if (endsAccount(known.failure)) this.#fail(known);
         else if (isUnreadable(error)) this.#chats.miscounted();
       },
       onNewSession: () => this.#chats.miscounted(),

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TelegramClient } from 'telegram';
 import { AuthKey } from 'telegram/crypto/AuthKey.js';
-import { RPCError, TypeNotFoundError } from 'telegram/errors/index.js';
+import { TypeNotFoundError } from 'telegram/errors/index.js';
 import type { MessagePacker, PromisedNetSockets } from 'telegram/extensions/index.js';
 import { Logger, type LogLevel } from 'telegram/extensions/Logger.js';
 import { generateRandomLong, returnBigInt } from 'telegram/Helpers.js';
@@ -213,9 +213,6 @@ const readPackets = (state: MTProtoState, { onError, onHeard }: SenderEvents): v
 
 /** True for a packet that held something unknown to the library: all that was in it is lost. */
 export const isUnreadable = (error: unknown): boolean => error instanceof TypeNotFoundError;
-
-/** True for what Telegram answers to every request from then on. */
-export const isRefusal = (error: unknown): boolean => error instanceof RPCError && (error.code === 401 || error.code === 406);
 
 /** Message ids follow Telegram's clock, whatever this machine's says. */
 const countByClock = (state: MTProtoState, clock: TelegramClock): void => {

@@ -139,7 +139,7 @@ const failed = (before: Lifecycle, event: FailedEvent, rules: LifecycleRules, mo
     case 'flood-wait':
       return hold(before, found, event.event === 'check-failed' || event.event === 'flooded', moment);
     case 'key-unknown':
-      return keyUnknown(before, found.reason, rules, moment);
+      return keyUnknown(before, found.reason, event.failure, rules, moment);
     case 'transient':
       return retry({ ...before, keyUnknown: 0 }, found.reason, event, rules, moment);
     default:
@@ -154,8 +154,9 @@ const hold = (before: Lifecycle, flood: Extract<ErrorClass, { class: 'flood-wait
   return { lifecycle, next: isOpen ? { act: 'check', afterMs } : { act: 'connect', afterMs } };
 };
 
-const keyUnknown = (before: Lifecycle, reason: string, rules: LifecycleRules, { nowMs }: Moment): Step => {
-  const answers = before.keyUnknown + 1;
+/** An answer to a request weighs twice: the connection stood, so that its server is the one that knows the key. */
+const keyUnknown = (before: Lifecycle, reason: string, failure: Failure, rules: LifecycleRules, { nowMs }: Moment): Step => {
+  const answers = before.keyUnknown + (failure.kind === 'rpc' ? 2 : 1);
   if (answers >= keyUnknownLimit) return end(before, 'needs-login', reason, nowMs);
   const lifecycle = { ...enter(before, unreached(before), reason, nowMs), keyUnknown: answers };
   return { lifecycle, next: { act: 'connect', afterMs: rules.keyUnknownRetryMs } };

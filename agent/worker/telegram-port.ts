@@ -120,7 +120,7 @@ export interface TelegramLink {
   /** Asks again who we are, at most 15 s. Rejects with TelegramFailure; the link then stays open unless `lost` says otherwise. */
   check(): Promise<TelegramSelf>;
   /**
-   * Resolves when the connection has ended for any reason but `close`: closed by Telegram, silent for 20 s, or refused (401, 406).
+   * Resolves when the connection has ended for any reason but `close`: closed by Telegram, silent for 20 s, or told that the account or its key is at its end.
    * The socket is closed by then. Never rejects.
    */
   readonly lost: Promise<TelegramFailure>;

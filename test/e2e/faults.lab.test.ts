@@ -174,8 +174,9 @@ describe('Telegram', () => {
     console.log(
       [...seenAfterMs].map(([name, ms]) => `${name}: asked ${(ms / 1000).toFixed(1)} s after the fault, status shows it`).join('\n'),
     );
-    // 5 s on a machine of its own; here other labs are at work.
-    expect(Math.max(...seenAfterMs.values())).toBeLessThan(10_000);
+    // 5 s on a machine of its own; here other labs are at work. A login that is not registered is believed when it is said again.
+    for (const [name, ms] of seenAfterMs)
+      expect({ name, ms, isSeen: ms < (name === 'unknown' ? 30_000 : 10_000) }).toMatchObject({ isSeen: true });
     const { stdout } = await world.operator.fleet(['status']);
     // One that retries gives up as offline a moment later: it may have done so by now.
     for (const [, , , state, remedy] of classes) if (remedy !== '') expect(stdout).toMatch(new RegExp(`${state}.*${remedy}`));

@@ -1,18 +1,25 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { classifyError, classifyRefusal, type ErrorClass, type Failure, type Refusal } from '../../agent/worker/classify-error.ts';
+import { listedErrors, meaningOf } from '../../agent/worker/telegram-errors.ts';
 
 const rpc = (code: number, name: string, seconds: number | null = null): Failure => ({ kind: 'rpc', code, name, seconds });
 
 it.each<[Failure, ErrorClass['class']]>([
   [rpc(406, 'AUTH_KEY_DUPLICATED'), 'duplicated'],
-  [rpc(401, 'AUTH_KEY_UNREGISTERED'), 'needs-login'],
+  [rpc(401, 'AUTH_KEY_UNREGISTERED'), 'key-unknown'],
   [rpc(401, 'AUTH_KEY_INVALID'), 'needs-login'],
   [rpc(401, 'AUTH_KEY_PERM_EMPTY'), 'needs-login'],
   [rpc(401, 'SESSION_REVOKED'), 'needs-login'],
   [rpc(401, 'SESSION_EXPIRED'), 'needs-login'],
   [rpc(401, 'SESSION_PASSWORD_NEEDED'), 'needs-login'],
-  [rpc(401, 'A_NEW_401_OF_TOMORROW'), 'needs-login'],
+  [rpc(401, 'A_NEW_401_OF_TOMORROW'), 'transient'],
+  [rpc(406, 'CHANNEL_PRIVATE'), 'transient'],
+  [rpc(406, 'TOPIC_CLOSED'), 'transient'],
+  [rpc(406, 'PRIVACY_PREMIUM_REQUIRED'), 'transient'],
+  [rpc(420, 'FROZEN_METHOD_INVALID'), 'transient'],
+  [rpc(303, 'USER_MIGRATE_4'), 'needs-login'],
+  [rpc(400, 'AUTH_KEY_DUPLICATED'), 'duplicated'],
   [rpc(401, 'USER_DEACTIVATED'), 'banned'],
   [rpc(401, 'USER_DEACTIVATED_BAN'), 'banned'],
   [rpc(400, 'PHONE_NUMBER_BANNED'), 'banned'],
@@ -47,12 +54,28 @@ it('keeps the seconds of a wait, and names some where Telegram does not', () => 
   expect(classifyError({ kind: 'transport', code: 429 })).toMatchObject({ seconds: 60 });
 });
 
-it('nothing with code 401 or 406 is ever tried again, whatever its name', () => {
+it('an account ends by what Telegram documents as its end, by nothing else, whatever the number', () => {
+  const final = ['duplicated', 'needs-login', 'banned', 'misconfigured', 'key-unknown'];
+  for (const [name, meaning] of listedErrors)
+    for (const code of [303, 400, 401, 403, 406, 420]) {
+      const { class: found } = classifyError(rpc(code, name.replace(/_X$/, '_5')));
+      expect({ name, found }).toEqual({ name, found: final.includes(meaning) ? meaning : 'transient' });
+    }
   fc.assert(
-    fc.property(fc.constantFrom(401, 406), fc.string(), (code, name) => {
-      expect(['duplicated', 'needs-login', 'banned', 'misconfigured']).toContain(classifyError(rpc(code, name)).class);
+    fc.property(fc.constantFrom(400, 401, 403, 406), fc.stringMatching(/^[A-Z_]{3,20}$/), (code, name) => {
+      if (meaningOf(name) === null) expect(classifyError(rpc(code, name)).class).toBe('transient');
     }),
   );
+});
+
+it('every error about a chat or a message leaves the account alone', () => {
+  for (const [name, meaning] of listedErrors) {
+    if (meaning !== 'chat' && meaning !== 'message') continue;
+    for (const code of [400, 403, 406]) {
+      const refusal = classifyRefusal(rpc(code, name.replace(/_X$/, '_5')));
+      expect({ name, refusal: refusal.refusal }).toEqual({ name, refusal: meaning === 'chat' ? 'forbidden' : 'rejected' });
+    }
+  }
 });
 
 it.each<[Failure, Refusal]>([
@@ -73,6 +96,12 @@ it.each<[Failure, Refusal]>([
   [{ kind: 'network', reason: 'no answer' }, { refusal: 'unclear' }],
   [rpc(401, 'SESSION_REVOKED'), { refusal: 'final' }],
   [rpc(406, 'AUTH_KEY_DUPLICATED'), { refusal: 'final' }],
+  [rpc(401, 'AUTH_KEY_UNREGISTERED'), { refusal: 'final' }],
+  [rpc(406, 'CHANNEL_PRIVATE'), { refusal: 'forbidden', name: 'CHANNEL_PRIVATE' }],
+  [rpc(406, 'TOPIC_CLOSED'), { refusal: 'forbidden', name: 'TOPIC_CLOSED' }],
+  [rpc(406, 'A_NEW_406_OF_TOMORROW'), { refusal: 'rejected', name: 'A_NEW_406_OF_TOMORROW' }],
+  [rpc(420, 'FROZEN_METHOD_INVALID'), { refusal: 'frozen', name: 'FROZEN_METHOD_INVALID' }],
+  [rpc(403, 'ALLOW_PAYMENT_REQUIRED_100'), { refusal: 'forbidden', name: 'ALLOW_PAYMENT_REQUIRED_100' }],
 ])('a request about a chat: %j means %j', (failure, expected) => {
   expect(classifyRefusal(failure)).toEqual(expected);
 });

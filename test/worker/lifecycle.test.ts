@@ -112,6 +112,12 @@ describe('final ends', () => {
     expect(play(connected, checked, lost(failure)).trace[2]).toBe(expected);
   });
 
+  test('a login that is not registered only when it is said again', () => {
+    const unregistered = refusal(401, 'AUTH_KEY_UNREGISTERED');
+    expect(play(connectFailed(unregistered), connectFailed(unregistered)).trace).toEqual(['starting connect 6000', 'needs-login end 65']);
+    expect(play(connected, lost(unregistered), connected).trace.at(-1)).toMatch(/^online/);
+  });
+
   test('an unknown key only when it is said three times in a row', () => {
     expect(play(...Array(3).fill(connectFailed(unknownKey))).trace).toEqual([
       ...['starting connect 6000', 'starting connect 6000', 'needs-login end 65'],

@@ -22,6 +22,8 @@ const sendAgainMs = 1_000;
 /** Telegram shows "is typing" for some 6 s. */
 const typingEveryMs = 5_000;
 const forbiddenMs = 3_600_000;
+/** So often an account that Telegram has frozen is tried again. */
+const frozenMs = 3_600_000;
 /** Messages behind the one to be answered in which a colleague's answer is looked for. */
 const lookLimit = 200;
 
@@ -158,6 +160,13 @@ export class Errand {
       case 'slow-mode':
         noteBlocked(memory, this.plan.chatId, 'slow-mode', now() + refusal.seconds * 1000);
         return suspended;
+      case 'frozen':
+        noteFloodWait(memory, now() + frozenMs);
+        this.#desk.say(
+          'error',
+          `Telegram has frozen this account (${refusal.name}): its owner has to appeal in an official app; tried again in an hour`,
+        );
+        return this.#silent(silence('frozen', this.plan.rule, now() + frozenMs));
       case 'forbidden':
         noteBlocked(memory, this.plan.chatId, 'write-forbidden', now() + forbiddenMs);
         this.#desk.say(
