@@ -273,6 +273,18 @@ test("Telegram's pauses are kept: flood wait for everything, slow mode for the g
   expect(answers()).toHaveLength(3);
 });
 
+test.each([
+  ['CHANNEL_PRIVATE', 'skipped_write_forbidden'],
+  ['PRIVACY_PREMIUM_REQUIRED', 'skipped_write_forbidden'],
+  ['A_406_OF_TOMORROW', 'skipped_send_failed'],
+])('406 %s concerns the answer and not the account, which stays online', async (message, reason) => {
+  await start();
+  dc.fault({ method: 'messages.sendMessage', times: 1, effect: { kind: 'error', code: 406, message } });
+  say(bob, 'price');
+  await until(() => counter(reason), 1, 30_000);
+  expect(worker.status?.state).toBe('online');
+});
+
 test('a model that fails: the fallback, and no word of it anywhere else', async () => {
   await start();
   model.otherwise = { act: 'status', status: 500 };
