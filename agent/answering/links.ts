@@ -12,7 +12,7 @@ const labelLetter = /[\p{L}\p{N}-]/u;
 const schemeLetter = /[a-z0-9+.-]/i;
 
 /** Where a word that is no link ends: closing marks and the punctuation of a sentence stay. */
-const trailing = /[.,;:!?)\]}'"»”]{1,8}$/u;
+const trailing = /[.,;:!?)\]}'"\u00bb\u201d]{1,8}$/u;
 
 /** Where an address with a scheme begins in the word; -1: there is none. */
 function schemeStart(word: string): number {

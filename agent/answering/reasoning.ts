@@ -6,8 +6,8 @@
 /** Names of tags that open a block which is not the answer. The tags of the known families: DeepSeek, Qwen, Magistral, Kimi, Seed, Granite, tool calls. */
 const blockNames =
   'think|thinking|thought|thoughts|reason|reasoning|reflection|scratchpad|analysis|inner_monologue|seed:think|tool_call|tool_calls|tool_code|function_call|function_calls';
-const open = `(?:<|&lt;)(?:${blockNames})(?:\\s[^<>]{0,200})?(?:>|&gt;)|\\[(?:think|thinking|reasoning)\\]|◁think▷|<\\|(?:begin_of_thought|thinking|think|START_THINKING)\\|>|<unused94>|\\[TOOL_CALLS\\]`;
-const close = `(?:<|&lt;)/(?:${blockNames})\\s{0,8}(?:>|&gt;)|\\[/(?:think|thinking|reasoning)\\]|◁/think▷|<\\|(?:end_of_thought|/thinking|/think|END_THINKING)\\|>|<unused95>`;
+const open = `(?:<|&lt;)(?:${blockNames})(?:\\s[^<>]{0,200})?(?:>|&gt;)|\\[(?:think|thinking|reasoning)\\]|\u25c1think\u25b7|<\\|(?:begin_of_thought|thinking|think|START_THINKING)\\|>|<unused94>|\\[TOOL_CALLS\\]`;
+const close = `(?:<|&lt;)/(?:${blockNames})\\s{0,8}(?:>|&gt;)|\\[/(?:think|thinking|reasoning)\\]|\u25c1/think\u25b7|<\\|(?:end_of_thought|/thinking|/think|END_THINKING)\\|>|<unused95>`;
 const blockMark = new RegExp(`(${open})|(${close})`, 'giu');
 
 /** Harmony (gpt-oss): channels; what is said to people is in `final`. */
@@ -15,14 +15,14 @@ const harmonyFinal = /<\|channel\|>\s{0,8}final[^<]{0,40}<\|message\|>/giu;
 const harmonyOther = /<\|channel\|>/iu;
 /** The same where the server has dropped the special tokens and kept their words. */
 const bareHarmony = /^\s{0,20}(?:assistant)?(?:analysis|commentary)(?=\S).*?assistantfinal/isu;
-const bareHarmonyStart = /^\s{0,20}(?:assistantanalysis|analysis(?=[A-Z"'“]))/u;
+const bareHarmonyStart = /^\s{0,20}(?:assistantanalysis|analysis(?=[A-Z"'\u201c]))/u;
 
 /** A turn ends here; whatever a model goes on to say plays another person. */
 const turnEnd =
-  /<\|(?:im_end|eot_id|eom_id|end|endoftext|end_of_text|return|call|eot|im_start|start|start_header_id|user|system|assistant)\|>|<(?:start|end)_of_turn>|<[|｜](?:end▁of▁sentence|User|Assistant)[|｜]>|<\/s>|\[INST\]/iu;
+  /<\|(?:im_end|eot_id|eom_id|end|endoftext|end_of_text|return|call|eot|im_start|start|start_header_id|user|system|assistant)\|>|<(?:start|end)_of_turn>|<[|\uff5c](?:end\u2581of\u2581sentence|User|Assistant)[|\uff5c]>|<\/s>|\[INST\]/iu;
 /** Any other token of a template. */
 const otherToken =
-  /<\|[a-z0-9_/]{1,40}\|>|<[｜|][^<>|｜\s]{1,40}[｜|]>|<\/?s>|<(?:bos|eos|pad)>|\[\/INST\]|<\/?(?:answer|response|final|output)>/giu;
+  /<\|[a-z0-9_/]{1,40}\|>|<[\uff5c|][^<>|\uff5c\s]{1,40}[\uff5c|]>|<\/?s>|<(?:bos|eos|pad)>|\[\/INST\]|<\/?(?:answer|response|final|output)>/giu;
 
 /** Without blocks between markers. A block that never ends leaves no text, and what stands before a stray end belongs to the block. */
 function withoutBlocks(text: string): string {

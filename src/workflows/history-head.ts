@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { type ChainHead, findChainFault, readChainHead } from '../ledger/history-chain.ts';
 import { readStaleness } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
+import { makeFolder } from '../surroundings/make-folder.ts';
 import { openContent, sealContent } from '../vault/authentication.ts';
 import { readRegularFile, replaceDurably, systemCode } from '../vault/durable-file.ts';
 import type { FleetContext } from './context.ts';
@@ -20,6 +21,7 @@ const headSchema = z.object({
 /** Notes where the history stands now. Errors: `vault-key`. */
 export async function noteHistoryHead({ inventory, ledger }: FleetContext, identityText: string): Promise<void> {
   const content = JSON.stringify({ authorityId: ledger.authorityId, ...(await readChainHead(ledger.db)) });
+  makeFolder(inventory.paths.vault);
   const path = join(inventory.paths.vault, headName);
   await replaceDurably(path, `${path}.${process.pid}.tmp`, sealContent(identityText, 'mark', 'history', Buffer.from(content)));
 }

@@ -61,7 +61,7 @@ test.each([
   [offerOf({ owned: [{ keyId: '../x', epoch: 1, moveId: 'm' }] }), /keyId/],
   [offerOf({ gone: [{ keyId, epoch: -1 }] }), /epoch/],
   [offerOf({ arriving: [{ keyId, epoch: 1, moveId: 'a b' }] }), /moveId/],
-  [{ sentAtMs: 1, holdAfterMs: 1 }, /not an object/],
+  [{ ...offerOf(), roster: undefined }, /not an object/],
 ])('a contact that is none: %#', (offer, fault) => {
   const parsed = parseContactOffer(JSON.parse(JSON.stringify(offer)));
   expect('fault' in parsed ? parsed.fault : '').toMatch(fault);
