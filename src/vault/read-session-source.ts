@@ -2,13 +2,13 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import { refuse, type SessionOutcome, type SessionRefusal, type SessionWarning } from '../sessions/session-outcome.ts';
 import { parseSessionRows } from '../sessions/session-rows.ts';
+import { readSessionTables } from '../sessions/session-tables.ts';
 import { parseSessionText } from '../sessions/session-text.ts';
 import { beginsLikeSqlite, isWalMode, refuseSqliteImage } from '../sessions/sqlite-image.ts';
 import { findFileOpeners } from './file-openers.ts';
-import { readSessionTables } from './session-tables.ts';
 
-/** Largest session file that is read, in bytes (256 MiB): it is checked in memory, twice its size. Entity caches of years stay below 100 MiB. */
-export const maxSessionFileBytes = 256 * 1024 * 1024;
+/** Largest session file that is read, in bytes (128 MiB): it is checked in memory. Entity caches of years stay below 100 MiB. */
+export const maxSessionFileBytes = 128 * 1024 * 1024;
 
 interface SourceFile {
   readonly bytes: Buffer;
@@ -100,6 +100,15 @@ const parseSqlite = (bytes: Buffer, where: string): SessionOutcome => {
   return outcome.ok && walMode ? { ...outcome, warnings: [...outcome.warnings, warning] } : outcome;
 };
 
+/** Nothing but the bytes takes part, so whatever went wrong is about this file and must not hide the others. */
+const parseBytes = (bytes: Buffer, where: string): SessionOutcome => {
+  try {
+    return beginsLikeSqlite(bytes) ? parseSqlite(bytes, where) : parseSessionText(bytes, where);
+  } catch {
+    return refuse('CORRUPT', where, 'cannot be understood', 'Take an intact copy, or export the session as a string.');
+  }
+};
+
 const modeWarnings = (mode: number): readonly SessionWarning[] =>
   process.platform !== 'win32' && (mode & 0o077) !== 0
     ? [{ code: 'FILE_MODE', message: `the file is open to other users of this machine (mode ${(mode & 0o777).toString(8)}); make it 600` }]
@@ -116,7 +125,7 @@ export const readSessionSource = async (path: string, where = path): Promise<Ses
     return source;
   }
   const { bytes, mode } = source;
-  const outcome = beginsLikeSqlite(bytes) ? parseSqlite(bytes, where) : parseSessionText(bytes, where);
+  const outcome = parseBytes(bytes, where);
   bytes.fill(0);
   return outcome.ok ? { ...outcome, warnings: [...outcome.warnings, ...modeWarnings(mode)] } : outcome;
 };

@@ -3,7 +3,7 @@ import { accountsOfUser, findAccount, findAccountByKey, highestEpoch, insertAcco
 import { recordEvent } from '../ledger/records.ts';
 import { FleetError } from '../model/errors.ts';
 import { type AccountName, isAccountName } from '../model/names.ts';
-import type { ParsedSession } from '../sessions/session-outcome.ts';
+import type { ParsedSession, SessionRefusalCode } from '../sessions/session-outcome.ts';
 import { readSessionSource } from '../vault/read-session-source.ts';
 import type { FleetContext } from './context.ts';
 
@@ -16,8 +16,23 @@ export interface ImportOutcome {
   readonly dataCentre: number | null;
   readonly userId: string | null;
   readonly warnings: readonly string[];
+  /** Why it was refused, as a stable code: one of the session refusals, or `COMPANION` `ACCOUNT_NAME` `SAME_KEY` `OTHER_KEY`; null where it was not. */
+  readonly refusal: RefusalCode | null;
   readonly problem: FleetError | null;
 }
+
+type RefusalCode = SessionRefusalCode | 'COMPANION' | 'ACCOUNT_NAME' | 'SAME_KEY' | 'OTHER_KEY';
+
+/** Why one file was refused. */
+interface Refused {
+  readonly code: RefusalCode;
+  readonly problem: FleetError;
+}
+
+const refusedFor = (code: RefusalCode, message: string, details: { readonly hint: string; readonly account?: string }): Refused => ({
+  code,
+  problem: new FleetError('session-file', `${message} (${code})`, details),
+});
 
 /** One session file that was read and found sound. */
 interface Candidate {
@@ -38,7 +53,7 @@ export async function importAccounts(context: FleetContext, paths: readonly stri
     const mainFile = mainFileOf(path);
     if (mainFile !== null && paths.includes(mainFile)) continue;
     const candidate = mainFile === null ? await readCandidate(path, name) : companionAlone(path, mainFile);
-    if (candidate instanceof FleetError) {
+    if ('problem' in candidate) {
       outcomes.push(refusal(path, null, candidate));
       continue;
     }
@@ -58,20 +73,20 @@ export async function importAccounts(context: FleetContext, paths: readonly stri
 /** `x.session` for `x.session-wal`, `-shm` and `-journal`, which SQLite keeps beside it; null for any other name. */
 const mainFileOf = (path: string): string | null => /^(.+\.[a-z0-9]+)-(?:wal|shm|journal)$/i.exec(path)?.[1] ?? null;
 
-const companionAlone = (path: string, mainFile: string): FleetError =>
-  new FleetError('session-file', `${path}: a file that SQLite keeps beside a session, not a session (COMPANION)`, {
+const companionAlone = (path: string, mainFile: string): Refused =>
+  refusedFor('COMPANION', `${path}: a file that SQLite keeps beside a session, not a session`, {
     hint: `import ${mainFile} itself, with this file left beside it`,
   });
 
-async function readCandidate(path: string, name: string | null): Promise<Candidate | FleetError> {
+async function readCandidate(path: string, name: string | null): Promise<Candidate | Refused> {
   const account = name ?? accountNameFor(path);
   if (!isAccountName(account)) {
-    return new FleetError('session-file', `${path}: "${account}" cannot be an account's name (a-z, 0-9, ".", "_", "-")`, {
+    return refusedFor('ACCOUNT_NAME', `${path}: "${account}" cannot be an account's name (a-z, 0-9, ".", "_", "-")`, {
       hint: 'rename the file, or import it alone with --name NAME',
     });
   }
   const parsed = await readSessionSource(path);
-  if (!parsed.ok) return new FleetError('session-file', `${parsed.message} (${parsed.code})`, { account, hint: parsed.hint });
+  if (!parsed.ok) return refusedFor(parsed.code, parsed.message, { account, hint: parsed.hint });
   return { path, account, parsed };
 }
 
@@ -87,7 +102,7 @@ const accountNameFor = (path: string): string =>
     .replace(/\.(session|txt|string)$/i, '')
     .toLowerCase();
 
-const refusal = (path: string, candidate: Candidate | null, problem: FleetError): ImportOutcome => ({
+const refusal = (path: string, candidate: Candidate | null, { code, problem }: Refused): ImportOutcome => ({
   path,
   account: candidate?.account ?? problem.account ?? null,
   result: 'refused',
@@ -95,11 +110,12 @@ const refusal = (path: string, candidate: Candidate | null, problem: FleetError)
   dataCentre: candidate?.parsed.session.dataCentre ?? null,
   userId: candidate?.parsed.session.userId?.toString() ?? null,
   warnings: [],
+  refusal: code,
   problem,
 });
 
-const sameKey = (path: string, account: string, owner: string): FleetError =>
-  new FleetError('session-file', `${path}: the same session key is known already, from ${owner} (SAME_KEY)`, {
+const sameKey = (path: string, account: string, owner: string): Refused =>
+  refusedFor('SAME_KEY', `${path}: the same session key is known already, from ${owner}`, {
     account,
     hint: 'two workers with one key destroy the session: import it once, and stop whatever else uses it',
   });
@@ -117,7 +133,7 @@ async function takeCandidate(context: FleetContext, candidate: Candidate): Promi
     return refusal(
       path,
       candidate,
-      new FleetError('session-file', `${path}: account ${account} exists with another session key (OTHER_KEY)`, {
+      refusedFor('OTHER_KEY', `${path}: account ${account} exists with another session key`, {
         account,
         hint: `fleet accounts remove ${account} first, or import this one with --name NAME`,
       }),
@@ -131,6 +147,7 @@ async function takeCandidate(context: FleetContext, candidate: Candidate): Promi
     dataCentre: parsed.session.dataCentre,
     userId: parsed.session.userId?.toString() ?? null,
     warnings,
+    refusal: null,
     problem: null,
   });
   const warnings = sameName === undefined ? [] : await putBack(context, candidate);

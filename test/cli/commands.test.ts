@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from 'kysely';
@@ -6,6 +7,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { openLedger } from '../../src/ledger/ledger.ts';
 import { takeLock } from '../../src/ledger/runs.ts';
 import { tryCommand } from '../lab/run-command.ts';
+import { writeSessionFile } from '../vault/session-files.ts';
 import { inventory, makeFolder } from './fleet-command.ts';
 
 // Each test starts programs, and the machine may have other work.
@@ -211,6 +213,32 @@ describe('a pattern that takes in what SQLite keeps beside a session', () => {
         /bert\.session-wal: a file that SQLite keeps beside a session, not a session \(COMPANION\)\n {2}→ import bert\.session itself/,
     });
   });
+});
+
+test('one bad file hides no other, and why it was refused is a stable code in the JSON', async () => {
+  const { fleet, path } = await makeFolder();
+  await fleet(['vault', 'create-key']);
+  const image = readFileSync(writeSessionFile(join(path, 'good.session'), 'Pyrogram 3'));
+  // The type of a table becomes something else: what a flipped bit does to a schema.
+  image.write('tablf', image.indexOf('tablesessions'));
+  await writeFile(join(path, 'bad.session'), image);
+  await writeFile(join(path, 'anna.txt'), session);
+  const { code, stdout } = await fleet([
+    'accounts',
+    'import',
+    'bad.session',
+    'good.session',
+    'anna.txt',
+    'good.session-wal',
+    '--yes',
+    '--json',
+  ]);
+  expect(code).toBe(3);
+  expect(JSON.parse(stdout).files).toMatchObject([
+    { path: 'bad.session', result: 'refused', code: 'session-file', refusal: expect.stringMatching(/^(CORRUPT|WRONG_TABLES)$/) },
+    { path: 'good.session', result: 'imported', code: null, refusal: null },
+    { path: 'anna.txt', result: expect.stringMatching(/^(imported|refused)$/) },
+  ]);
 });
 
 describe('without a terminal', () => {

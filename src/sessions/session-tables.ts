@@ -1,0 +1,105 @@
+import { refuse, type SessionRefusal } from './session-outcome.ts';
+import type { SessionTable, SessionTables, SqliteCell } from './session-rows.ts';
+import { readTableShape } from './sqlite-columns.ts';
+import { type Cell, contentOf, damage, openPages, requireAllUsed, type SqlitePages } from './sqlite-pages.ts';
+import { decodeRecord, type TextEncoding, textEncodingOf } from './sqlite-record.ts';
+import { walkTree } from './sqlite-tree.ts';
+
+/** Enough to tell one row from several; a hostile file cannot make us keep more. */
+const rowLimit = 3;
+/** More tables than any session file has; their names only serve the message. */
+const tableLimit = 100;
+/** The tables that are read; of all others only the pages are checked. */
+const wanted: ReadonlySet<string> = new Set(['sessions', 'version', 'entities']);
+
+interface Entry {
+  readonly isTable: boolean;
+  readonly name: string;
+  readonly root: number;
+  readonly sql: SqliteCell;
+}
+
+/** What has pages of its own: tables and indexes. Views, triggers and virtual tables have none and are passed over. */
+const readSchema = (pages: SqlitePages, encoding: TextEncoding): Entry[] => {
+  const entries: Entry[] = [];
+  walkTree(pages, 1, (cell) => {
+    const [type, name, , root, sql = null] = decodeRecord(contentOf(pages, cell), encoding);
+    if (typeof name !== 'string' || (root !== null && typeof root !== 'bigint')) throw damage('its list of tables');
+    const isTable = type === 'table';
+    if ((!isTable && type !== 'index') || root === null || root === 0n) return;
+    const plain = name.toLowerCase();
+    entries.push({ isTable, name: plain, root: Number(root), sql: isTable && wanted.has(plain) ? sql : null });
+  });
+  return entries;
+};
+
+const rowsOf = (pages: SqlitePages, encoding: TextEncoding, entry: Entry): SessionTable | 'not plain' => {
+  // Telethon's entities may be many: with row ids, only number 0 is of interest.
+  const isWanted = ({ rowId }: Cell): boolean => entry.name !== 'entities' || rowId === 0 || rowId === null;
+  const found: { rowId: Cell['rowId']; cells: SqliteCell[] }[] = [];
+  const hasRowIds = walkTree(pages, entry.root, (cell) => {
+    if (found.length >= rowLimit || !isWanted(cell)) return;
+    const cells = decodeRecord(contentOf(pages, cell), encoding);
+    if (entry.name !== 'entities' || cell.rowId !== null || cells[0] === 0n) found.push({ rowId: cell.rowId, cells });
+  });
+  if (typeof entry.sql !== 'string') throw damage('a table without a definition');
+  const shape = readTableShape(entry.sql, hasRowIds);
+  if (shape === null) return 'not plain';
+  const { columns, rowIdColumn } = shape;
+  if (found.some(({ cells }) => cells.length > columns.length)) throw damage('a row with more cells than its table has columns');
+  const rows = found.map(({ rowId, cells }) =>
+    Object.fromEntries(
+      columns.map(({ name, missing }, index) => [
+        name,
+        name === rowIdColumn && rowId !== null ? BigInt(rowId) : index < cells.length ? (cells[index] ?? null) : missing,
+      ]),
+    ),
+  );
+  return { columns: columns.map(({ name }) => name), rows };
+};
+
+const notPlain = (name: string, where: string): SessionRefusal =>
+  refuse(
+    'WRONG_TABLES',
+    where,
+    `its table ${name} computes or checks columns, which no session file does`,
+    'The file was made by another program or tampered with: export the session as a string with the tool that made it.',
+  );
+
+const readTables = (image: Buffer, where: string): SessionTables | SessionRefusal => {
+  const pages = openPages(image);
+  const encoding = textEncodingOf(image);
+  const tables = new Map<string, SessionTable>();
+  let refusal: SessionRefusal | undefined;
+  for (const entry of readSchema(pages, encoding)) {
+    if (!entry.isTable || !wanted.has(entry.name)) {
+      walkTree(pages, entry.root, () => undefined);
+      if (entry.isTable && tables.size < tableLimit && !entry.name.startsWith('sqlite_')) tables.set(entry.name, { columns: [], rows: [] });
+      continue;
+    }
+    if (tables.has(entry.name)) throw damage('a table twice');
+    const table = rowsOf(pages, encoding, entry);
+    if (table === 'not plain') refusal ??= notPlain(entry.name, where);
+    tables.set(entry.name, table === 'not plain' ? { columns: [], rows: [] } : table);
+  }
+  requireAllUsed(pages);
+  return refusal ?? tables;
+};
+
+/**
+ * The tables of an SQLite file that lies in memory and has passed {@link refuseSqliteImage}. No SQL runs: the pages are read as they are, each once, so that
+ * nothing the file says is evaluated, and time and memory stay linear in its size. Codes: `CORRUPT`, `WRONG_TABLES`. Never throws.
+ */
+export const readSessionTables = (image: Buffer, where: string): SessionTables | SessionRefusal => {
+  try {
+    return readTables(image, where);
+  } catch {
+    // Whatever a read out of bounds or a broken rule raises concerns these bytes: nothing else takes part.
+    return refuse(
+      'CORRUPT',
+      where,
+      'is a damaged SQLite file',
+      'Take an intact copy, made while nothing had the file open, or export the session as a string.',
+    );
+  }
+};
