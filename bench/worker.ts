@@ -1,6 +1,6 @@
 /**
  * The bundled worker against the test data centre, one process per account as on a host: `npm run bench:worker [SECONDS]`. Prints start, memory, idle load and
- * throughput beside their targets, then the load scenarios of requirement A10, each for SECONDS (60). The data centre runs in this process, on the same cores.
+ * throughput beside their targets, then the load scenarios, each for SECONDS (60). The data centre runs in this process, on the same cores.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -114,6 +114,12 @@ describe('tidy', () => {
     expect(long).toEqual([]);
   });
 
+  it('cites no document that is not in the repository', () => {
+    const cited = /\b(?:DESIGN|EXCLUSIVITY|REQUIREMENTS|HOUSE|STACKS|FAULTS)(?:\.md\b| (?:section|row)s? \d)|\b[Rr]equirement [A-F]\d/;
+    const files = globSync('{src,agent,templates,scripts,bench,docs}/**/*.{ts,sh,md,yaml,service}');
+    expect(files.filter((path) => cited.test(readFileSync(path, 'utf8')))).toEqual([]);
+  });
+
   it('no name that says nothing, no mark of unfinished work', () => {
     expect(sources.filter(({ path }) => /(utils?|helpers?|manager|common)\.ts$/.test(path)).map(({ path }) => path)).toEqual([]);
     expect(sources.filter(({ text }) => /\b(TODO|FIXME|XXX|HACK)\b|@ts-ignore/.test(text)).map(({ path }) => path)).toEqual([]);

@@ -10,7 +10,7 @@ export type AuthorityDecision =
   | { readonly kind: 'refuse'; readonly message: string };
 
 /**
- * Whether the host obeys a stamp (DESIGN section 3, docs/exclusivity.md, F3). The first authority ever is adopted; a lower serial, the
+ * Whether the host obeys a stamp (docs/exclusivity.md, F3). The first authority ever is adopted; a lower serial, the
  * same serial with another nonce, or another authority is refused; `takeOver` admits another authority, never a lower serial.
  * A host remembers the last serial of authorities that it left, so that a late take-over by a former one is refused too.
  */

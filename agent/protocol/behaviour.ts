@@ -41,7 +41,7 @@ export interface ChatPolicy extends ChatSharing {
 export interface ChatSharing {
   /** Length of a time slot where several accounts share the chat, ms. */
   readonly slotMs: number;
-  /** The accounts that share this group, sorted by key id: one of them answers each message (requirement C4). Who is not among them answers none. */
+  /** The accounts that share this group, sorted by key id: one of them answers each message. Who is not among them answers none. */
   readonly colleagues: readonly Colleague[];
 }
 

@@ -1,7 +1,7 @@
 export type ClaimState = 'active' | 'releasing' | 'released' | 'revoked';
 
 /**
- * The host's own durable record of its right to run an account (DESIGN sections 2, 3). Filed by key, not by name. Holds no secret:
+ * The host's own durable record of its right to run an account. Filed by key, not by name. Holds no secret:
  * the key has 2048 random bits, so its digest tells nothing.
  */
 export interface Claim {

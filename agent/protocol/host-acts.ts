@@ -17,7 +17,7 @@ export interface HostRequest {
   readonly acts: readonly HostAct[];
 }
 
-/** Which ledger speaks, and how late. See DESIGN section 3, "One authority per host". */
+/** Which ledger speaks, and how late. */
 export interface AuthorityStamp {
   readonly id: string;
   /** Taken durably in the ledger before the connection is made; 1 or more. */
@@ -87,7 +87,7 @@ export type HostAct =
       /** Claimed but not started, and not started by a boot: an account that the operator stopped, or that cannot run, moves like this. */
       readonly idle?: boolean;
     }
-  /** Close gate, stop, prove, record (DESIGN section 5, step 2). Answers the receipt. */
+  /** Close gate, stop, prove, record. Answers the receipt. */
   | { readonly act: 'release'; readonly keyId: string; readonly moveId: string; readonly epoch: number; readonly successor: string }
   /** Size of the account's state directory, running or not. Changes nothing. */
   | { readonly act: 'weigh-state'; readonly keyId: string }

@@ -11,7 +11,7 @@ export interface HostConfig {
   readonly settleUncleanMs: number;
 }
 
-/** Decided once per boot, before the agent and any account (DESIGN section 3, "Hold after a boot"). */
+/** Decided once per boot, before the agent and any account. */
 export interface BootVerdict {
   readonly format: 1;
   readonly bootId: string;

@@ -56,7 +56,7 @@ export interface LifecycleRules {
   readonly healthIntervalMs: number;
   /** Before the first try after a loss. */
   readonly firstRetryMs: number;
-  /** Requirement A8: three tries, 5 s apart. */
+  /** Three tries, 5 s apart. */
   readonly retryMs: number;
   readonly quickTries: number;
   readonly backoffMs: number;
@@ -69,7 +69,7 @@ export const lifecycleRules: Omit<LifecycleRules, 'healthIntervalMs'> = {
   ...{ backoffMs: 10_000, maxBackoffMs: 300_000, keyUnknownRetryMs: 6_000 },
 };
 
-/** Requirement A8. */
+/** A worker that uses more is said to in the log and counted. */
 export const memoryWarningBytes = 1024 ** 3;
 /** Answers in a row that make an unknown key final. */
 const keyUnknownLimit = 3;

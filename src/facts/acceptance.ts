@@ -92,7 +92,7 @@ function checkAccount(
 
 const isRunning = ({ unit }: AccountSample): boolean => unit.activeState === 'active' || unit.activeState === 'activating';
 
-/** Pure. What each host measured between two looks: reply times, the load of the host, the memory of its accounts (requirement A10). */
+/** Pure. What each host measured between two looks: reply times, the load of the host, the memory of its accounts. */
 export function checkLoad(before: FleetLook, after: FleetLook): AcceptanceCheck[] {
   const minutes = (after.atMs - before.atMs) / 60_000;
   const earlier = new Map(before.accounts.map((account) => [account.name, account.measured]));

@@ -10,19 +10,19 @@ export interface HostFinding {
   readonly remedy: string;
 }
 
-/** Shares of a host from which a sweep speaks up (requirement D3). */
+/** Shares of a host from which a sweep speaks up. */
 const levels = {
   cpu: { warning: 0.7, critical: 0.85 },
   memory: { warning: 0.8, critical: 0.9 },
   disk: { warning: 0.8, critical: 0.9 },
 } as const;
 
-/** More restarts than this are looked into (requirement D2). */
+/** More restarts than this are looked into. */
 const restartLimit = 3;
 /** Telegram refuses messages whose clock is more than about 30 s off; this leaves time to act. Milliseconds. */
 const clockLimitMs = 2_000;
 
-/** What a sample shows that is not as it should be (requirement D2). `release`: the one that `init` left there. Pure. */
+/** What a sample shows that is not as it should be. `release`: the one that `init` left there. Pure. */
 export function findingsIn(sample: HostSample, release: string | null, requireClockSync: boolean): HostFinding[] {
   const { cpu, memory, disk, clock, bootVerdict, agent, accounts } = sample;
   const { name } = sample.host;

@@ -33,7 +33,7 @@ type HostLayer = Omit<GroupYaml, 'groups'>;
 
 const mebibyte = 1_048_576;
 
-/** Requirement A1: 0.2 core and 200 MB at least, 0.5 core and 512 MB recommended. */
+/** 0.2 core and 200 MB at least, 0.5 core and 512 MB recommended. */
 const standardLimits: AccountLimits = {
   memoryMaxBytes: 512 * mebibyte,
   memoryHighBytes: 460 * mebibyte,

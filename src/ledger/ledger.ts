@@ -17,7 +17,7 @@ export type LedgerDb = Kysely<LedgerSchema> | Transaction<LedgerSchema>;
 export interface Ledger {
   readonly db: Kysely<LedgerSchema>;
   readonly path: string;
-  /** Names this ledger to hosts: a host obeys one authority (DESIGN section 3). */
+  /** Names this ledger to hosts: a host obeys one authority. */
   readonly authorityId: string;
   /** What is kept outside of it. */
   readonly serialCopy: SerialCopy;

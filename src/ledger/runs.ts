@@ -89,7 +89,7 @@ function isGone(owner: LockOwner): boolean {
   }
 }
 
-/** Held for the length of a mutating command; a comfort for people, the serial is what protects (DESIGN section 5). */
+/** Held for the length of a mutating command; a comfort for people, the serial is what protects. */
 export interface RunLock {
   release(): Promise<void>;
 }

@@ -21,7 +21,7 @@ export interface SecretReference {
 
 export type Strategy = 'load' | 'even' | 'location' | 'affinity' | 'isolation';
 
-/** Weights of the load score (requirement B1). Each 0-1; they are used as given and should sum to 1. */
+/** Weights of the load score. Each 0-1; they are used as given and should sum to 1. */
 export interface ScoreWeights {
   readonly cpu: number;
   readonly memory: number;
@@ -46,7 +46,7 @@ export interface PlacementPolicy {
   readonly cooldownMs: number;
 }
 
-/** systemd limits of one account's unit (requirement A1). */
+/** systemd limits of one account's unit. */
 export interface AccountLimits {
   /** Bytes; becomes MemoryMax. */
   readonly memoryMaxBytes: number;

@@ -1,7 +1,7 @@
-/** Journaled phases of a change of owner, in order (DESIGN section 5). A first placement has no old owner and skips `released`. */
+/** Journaled phases of a change of owner, in order. A first placement has no old owner and skips `released`. */
 export type MovePhase = 'planned' | 'staged' | 'released' | 'granted' | 'done' | 'aborted';
 
-/** Why an account changes its host (requirement B7). */
+/** Why an account changes its host. */
 export type MoveKind = 'initial' | 'rebalance' | 'failover' | 'drain' | 'manual';
 
 /** `first`: nobody owned the account. `change`: from one host to another. `detach`: an owner gives it up and nobody follows (export, remove). */

@@ -22,7 +22,7 @@ const mostDown = 0.4;
 const leastHosts = 3;
 
 /**
- * Which hosts a sweep may fail over by itself (DESIGN section 6). Many hosts that go away together look like trouble of the operator's own network, so from
+ * Which hosts a sweep may fail over by itself. Many hosts that go away together look like trouble of the operator's own network, so from
  * two on it brakes itself: when more than `maxHosts`, or more than 40 % of at least three, are down (docs/exclusivity.md, row 31). One host never trips it.
  */
 export function planAutoFailover(facts: readonly SweptFact[], maxHosts: number): AutoFailover {

@@ -1,4 +1,4 @@
-/** How a host stands, judged by fresh SSH connections alone: a dead agent is a finding, never a reason to move accounts (DESIGN section 6). */
+/** How a host stands, judged by fresh SSH connections alone: a dead agent is a finding, never a reason to move accounts. */
 export type HostHealth = 'healthy' | 'suspect' | 'down';
 
 /**

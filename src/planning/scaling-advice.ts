@@ -32,7 +32,7 @@ export interface ScalingAdvice {
   readonly fullOf: 'CPU' | 'memory' | 'slots' | null;
 }
 
-/** Shares from which a host is relieved (requirement B10). All slots may be used. */
+/** Shares from which a host is relieved. All slots may be used. */
 const limits = { busyRatio: 0.8, memoryUsedRatio: 0.8, slotsRatio: 1 } as const;
 const words = { busyRatio: 'CPU', memoryUsedRatio: 'memory', slotsRatio: 'slots' } as const;
 type Measure = keyof typeof limits;
@@ -47,7 +47,7 @@ const percent = (ratio: number): string => `${Math.round(ratio * 100)} %`;
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 /**
- * Whether hosts, or all of them together, are too full, how many of which size are missing, and when they will be (requirement B10). `uses`: hosts that may
+ * Whether hosts, or all of them together, are too full, how many of which size are missing, and when they will be. `uses`: hosts that may
  * receive accounts. `waiting`: accounts that are wanted and have no host. `days`: the fleet's use in the past, any order. Pure.
  */
 export function adviseScaling(uses: readonly HostUse[], waiting: number, days: readonly FleetUse[], nowMs: number): ScalingAdvice {

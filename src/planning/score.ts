@@ -27,7 +27,7 @@ export interface LoadScore {
 }
 
 /**
- * The load score of requirement B1; lower is better.
+ * The load score; lower is better.
  *
  *     score = 100 × (weights.cpu × cpu used / cores + weights.memory × memory used / memory
  *                    + weights.slots × accounts / max accounts + weights.disk × disk used ratio)

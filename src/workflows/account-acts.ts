@@ -119,7 +119,7 @@ async function noteState(context: FleetContext, account: PlacedAccount, state: P
   });
 }
 
-/** What the owning worker itself says; no second client is ever opened (DESIGN section 5). */
+/** What the owning worker itself says; no second client is ever opened. */
 export interface Verification {
   readonly account: string;
   readonly host: string;

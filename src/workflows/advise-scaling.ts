@@ -15,7 +15,7 @@ interface FleetFacts {
   readonly accounts: readonly PlacedAccount[];
 }
 
-/** What the fleet lacks, or will lack, by what was measured now and in the last two weeks (requirement B10). */
+/** What the fleet lacks, or will lack, by what was measured now and in the last two weeks. */
 export async function adviseFleet(context: FleetContext, { view, readings, accounts }: FleetFacts): Promise<ScalingAdvice> {
   const samples = new Map(readings.map(({ host, sample }) => [host.name, sample]));
   const uses = view.hosts.flatMap((host): HostUse[] => {

@@ -29,7 +29,7 @@ export interface AllocationPlan {
 }
 
 /**
- * Chooses hosts for accounts that have none (requirement A7). `names` null: all that are in the vault and wanted. Errors: `usage` for an unknown
+ * Chooses hosts for accounts that have none. `names` null: all that are in the vault and wanted. Errors: `usage` for an unknown
  * account, naming all of them.
  */
 export async function planAllocation(

@@ -46,7 +46,7 @@ interface Log {
 }
 
 /**
- * Carries one move from wherever it stands to its end (DESIGN section 5). Every phase is in the journal before the act that follows it, every act
+ * Carries one move from wherever it stands to its end. Every phase is in the journal before the act that follows it, every act
  * may be repeated, and a move that a killed run left is carried on by this same path. Never throws a FleetError: it is in the outcome, and what is
  * still to be done stays open in the journal with the reason.
  */

@@ -11,7 +11,7 @@ import type { FleetWatch } from './watch-fleet.ts';
 const historyRead = 1_000;
 
 /**
- * The staged acceptance of requirement D7 on the operator's own fleet: each host, each account, host to host, load. Only looks: it moves nothing and says nothing
+ * The staged acceptance on the operator's own fleet: each host, each account, host to host, load. Only looks: it moves nothing and says nothing
  * in any group. `loadMs`: how long the load is watched. A stage that has failed does not hold back the next.
  */
 export async function checkFleet(

@@ -29,7 +29,7 @@ async function tried(act: () => Promise<Finding[]>): Promise<Finding[]> {
   }
 }
 
-/** The operator's side (requirement D6): inventory, ledger, vault and its key, secrets, backup, cron, and what is not finished. Changes nothing. */
+/** The operator's side: inventory, ledger, vault and its key, secrets, backup, cron, and what is not finished. Changes nothing. */
 export async function examineHere(context: FleetContext): Promise<Finding[]> {
   const { inventory } = context;
   const parts = [

@@ -20,7 +20,7 @@ const checkupBytes = 256 * 1024;
 const problem = ({ message, hint }: FleetError, where: string): Finding => ({ where, level: 'critical', text: message, remedy: hint });
 
 /**
- * Every host's side (requirement D6): reachable, sudo, agent, measurements, failed units, open ports, the way to Telegram, and what `fleet init` would
+ * Every host's side: reachable, sudo, agent, measurements, failed units, open ports, the way to Telegram, and what `fleet init` would
  * change (`checkInit`, in check mode). Changes nothing on hosts. A host that does not answer is one finding. In the order of `hosts`.
  */
 export async function examineHosts(

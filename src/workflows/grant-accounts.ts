@@ -36,7 +36,7 @@ export interface GrantOutcome {
 }
 
 /**
- * Carries moves without an old owner from wherever they stand to the end (DESIGN section 5): stage the files, survey all known hosts, grant, wait
+ * Carries moves without an old owner from wherever they stand to the end: stage the files, survey all known hosts, grant, wait
  * until the worker says online. Concurrent over hosts; one failing account or host leaves the others alone. Every act is safe to repeat, so a run that
  * was killed is continued by calling this again with the moves that are still open. What is said of hosts that are off is verified again after every
  * survey. Outcomes are in the order of `moves`.

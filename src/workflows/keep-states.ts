@@ -22,7 +22,7 @@ interface Owned {
 }
 
 /**
- * Copies what accounts remember from the hosts that answered into the vault, so that a failover continues from the last sweep (DESIGN section 6): small
+ * Copies what accounts remember from the hosts that answered into the vault, so that a failover continues from the last sweep: small
  * states only, whole or not at all, and not of accounts that are changing their host, whose final state is kept by the move. One request per host.
  * Gives the hosts for which it could not be done.
  */

@@ -19,7 +19,7 @@ export interface HostReading {
 }
 
 /**
- * The newest sample of each host, refreshed over SSH, concurrently, where it is older than `maxAgeMs` (requirement B4; 0: always). A host that does
+ * The newest sample of each host, refreshed over SSH, concurrently, where it is older than `maxAgeMs` (0: always). A host that does
  * not answer is a value, and its failure is counted in the ledger. Same order as `hosts`.
  */
 export async function readSamples(context: FleetContext, hosts: readonly HostSpec[], maxAgeMs: number): Promise<HostReading[]> {

@@ -26,7 +26,7 @@ export interface PreparedRebalance extends PreparedMoves {
   readonly damper: DamperState | null;
 }
 
-/** The fewest moves that bring the load scores together again (requirement B6). Errors: `placement` when some host has not been measured for long enough. */
+/** The fewest moves that bring the load scores together again. Errors: `placement` when some host has not been measured for long enough. */
 export async function planRebalanceMoves(context: FleetContext, wishes: RebalanceWishes): Promise<PreparedRebalance> {
   const gathered = await gather(context);
   const { placement, rebalance } = context.inventory;

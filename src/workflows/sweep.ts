@@ -55,7 +55,7 @@ export interface SweepResult {
 }
 
 /**
- * One pass over all hosts (requirement D2): looks at each over a fresh connection, keeps samples, states and health, carries on what earlier runs left
+ * One pass over all hosts: looks at each over a fresh connection, keeps samples, states and health, carries on what earlier runs left
  * open, tells hosts that came back what has moved on, gives back what hosts held since a boot, and keeps a copy of what accounts remember. The same as often as it is called. `begin` takes the
  * run's serial; a ledger that has no account and never had one on a host is an observer and never takes it. `isAutomatic`: hosts that are down are failed over where a fence can switch
  * them off.

@@ -8,7 +8,7 @@ import { contactHost } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 
 /**
- * Makes this ledger the host's authority although it obeyed another one (DESIGN section 3): from then on the other ledger is refused there. What the host
+ * Makes this ledger the host's authority although it obeyed another one: from then on the other ledger is refused there. What the host
  * owns it goes on owning; this ledger may not know it, so nothing is closed and nothing is freed. Safe to repeat. Errors: those of the Remote, `host-not-ready`, `authority-refused`.
  */
 export async function takeOverHost(context: FleetContext, run: Run, host: HostSpec): Promise<void> {

@@ -17,7 +17,7 @@ type MaterialContext = Pick<FleetContext, 'inventory' | 'ledger' | 'readSecret'>
 const healthIntervalMs = 60_000;
 
 /**
- * Session from the vault in the form that the account's worker reads, settings from the inventory (requirement A5). Errors: `vault`, `vault-key`,
+ * Session from the vault in the form that the account's worker reads, settings from the inventory. Errors: `vault`, `vault-key`,
  * `secret`, `inventory`; `usage` when the form must carry a user id that nobody knows.
  */
 export async function readWorkerMaterial(context: MaterialContext, account: AccountName, host: HostSpec): Promise<WorkerMaterial> {

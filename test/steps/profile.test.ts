@@ -15,7 +15,7 @@ describe('profiles', () => {
     }
   });
 
-  it('the account host has what requirement A3 asks for', () => {
+  it('the account host has the packages, limits and settings that accounts need', () => {
     const profile = parseProfile('account-host', readFileSync(join(templates, 'profiles', 'account-host.yaml'), 'utf8'));
     expect(profile.packages).toEqual(
       expect.arrayContaining(['curl', 'wget', 'git', 'vim', 'htop', 'net-tools', 'ufw', 'fail2ban', 'python3-systemd']),

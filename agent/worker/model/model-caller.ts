@@ -22,7 +22,7 @@ export interface ModelWorld {
   readonly budget: { read(): DayBudget; write(budget: DayBudget): void };
 }
 
-/** Requirement C5. */
+/** A call that takes longer is always in the log. */
 const slowMs = 1_000;
 const sampledShare = 0.1;
 const backoffMs = 250;

@@ -43,7 +43,7 @@ export const formatHosts = (ranks: readonly HostRanking[], rows: ReadonlyMap<str
     'No hosts.',
   );
 
-/** The ranking of requirement B5: score and where its points come from. */
+/** The ranking: score and where its points come from. */
 export const formatRankings = (ranks: readonly HostRanking[]): string =>
   formatTable(
     ['#', 'HOST', 'SCORE', 'CPU', 'MEMORY', 'SLOTS', 'DISK', 'FREE SLOTS', 'FREE MEMORY', 'STATE'],
