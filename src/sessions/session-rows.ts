@@ -19,12 +19,12 @@ export type SessionTables = ReadonlyMap<string, SessionTable>;
 type Kind = 'pyrogram' | 'telethon';
 type Row = Readonly<Record<string, SqliteCell>>;
 
-/** Pyrogram 1.x and 2.x up to 3; Pyrofork 4; Kurigram 4 to 7. Forks number their schemas independently: an unknown number means nothing known. */
-const newestPyrogram = 7n;
+/** Pyrogram 1.x and 2.x up to 3; Pyrofork 4; Kurigram 4 to 8. */
 const newestOfficialPyrogram = 3n;
-/** Telethon only ever adds columns and tables, so a few versions beyond the newest one known are read by column name. */
+const newestOfForks = 8n;
 const newestTelethon = 8n;
-const farthestTelethon = 15n;
+/** All libraries only ever add columns and tables, so a version beyond the newest one known is read by column name. More than this is damage. */
+const farthestVersion = 999n;
 
 /** `false` is no SQLite value, so a row with a column named `ok` is not taken for a refusal. */
 const isRefusal = (value: unknown): value is SessionRefusal =>
@@ -65,8 +65,7 @@ const readVersion = (tables: SessionTables, kind: Kind, where: string): bigint |
   const column = columns.find((name) => name === 'number' || name === 'version');
   const [row] = rows;
   const version = column === undefined || row === undefined || rows.length !== 1 ? null : integer(row, column, where);
-  const newest = kind === 'pyrogram' ? newestPyrogram : farthestTelethon;
-  if (typeof version === 'bigint' && version >= 1n && version <= newest) {
+  if (typeof version === 'bigint' && version >= 1n && version <= farthestVersion) {
     return version;
   }
   const shown = typeof version === 'bigint' ? `version ${version}` : 'no readable version number';
@@ -75,16 +74,12 @@ const readVersion = (tables: SessionTables, kind: Kind, where: string): bigint |
 };
 
 const versionWarnings = (kind: Kind, version: bigint): readonly SessionWarning[] => {
+  if (version > (kind === 'pyrogram' ? newestOfForks : newestTelethon)) {
+    const message = `schema ${version} of a ${kind} session is newer than what fleet knows; its columns fit, and it was read by their names`;
+    return [{ code: 'NEWER_VERSION', message }];
+  }
   if (kind === 'pyrogram' && version > newestOfficialPyrogram) {
     return [{ code: `FORK_V${Number(version)}`, message: `written by a fork of Pyrogram (schema ${version})` }];
-  }
-  if (kind === 'telethon' && version > newestTelethon) {
-    return [
-      {
-        code: 'NEWER_VERSION',
-        message: `schema ${version} of Telethon is newer than the newest one known (${newestTelethon}); read by column name`,
-      },
-    ];
   }
   return version < (kind === 'pyrogram' ? 2n : 7n) ? [{ code: 'OLD_VERSION', message: `schema ${version} of ${kind} is outdated` }] : [];
 };
@@ -154,7 +149,7 @@ const factsOf = (tables: SessionTables, kind: Kind, row: Row, where: string): Se
 };
 
 /**
- * Reads the rows of a Pyrogram (v1-v3, Pyrofork, Kurigram up to v7) or Telethon (up to v8, newer ones by column name) session file.
+ * Reads the rows of a Pyrogram (v1-v3, Pyrofork, Kurigram) or Telethon session file, newer versions by column name.
  * Never throws. Codes: `WRONG_TABLES` `UNKNOWN_VERSION` `NO_ROW` `MANY_ROWS` `CORRUPT` and those of {@link assembleSession}.
  */
 export const parseSessionRows = (tables: SessionTables, where: string): SessionOutcome => {

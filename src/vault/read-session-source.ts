@@ -38,6 +38,14 @@ const refuseCompanions = async (path: string, where: string): Promise<SessionRef
   if (await nonEmpty(`${path}-wal`)) {
     return refuse('WAL_PRESENT', where, 'has an unmerged write-ahead log beside it: in use, or its program crashed', hint);
   }
+  if (await nonEmpty(`${path}-shm`)) {
+    return refuse(
+      'WAL_MISSING',
+      where,
+      'has the index of a write-ahead log beside it, but not the log: its newest changes are missing',
+      hint,
+    );
+  }
   if (await nonEmpty(`${path}-journal`)) {
     return refuse('JOURNAL_PRESENT', where, 'has a hot journal beside it: in use, or its program crashed', hint);
   }
@@ -91,13 +99,25 @@ const readSource = async (path: string, where: string): Promise<SourceFile | Ses
   }
 };
 
+/** A file that was closed cleanly and one that was copied without its log look the same. */
+const walWarning: SessionWarning = {
+  code: 'WAL_MODE',
+  message:
+    'possibly stale: a file in WAL mode without its -wal file. If it was copied while its program ran, its newest key may be missing',
+};
+const walHint =
+  'The file is in WAL mode and has no -wal file beside it: if it was copied without that, close its program and copy it again.';
+/** What a copy without its log looks like when the login itself is still in the log. */
+const mayBeInLog: ReadonlySet<string> = new Set(['WRONG_TABLES', 'UNKNOWN_VERSION', 'NO_ROW', 'NO_KEY', 'NO_USER', 'TRUNCATED', 'CORRUPT']);
+
 const parseSqlite = (bytes: Buffer, where: string): SessionOutcome => {
   const walMode = isWalMode(bytes);
   const refusal = refuseSqliteImage(bytes, where);
   const tables = refusal ?? readSessionTables(bytes, where);
   const outcome = isRefusal(tables) ? tables : parseSessionRows(tables, where);
-  const warning: SessionWarning = { code: 'WAL_MODE', message: 'the file is in WAL mode; its log was merged, nothing is missing' };
-  return outcome.ok && walMode ? { ...outcome, warnings: [...outcome.warnings, warning] } : outcome;
+  if (!walMode) return outcome;
+  if (outcome.ok) return { ...outcome, warnings: [...outcome.warnings, walWarning] };
+  return mayBeInLog.has(outcome.code) ? { ...outcome, hint: `${walHint} Otherwise: ${outcome.hint}` } : outcome;
 };
 
 /** Nothing but the bytes takes part, so whatever went wrong is about this file and must not hide the others. */

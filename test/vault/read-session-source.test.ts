@@ -6,6 +6,8 @@ import {
   copyFileSync,
   mkdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   symlinkSync,
   truncateSync,
   utimesSync,
@@ -42,6 +44,7 @@ describe('files of every library', () => {
     'Kurigram 6': ['pyrogram', 4321, ['FORK_V6']],
     'Kurigram 7, new': ['pyrogram', 4321, ['FORK_V7']],
     'Kurigram 7, migrated': ['pyrogram', 4321, ['FORK_V7']],
+    'Kurigram 8': ['pyrogram', 4321, ['FORK_V8']],
     'Telethon 7': ['telethon', null, []],
     'Telethon 7, without rowid': ['telethon', null, []],
     'Telethon 8': ['telethon', null, []],
@@ -144,6 +147,11 @@ describe('refused files', () => {
       (directory) => damage(pyrogram(directory, filler), (image) => image.fill(0xa5, image.length - 4096)),
     ],
     ['an open WAL', 'WAL_PRESENT', (directory) => copyWhileOpen(directory, 'wal')],
+    [
+      'the index of a WAL without the WAL',
+      'WAL_MISSING',
+      (directory) => made(copyWhileOpen(directory, 'wal'), (path) => renameSync(`${path}-wal`, `${path}-shm`)),
+    ],
     ['a hot journal', 'JOURNAL_PRESENT', (directory) => copyWhileOpen(directory, 'delete')],
     [
       'everything still in the WAL',
@@ -158,7 +166,7 @@ describe('refused files', () => {
       (directory) => pyrogram(directory, 'alter table sessions rename to s; create view sessions as select * from s'),
     ],
     ['a virtual table for a table', 'WRONG_TABLES', (directory) => pyrogram(directory, virtual)],
-    ['an unknown version', 'UNKNOWN_VERSION', (directory) => pyrogram(directory, 'update version set number = 99')],
+    ['an unknown version', 'UNKNOWN_VERSION', (directory) => pyrogram(directory, 'update version set number = 9999')],
     ['no row', 'NO_ROW', (directory) => pyrogram(directory, 'delete from sessions')],
     [
       'several rows',
@@ -192,6 +200,18 @@ describe('refused files', () => {
       hint: expect.stringMatching(/.{8}\.$/),
     });
     expect(readable ? snapshot(directory) : undefined).toEqual(before);
+  });
+
+  it('says that a file in WAL mode which was copied without its log may be stale, whatever is still in it', async () => {
+    const stale = copyWhileOpen(temporaryDirectory(), 'wal');
+    rmSync(`${stale}-wal`);
+    const outcome = await readSessionSource(stale);
+    expect(outcome).toMatchObject({
+      ok: true,
+      warnings: [{ code: 'WAL_MODE', message: expect.stringMatching(/^possibly stale: .*-wal/) }],
+    });
+    const before = writeSessionFile(join(temporaryDirectory(), 'a.session'), 'Kurigram 6', { mode: 'wal', key: null });
+    expect(await readSessionSource(before)).toMatchObject({ code: 'NO_KEY', hint: expect.stringMatching(/no -wal file .* Otherwise: /) });
   });
 
   it('names the path where no other name is given', async () => {

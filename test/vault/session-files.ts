@@ -41,6 +41,9 @@ export const sessionSchemas = {
   'Kurigram 7, migrated': `create table sessions (dc_id integer primary key, test_mode integer, auth_key blob, date integer not null, user_id integer, is_bot integer, api_id integer);
     alter table sessions add server_address text; alter table sessions add port integer; create table version (number integer primary key);
     insert into version values (7); insert into sessions values (@dc, 0, @key, 0, @user, 0, 4321, '149.154.167.51', 443);`,
+  'Kurigram 8': `create table sessions (dc_id integer primary key, server_address text, port integer, api_id integer, test_mode integer, auth_key blob, date integer not null, user_id integer, is_bot integer);
+    create table version (number integer primary key);
+    insert into version values (8); insert into sessions values (@dc, '149.154.167.51', 443, 4321, 0, @key, 0, @user, 0);`,
   'Telethon 7': `create table version (version integer primary key);
     create table sessions (dc_id integer primary key, server_address text, port integer, auth_key blob, takeout_id integer);
     create table entities (id integer primary key, hash integer not null, username text, phone integer, name text, date integer);
