@@ -39,3 +39,19 @@ const plainAddress = (address: string): string => {
 
 /** True for the addresses of Telegram's test data centres, in any IPv6 spelling. */
 export const isTestAddress = (address: string): boolean => testAddresses.has(plainAddress(address));
+
+/** Telegram's networks as core.telegram.org/resources/cidr.txt publishes them, and the host names that browsers use. */
+const telegramNetworks = [
+  /^149\.154\.1[67]\d\.\d+$/,
+  /^91\.108\.\d+\.\d+$/,
+  /^91\.105\.19[23]\.\d+$/,
+  /^95\.161\.\d+\.\d+$/,
+  /^185\.76\.151\.\d+$/,
+  /^(?:2001:67c:4e8|2001:b28:f23[c-f]|2a0a:f280):/,
+  /^(?:[a-z0-9-]+\.)+telegram\.org$/,
+];
+const telegramPorts: ReadonlySet<number> = new Set([80, 443, 5222, 8443]);
+
+/** True where an account's server can be. Strings of bytes that say nothing else of themselves are recognised by it. */
+export const isTelegramServer = (address: string, port: number): boolean =>
+  telegramPorts.has(port) && telegramNetworks.some((network) => network.test(plainAddress(address.toLowerCase())));

@@ -6,7 +6,8 @@ import { formatMtcute } from './mtcute-string.ts';
 
 export const isStringFormat = (format: SessionFormat): format is SessionStringFormat => format.endsWith('-string');
 
-const maxMtcuteUserId = BigInt(Number.MAX_SAFE_INTEGER);
+/** Telegram's user ids have at most 52 bits. */
+const maxUserId = BigInt(Number.MAX_SAFE_INTEGER);
 
 const uint16 = (value: number): Buffer => Buffer.of(value >> 8, value & 255);
 
@@ -43,6 +44,12 @@ export const requireUserId = (session: Session, format: SessionFormat): bigint =
   return session.userId;
 };
 
+const requireShortUserId = (session: Session, format: SessionFormat): void => {
+  if (session.userId !== null && session.userId > maxUserId) {
+    throw cannotHold(format, 'the user id has more than 53 bits');
+  }
+};
+
 /** Base64url with padding, as Python's `urlsafe_b64encode` writes it. */
 const padded = (data: Buffer): string => data.toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 
@@ -53,11 +60,10 @@ const encode = (session: Session, format: SessionStringFormat, apiId: number | n
     case 'telethon-string':
       return { data: telethonBytes(session), text: (data) => `1${padded(data)}` };
     case 'pyrogram-string':
+      requireShortUserId(session, format);
       return { data: pyrogramBytes(session, requireUserId(session, format), apiId ?? 0), text: (data) => data.toString('base64url') };
     case 'mtcute-string':
-      if (session.userId !== null && session.userId > maxMtcuteUserId) {
-        throw cannotHold(format, 'the user id has more than 53 bits');
-      }
+      requireShortUserId(session, format);
       return {
         data: formatMtcute(session.dataCentre, session.authKey, session.userId, session.isBot),
         text: (data) => data.toString('base64url'),

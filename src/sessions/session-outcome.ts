@@ -4,7 +4,7 @@ import type { Session, SessionFormat } from '../model/session.ts';
  * Why a session was refused, as a stable, documented list. Callers branch on the code, never on the text.
  *
  * `UNREADABLE` `TOO_LARGE` `IN_USE` `CHANGING` `WAL_PRESENT` `WAL_MISSING` `JOURNAL_PRESENT` concern the file around the session; `EMPTY` `NOT_SQLITE`
- * `BAD_STRING` `TRUNCATED` `CORRUPT` `WRONG_TABLES` `UNKNOWN_VERSION` `NO_ROW` `MANY_ROWS` its form; the others what it says.
+ * `OTHER_FORMAT` `BAD_STRING` `TRUNCATED` `CORRUPT` `WRONG_TABLES` `UNKNOWN_VERSION` `NO_ROW` `MANY_ROWS` its form; the others what it says.
  */
 export type SessionRefusalCode =
   | 'UNREADABLE'
@@ -16,6 +16,7 @@ export type SessionRefusalCode =
   | 'JOURNAL_PRESENT'
   | 'EMPTY'
   | 'NOT_SQLITE'
+  | 'OTHER_FORMAT'
   | 'BAD_STRING'
   | 'TRUNCATED'
   | 'CORRUPT'

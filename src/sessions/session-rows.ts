@@ -1,4 +1,5 @@
 import { assembleSession, type SessionFacts } from './assemble-session.ts';
+import { foreignTables, refuseForeign } from './foreign-formats.ts';
 import { refuse, type SessionOutcome, type SessionRefusal, type SessionWarning } from './session-outcome.ts';
 
 /** What SQLite can hold in a cell; integers as bigint where they may exceed 2^53 (user ids need 64 bits). */
@@ -42,10 +43,11 @@ const kindOf = (tables: SessionTables, where: string): Kind | SessionRefusal => 
   if (keyed && columns.has('server_address') && columns.has('port') && !columns.has('test_mode') && !columns.has('user_id')) {
     return 'telethon';
   }
-  const hint =
-    tables.has('datacenter') && tables.has('session')
-      ? 'It looks like a file of Telethon 2 (alpha): export it there as a string session.'
-      : 'Give a session file of Pyrogram (or Pyrofork, Kurigram) or Telethon, or a string session.';
+  const other = foreignTables(tables);
+  if (other !== undefined) {
+    return refuseForeign(other, where);
+  }
+  const hint = 'Give a session file of Pyrogram (or Pyrofork, Kurigram) or Telethon, or a string session.';
   return refuse('WRONG_TABLES', where, `is an SQLite file, but not a session: its tables are ${describe(tables)}`, hint);
 };
 
@@ -150,7 +152,7 @@ const factsOf = (tables: SessionTables, kind: Kind, row: Row, where: string): Se
 
 /**
  * Reads the rows of a Pyrogram (v1-v3, Pyrofork, Kurigram) or Telethon session file, newer versions by column name.
- * Never throws. Codes: `WRONG_TABLES` `UNKNOWN_VERSION` `NO_ROW` `MANY_ROWS` `CORRUPT` and those of {@link assembleSession}.
+ * Never throws. Codes: `WRONG_TABLES` `OTHER_FORMAT` `UNKNOWN_VERSION` `NO_ROW` `MANY_ROWS` `CORRUPT` and those of {@link assembleSession}.
  */
 export const parseSessionRows = (tables: SessionTables, where: string): SessionOutcome => {
   const kind = kindOf(tables, where);

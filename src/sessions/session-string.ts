@@ -1,5 +1,7 @@
 import { assembleSession, type SessionFacts } from './assemble-session.ts';
 import { authKeyBytes } from './auth-key.ts';
+import { isTelegramServer } from './data-centres.ts';
+import { foreignString, refuseForeign } from './foreign-formats.ts';
 import { mtcuteVersion, parseMtcute } from './mtcute-string.ts';
 import { refuse, type SessionOutcome, type SessionRefusal } from './session-outcome.ts';
 
@@ -36,7 +38,7 @@ const gramjsFacts = (data: Buffer): SessionFacts | undefined => {
   const length = data.length < 3 ? 0 : data.readUInt16BE(1);
   const keyStart = 3 + length + 2;
   const address = data.toString('latin1', 3, 3 + length);
-  if (length < 7 || length > 64 || data.length < keyStart || !/^[A-Za-z0-9.:-]+$/.test(address)) {
+  if (length < 7 || length > 64 || data.length < keyStart || !isTelegramServer(address, data.readUInt16BE(keyStart - 2))) {
     return undefined;
   }
   return { ...noFacts, format: 'gramjs-string', dataCentre: BigInt(data.readUInt8(0)), address, authKey: data.subarray(keyStart) };
@@ -50,12 +52,22 @@ const telethonFacts = (data: Buffer): SessionFacts | undefined => {
   }
   const raw = data.subarray(1, 1 + addressLength);
   const address = addressLength === 4 ? raw.join('.') : (raw.toString('hex').match(/.{4}/g) ?? []).join(':');
+  if (!isTelegramServer(address, data.readUInt16BE(1 + addressLength))) {
+    return undefined;
+  }
   return { ...noFacts, format: 'telethon-string', dataCentre: BigInt(data.readUInt8(0)), address, authKey: data.subarray(-authKeyBytes) };
 };
 
 const oldPyrogram = { code: 'OLD_STRING', message: 'a string of Pyrogram 1: it does not say which application logged in' } as const;
 
-/** Pyrogram: u8 dc, [u32 api id,] bool test, key, u64 (oldest: u32) user id, bool bot; 271, 267 or 263 bytes. */
+/** User ids have at most 52 bits, application ids 31. */
+const maxUserId = 2n ** 53n - 1n;
+const maxApiId = 2 ** 31 - 1;
+
+/**
+ * Pyrogram: u8 dc, [u32 api id,] bool test, key, u64 (oldest: u32) user id, bool bot; 271, 267 or 263 bytes. Nothing in it names the format, so what
+ * could be no number or bool of Pyrogram's is another's string.
+ */
 const pyrogramFacts = (data: Buffer): SessionFacts | undefined => {
   if (data.length !== 271 && data.length !== 267 && data.length !== 263) {
     return undefined;
@@ -63,15 +75,20 @@ const pyrogramFacts = (data: Buffer): SessionFacts | undefined => {
   const current = data.length === 271;
   const keyStart = current ? 6 : 2;
   const userStart = keyStart + authKeyBytes;
+  const userId = data.length === 263 ? BigInt(data.readUInt32BE(userStart)) : data.readBigUInt64BE(userStart);
+  const [test = 2, bot = 2] = [data[keyStart - 1], data.at(-1)];
+  if (test > 1 || bot > 1 || userId > maxUserId || (current && data.readUInt32BE(1) > maxApiId)) {
+    return undefined;
+  }
   return {
     format: 'pyrogram-string',
     dataCentre: BigInt(data.readUInt8(0)),
     apiId: current ? BigInt(data.readUInt32BE(1)) : null,
-    testMode: data.readUInt8(keyStart - 1) !== 0,
+    testMode: test !== 0,
     authKey: data.subarray(keyStart, userStart),
-    userId: data.length === 263 ? BigInt(data.readUInt32BE(userStart)) : data.readBigUInt64BE(userStart),
+    userId,
     userRequired: true,
-    isBot: data.readUInt8(data.length - 1) !== 0,
+    isBot: bot !== 0,
     address: null,
     warnings: current ? [] : [oldPyrogram],
   };
@@ -99,7 +116,7 @@ const readMtcute = (data: Buffer, where: string): SessionFacts | SessionRefusal 
 
 /**
  * Reads a string session of any known library, whatever surrounds it (white space, quotes, byte order mark).
- * Never throws. `where` starts the message of a refusal. Codes: `EMPTY` `BAD_STRING` `UNKNOWN_VERSION` and those of {@link assembleSession}.
+ * Never throws. `where` starts the message of a refusal. Codes: `EMPTY` `BAD_STRING` `OTHER_FORMAT` `UNKNOWN_VERSION` and those of {@link assembleSession}.
  */
 export const parseSessionString = (text: string, where = 'session string'): SessionOutcome => {
   const bare = unwrap(text.length > maxSessionStringLength ? '?' : text);
@@ -110,6 +127,10 @@ export const parseSessionString = (text: string, where = 'session string'): Sess
   const data = decodeBase64(prefixed ? bare.slice(1) : bare);
   if (data === undefined) {
     return malformed(where, 'is not a session string: it holds characters that no session string has, or too many of them');
+  }
+  const other = foreignString(data);
+  if (other !== undefined) {
+    return refuseForeign(other, where);
   }
   const facts = prefixed ? (gramjsFacts(data) ?? telethonFacts(data)) : (pyrogramFacts(data) ?? readMtcute(data, where));
   const outcome =

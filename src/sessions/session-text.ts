@@ -1,3 +1,4 @@
+import { foreignBytes, refuseForeign } from './foreign-formats.ts';
 import { refuse, type SessionOutcome } from './session-outcome.ts';
 import { maxSessionStringLength, parseSessionString } from './session-string.ts';
 
@@ -9,9 +10,13 @@ const decode = (bytes: Uint8Array): string =>
 
 /**
  * Reads the content of a file that is not SQLite: one string session with whatever white space, quotes and byte order mark.
- * Codes: `EMPTY`, `NOT_SQLITE` (not one word of text at all), otherwise those of {@link parseSessionString}.
+ * Codes: `EMPTY`, `OTHER_FORMAT`, `NOT_SQLITE` (not one word of text at all), otherwise those of {@link parseSessionString}.
  */
 export const parseSessionText = (bytes: Uint8Array, where: string): SessionOutcome => {
+  const other = foreignBytes(bytes);
+  if (other !== undefined) {
+    return refuseForeign(other, where);
+  }
   const text = bytes.length > 2 * maxSessionStringLength ? '\0' : decode(bytes);
   const bare = text.replace(/^\uFEFF/, '').trim();
   if (bare !== '' && !/^[\x21-\x7e]+$/.test(bare.replace(/^(["'`])\s*(.*?)\s*\1$/s, '$2'))) {

@@ -1,5 +1,7 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
+import { type FileHandle, open, opendir, realpath, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { foreignNames, refuseForeign } from '../sessions/foreign-formats.ts';
 import { refuse, type SessionOutcome, type SessionRefusal, type SessionWarning } from '../sessions/session-outcome.ts';
 import { parseSessionRows } from '../sessions/session-rows.ts';
 import { readSessionTables } from '../sessions/session-tables.ts';
@@ -60,12 +62,28 @@ const refuseOpeners = async (handle: FileHandle, where: string): Promise<Session
   return pids.length === 0 ? undefined : refuse('IN_USE', where, `is open in ${named}`, hint);
 };
 
+/** More names than the folder of any one account needs to be recognised. */
+const folderLimit = 1000;
+
+const refuseFolder = async (path: string, where: string): Promise<SessionRefusal> => {
+  const names = [basename(path)];
+  for await (const { name } of await opendir(path)) {
+    if (names.push(name) > folderLimit) break;
+  }
+  const other = foreignNames(names);
+  const hint = 'Name the session files in it one by one or by a pattern.';
+  return other === undefined ? refuse('UNREADABLE', where, 'is a folder, not a session file', hint) : refuseForeign(other, where);
+};
+
 /**
  * Read first, judge afterwards: whoever opened or changed the file while it was read is seen by the checks that follow.
  * O_NONBLOCK keeps a named pipe that was put in the file's place from holding the import for ever.
  */
 const readHandle = async (handle: FileHandle, path: string, where: string): Promise<SourceFile | SessionRefusal> => {
   const before = await handle.stat();
+  if (before.isDirectory()) {
+    return await refuseFolder(path, where);
+  }
   if (!before.isFile()) {
     return refuse('UNREADABLE', where, 'is not a regular file', 'Name session files one by one or by a pattern.');
   }
@@ -120,6 +138,9 @@ const parseSqlite = (bytes: Buffer, where: string): SessionOutcome => {
   return mayBeInLog.has(outcome.code) ? { ...outcome, hint: `${walHint} Otherwise: ${outcome.hint}` } : outcome;
 };
 
+/** Content that says nothing of itself, as what is encrypted: then the name of the file is asked. */
+const unrecognised: ReadonlySet<string> = new Set(['NOT_SQLITE', 'BAD_STRING']);
+
 /** Nothing but the bytes takes part, so whatever went wrong is about this file and must not hide the others. */
 const parseBytes = (bytes: Buffer, where: string): SessionOutcome => {
   try {
@@ -147,5 +168,9 @@ export const readSessionSource = async (path: string, where = path): Promise<Ses
   const { bytes, mode } = source;
   const outcome = parseBytes(bytes, where);
   bytes.fill(0);
+  const other = outcome.ok || !unrecognised.has(outcome.code) ? undefined : foreignNames([basename(path)]);
+  if (other !== undefined) {
+    return refuseForeign(other, where);
+  }
   return outcome.ok ? { ...outcome, warnings: [...outcome.warnings, ...modeWarnings(mode)] } : outcome;
 };

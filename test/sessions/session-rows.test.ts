@@ -79,7 +79,7 @@ describe('refused rows', () => {
     ],
     [
       'Telethon 2',
-      'WRONG_TABLES',
+      'OTHER_FORMAT',
       new Map([
         ['session', table()],
         ['datacenter', table()],
