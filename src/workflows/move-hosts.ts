@@ -113,7 +113,8 @@ export async function revokeAtTarget(context: FleetContext, hosts: MoveHosts, mo
   const { key_id, account, epoch, id, to_host } = move;
   const about = { keyId: key_id, epoch } as const;
   const acts: HostAct[] = [
-    { act: 'revoke', ...about, account, moveId: id },
+    // the account goes on elsewhere at once: what a grant started here must count no more
+    { act: 'revoke', ...about, account, moveId: id, settle: true },
     { act: 'wipe', ...about },
   ];
   const [revoked] = await hosts.ask(move, to_host, acts);
