@@ -105,7 +105,7 @@ const read = (path) => { try { return fs.readFileSync(path); } catch { return Bu
 /* A file or folder of a run may be gone between the listing and the look. */
 const listed = (path) => { try { return fs.readdirSync(path, { withFileTypes: true }); } catch { return []; } };
 const sizeOf = (path) => { try { return fs.statSync(path).size; } catch { return 0; } };
-const skipped = /^\\/var\\/lib\\/fleet\\/accounts\\/|^\\/run\\/credentials\\/|^\\/var\\/cache|^\\/var\\/lib\\/(?:apt|dpkg)/;
+const skipped = /^\\/run\\/credentials\\/|^\\/var\\/cache|^\\/var\\/lib\\/(?:apt|dpkg)/;
 const walk = (directory) => {
   for (const entry of listed(directory)) {
     const path = directory + '/' + entry.name;
@@ -127,7 +127,7 @@ console.log(JSON.stringify({ leaks, files, held }));
 export interface HostSearch {
   readonly leaks: readonly string[];
   readonly files: number;
-  /** `MODE UID PATH` of each file below the only folder that may hold secrets. */
+  /** `MODE UID PATH` of each file below the folder of sessions, which hosts of the lab encrypt: it is searched like all others. */
   readonly held: readonly string[];
 }
 

@@ -168,8 +168,9 @@ test('the doctor finds the host whose agent is ended, the port that is open and 
   expect(ill).toContain('h1: it listens on 0.0.0.0:8099 python3');
   await lab.ssh(1, 'systemctl stop opener; systemctl start fleet-agent');
   await eventually(20_000, async () => {
-    // Nobody has put sweeps into cron here.
-    expect((await examine()).filter((text) => !text.startsWith('here: no sweep'))).toEqual([]);
+    // Nobody has put sweeps into cron here, and the tests' time after an unclean stop is shorter than fleet allows.
+    const meant = /^here: (?:no sweep|hold\.settle_unclean is 5 s, but .* 25 s: that is what counts instead$)/;
+    expect((await examine()).filter((text) => !meant.test(text))).toEqual([]);
   });
 });
 
@@ -345,8 +346,9 @@ describe('secrets are found nowhere', () => {
       expect(files).toBeGreaterThan(100);
       for (const file of held) expect(file).toMatch(/^600 0 /);
     }
-    // These hosts' systemd encrypts even what only root can read.
-    expect(results.flatMap(({ held }) => held).filter((file) => /epochs\/\d+\/session$/.test(file))).toEqual([]);
+    // These hosts' systemd encrypts even what only root can read: sessions are there, and were searched with all else.
+    const sessions = results.flatMap(({ held }) => held).filter((file) => /epochs\/\d+\/session$/.test(file));
+    expect(sessions.length).toBeGreaterThanOrEqual(names.length);
   });
 
   test('not in what fleet has printed, nor in the ledger, its log, the vault, or a temporary file', () => {
