@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connectControl, type DataCentreControl } from '../dc/control.ts';
-import { noteFinalFault } from '../final-faults.ts';
 import type { Lab } from '../lab/lab.ts';
 
 export interface LabDataCentre extends DataCentreControl {
@@ -27,11 +26,6 @@ export async function startLabDataCentre(lab: Lab, isOutside: boolean, more: rea
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const client = await connectControl(control, 60_000);
   const stop = async (): Promise<void> => {
-    const killed = await client.report().then(
-      ({ kills }) => kills.length,
-      () => 0,
-    );
-    if (killed > 0) noteFinalFault(`the data centre destroyed ${killed} keys that it saw on two connections`);
     child.kill('SIGTERM');
     await ended;
     await rm(directory, { recursive: true, force: true });
