@@ -63,10 +63,10 @@ export function parseSilences(content: string): RecentSilences | null {
   return parsed.success ? parsed.data : null;
 }
 
-/** One line of a host's behaviours; null: it is none. Pure. */
+/** One line of a host's behaviours, its fields in the order in which they stand there, since it is compared as JSON; null: it is none. Pure. */
 export function parseBehaviour(line: string): Behaviour | null {
-  const parsed = behaviourSchema.safeParse(jsonIn(line));
-  return parsed.success ? (parsed.data as unknown as Behaviour) : null;
+  const value = jsonIn(line);
+  return behaviourSchema.safeParse(value).success ? (value as Behaviour) : null;
 }
 
 /** Lists and objects within each other; what is compared later is walked by recursion. */

@@ -126,7 +126,9 @@ export async function planPush(context: FleetContext, names: readonly string[], 
 /** By name of the account. A file that is no behaviour counts as none. */
 export async function readBehaviours(context: FleetContext, host: HostSpec): Promise<ReadonlyMap<string, Behaviour>> {
   const command = `cat ${hostPaths.behaviour}/*.json 2>/dev/null || true`;
-  const { stdout } = await context.remoteFor(host).run({ command, replyLimit: { bytes: behaviourBytes * (host.maxAccounts + 1) } });
+  // As root: nobody else may list that folder.
+  const replyLimit = { bytes: behaviourBytes * (host.maxAccounts + 1) };
+  const { stdout } = await context.remoteFor(host).run({ command, asRoot: true, replyLimit });
   const lines = new TextDecoder()
     .decode(stdout)
     .split('\n')

@@ -58,6 +58,9 @@ describe('what a host says', () => {
   it('is a behaviour only with what the operator’s side reads of it', () => {
     const sound = { format: 1, account: 'anna', isPaused: false, chats: [], fleetUserIds: [], script: null, model: null, limits: {} };
     expect(parseBehaviour(JSON.stringify(sound))?.account).toBe('anna');
+    // It is compared as JSON: its fields stay in their order.
+    const line = JSON.stringify({ ...sound, model: { url: 'http://model', model: 'tiny' } });
+    expect(JSON.stringify(parseBehaviour(line))).toBe(line);
     for (const wrong of [{ chats: [null] }, { chats: 'all' }, { script: 7 }, { isPaused: 'no' }, { fleetUserIds: [{}] }])
       expect(parseBehaviour(JSON.stringify({ ...sound, ...wrong }))).toBeNull();
   });
