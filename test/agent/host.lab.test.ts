@@ -54,7 +54,7 @@ const survey = async (): Promise<HostSurvey> => {
 
 /** The account as it is a moment after its worker has said online: systemd is told by a process of its own, which counts while it runs. */
 const expectAccount = (account: object): Promise<void> =>
-  expect.poll(async () => (await survey()).accounts, { timeout: 10_000 }).toMatchObject([account]);
+  expect.poll(async () => (await survey()).accounts, { timeout: 60_000 }).toMatchObject([account]);
 
 const online = { ok: true, result: { accounts: [{ state: 'online', settled: true }] } };
 
@@ -78,7 +78,8 @@ describe('an account on a real host', () => {
     const asUbuntu = async (): Promise<unknown> =>
       JSON.parse((await lab.ssh(1, `/opt/fleet/current/runtime/bin/node -e "${look}"`, { user: 'ubuntu' })).stdout);
     const unitSeen = { activeState: 'active', subState: 'running', restarts: 0 };
-    await expect.poll(asUbuntu, { timeout: 20_000 }).toMatchObject({
+    // The agent looks every 15 s.
+    await expect.poll(asUbuntu, { timeout: 60_000 }).toMatchObject({
       protocol: 2,
       accounts: [{ keyId, account: 'anna', unit: unitSeen, memoryBytes: expect.any(Number), status: { state: 'online' } }],
     });
