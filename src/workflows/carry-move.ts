@@ -13,6 +13,7 @@ import type { StateRecord } from '../vault/state-store.ts';
 import { checkRoom, keptState, ReleaseRefused, takeState } from './carry-state.ts';
 import type { FleetContext } from './context.ts';
 import { finishMove } from './finish-move.ts';
+import { passSilentOwnerFloor } from './lost-host.ts';
 import { whyTargetIsLost } from './lost-target.ts';
 import { formatDecisionJson, readDecision } from './move-decision.ts';
 import { inDoubt, isLostReply, isPassing, MoveHosts, refusedBy, resultOf, revokeAtTarget, unknownOwner } from './move-hosts.ts';
@@ -217,7 +218,7 @@ class Carrier {
   async #place(state: StateRecord): Promise<[] | [FleetError]> {
     const archive = Buffer.from(state.archive).toString('base64');
     const put = ({ key_id, epoch, id }: MoveRow): HostAct[] => [{ act: 'put-state', keyId: key_id, epoch, moveId: id, archive }];
-    const settled = this.#settle(state).then(() => this.#lookAtOldOwner());
+    const settled = this.#settle(state).then(() => this.#lookAtOldOwner(state));
     const [[refused]] = await Promise.all([this.#stageAnd(put), settled]);
     if (refused !== undefined) return [refused];
     const move = this.#move;
@@ -243,15 +244,18 @@ class Carrier {
     await this.#context.pause(leftMs);
   }
 
-  /** A host that does not answer contradicts nothing: its receipt is durable, and its gate obeys it at the next boot. */
-  async #lookAtOldOwner(): Promise<void> {
+  /**
+   * A host that does not answer contradicts nothing: its receipt is durable, and its gate obeys it at the next boot. But it may have lost its power before
+   * the last connection's end was sent, and Telegram counts that connection until it has been silent for long enough.
+   */
+  async #lookAtOldOwner(state: StateRecord): Promise<void> {
     const { from_host, to_host, key_id, id, account } = this.#move;
     if (from_host === null || from_host === to_host) return;
     const [reply] = await this.#hosts.ask(this.#move, from_host, [{ act: 'survey' }]).catch((error: unknown) => {
       if (error instanceof FleetError && (error.code.startsWith('ssh-') || error.code === 'command-timeout')) return [];
       throw error;
     });
-    if (reply === undefined) return;
+    if (reply === undefined) return passSilentOwnerFloor(this.#context, this.#move, state);
     const { survey } = resultOf(this.#move, from_host, 'survey', reply, 'survey');
     const fault = contradiction(survey, { keyId: key_id, moveId: id, epoch: readDecision(this.#move).fromEpoch });
     if (fault === null) return;

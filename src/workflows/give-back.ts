@@ -1,3 +1,4 @@
+import type { Claim } from '../../agent/protocol/claim.ts';
 import { findAccount, hasBegunElsewhere, raiseEpoch } from '../ledger/accounts.ts';
 import type { LedgerDb } from '../ledger/ledger.ts';
 import { advanceMove } from '../ledger/moves.ts';
@@ -51,7 +52,11 @@ async function endGiveBack(context: FleetContext, run: Run, move: MoveRow): Prom
   const { key_id, epoch, to_host } = move;
   const { db } = context.ledger;
   const [wiped] = await new MoveHosts(context, run).ask(move, to_host, [{ act: 'wipe', keyId: key_id, epoch }]);
-  if (wiped?.ok !== true) throw refusedBy(move, to_host, 'give up the files of', wiped);
+  if (wiped?.ok !== true && !isOvertaken(wiped?.claim, move)) throw refusedBy(move, to_host, 'give up the files of', wiped);
   await raiseEpoch(db, key_id, epoch);
   await advanceMove(db, move, 'aborted', context.now(), `${to_host} owns it already and holds it no longer`);
 }
+
+/** Another move was granted there at this epoch or above: the host refuses any grant of this one, and has none of its files. */
+const isOvertaken = (claim: Claim | null | undefined, { id, epoch }: MoveRow): boolean =>
+  claim?.state === 'active' && claim.epoch >= epoch && claim.moveId !== id;

@@ -26,21 +26,41 @@ export async function passLostHostFloor(context: FleetContext, moves: readonly M
   const lost = moves.filter(({ kind }) => kind === 'failover');
   // A failover that goes on may be older than what is said of its host: it was switched on again, and off, in between.
   const offAtMs = new Map((await listHosts(context.ledger.db)).map(({ name, off_at }) => [name, off_at ?? 0]));
-  const samples = new Map((await latestSamples(context.ledger.db)).map(({ host, sample_json }) => [host, sample_json]));
+  const samples = await samplesByHost(context);
   const floors = lost.map((move) => {
     const host = lostHostOf(move) ?? '';
-    const isBundled = accountSpecFor(context.inventory, move.account as AccountName).worker === null;
-    const seenMs = isBundled ? seenLingerMs(samples.get(host) ?? null, move.key_id) : 0;
+    const seenMs = seenMsOf(context, move, samples.get(host));
     return lostFloorLeftMs(context, { account: move.account, seenMs }, Math.max(move.created_at, offAtMs.get(host) ?? 0));
   });
-  const leftMs = Math.max(0, ...floors);
+  await passFloor(context, Math.max(0, ...floors), "the lost host's connections");
+}
+
+/**
+ * The old owner of a move has given its receipt and is silent now. It may have lost its power while the kernel still sent what a killed worker had queued,
+ * which it does for less than the settle floor: from then on Telegram counts that connection for as long as the worker asked for.
+ */
+export async function passSilentOwnerFloor(
+  context: FleetContext,
+  move: MoveRow,
+  { takenAtMs, settleMs }: Pick<StateRecord, 'takenAtMs' | 'settleMs'>,
+): Promise<void> {
+  const seenMs = seenMsOf(context, move, (await samplesByHost(context)).get(move.from_host ?? ''));
+  const leftMs = lostFloorLeftMs(context, { account: move.account, seenMs }, takenAtMs + settleMs);
+  await passFloor(context, leftMs, `the connections of ${move.from_host ?? ''}, which does not answer,`);
+}
+
+async function passFloor(context: FleetContext, leftMs: number, whose: string): Promise<void> {
   if (leftMs <= 0) return;
-  context.report({
-    kind: 'phase',
-    text: `waiting ${(leftMs / 1000).toFixed(0)} s until Telegram counts the lost host's connections no more`,
-  });
+  context.report({ kind: 'phase', text: `waiting ${(leftMs / 1000).toFixed(0)} s until Telegram counts ${whose} no more` });
   await context.pause(leftMs);
 }
+
+const samplesByHost = async ({ ledger }: FleetContext): Promise<Map<string, string>> =>
+  new Map((await latestSamples(ledger.db)).map(({ host, sample_json }) => [host, sample_json]));
+
+/** What the account's worker was seen to ask for on its host, ms; 0 for a custom worker, whose word is in the inventory. */
+const seenMsOf = ({ inventory }: FleetContext, { account, key_id }: MoveRow, sample: string | undefined): number =>
+  accountSpecFor(inventory, account as AccountName).worker === null ? seenLingerMs(sample ?? null, key_id) : 0;
 
 /** What is left of the time for which the account must be used nowhere after its host was declared gone, ms. `seenMs`: what its worker was seen to ask for. */
 export function lostFloorLeftMs(
