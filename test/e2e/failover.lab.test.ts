@@ -12,6 +12,7 @@ import {
   eventually,
   expectExclusive,
   expectNoKills,
+  expireContact,
   importNew,
   labOfThisFile,
   listAccounts,
@@ -78,7 +79,7 @@ test('a sweep of a fleet that is well changes nothing, as often as it runs; anot
 });
 
 test('a sweep gives back what a host held since its boot', async () => {
-  await world.lab.ssh(1, `sed -i 's/"holdAfterMs": *[0-9]*/"holdAfterMs":1/' /etc/fleet/host.json`);
+  await expireContact(world, 1);
   await world.lab.reboot(1);
   await eventually(30_000, async () => expect(Object.values(await liveStates(world))).toEqual(names.map(() => 'held')));
   const swept = await sweep();
@@ -123,10 +124,11 @@ function secondsFromDecision(): number {
 
 /** As if `minutes` had passed since the last contact; the host is told to hold after any time at all. */
 async function letTimePass(host: number, minutes: number): Promise<void> {
-  await world.lab.ssh(host, `sed -i 's/"holdAfterMs": *[0-9]*/"holdAfterMs":1/' /etc/fleet/host.json`);
+  await expireContact(world, host);
   await world.lab.kill(host);
   const database = new Database(join(world.operator.directory, 'fleet.db'));
-  database.prepare('update hosts set contact_intent_at = contact_intent_at - ? where name = ?').run(minutes * 60_000, `h${host}`);
+  const earlier = 'update hosts set contact_intent_at = contact_intent_at - @ms, may_boot_until = may_boot_until - @ms where name = @name';
+  database.prepare(earlier).run({ ms: minutes * 60_000, name: `h${host}` });
   database.close();
 }
 

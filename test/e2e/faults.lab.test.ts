@@ -6,7 +6,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { gramJsTelegram } from '../../agent/worker/gramjs-client.ts';
 import { noteFaultPoint } from './fault-points.ts';
 import type { Login } from './operator.ts';
-import { eventually, expectExclusive, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
+import {
+  eventually,
+  expectExclusive,
+  expireContact,
+  importNew,
+  listAccounts,
+  liveStates,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from './world.ts';
 
 const accounts = `accounts:
   full: { pinned_to: h3 }
@@ -98,8 +109,7 @@ describe('hosts', () => {
     const { host: name = '' } = (await account('anna')) ?? {};
     const index = Number(name?.slice(1));
     const here = (await listAccounts(world)).filter(({ host }) => host === name);
-    await world.lab.ssh(index, `sed -i 's/"holdAfterMs": [0-9]*/"holdAfterMs": 1000/' /etc/fleet/host.json`);
-    await sleep(2500);
+    await expireContact(world, index);
     await world.lab.reboot(index);
     await eventually(30_000, async () => {
       const states = await liveStates(world);

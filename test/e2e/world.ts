@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { hostPaths } from '../../agent/protocol/paths.ts';
 import { noteFinalFault } from '../final-faults.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
 import { type LabDataCentre, startLabDataCentre } from './lab-data-centre.ts';
@@ -105,6 +106,12 @@ export const listAccounts = async ({ operator }: Pick<World, 'operator'>): Promi
 export async function liveStates({ operator }: Pick<World, 'operator'>): Promise<Record<string, string>> {
   const { accounts } = await operator.json<{ accounts: ListedAccount[] }>(['status', '--live']);
   return Object.fromEntries(accounts.map(({ name, state }) => [name, state]));
+}
+
+/** The host's record of its last contact says that a boot holds after `ms` already, as if more time than that had passed since. */
+export async function expireContact({ lab }: Pick<World, 'lab'>, host: number, ms = 1): Promise<void> {
+  const { code, stderr } = await lab.ssh(host, `sed -i 's/"holdAfterMs": *[0-9]*/"holdAfterMs":${ms}/' ${hostPaths.contact}`);
+  if (code !== 0) throw new Error(`the contact of host ${host} could not be aged: ${stderr}`);
 }
 
 const noteKills = (kills: readonly unknown[]): void => {
