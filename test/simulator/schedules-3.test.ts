@@ -4,7 +4,7 @@ import { checkSchedules, seedsOf } from './check-schedules.ts';
 const seeds = seedsOf(2, 4);
 
 it(
-  `${seeds.length} schedules: nothing runs twice, no session is lost, every account comes online`,
+  `${seeds.length} schedules: nothing runs twice, no session is lost, and accounts come online`,
   { timeout: 120_000 + seeds.length * 2_000 },
   () => checkSchedules(seeds),
 );
