@@ -33,6 +33,17 @@ const unreadable = (where: string, error: unknown): SessionRefusal => {
 
 const nonEmpty = async (path: string): Promise<boolean> => ((await stat(path).catch(() => undefined))?.size ?? 0) > 0;
 
+/** Whether the file begins as SQLite's do: what lies beside another file says nothing about it. */
+const isDatabase = async (path: string): Promise<boolean> => {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(16), 0, 16, 0);
+    return beginsLikeSqlite(buffer);
+  } finally {
+    await handle.close();
+  }
+};
+
 /** A companion file with content means that the main file alone is not the whole session. */
 const refuseCompanions = async (path: string, where: string): Promise<SessionRefusal | undefined> => {
   const hint =
@@ -40,7 +51,7 @@ const refuseCompanions = async (path: string, where: string): Promise<SessionRef
   if (await nonEmpty(`${path}-wal`)) {
     return refuse('WAL_PRESENT', where, 'has an unmerged write-ahead log beside it: in use, or its program crashed', hint);
   }
-  if (await nonEmpty(`${path}-shm`)) {
+  if ((await nonEmpty(`${path}-shm`)) && (await isDatabase(path))) {
     return refuse(
       'WAL_MISSING',
       where,
