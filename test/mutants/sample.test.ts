@@ -2,12 +2,12 @@ import { expect, it } from 'vitest';
 import { mutants } from './all-mutants.ts';
 import { askSeeds } from './run-mutant.ts';
 
-/** Of each part of the protocol some, each of which one of the first {@link seeds} notices; all of them: `npm run mutants`. */
+/** Of each part of the protocol some that several of the first 60 seeds notice, so that no change of a story hides them; all of them: `npm run mutants`. */
 const sample: readonly string[] = [
-  ...['gate-without-the-state', 'older-slot-believed', 'start-before-the-claim', 'closure-by-one', 'receipt-before-the-floor'],
-  ...['granted-before-the-grant', 'staged-not-journaled', 'phase-of-another-run', 'lost-host-without-a-floor'],
+  ...['gate-without-the-state', 'older-slot-believed', 'start-before-the-claim', 'closure-by-one', 'export-before-the-release'],
+  ...['granted-before-the-grant', 'staged-not-journaled', 'lost-host-without-a-floor'],
 ];
-const seeds = 60;
+const seeds = 200;
 
 it('random schedules notice each of a sample of mutants', { timeout: 600_000 }, async () => {
   const chosen = mutants.filter(({ name }) => sample.includes(name));

@@ -3,7 +3,7 @@ import './borders.ts';
 import { listOpenMoves } from '../../src/ledger/moves.ts';
 import type { RemoteCall } from './model-remote.ts';
 import { plainFate } from './model-remote.ts';
-import { allocate, cut, failover, nothingWrong, placed, usersOf, whole, world } from './rows-fixture.ts';
+import { allocate, at, cut, failover, nothingWrong, placed, usersOf, whole, world } from './rows-fixture.ts';
 import { settle } from './settle.ts';
 
 /** What the explorer (test/explorer) found by itself, as schedules of the whole product. */
@@ -80,6 +80,22 @@ it('a plan that stood still places nothing that another command has placed', asy
   const owner = usersOf('a1');
   await world.simulation.run(late.isOver, 300_000);
   expect([usersOf('a1'), await openMoves()]).toEqual([owner, 0]);
+  nothingWrong();
+});
+
+it('a placement that another command has planned again does not come back to life when its answer arrives late', async () => {
+  await placed();
+  await world.command({ verb: 'remove', account: 'a1' });
+  await world.command({ verb: 'import', account: 'a1' });
+  for (const host of ['h2', 'h3']) await world.cordon(host);
+  const late = world.start(allocate, { fateOf: at('stage', 'h1', { replyMs: 15_000 }) });
+  await world.simulation.pass(5_000);
+  await world.uncordonAll();
+  for (const host of ['h1', 'h2']) await world.cordon(host);
+  expect(await world.command(allocate)).toBeNull();
+  await world.simulation.run(late.isOver, 300_000);
+  expect([usersOf('a1'), await openMoves()]).toEqual([['h3'], 0]);
+  expect(late.problem()?.code).toBe('plan-stale');
   nothingWrong();
 });
 
