@@ -6,12 +6,12 @@ export class TelegramClock {
   /** Telegram's time when `performance.now()` was 0, ms since the epoch. */
   #originMs: number | null = null;
 
-  /** ms since the epoch. */
-  readonly nowMs = (): number => (this.#originMs === null ? Date.now() : this.#originMs + performance.now());
+  /** Whole ms since the epoch: it goes into files whose readers take whole numbers only. */
+  readonly nowMs = (): number => (this.#originMs === null ? Date.now() : Math.floor(this.#originMs + performance.now()));
 
   /** How far this machine's wall clock is ahead of Telegram's, ms; null: Telegram has not told its time yet. */
   get skewMs(): number | null {
-    return this.#originMs === null ? null : Math.round(Date.now() - this.nowMs());
+    return this.#originMs === null ? null : Date.now() - this.nowMs();
   }
 
   /** Words of Telegram may have waited on their way: they only ever show that it is later. */
