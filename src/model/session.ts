@@ -1,9 +1,13 @@
 import type { KeyId } from './names.ts';
 
-export type SessionFormat = 'pyrogram' | 'pyrogram-string' | 'telethon' | 'telethon-string' | 'gramjs-string' | 'mtcute-string';
+/** The formats that fleet writes. */
+export type WrittenFormat = 'pyrogram' | 'pyrogram-string' | 'telethon' | 'telethon-string' | 'gramjs-string' | 'mtcute-string';
+
+/** The formats that fleet reads. */
+export type SessionFormat = WrittenFormat | 'mtcute' | 'store-session' | 'tdata';
 
 /** The formats that are one line of text. */
-export type SessionStringFormat = Extract<SessionFormat, `${string}-string`>;
+export type SessionStringFormat = Extract<WrittenFormat, `${string}-string`>;
 
 /** What every session format boils down to. `authKey` is the credential: never log, never write unencrypted. */
 export interface Session {

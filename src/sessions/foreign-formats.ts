@@ -1,15 +1,14 @@
 import { refuse, type SessionRefusal } from './session-outcome.ts';
 
-/** What keeps a login in a way that fleet does not read, each with the sentence that helps. */
+/** What keeps a login in a way that fleet does not read by this one file, each with the sentence that helps. */
 const foreign = {
-  tdata: ["Telegram Desktop's own data (tdata)", 'logIn'],
-  storeSession: ['a StoreSession folder of GramJS or teleproto', 'string'],
+  tdata: ["a part of Telegram Desktop's data (tdata)", 'folder'],
+  storeSession: ['a part of a StoreSession of GramJS or teleproto', 'folder'],
   tdlib: ['a database of TDLib', 'logIn'],
   tdl: ['a database of tdl', 'logIn'],
   gotd: ['a session of gotd (Go)', 'logIn'],
   madeline: ['a session of MadelineProto', 'logIn'],
   mtkruto: ['a session of MTKruto', 'logIn'],
-  mtcute: ["mtcute's own storage", 'mtcuteString'],
   telethon2: ['a session of Telethon 2 (alpha)', 'logIn'],
   grammers: ['a session of grammers', 'logIn'],
   sidecar: ['a description that goes with a session, not a session', 'sidecar'],
@@ -19,9 +18,7 @@ const foreign = {
 const hints = {
   logIn:
     'Log in anew with Telethon or Pyrogram and import that session. A converted copy would share its key with this program, and Telegram destroys a key that two programs use.',
-  string:
-    'Write it out as a string with that library (a StringSession with the same data centre and key), stop its program, and import the string.',
-  mtcuteString: 'Write it out as a string with mtcute (exportSession), stop its program, and import the string.',
+  folder: 'Stop its program, then import the whole folder that the file is in.',
   sidecar: 'Import the .session file beside it. What it says of application and device goes to `telegram:` in the inventory.',
   unpack: 'Unpack it and import the session file in it.',
 } as const;
@@ -31,7 +28,8 @@ export type ForeignFormat = keyof typeof foreign;
 /** Code `OTHER_FORMAT`. */
 export const refuseForeign = (format: ForeignFormat, where: string): SessionRefusal => {
   const [name, hint] = foreign[format];
-  return refuse('OTHER_FORMAT', where, `is ${name}, which fleet does not read`, hints[hint]);
+  const reading = hint === 'folder' ? 'which fleet reads as a whole folder' : 'which fleet does not read';
+  return refuse('OTHER_FORMAT', where, `is ${name}, ${reading}`, hints[hint]);
 };
 
 const firstOf = <T>(rules: readonly (readonly [ForeignFormat, T])[], fits: (rule: T) => boolean): ForeignFormat | undefined =>
@@ -52,7 +50,6 @@ export const foreignNames = (names: readonly string[]): ForeignFormat | undefine
 const tableRules: readonly (readonly [ForeignFormat, readonly string[]])[] = [
   ['telethon2', ['datacenter', 'session']],
   ['telethon2', ['datacenter', 'user']],
-  ['mtcute', ['key_value', 'auth_keys']],
   ['grammers', ['dc_home', 'dc_option']],
   ['mtkruto', ['kv', 'data_version']],
 ];

@@ -1,10 +1,10 @@
 import { FleetError } from '../model/errors.ts';
-import type { Session, SessionFormat, SessionStringFormat } from '../model/session.ts';
+import type { Session, SessionStringFormat, WrittenFormat } from '../model/session.ts';
 import { authKeyBytes } from './auth-key.ts';
 import { canonicalAddress, dataCentrePort } from './data-centres.ts';
 import { formatMtcute } from './mtcute-string.ts';
 
-export const isStringFormat = (format: SessionFormat): format is SessionStringFormat => format.endsWith('-string');
+export const isStringFormat = (format: WrittenFormat): format is SessionStringFormat => format.endsWith('-string');
 
 /** Telegram's user ids have at most 52 bits. */
 const maxUserId = BigInt(Number.MAX_SAFE_INTEGER);
@@ -31,20 +31,20 @@ const gramjsBytes = (session: Session): Buffer => {
   return Buffer.concat([Buffer.of(session.dataCentre), uint16(address.length), address, uint16(dataCentrePort), session.authKey]);
 };
 
-const cannotHold = (format: SessionFormat, why: string): FleetError =>
+const cannotHold = (format: WrittenFormat, why: string): FleetError =>
   new FleetError('usage', `The session cannot be written as ${format}: ${why}`, {
     hint: 'Choose telethon-string or gramjs-string, which need no user id, or bring the account online once so that the id is known.',
   });
 
 /** The user id that `format` must carry. Throws `usage` where it is unknown or does not fit. */
-export const requireUserId = (session: Session, format: SessionFormat): bigint => {
+export const requireUserId = (session: Session, format: WrittenFormat): bigint => {
   if (session.userId === null) {
     throw cannotHold(format, 'the user id is not known, and the format must carry it');
   }
   return session.userId;
 };
 
-const requireShortUserId = (session: Session, format: SessionFormat): void => {
+const requireShortUserId = (session: Session, format: WrittenFormat): void => {
   if (session.userId !== null && session.userId > maxUserId) {
     throw cannotHold(format, 'the user id has more than 53 bits');
   }

@@ -62,8 +62,9 @@ interface Address {
   readonly address: string;
 }
 
-const parseAddress = (data: Buffer | undefined): Address | undefined => {
-  const cursor: Cursor = { data: data ?? Buffer.alloc(0), offset: 0 };
+/** An address as mtcute writes it into strings and into its database; undefined: it is none. */
+export const parseMtcuteAddress = (data: Uint8Array | undefined): Address | undefined => {
+  const cursor: Cursor = { data: Buffer.from(data ?? []), offset: 0 };
   const head = take(cursor, 3);
   const ip = takeBytes(cursor);
   const [version, dataCentre, flags] = head ?? [];
@@ -96,8 +97,8 @@ export const parseMtcute = (data: Buffer): MtcuteFields | undefined => {
   if (version !== mtcuteVersion || flags === undefined || (flags & ~(flagSelf | flagTest | flagMedia)) !== 0) {
     return undefined;
   }
-  const main = parseAddress(takeBytes(cursor));
-  const media = (flags & flagMedia) !== 0 ? parseAddress(takeBytes(cursor)) : main;
+  const main = parseMtcuteAddress(takeBytes(cursor));
+  const media = (flags & flagMedia) !== 0 ? parseMtcuteAddress(takeBytes(cursor)) : main;
   const self = (flags & flagSelf) !== 0 ? takeSelf(cursor) : null;
   const authKey = takeBytes(cursor);
   if (main === undefined || media === undefined || self === undefined || authKey === undefined || cursor.offset !== data.length) {

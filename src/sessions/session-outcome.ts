@@ -3,7 +3,7 @@ import type { Session, SessionFormat } from '../model/session.ts';
 /**
  * Why a session was refused, as a stable, documented list. Callers branch on the code, never on the text.
  *
- * `UNREADABLE` `TOO_LARGE` `IN_USE` `CHANGING` `WAL_PRESENT` `WAL_MISSING` `JOURNAL_PRESENT` concern the file around the session; `EMPTY` `NOT_SQLITE`
+ * `UNREADABLE` `TOO_LARGE` `IN_USE` `CHANGING` `WAL_PRESENT` `WAL_MISSING` `JOURNAL_PRESENT` `PASSCODE` concern the file around the session; `EMPTY` `NOT_SQLITE`
  * `OTHER_FORMAT` `BAD_STRING` `TRUNCATED` `CORRUPT` `WRONG_TABLES` `UNKNOWN_VERSION` `NO_ROW` `MANY_ROWS` its form; the others what it says.
  */
 export type SessionRefusalCode =
@@ -14,6 +14,7 @@ export type SessionRefusalCode =
   | 'WAL_PRESENT'
   | 'WAL_MISSING'
   | 'JOURNAL_PRESENT'
+  | 'PASSCODE'
   | 'EMPTY'
   | 'NOT_SQLITE'
   | 'OTHER_FORMAT'
@@ -49,6 +50,7 @@ export type SessionWarningCode =
   | 'OLD_VERSION'
   | 'NEWER_VERSION'
   | 'OLD_STRING'
+  | 'SHARED_KEY'
   | `FORK_V${number}`;
 
 /** Something the operator should know about a session that is accepted nevertheless. */

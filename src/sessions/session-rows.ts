@@ -1,5 +1,6 @@
 import { assembleSession, type SessionFacts } from './assemble-session.ts';
 import { foreignTables, refuseForeign } from './foreign-formats.ts';
+import { parseMtcuteTables } from './mtcute-tables.ts';
 import { refuse, type SessionOutcome, type SessionRefusal, type SessionWarning } from './session-outcome.ts';
 
 /** What SQLite can hold in a cell; integers as bigint where they may exceed 2^53 (user ids need 64 bits). */
@@ -17,7 +18,9 @@ export interface SessionTable {
  */
 export type SessionTables = ReadonlyMap<string, SessionTable>;
 
-type Kind = 'pyrogram' | 'telethon';
+type Kind = 'pyrogram' | 'telethon' | 'mtcute';
+/** One login, in one row. */
+type RowKind = Exclude<Kind, 'mtcute'>;
 type Row = Readonly<Record<string, SqliteCell>>;
 
 /** Pyrogram 1.x and 2.x up to 3; Pyrofork 4; Kurigram 4 to 8. */
@@ -43,6 +46,9 @@ const kindOf = (tables: SessionTables, where: string): Kind | SessionRefusal => 
   if (keyed && columns.has('server_address') && columns.has('port') && !columns.has('test_mode') && !columns.has('user_id')) {
     return 'telethon';
   }
+  if (tables.has('key_value') && tables.has('auth_keys')) {
+    return 'mtcute';
+  }
   const other = foreignTables(tables);
   if (other !== undefined) {
     return refuseForeign(other, where);
@@ -62,7 +68,7 @@ const integer = (row: Row, column: string, where: string): bigint | null | Sessi
   return refuse('CORRUPT', where, `column ${column} holds no whole number`, 'The file is damaged or was edited: take an intact copy.');
 };
 
-const readVersion = (tables: SessionTables, kind: Kind, where: string): bigint | SessionRefusal => {
+const readVersion = (tables: SessionTables, kind: RowKind, where: string): bigint | SessionRefusal => {
   const { columns = [], rows = [] } = tables.get('version') ?? {};
   const column = columns.find((name) => name === 'number' || name === 'version');
   const [row] = rows;
@@ -75,7 +81,7 @@ const readVersion = (tables: SessionTables, kind: Kind, where: string): bigint |
   return refuse('UNKNOWN_VERSION', where, `looks like a ${kind} session with ${shown}, which is not known`, hint);
 };
 
-const versionWarnings = (kind: Kind, version: bigint): readonly SessionWarning[] => {
+const versionWarnings = (kind: RowKind, version: bigint): readonly SessionWarning[] => {
   if (version > (kind === 'pyrogram' ? newestOfForks : newestTelethon)) {
     const message = `schema ${version} of a ${kind} session is newer than what fleet knows; its columns fit, and it was read by their names`;
     return [{ code: 'NEWER_VERSION', message }];
@@ -128,7 +134,7 @@ const telethonUser = (tables: SessionTables): bigint | null => {
 const takeoutWarnings = (row: Row): readonly SessionWarning[] =>
   (row.takeout_id ?? null) === null ? [] : [{ code: 'TAKEOUT', message: 'a data export (takeout) was left open with this session' }];
 
-const factsOf = (tables: SessionTables, kind: Kind, row: Row, where: string): SessionFacts | SessionRefusal => {
+const factsOf = (tables: SessionTables, kind: RowKind, row: Row, where: string): SessionFacts | SessionRefusal => {
   const cells = ['dc_id', 'test_mode', 'user_id', 'is_bot', 'api_id'].map((column) => integer(row, column, where));
   const bad = cells.find(isRefusal);
   const authKey = keyCell(row, where);
@@ -151,13 +157,16 @@ const factsOf = (tables: SessionTables, kind: Kind, row: Row, where: string): Se
 };
 
 /**
- * Reads the rows of a Pyrogram (v1-v3, Pyrofork, Kurigram) or Telethon session file, newer versions by column name.
+ * Reads the rows of a Pyrogram (v1-v3, Pyrofork, Kurigram), Telethon or mtcute session file, newer versions by column name.
  * Never throws. Codes: `WRONG_TABLES` `OTHER_FORMAT` `UNKNOWN_VERSION` `NO_ROW` `MANY_ROWS` `CORRUPT` and those of {@link assembleSession}.
  */
 export const parseSessionRows = (tables: SessionTables, where: string): SessionOutcome => {
   const kind = kindOf(tables, where);
   if (isRefusal(kind)) {
     return kind;
+  }
+  if (kind === 'mtcute') {
+    return parseMtcuteTables(tables, where);
   }
   const version = readVersion(tables, kind, where);
   if (isRefusal(version)) {

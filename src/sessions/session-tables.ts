@@ -5,12 +5,12 @@ import { type Cell, contentOf, damage, openPages, requireAllUsed, type SqlitePag
 import { decodeRecord, type TextEncoding, textEncodingOf } from './sqlite-record.ts';
 import { walkTree } from './sqlite-tree.ts';
 
-/** Enough to tell one row from several; a hostile file cannot make us keep more. */
-const rowLimit = 3;
+/** Enough to tell one row from several; a hostile file cannot make us keep more. mtcute keeps a key for each data centre. */
+const rowLimit = (table: string): number => (table === 'auth_keys' ? 20 : 3);
 /** More tables than any session file has; their names only serve the message. */
 const tableLimit = 100;
 /** The tables that are read; of all others only the pages are checked. */
-const wanted: ReadonlySet<string> = new Set(['sessions', 'version', 'entities']);
+const wanted: ReadonlySet<string> = new Set(['sessions', 'version', 'entities', 'key_value', 'auth_keys']);
 
 interface Entry {
   readonly isTable: boolean;
@@ -36,11 +36,15 @@ const readSchema = (pages: SqlitePages, encoding: TextEncoding): Entry[] => {
 const rowsOf = (pages: SqlitePages, encoding: TextEncoding, entry: Entry): SessionTable | 'not plain' => {
   // Telethon's entities may be many: with row ids, only number 0 is of interest.
   const isWanted = ({ rowId }: Cell): boolean => entry.name !== 'entities' || rowId === 0 || rowId === null;
+  const isKept = (rowId: Cell['rowId'], cells: readonly SqliteCell[]): boolean => {
+    if (entry.name === 'key_value') return cells[0] === 'dc_main' || cells[0] === 'current_user';
+    return entry.name !== 'entities' || rowId !== null || cells[0] === 0n;
+  };
   const found: { rowId: Cell['rowId']; cells: SqliteCell[] }[] = [];
   const hasRowIds = walkTree(pages, entry.root, (cell) => {
-    if (found.length >= rowLimit || !isWanted(cell)) return;
+    if (found.length >= rowLimit(entry.name) || !isWanted(cell)) return;
     const cells = decodeRecord(contentOf(pages, cell), encoding);
-    if (entry.name !== 'entities' || cell.rowId !== null || cells[0] === 0n) found.push({ rowId: cell.rowId, cells });
+    if (isKept(cell.rowId, cells)) found.push({ rowId: cell.rowId, cells });
   });
   if (typeof entry.sql !== 'string') throw damage('a table without a definition');
   const shape = readTableShape(entry.sql, hasRowIds);

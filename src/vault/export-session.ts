@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import { FleetError } from '../model/errors.ts';
-import type { Session, SessionFormat } from '../model/session.ts';
+import type { Session, WrittenFormat } from '../model/session.ts';
 import { canonicalAddress, dataCentrePort } from '../sessions/data-centres.ts';
 import { formatSession, isStringFormat, requireUserId } from '../sessions/format-session.ts';
 import { createDurableFile, systemCode } from './durable-file.ts';
@@ -67,7 +67,7 @@ const sqliteImage = (session: Session, format: 'pyrogram' | 'telethon', apiId: n
  * This is the one act that puts a session on disk unencrypted, on the operator's demand. Throws `usage` where the file exists or the
  * format must carry a user id that is unknown, `vault` where the file cannot be written.
  */
-export const exportSession = async (path: string, session: Session, format: SessionFormat, apiId: number | null = null): Promise<void> => {
+export const exportSession = async (path: string, session: Session, format: WrittenFormat, apiId: number | null = null): Promise<void> => {
   const content = isStringFormat(format)
     ? Buffer.from(`${formatSession(session, format, apiId)}\n`, 'latin1')
     : sqliteImage(session, format, apiId);

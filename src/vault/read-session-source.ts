@@ -26,7 +26,8 @@ const reasons: Readonly<Record<string, string>> = {
   ELOOP: 'is a chain of symbolic links without an end',
 };
 
-const unreadable = (where: string, error: unknown): SessionRefusal => {
+/** Code `UNREADABLE`, for what the system says of a path. */
+export const unreadable = (where: string, error: unknown): SessionRefusal => {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
   return refuse('UNREADABLE', where, reasons[code] ?? `cannot be read (${code})`, 'Check the path and the rights of the file.');
 };
@@ -161,7 +162,7 @@ const parseBytes = (bytes: Buffer, where: string): SessionOutcome => {
   }
 };
 
-const modeWarnings = (mode: number): readonly SessionWarning[] =>
+export const modeWarnings = (mode: number): readonly SessionWarning[] =>
   process.platform !== 'win32' && (mode & 0o077) !== 0
     ? [{ code: 'FILE_MODE', message: `the file is open to other users of this machine (mode ${(mode & 0o777).toString(8)}); make it 600` }]
     : [];

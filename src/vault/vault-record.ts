@@ -28,6 +28,9 @@ const formats = [
   'telethon-string',
   'gramjs-string',
   'mtcute-string',
+  'mtcute',
+  'store-session',
+  'tdata',
 ] as const satisfies readonly SessionFormat[];
 
 const recordSchema = z.strictObject({

@@ -7,7 +7,7 @@ import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
 import { FleetError } from '../model/errors.ts';
 import type { AccountName } from '../model/names.ts';
-import type { SessionFormat } from '../model/session.ts';
+import type { WrittenFormat } from '../model/session.ts';
 import { detached } from '../moves/phases.ts';
 import { requireUserId } from '../sessions/format-session.ts';
 import { exportSession } from '../vault/export-session.ts';
@@ -94,7 +94,7 @@ export async function removeAccount(context: FleetContext, run: Run, name: strin
  * Gives the session back in `format` as a new file. The account is released first and stays `detached`, not startable, until the same session is imported
  * again: it would be destroyed if both sides used it (docs/exclusivity.md, row 16).
  */
-export async function exportAccount(context: FleetContext, run: Run, name: string, format: SessionFormat, path: string): Promise<void> {
+export async function exportAccount(context: FleetContext, run: Run, name: string, format: WrittenFormat, path: string): Promise<void> {
   const account = await requireAccount(context, name);
   await refuseExport(context, name as AccountName, format, path);
   await detach(context, run, account);
@@ -112,7 +112,7 @@ export async function exportAccount(context: FleetContext, run: Run, name: strin
 }
 
 /** Everything that could fail afterwards is tried before the account is stopped for it. */
-async function refuseExport(context: FleetContext, name: AccountName, format: SessionFormat, path: string): Promise<void> {
+async function refuseExport(context: FleetContext, name: AccountName, format: WrittenFormat, path: string): Promise<void> {
   if (existsSync(path)) throw new FleetError('usage', `${path} exists already`, { account: name, hint: 'name another file with --output' });
   const { session } = await context.vault.get(name);
   session.authKey.fill(0);

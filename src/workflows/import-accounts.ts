@@ -1,10 +1,10 @@
-import { basename } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { accountsOfUser, findAccount, findAccountByKey, highestEpoch, insertAccount, setAccountState } from '../ledger/accounts.ts';
 import { recordEvent } from '../ledger/records.ts';
 import { FleetError } from '../model/errors.ts';
 import { type AccountName, isAccountName } from '../model/names.ts';
-import type { ParsedSession, SessionRefusalCode } from '../sessions/session-outcome.ts';
-import { readSessionSource } from '../vault/read-session-source.ts';
+import type { ParsedSession, SessionOutcome, SessionRefusalCode } from '../sessions/session-outcome.ts';
+import { readSessionSources } from '../vault/read-session-sources.ts';
 import type { FleetContext } from './context.ts';
 
 export interface ImportOutcome {
@@ -43,29 +43,36 @@ interface Candidate {
 
 /**
  * Reads every file first, then takes the sound ones: vault before ledger (invariant 5), so that a run that was killed is simply repeated. The same key is
- * never known under two names. Files are opened read-only and left untouched. One outcome per path, in order; a log or journal that SQLite keeps
- * beside a file of the list is judged with that file and has none.
+ * never known under two names. Files are opened read-only and left untouched. One outcome per path, in order, and one for each account of a folder; a log or
+ * journal that SQLite keeps beside a file of the list is judged with that file and has none. `passcode`: of Telegram Desktop's data; empty: none.
  */
-export async function importAccounts(context: FleetContext, paths: readonly string[], name: string | null): Promise<ImportOutcome[]> {
+export async function importAccounts(
+  context: FleetContext,
+  paths: readonly string[],
+  name: string | null,
+  passcode = '',
+): Promise<ImportOutcome[]> {
   const outcomes: ImportOutcome[] = [];
   const seen = new Map<string, string>();
   for (const path of paths) {
     const mainFile = mainFileOf(path);
     if (mainFile !== null && paths.includes(mainFile)) continue;
-    const candidate = mainFile === null ? await readCandidate(path, name) : companionAlone(path, mainFile);
-    if ('problem' in candidate) {
-      outcomes.push(refusal(path, null, candidate));
-      continue;
+    const found = mainFile === null ? await readCandidates(path, name, passcode) : [companionAlone(path, mainFile)];
+    for (const candidate of found) {
+      if ('problem' in candidate) {
+        outcomes.push(refusal(path, null, candidate));
+        continue;
+      }
+      const { keyId } = candidate.parsed.session;
+      const twin = seen.get(keyId);
+      seen.set(keyId, path);
+      outcomes.push(
+        twin === undefined
+          ? await takeCandidate(context, name === null ? await underItsOwnName(context, candidate) : candidate)
+          : refusal(path, candidate, sameKey(path, candidate.account, `the file ${twin}`)),
+      );
+      candidate.parsed.session.authKey.fill(0);
     }
-    const { keyId } = candidate.parsed.session;
-    const twin = seen.get(keyId);
-    seen.set(keyId, path);
-    outcomes.push(
-      twin === undefined
-        ? await takeCandidate(context, name === null ? await underItsOwnName(context, candidate) : candidate)
-        : refusal(path, candidate, sameKey(path, candidate.account, `the file ${twin}`)),
-    );
-    candidate.parsed.session.authKey.fill(0);
   }
   return outcomes;
 }
@@ -78,16 +85,24 @@ const companionAlone = (path: string, mainFile: string): Refused =>
     hint: `import ${mainFile} itself, with this file left beside it`,
   });
 
-async function readCandidate(path: string, name: string | null): Promise<Candidate | Refused> {
-  const account = name ?? accountNameFor(path);
-  if (!isAccountName(account)) {
-    return refusedFor('ACCOUNT_NAME', `${path}: "${account}" cannot be an account's name (a-z, 0-9, ".", "_", "-")`, {
-      hint: 'rename the file, or import it alone with --name NAME',
-    });
+async function readCandidates(path: string, name: string | null, passcode: string): Promise<readonly (Candidate | Refused)[]> {
+  const first = name ?? accountNameFor(path);
+  if (!isAccountName(first)) {
+    return [
+      refusedFor('ACCOUNT_NAME', `${path}: "${first}" cannot be an account's name (a-z, 0-9, ".", "_", "-")`, {
+        hint: 'rename the file, or import it alone with --name NAME',
+      }),
+    ];
   }
-  const parsed = await readSessionSource(path);
+  const sources = await readSessionSources(path, passcode);
+  return sources.map((parsed, index) => candidateFrom(path, index === 0 ? first : `${first}-${index + 1}`, parsed));
+}
+
+/** `account`: the second account of a folder is NAME-2, and so on. */
+function candidateFrom(path: string, account: string, parsed: SessionOutcome): Candidate | Refused {
   if (!parsed.ok) return refusedFor(parsed.code, parsed.message, { account, hint: parsed.hint });
-  return { path, account, parsed };
+  if (isAccountName(account)) return { path, account, parsed };
+  return refusedFor('ACCOUNT_NAME', `${path}: "${account}" cannot be an account's name`, { hint: 'give a shorter one by --name NAME' });
 }
 
 /** A session that was exported comes back as the account that it was, whatever its file is called now. */
@@ -96,11 +111,14 @@ async function underItsOwnName(context: FleetContext, candidate: Candidate): Pro
   return owner?.state === 'detached' ? { ...candidate, account: owner.name as AccountName } : candidate;
 }
 
-/** The file's name without its ending, in lower case. */
-const accountNameFor = (path: string): string =>
-  basename(path)
-    .replace(/\.(session|txt|string)$/i, '')
+/** The file's name without its ending, in lower case; of Telegram Desktop's folder, which is always called tdata, the folder around it. */
+const accountNameFor = (path: string): string => {
+  const full = resolve(path);
+  const named = basename(full) === 'tdata' ? dirname(full) : full;
+  return basename(named)
+    .replace(/\.(session|txt|string|zip)$/i, '')
     .toLowerCase();
+};
 
 const refusal = (path: string, candidate: Candidate | null, { code, problem }: Refused): ImportOutcome => ({
   path,

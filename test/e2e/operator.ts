@@ -3,7 +3,7 @@ import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Session, SessionFormat } from '../../src/model/session.ts';
+import type { Session, WrittenFormat } from '../../src/model/session.ts';
 import { keyIdOf } from '../../src/sessions/auth-key.ts';
 import { exportSession } from '../../src/vault/export-session.ts';
 import type { DataCentreControl } from '../dc/control.ts';
@@ -108,12 +108,12 @@ export async function makeOperator(options: OperatorOptions): Promise<Operator> 
   };
 }
 
-const formats: SessionFormat[] = ['pyrogram', 'telethon', 'gramjs-string', 'telethon-string', 'pyrogram-string', 'mtcute-string'];
+const formats: WrittenFormat[] = ['pyrogram', 'telethon', 'gramjs-string', 'telethon-string', 'pyrogram-string', 'mtcute-string'];
 
 export interface Login {
   readonly account: string;
   readonly path: string;
-  readonly format: SessionFormat;
+  readonly format: WrittenFormat;
   readonly userId: string;
   readonly authKey: Buffer;
   /** Fleet's own name of the key. */

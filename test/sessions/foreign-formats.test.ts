@@ -120,7 +120,6 @@ describe('what fleet does not read gets a sentence of its own', () => {
     ['an MTKruto string', /MTKruto/, file('a.txt', mtkruto(3, userOf(3)))],
     ['an MTKruto database', /MTKruto/, tables('kv', 'queue', 'data_version')],
     ['Telethon 2', /Telethon 2/, tables('version', 'datacenter', 'user', 'state', 'channel')],
-    ['mtcute', /mtcute/, tables('key_value', 'auth_keys', 'peers')],
     ['grammers', /grammers/, tables('dc_home', 'dc_option', 'peer_info')],
     ['a sidecar', /description/, file('anna.json', '{\n "app_id": 4, "app_hash": "x", "device": "PC" }')],
     ['a zip', /zip/, file('tdata.zip', Buffer.from('PK\x03\x04\x14'))],

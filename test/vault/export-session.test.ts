@@ -2,13 +2,13 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, it, test } from 'vitest';
-import type { SessionFormat } from '../../src/model/session.ts';
+import type { WrittenFormat } from '../../src/model/session.ts';
 import { exportSession } from '../../src/vault/export-session.ts';
 import { readSessionSource } from '../../src/vault/read-session-source.ts';
 import { fixtureKey, fixtureSession, fixtureUserId } from '../sessions/fixture-sessions.ts';
 import { temporaryDirectory } from './session-files.ts';
 
-const formats: readonly [SessionFormat, boolean, boolean][] = [
+const formats: readonly [WrittenFormat, boolean, boolean][] = [
   ['pyrogram', true, true],
   ['pyrogram-string', true, true],
   ['telethon', true, false],

@@ -14,11 +14,12 @@ export const temporaryDirectory = (): string => {
 
 /** What an import must leave as it was: names, contents, sizes, rights and times of everything in a directory. */
 export const snapshot = (directory: string): unknown =>
-  readdirSync(directory)
+  readdirSync(directory, { encoding: 'utf8', recursive: true })
     .sort()
     .map((name) => {
-      const { size, mode, mtimeMs, ino } = statSync(join(directory, name));
-      return { name, size, mode, mtimeMs, ino, content: readFileSync(join(directory, name)).toString('base64') };
+      const stats = statSync(join(directory, name));
+      const { size, mode, mtimeMs, ino } = stats;
+      return { name, size, mode, mtimeMs, ino, content: stats.isFile() ? readFileSync(join(directory, name)).toString('base64') : null };
     });
 
 /** The schemas of the libraries, as far as they differ in ways that matter here. */

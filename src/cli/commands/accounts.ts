@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { parseSecretReference, secretReferenceForm } from '../../inventory/secret-reference.ts';
 import { FleetError } from '../../model/errors.ts';
-import type { SessionFormat } from '../../model/session.ts';
+import type { SecretReference } from '../../model/inventory.ts';
+import type { WrittenFormat } from '../../model/session.ts';
 import { confirm } from '../confirm.ts';
 import { withContext, withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
@@ -10,7 +12,7 @@ import { printErr } from '../terminal.ts';
 import { registerAccountControl } from './account-control.ts';
 import { registerPins } from './pins.ts';
 
-const formats: SessionFormat[] = ['telethon', 'telethon-string', 'pyrogram', 'pyrogram-string', 'gramjs-string', 'mtcute-string'];
+const formats: WrittenFormat[] = ['telethon', 'telethon-string', 'pyrogram', 'pyrogram-string', 'gramjs-string', 'mtcute-string'];
 
 /** `fleet accounts ...`. */
 export function registerAccounts(program: Command): void {
@@ -23,12 +25,20 @@ export function registerAccounts(program: Command): void {
   registerAccountControl(accounts);
 }
 
+/** Errors: `usage`; the passcode itself is never an argument, which every user of this machine could read. */
+function passcodeReference(text: string): SecretReference {
+  const reference = parseSecretReference(text);
+  if (reference !== null) return reference;
+  throw new FleetError('usage', '--passcode is no secret reference', { hint: `write ${secretReferenceForm}, never the passcode itself` });
+}
+
 function registerImport(accounts: Command): void {
   const command = accounts
     .command('import <files...>')
-    .description('check session files and take them into the vault; the files themselves stay untouched')
-    .option('--name <name>', 'name of the account (for a single file); default: the name of the file');
-  setAction<{ name?: string }>(command, async ({ options, args, signal }) => {
+    .description('check session files, and folders of Telegram Desktop (tdata), and take them into the vault; they stay untouched')
+    .option('--name <name>', 'name of the account (for a single file); default: the name of the file')
+    .option('--passcode <reference>', "of Telegram Desktop's data: env:NAME, file:PATH or exec:COMMAND");
+  setAction<{ name?: string; passcode?: string }>(command, async ({ options, args, signal }) => {
     if (options.name !== undefined && args.length !== 1) {
       throw new FleetError('usage', '--name goes with exactly one file', {
         hint: 'import the files one by one, or name the files like the accounts',
@@ -41,7 +51,8 @@ function registerImport(accounts: Command): void {
         printErr('A session that two programs use at once is destroyed by Telegram. Nothing else may use these sessions from now on.');
         await confirm(`Import ${args.length === 1 ? 'this file' : `these ${args.length} files`}?`, options);
       }
-      const outcomes = await importAccounts(context, args, options.name ?? null);
+      const passcode = options.passcode === undefined ? '' : await context.readSecret(passcodeReference(options.passcode));
+      const outcomes = await importAccounts(context, args, options.name ?? null, passcode);
       const errors = outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]));
       const data = outcomes.map(({ problem, ...rest }) => ({ ...rest, code: problem?.code ?? null }));
       return { data: { files: data }, text: formatImports(outcomes), errors };
@@ -166,7 +177,7 @@ function registerExport(accounts: Command): void {
     .description('stop an account and give its session back as a file')
     .addOption(new Option('-f, --format <format>', 'format of the file').choices(formats).makeOptionMandatory())
     .requiredOption('-o, --output <file>', 'where to write it (must not exist)');
-  setAction<{ format: SessionFormat; output: string }>(command, async ({ options, args, signal }) => {
+  setAction<{ format: WrittenFormat; output: string }>(command, async ({ options, args, signal }) => {
     const { exportAccount } = await import('../../workflows/detach-account.ts');
     const [name = ''] = args;
     return withLock('accounts export', options, signal, async (context, begin) => {

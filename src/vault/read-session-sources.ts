@@ -1,0 +1,100 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, opendir, realpath } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { refuse, type SessionOutcome, type SessionWarning } from '../sessions/session-outcome.ts';
+import { isStoreFile, parseStoreSession } from '../sessions/store-session.ts';
+import { isTdataFile, parseTdata } from '../sessions/tdata.ts';
+import { modeWarnings, readSessionSource, unreadable } from './read-session-source.ts';
+import { readZip } from './read-zip.ts';
+
+/** More than a login and its key have, bytes. */
+const fileLimit = 1024 * 1024;
+/** More names than the folder of any account has. */
+const nameLimit = 10_000;
+
+const wipe = (files: ReadonlyMap<string, Buffer>): void => {
+  for (const content of files.values()) content.fill(0);
+};
+
+const readSmall = async (path: string): Promise<Buffer | null> => {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = await handle.stat();
+    if (!stats.isFile() || stats.size > fileLimit) return null;
+    const bytes = Buffer.alloc(stats.size);
+    const { bytesRead } = await handle.read(bytes, 0, stats.size, 0);
+    return bytesRead === stats.size ? bytes : null;
+  } finally {
+    await handle?.close();
+  }
+};
+
+const namesIn = async (path: string): Promise<readonly string[]> => {
+  const names: string[] = [];
+  for await (const { name } of await opendir(path)) {
+    if (names.push(name) >= nameLimit) break;
+  }
+  return names;
+};
+
+/** A folder of several files that are one login, or several; null: it is none that fleet reads. */
+const readFolder = async (path: string, passcode: string, where: string): Promise<readonly SessionOutcome[] | null> => {
+  const names = await namesIn(path);
+  // People name the folder of the program, or the one in it.
+  if (names.includes('tdata') && !names.some(isTdataFile)) return readFolder(join(path, 'tdata'), passcode, where);
+  const isTdata = names.some((name) => name.startsWith('key_data') && isTdataFile(name));
+  const wanted = names.filter(isTdata ? isTdataFile : isStoreFile);
+  if (wanted.length === 0) return null;
+  const files = new Map<string, Buffer>();
+  try {
+    for (const name of wanted) {
+      const content = await readSmall(join(path, name));
+      if (content !== null) files.set(name, content);
+    }
+    return isTdata ? parseTdata(files, passcode, where) : parseStoreSession(files, where);
+  } finally {
+    wipe(files);
+  }
+};
+
+/** A zip archive of a tdata folder; null: it is no archive, or nothing of tdata is in it. */
+const readArchive = async (handle: FileHandle, passcode: string, where: string): Promise<readonly SessionOutcome[] | null> => {
+  const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+  if (buffer.toString('latin1') !== 'PK\x03\x04') return null;
+  const files = await readZip(handle.fd, { isWanted: (path) => isTdataFile(basename(path)), fileLimit, nameLimit });
+  if (files === null) return [refuse('CORRUPT', where, 'is a damaged zip archive', 'Unpack it yourself, and import the folder.')];
+  try {
+    return files.size === 0 ? null : parseTdata(files, passcode, where);
+  } finally {
+    wipe(files);
+  }
+};
+
+/**
+ * All sessions behind one path: a session file (see {@link readSessionSource}) is one, a tdata folder or an archive of one has an outcome for each of its
+ * accounts, a StoreSession folder for each of its names. Nothing is written, nothing is unpacked to disk. `passcode`: of Telegram Desktop; empty: none.
+ * At least one outcome; an unusable one is a value, not a throw.
+ */
+export const readSessionSources = async (path: string, passcode = '', where = path): Promise<readonly SessionOutcome[]> => {
+  let handle: FileHandle | undefined;
+  try {
+    const real = await realpath(path);
+    handle = await open(real, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = await handle.stat();
+    const several = stats.isDirectory()
+      ? await readFolder(real, passcode, where)
+      : stats.isFile()
+        ? await readArchive(handle, passcode, where)
+        : null;
+    if (several !== null) return several.map((outcome) => warned(outcome, stats.isFile() ? modeWarnings(stats.mode) : []));
+  } catch (error) {
+    return [unreadable(where, error)];
+  } finally {
+    await handle?.close();
+  }
+  return [await readSessionSource(path, where)];
+};
+
+const warned = (outcome: SessionOutcome, more: readonly SessionWarning[]): SessionOutcome =>
+  outcome.ok ? { ...outcome, warnings: [...outcome.warnings, ...more] } : outcome;

@@ -1,0 +1,95 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, test } from 'vitest';
+import { readSessionSources } from '../../src/vault/read-session-sources.ts';
+import { fixtureKey, fixtureSession } from '../sessions/fixture-sessions.ts';
+import { writeMtcute, writeStoreSession, writeTdata, zipOf } from './real-libraries.ts';
+import { snapshot, temporaryDirectory } from './session-files.ts';
+
+const anna = fixtureSession();
+const ben = fixtureSession({ authKey: fixtureKey(2), dataCentre: 4, userId: 6_000_000_123n });
+
+const found = (outcomes: Awaited<ReturnType<typeof readSessionSources>>): unknown =>
+  outcomes.map((outcome) => (outcome.ok ? [outcome.format, outcome.session] : [outcome.code, outcome.message]));
+
+describe("Telegram Desktop's data", () => {
+  it.each(['', 'Пароль 42'])('has a session for each of its accounts (passcode %j)', async (passcode) => {
+    const path = await writeTdata(temporaryDirectory(), [anna, ben], passcode);
+    const before = snapshot(path);
+    const outcomes = await readSessionSources(path, passcode);
+    expect(found(outcomes)).toEqual([
+      ['tdata', anna],
+      ['tdata', ben],
+    ]);
+    expect(outcomes.map((outcome) => outcome.ok && outcome.warnings.map(({ code }) => code))).toEqual([['SHARED_KEY'], ['SHARED_KEY']]);
+    expect(snapshot(path)).toEqual(before);
+  });
+
+  it('is found in the folder of the program, and in an archive', async () => {
+    const directory = temporaryDirectory();
+    const path = await writeTdata(directory, [ben]);
+    expect(found(await readSessionSources(directory))).toEqual([['tdata', ben]]);
+    expect(found(await readSessionSources(zipOf(directory, path)))).toEqual([['tdata', ben]]);
+  });
+
+  it('asks for its passcode, and refuses a wrong one', async () => {
+    const path = await writeTdata(temporaryDirectory(), [anna], 'secret');
+    expect(found(await readSessionSources(path, '', 'it'))).toEqual([['PASSCODE', 'it: is locked by a passcode']]);
+    expect(found(await readSessionSources(path, 'Secret', 'it'))).toEqual([['PASSCODE', 'it: is not opened by this passcode']]);
+  });
+
+  it('never gives another key when a byte of it is flipped', async () => {
+    const path = await writeTdata(temporaryDirectory(), [anna]);
+    const names = readdirSync(path).filter((name) => name.endsWith('s'));
+    expect(names).toHaveLength(2);
+    for (const name of names) {
+      const whole = readFileSync(join(path, name));
+      for (let at = 0; at < whole.length; at += 3) {
+        const copy = Buffer.from(whole);
+        copy.writeUInt8((copy[at] ?? 0) ^ (1 << (at % 8)), at);
+        writeFileSync(join(path, name), copy);
+        const [outcome] = await readSessionSources(path);
+        expect(outcome?.ok, `${name} at ${at}`).toBe(false);
+      }
+      writeFileSync(join(path, name), whole);
+    }
+    expect(found(await readSessionSources(path))).toEqual([['tdata', anna]]);
+  });
+
+  it('keeps one damaged account from hiding the other', async () => {
+    const path = await writeTdata(temporaryDirectory(), [anna, ben]);
+    writeFileSync(join(path, 'D877F783D5D3EF8Cs'), 'TDF$');
+    expect(found(await readSessionSources(path, '', 'it'))).toEqual([
+      ['CORRUPT', 'it (account 1 of 2): has no sound file of this account'],
+      ['tdata', ben],
+    ]);
+  });
+
+  test('an archive that is cut short is damaged, one of other things is named', async () => {
+    const directory = temporaryDirectory();
+    const path = zipOf(directory, await writeTdata(directory, [anna]));
+    const whole = readFileSync(path);
+    writeFileSync(path, whole.subarray(0, whole.length / 2));
+    expect(await readSessionSources(path)).toMatchObject([{ code: 'CORRUPT' }]);
+    mkdirSync(join(directory, 'photos'));
+    writeFileSync(join(directory, 'photos', 'a.txt'), 'hello');
+    expect(await readSessionSources(zipOf(directory, join(directory, 'photos')))).toMatchObject([{ code: 'OTHER_FORMAT' }]);
+  });
+});
+
+test('a StoreSession folder', async () => {
+  const path = await writeStoreSession(temporaryDirectory(), ben);
+  expect(found(await readSessionSources(path))).toEqual([['store-session', { ...ben, userId: null }]]);
+  writeFileSync(join(path, 'anna%3AauthKey'), '{"type":"Buffer","data":[1,2,999]}');
+  expect(await readSessionSources(path)).toMatchObject([{ code: 'NO_KEY' }]);
+});
+
+test.each([anna, { ...ben, isBot: true }])("mtcute's own database", async (session) => {
+  const path = await writeMtcute(temporaryDirectory(), session);
+  expect(found(await readSessionSources(path))).toEqual([['mtcute', session]]);
+});
+
+test('what is no folder of sessions is refused as before', async () => {
+  expect(await readSessionSources('/nowhere/at/all')).toMatchObject([{ code: 'UNREADABLE' }]);
+  expect(await readSessionSources(temporaryDirectory())).toMatchObject([{ code: 'UNREADABLE' }]);
+});
