@@ -2,11 +2,12 @@ import { sql } from 'kysely';
 import type { HostStatement } from '../moves/safe-moment.ts';
 import type { LedgerDb } from './ledger.ts';
 import { fixedQuery, hasChanged, preparedQuery } from './prepared-query.ts';
-import type { HostRow } from './schema.ts';
+import type { ForgottenHostRow, HostRow } from './schema.ts';
 
 /** What one look at a host taught; absent fields stay as they were. */
 export interface HostFacts {
   readonly instanceId?: string;
+  readonly machineId?: string;
   readonly arch?: string;
   readonly os?: string;
   readonly release?: string;
@@ -18,12 +19,19 @@ export async function ensureHosts(db: LedgerDb, names: readonly string[]): Promi
   const known = new Set((await listHosts(db)).map(({ name }) => name));
   const missing = names.filter((name) => !known.has(name));
   if (missing.length === 0) return;
+  const forgotten = new Map((await listForgottenHosts(db)).map(({ at: _, ...row }) => [row.name, row]));
   await db
     .insertInto('hosts')
-    .values(missing.map((name) => ({ name, cordoned: 0, failures: 0 })) as never)
+    // One row each: several need the same columns.
+    .values(missing.map((name) => ({ ...unknownHost, ...forgotten.get(name), name })) as never)
     .onConflict((c) => c.doNothing())
     .execute();
 }
+
+const unknownHost = {
+  ...{ cordoned: 0, failures: 0, instance_id: null, off_at: null, off_kind: null, destroyed_at: null },
+  ...{ contact_intent_at: null, may_boot_until: null, hold_after_ms: null },
+} as const;
 
 /** By name. Includes hosts that are no longer in the inventory: they may still own accounts. */
 export const listHosts = fixedQuery<HostRow>((db) => db.selectFrom('hosts').selectAll().orderBy('name'));
@@ -88,12 +96,16 @@ export async function recordBootstrapped(
   db: LedgerDb,
   name: string,
   nowMs: number,
-  facts: HostFacts & { readonly holdAfterMs: number },
+  facts: HostFacts & { readonly holdAfterMs: number /** Where it is not `name`. */; readonly toldName?: string },
 ): Promise<void> {
   await recordSeen(db, name, nowMs, facts);
   await db
     .updateTable('hosts')
-    .set({ bootstrapped_at: nowMs, release: facts.release ?? null, hold_after_ms: facts.holdAfterMs })
+    .set(({ fn, ref, val }) => ({
+      ...{ bootstrapped_at: nowMs, release: facts.release ?? null, hold_after_ms: facts.holdAfterMs },
+      machine_id: fn.coalesce(val(facts.machineId ?? null), ref('machine_id')),
+      told_name: facts.toldName ?? null,
+    }))
     .where('name', '=', name)
     .execute();
 }
@@ -152,6 +164,53 @@ export async function withdrawOff(db: LedgerDb, name: string): Promise<void> {
  */
 export async function recordDestroyed(db: LedgerDb, name: string, nowMs: number): Promise<void> {
   await db.updateTable('hosts').set({ destroyed_at: nowMs }).where('name', '=', name).where('off_at', 'is not', null).execute();
+}
+
+/** By name. Those that have come back are hosts again, whatever is kept of them. */
+export const listForgottenHosts = fixedQuery<ForgottenHostRow>((db) => db.selectFrom('forgotten_hosts').selectAll().orderBy('name'));
+
+/**
+ * The host leaves the ledger; what was said of it and when it was last in contact is kept under its name, for the day on which it comes back. What its
+ * claims are worth then is in the journal, which keeps every epoch (docs/exclusivity.md, R1). Refused by a foreign key while the ledger places an account there.
+ */
+export async function forgetHostOnPurpose(db: LedgerDb, row: HostRow, nowMs: number): Promise<void> {
+  const { name, instance_id, off_at, off_kind, destroyed_at, contact_intent_at, may_boot_until, hold_after_ms } = row;
+  await forgetHost(db, name);
+  const kept = { instance_id, off_at, off_kind, destroyed_at, contact_intent_at, may_boot_until, hold_after_ms, at: nowMs };
+  await db
+    .insertInto('forgotten_hosts')
+    .values({ name, ...kept })
+    .onConflict((c) => c.column('name').doUpdateSet(kept))
+    .execute();
+}
+
+/**
+ * The host of the ledger goes on under another name, with its accounts, pins and samples; the row of `after`, if there is one, must own nothing. Decisions and
+ * ended moves keep the name that they were made with.
+ */
+export async function renameHost(db: LedgerDb, before: HostRow, after: string): Promise<void> {
+  const { name, told_name } = before;
+  await db.deleteFrom('samples').where('host', '=', after).execute();
+  await db.deleteFrom('hosts').where('name', '=', after).execute();
+  const told = told_name ?? (before.release === null ? null : name);
+  await db
+    .insertInto('hosts')
+    .values({ ...before, name: after, told_name: told === after ? null : told })
+    .execute();
+  await db.updateTable('placements').set({ host: after }).where('host', '=', name).execute();
+  await db.updateTable('samples').set({ host: after }).where('host', '=', name).execute();
+  await db.updateTable('accounts').set({ pinned_to: after }).where('pinned_to', '=', name).execute();
+  await db.deleteFrom('hosts').where('name', '=', name).execute();
+}
+
+/** A forgotten host is one of the ledger again, as it was. Nothing where it is one, or never was. */
+export async function takeBackHost(db: LedgerDb, name: string): Promise<void> {
+  if ((await listForgottenHosts(db)).some((row) => row.name === name)) await ensureHosts(db, [name]);
+}
+
+/** Which machine answered under this name, although nothing else of it may be taken. */
+export async function recordInstance(db: LedgerDb, name: string, instanceId: string): Promise<void> {
+  await db.updateTable('hosts').set({ instance_id: instanceId }).where('name', '=', name).execute();
 }
 
 /** fleet was removed from the host, which owns nothing. Refused by a foreign key while the ledger places an account there. */

@@ -7,6 +7,7 @@ import type { HostStatement } from '../moves/safe-moment.ts';
 export interface LedgerSchema {
   meta: { key: string; value: string };
   hosts: HostsTable;
+  forgotten_hosts: ForgottenHostsTable;
   accounts: AccountsTable;
   epochs: { key_id: string; epoch: number };
   placements: PlacementsTable;
@@ -54,6 +55,19 @@ interface HostsTable {
   contacts: Generated<number>;
   /** As `init` last wrote it there: how long after a contact it starts its accounts at a boot, ms. */
   hold_after_ms: number | null;
+  /** Of the installed system, as `init` read it. */
+  machine_id: string | null;
+  /** The name that `init` last wrote to the host where it is another: it was renamed since. */
+  told_name: string | null;
+}
+
+/** What is kept of a host that was forgotten, so that one that comes back is what it was. */
+interface ForgottenHostsTable
+  extends Pick<
+    HostsTable,
+    'name' | 'instance_id' | 'off_at' | 'off_kind' | 'destroyed_at' | 'contact_intent_at' | 'may_boot_until' | 'hold_after_ms'
+  > {
+  at: number;
 }
 
 interface AccountsTable {
@@ -153,6 +167,7 @@ interface LockTable {
 }
 
 export type HostRow = Selectable<HostsTable>;
+export type ForgottenHostRow = Selectable<ForgottenHostsTable>;
 export type AccountRow = Selectable<AccountsTable>;
 export type PlacementRow = Selectable<PlacementsTable>;
 export type MoveRow = Selectable<MovesTable>;

@@ -112,3 +112,20 @@ export function keyBlobType(blob: Uint8Array): string {
   const length = Buffer.from(blob).readUInt32BE(0);
   return length > blob.length - 4 ? '' : Buffer.from(blob.subarray(4, 4 + length)).toString('latin1');
 }
+
+/**
+ * The text of a known_hosts file in which no plain line speaks about `name` any more: it is taken out of lists of names, a line that has only it goes. `left`: numbers of
+ * the lines (from 1) that still do, because a pattern in them does.
+ */
+export function withoutHost(text: string, name: string): { readonly text: string; readonly left: readonly number[] } {
+  const left: number[] = [];
+  const lines = text.split('\n').flatMap((raw, index) => {
+    const [line] = parseKnownHosts(raw, '');
+    if (line === undefined || line.marker !== null || !hostFieldMatches(line.hosts, name)) return [raw];
+    const rest = line.hosts.startsWith('|') ? [] : line.hosts.split(',').filter((each) => each.toLowerCase() !== name.toLowerCase());
+    if (rest.length === 0) return [];
+    if (hostFieldMatches(rest.join(','), name)) left.push(index + 1);
+    return [raw.replace(line.hosts, () => rest.join(','))];
+  });
+  return { text: lines.join('\n'), left };
+}

@@ -205,7 +205,10 @@ export function hostKeyFailure(target: SshTarget, key: HostKey, verdict: Exclude
     'ssh-host-key',
     `${target.host}: THE HOST KEY OF ${server} HAS CHANGED to ${shown}${knownAt}. Somebody may be listening in`,
     {
-      hint: `only if the server was reinstalled or got a new key: remove what is known there, then fleet hosts trust ${target.host}`,
+      hint:
+        target.pins.length > 0
+          ? `only if the server was reinstalled or got a new key: put the new fingerprint in the place of its host_keys in the inventory`
+          : `only if the server was reinstalled or got a new key (compare with its console): fleet hosts trust ${target.host} --replace`,
       host: target.host,
       problems: verdict.known.map((line) => `known: ${line}`),
     },

@@ -1,8 +1,16 @@
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { HostSpec } from '../model/inventory.ts';
 import { makeFolder } from '../surroundings/make-folder.ts';
-import { type HostKeyVerdict, hostKeyFingerprint, judgeHostKey, keyBlobType } from './known-hosts.ts';
+import {
+  type HostKeyVerdict,
+  hostFieldMatches,
+  hostKeyFingerprint,
+  judgeHostKey,
+  keyBlobType,
+  parseKnownHosts,
+  withoutHost,
+} from './known-hosts.ts';
 import type { SshContext } from './ssh-context.ts';
 import { captureHostKey } from './ssh-handshake.ts';
 import { openRoute } from './ssh-link.ts';
@@ -16,6 +24,10 @@ export interface PresentedHostKey {
   readonly line: string;
   /** What is known about it already. `changed` and `revoked` need more than a yes: adding the line would silence the alarm. */
   readonly verdict: HostKeyVerdict;
+  /** What known_hosts files have the host under. */
+  readonly keyName: string;
+  /** The files that say something about it under that name. */
+  readonly knownIn: readonly string[];
   /** Directives of the ssh config that apply to this host and that fleet does without. */
   readonly unusedOptions: readonly string[];
 }
@@ -29,7 +41,44 @@ export async function readHostKey(spec: Pick<HostSpec, 'name' | 'ssh'>, context:
   const line = `${target.keyName} ${type} ${blob.toString('base64')}`;
   const { lines, other } = await context.knownHostLines(target);
   const verdict = judgeHostKey({ type, blob }, lines, target.pins, other);
-  return { type, fingerprint: hostKeyFingerprint(blob), line, verdict, unusedOptions: target.unused };
+  const plain = lines.filter(({ marker }) => marker === null);
+  const knownIn = [...new Set(plain.map(({ source }) => source.replace(/:\d+$/, '')))];
+  return { type, fingerprint: hostKeyFingerprint(blob), line, verdict, keyName: target.keyName, knownIn, unusedOptions: target.unused };
+}
+
+/**
+ * Takes out of a known_hosts file whatever vouches for `name`; the file as it was is kept as `FILE.old`, as `ssh-keygen -R` does. Safe to repeat. Gives what still
+ * vouches for it, `FILE:LINE`, or `FILE` where the file may not be written.
+ */
+export async function removeKnownHost(file: string, name: string): Promise<string[]> {
+  try {
+    const path = await realpath(file);
+    const before = await readFile(path, 'latin1');
+    const { text, left } = withoutHost(before, name);
+    if (text !== before) {
+      const { mode } = await stat(path);
+      await writeFile(`${path}.old`, before, { encoding: 'latin1', mode: mode & 0o777 });
+      const next = `${path}.${process.pid}.new`;
+      await writeFile(next, text, { encoding: 'latin1', mode: mode & 0o777, flag: 'wx' });
+      await rename(next, path);
+    }
+    return left.map((line) => `${file}:${line}`);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return [file];
+    throw cause;
+  }
+}
+
+/** A name that a host had before it was renamed vouches under the new one, too. Gives whether a line was added. */
+export async function copyKnownHost(file: string, before: string, after: string): Promise<boolean> {
+  const text = await readFile(file, 'latin1').catch(() => '');
+  const about = (name: string) => parseKnownHosts(text, file).filter((line) => line.marker === null && hostFieldMatches(line.hosts, name));
+  if (before === after || about(after).length > 0) return false;
+  const lines = about(before);
+  for (const { type, key } of lines) await appendKnownHost(file, `${after} ${type} ${key}`);
+  return lines.length > 0;
 }
 
 /**

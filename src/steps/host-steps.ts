@@ -5,7 +5,16 @@ import { type FileGroup, guardedFilesStep, isGuarded } from './guard.ts';
 import { limitsStep, sysctlStep } from './kernel.ts';
 import { checksStep, ownUnitsStep, startedUnits, usersStep } from './own.ts';
 import { packagesStep, upgradeStep } from './packages.ts';
-import { foreignStep, hostSupportStep, ledgerStep, type MemoryWish, memoryStep, spaceStep } from './preflight.ts';
+import {
+  foreignStep,
+  type HostNames,
+  hostSupportStep,
+  identityStep,
+  ledgerStep,
+  type MemoryWish,
+  memoryStep,
+  spaceStep,
+} from './preflight.ts';
 import type { Profile } from './profile.ts';
 import { type PythonEnvironment, pythonStep } from './python.ts';
 import { agentStep, hostConfigStep, releaseStep, runtimeStep, unitsStep } from './release.ts';
@@ -16,6 +25,7 @@ import { directoriesStep, formerUserStep, serviceUser, userStep } from './user.t
 
 /** Everything that decides a host's steps, read beforehand. */
 export interface DesiredHost {
+  readonly names: HostNames;
   readonly profile: Profile;
   /** Text of every `source` that the profile names. */
   readonly sources: Readonly<Record<string, string>>;
@@ -66,6 +76,7 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
   return [
     hostSupportStep(desired.allowUnsupportedOs),
     ledgerStep(),
+    identityStep(desired.names),
     spaceStep(),
     foreignStep(),
     memoryStep(desired.memory),

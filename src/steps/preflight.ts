@@ -1,4 +1,5 @@
 import { hostPaths } from '../../agent/protocol/paths.ts';
+import { quoteShell } from '../remote/shell-command.ts';
 import type { Step } from './step.ts';
 
 /** Bytes that must be free below /opt and /var before anything is installed; a host that has everything needs far less. */
@@ -27,6 +28,20 @@ export function hostSupportStep(allowUnsupportedOs: boolean): Step {
 /** Refuses a host that obeys another ledger than the caller's until a take-over. Code `host-foreign`. */
 export function ledgerStep(): Step {
   return { id: 'ledger', title: 'no other ledger is obeyed', looksAt: { paths: [hostPaths.current] }, check: 'want_own_ledger', apply: '' };
+}
+
+/** Under which names a host may know itself. */
+export interface HostNames {
+  readonly fleet: string;
+  readonly name: string;
+  /** The name that `init` last told it, where it was renamed since. */
+  readonly former: string | null;
+}
+
+/** Refuses a machine that is a host of this fleet under another name. Code `host-foreign`. */
+export function identityStep({ fleet, name, former }: HostNames): Step {
+  const names = [fleet, name, ...(former === null ? [] : [former])].map(quoteShell).join(' ');
+  return { id: 'identity', title: 'no other host of this fleet', looksAt: {}, check: `want_own_name ${names}`, apply: '' };
 }
 
 /** At least 500 MB free on /opt and /var for a first run, 64 MB later. Code `host-space`. */

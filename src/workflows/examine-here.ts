@@ -15,6 +15,7 @@ import { lastBackupKey } from './backup.ts';
 import type { FleetContext } from './context.ts';
 import { examinePermissions } from './examine-permissions.ts';
 import { findHistoryFault } from './history-head.ts';
+import { renamedHosts, strayHint } from './host-identity.ts';
 
 type Level = Finding['level'];
 const here = (level: Level, text: string, remedy = ''): Finding => ({ where: 'here', level, text, remedy });
@@ -143,10 +144,11 @@ async function examineWork({ inventory, ledger, now }: FleetContext): Promise<Fi
   const needy = accounts.filter(({ state }) => ['needs-login', 'duplicated', 'banned', 'misconfigured', 'held', 'offline'].includes(state));
   if (needy.length > 0) found.push(here('warning', `${needy.length} accounts need somebody`, 'fleet status says what to do'));
   const known = new Set<string>(inventory.hosts.map(({ name }) => name));
+  const renamed = await renamedHosts({ inventory, ledger });
   for (const { host, name } of accounts) {
     if (host !== null && !known.has(host)) {
       const text = `${name} is on ${host}, which is not in the inventory`;
-      found.push(here('critical', text, `put ${host} back into the inventory, or: fleet failover ${host} --destroyed`));
+      found.push(here('critical', text, strayHint(host, renamed.get(host))));
     }
   }
   for (const { name, cordoned, cordon_reason } of hosts) {

@@ -4,10 +4,20 @@ import { listHosts } from '../ledger/hosts.ts';
 import { listOpenMoves } from '../ledger/moves.ts';
 import type { HostRow, MoveRow } from '../ledger/schema.ts';
 import type { FleetError } from '../model/errors.ts';
+import type { Inventory } from '../model/inventory.ts';
 import { type HostRanking, rankHosts } from '../planning/ranking.ts';
 import type { FleetContext } from './context.ts';
+import { renamedHosts, strayHint } from './host-identity.ts';
 import { listKnownAccounts } from './known-accounts.ts';
 import { readFleetView } from './read-fleet-view.ts';
+
+/** A host of the ledger that owns accounts and that the inventory does not name. */
+export interface Stray {
+  readonly host: string;
+  readonly accounts: readonly string[];
+  /** What to do about it. */
+  readonly remedy: string;
+}
 
 export interface FleetStatus {
   readonly fleet: string;
@@ -17,7 +27,7 @@ export interface FleetStatus {
   /** Accounts on those hosts, and those without a host; all of the ledger where no hosts were chosen. */
   readonly accounts: readonly PlacedAccount[];
   /** Hosts that own accounts and are not in the inventory. */
-  readonly strays: readonly string[];
+  readonly strays: readonly Stray[];
   readonly moves: readonly MoveRow[];
   /** Hosts that did not answer just now. */
   readonly errors: readonly FleetError[];
@@ -30,14 +40,30 @@ export async function readFleetStatus(context: FleetContext, limit: readonly str
   const chosen = new Set<string>(selectHosts(inventory, limit).map(({ name }) => name));
   const ranks = new Map<string, HostRanking>(rankHosts(view, inventory.placement).map((rank) => [rank.host, rank]));
   const accounts = await listKnownAccounts(ledger.db);
-  const inInventory = new Set<string>(inventory.hosts.map(({ name }) => name));
   return {
     fleet: inventory.fleet,
     hosts: [...chosen].flatMap((host) => ranks.get(host) ?? []),
     rows: new Map((await listHosts(ledger.db)).map((row) => [row.name, row])),
     accounts: limit.length === 0 ? accounts : accounts.filter(({ host }) => host === null || chosen.has(host)),
-    strays: [...new Set(accounts.flatMap(({ host }) => (host === null || inInventory.has(host) ? [] : [host])))].sort(),
+    strays: straysOf(inventory, accounts, await renamedHosts(context)),
     moves: await listOpenMoves(ledger.db),
     errors: readings.flatMap(({ problem }) => (problem === null ? [] : [problem])),
   };
+}
+
+/** By name of the host. */
+export function straysOf(
+  { hosts }: Pick<Inventory, 'hosts'>,
+  accounts: readonly Pick<PlacedAccount, 'name' | 'host'>[],
+  renamed: ReadonlyMap<string, string>,
+): Stray[] {
+  const inInventory = new Set<string>(hosts.map(({ name }) => name));
+  const byHost = Map.groupBy(accounts, ({ host }) => host);
+  return [...byHost]
+    .flatMap(([host, here]): Stray[] =>
+      host === null || inInventory.has(host)
+        ? []
+        : [{ host, accounts: here.map(({ name }) => name), remedy: strayHint(host, renamed.get(host)) }],
+    )
+    .toSorted((a, b) => (a.host < b.host ? -1 : 1));
 }

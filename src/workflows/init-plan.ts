@@ -12,10 +12,12 @@ export interface InitOptions {
   readonly diff: boolean;
   /** Upgrade all packages too. */
   readonly upgrade: boolean;
-  /** Ids of steps; empty: all. Refusals and warnings (host-support, ledger, space, foreign, memory) always run. */
+  /** Ids of steps; empty: all. Refusals and warnings (host-support, ledger, identity, space, foreign, memory) always run. */
   readonly only: readonly string[];
   readonly skip: readonly string[];
   readonly caller?: Caller;
+  /** Names that hosts were told last, where they were renamed since, by the name of now. */
+  readonly formerNames?: ReadonlyMap<string, string>;
 }
 
 export interface PlannedStep {
@@ -30,7 +32,7 @@ export interface HostInitPlan {
   readonly program: string;
 }
 
-const alwaysRun = ['host-support', 'ledger', 'space', 'foreign', 'memory'];
+const alwaysRun = ['host-support', 'ledger', 'identity', 'space', 'foreign', 'memory'];
 
 /**
  * What `fleet init` will do, one program per host in the order given. Pure. Error `usage` when `only` or `skip` names no step of any host.
@@ -81,6 +83,7 @@ function stepsOf(
     });
   }
   return hostSteps({
+    names: { fleet: inventory.fleet, name: host.name, former: options.formerNames?.get(host.name) ?? null },
     profile: chosen.profile,
     sources: chosen.sources,
     python: chosen.python,

@@ -65,6 +65,8 @@ export interface InitWorld {
   readonly freshRemote: (host: HostSpec) => Remote;
   readonly openBlob: (sha256: string) => Promise<BlobStream>;
   readonly onEvent: (event: InitEvent) => void;
+  /** Judges who answers, before its program goes on; what it throws ends the host's run. Gives a warning, or null. */
+  readonly onFacts?: (host: HostName, facts: HostFacts) => string | null;
   readonly concurrency: number;
   readonly signal?: AbortSignal;
 }
@@ -148,6 +150,7 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
         refuseExcess(name, line);
         world.onEvent({ host: name, ...line });
         take(record, line, name);
+        if (line.t === 'facts') warnOf(record, world.onFacts?.(name, line.facts) ?? null);
         answer(plan.host, line, feed, record, world);
         if (line.t === 'end') ended = true;
       },
@@ -218,6 +221,10 @@ function take(record: HostRecord, line: HostLine, host: HostName): void {
     record.error ??= new FleetError(code, `${host}: ${line.id}: ${message}`, { hint, host });
   }
 }
+
+const warnOf = ({ warnings }: HostRecord, warning: string | null): void => {
+  if (warning !== null) warnings.push(warning);
+};
 
 /** The program waits for its answers in the order of its questions. */
 function answer(host: HostSpec, line: HostLine, feed: AnswerFeed, record: HostRecord, world: InitWorld): void {

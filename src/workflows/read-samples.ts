@@ -1,13 +1,15 @@
 import { hostPaths } from '../../agent/protocol/paths.ts';
 import { agentProtocol, type HostSample } from '../../agent/protocol/sample.ts';
-import { ensureHosts, recordFailure, recordSeen } from '../ledger/hosts.ts';
+import { ensureHosts, recordFailure, recordInstance, recordSeen } from '../ledger/hosts.ts';
 import type { LedgerDb } from '../ledger/ledger.ts';
 import { latestSamples, recordSample } from '../ledger/records.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
+import { judgeAll } from '../moves/host-identity.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import type { Remote } from '../remote/remote.ts';
 import type { FleetContext } from './context.ts';
+import { identityError, listMachines } from './host-identity.ts';
 
 /** What is known about a host's load. `sample` and `problem` may both be there: an old sample of a host that no longer answers. */
 export interface HostReading {
@@ -41,17 +43,24 @@ export async function readSamples(context: FleetContext, hosts: readonly HostSpe
     (host) => refresh(context, host),
     context.signal,
   );
+  const samples = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.value] : []));
+  const heard = samples.map(({ host, sample }) => ({ name: host.name, instanceId: sample.host.instanceId, machineId: null }));
+  const faults = judgeAll(heard, await listMachines(context));
   const fresh = new Map<string, HostReading>();
   // All at once: each commit waits for the disk.
   await context.ledger.db.transaction().execute(async (transaction) => {
     for (const outcome of outcomes) {
       const { host } = outcome;
       const before = known.find((reading) => reading.host.name === host.name);
-      if (outcome.ok) await recordFresh(transaction, outcome.value);
-      else await recordFailure(transaction, host.name, outcome.error.message);
-      const reading = outcome.ok
-        ? { sample: outcome.value.sample, takenAtMs: outcome.value.takenAtMs, problem: null }
-        : { sample: before?.sample ?? null, takenAtMs: before?.takenAtMs ?? null, problem: outcome.error };
+      const fault = faults.get(host.name);
+      const problem = !outcome.ok ? outcome.error : fault === undefined ? null : identityError(host.name, fault);
+      if (outcome.ok && problem === null) await recordFresh(transaction, outcome.value);
+      else if (problem !== null) await recordFailure(transaction, host.name, problem.message);
+      if (outcome.ok && problem !== null) await recordInstance(transaction, host.name, outcome.value.sample.host.instanceId);
+      const reading =
+        outcome.ok && problem === null
+          ? { sample: outcome.value.sample, takenAtMs: outcome.value.takenAtMs, problem }
+          : { sample: before?.sample ?? null, takenAtMs: before?.takenAtMs ?? null, problem };
       fresh.set(host.name, { host, ...reading });
     }
   });

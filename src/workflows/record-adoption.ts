@@ -43,7 +43,9 @@ export async function recordAdoption(context: FleetContext, adoption: Adoption):
 async function noteHost({ inventory }: FleetContext, db: LedgerDb, { host, survey }: AskedHost, nowMs: number): Promise<void> {
   if (survey === null || survey.release === '') return;
   const holdAfterMs = survey.config?.holdAfterMs ?? inventory.hold.holdAfterMs;
-  await recordBootstrapped(db, host.name, nowMs, { release: survey.release, instanceId: survey.instanceId, holdAfterMs });
+  const told = survey.config?.host ?? host.name;
+  const { release, instanceId } = survey;
+  await recordBootstrapped(db, host.name, nowMs, { release, instanceId, holdAfterMs, ...(told === host.name ? {} : { toldName: told }) });
 }
 
 async function noteAccount(db: LedgerDb, adopted: AdoptedAccount, vault: readonly StoredSession[], nowMs: number): Promise<void> {

@@ -35,7 +35,7 @@ async function recordOutcome(
   const release = wanted ?? facts?.release ?? '';
   await recordBootstrapped(db, host, context.now(), {
     ...{ release, holdAfterMs: context.inventory.hold.holdAfterMs },
-    ...(facts === null ? {} : { arch: facts.arch, os: facts.osName }),
+    ...(facts === null ? {} : { arch: facts.arch, os: facts.osName, ...(facts.machineId === '' ? {} : { machineId: facts.machineId }) }),
   });
   if (state === 'changed')
     await recordEvent(db, { at: context.now(), kind: 'host-initialised', host, account: null, text: `release ${release}` });

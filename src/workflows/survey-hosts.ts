@@ -2,12 +2,15 @@ import type { ActReply, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import { askHost, bareSurvey } from '../facts/ask-host.ts';
 import { listHosts, recordFailure, recordSeen } from '../ledger/hosts.ts';
 import type { Run } from '../ledger/runs.ts';
+import type { HostRow } from '../ledger/schema.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import type { HostEvidence } from '../moves/evidence.ts';
-import { forEachHost } from '../remote/for-each-host.ts';
+import { type IdentityFault, judgeAll } from '../moves/host-identity.ts';
+import { forEachHost, type HostOutcome } from '../remote/for-each-host.ts';
 import { contactHost, helperTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
+import { identityError, listMachines, renameHint, toldNameIn } from './host-identity.ts';
 import { refuseOldCopy } from './refuse-old-copy.ts';
 
 export interface SurveyResult {
@@ -42,10 +45,14 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
   const old = new Set<string>();
   // Not those whose disk fails: what they heard may be this very run.
   const refused = new Set<string>();
+  const faults = await faultsOf(context, rows, outcomes);
   for (const outcome of outcomes) {
     const { name } = outcome.host;
     if (outcome.ok) {
-      const { survey, problem, isRefused, isOld } = outcome.value;
+      const { survey, isRefused, isOld } = outcome.value;
+      const fault = faults.get(name) ?? null;
+      // What it says is true, but of whom is not: nothing is granted while one machine counts as two.
+      const problem = outcome.value.problem ?? (fault === null ? null : identityError(name, fault));
       surveys.set(name, survey);
       if (isOld) old.add(name);
       if (isRefused) refused.add(name);
@@ -60,8 +67,9 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
     }
   }
   for (const name of refused) await refuseOldCopy(context, run, name, surveys.get(name)?.authority ?? null);
+  const renamed = new Map([...faults].flatMap(([name, { kind, other }]) => (kind === 'renamed' ? [[other, name] as const] : [])));
   for (const { name } of rows) {
-    if (!surveys.has(name) && !problems.has(name)) problems.set(name, notInInventory(name));
+    if (!surveys.has(name) && !problems.has(name)) problems.set(name, notInInventory(name, renamed.get(name) ?? null));
   }
   const evidence = rows.map(({ name }) => ({
     host: name,
@@ -73,10 +81,29 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
   return { evidence, problems };
 }
 
-const notInInventory = (name: string): FleetError =>
+/** What is wrong with the names of those that answered, by name. */
+async function faultsOf(
+  context: FleetContext,
+  rows: readonly HostRow[],
+  outcomes: readonly HostOutcome<HostSpec, SurveyedHost>[],
+): Promise<ReadonlyMap<string, IdentityFault>> {
+  const heard = outcomes.flatMap((outcome) => {
+    if (!outcome.ok) return [];
+    const { name } = outcome.host;
+    const { instanceId, config } = outcome.value.survey;
+    const row = rows.find((each) => each.name === name);
+    return [{ name, instanceId, machineId: null, toldName: toldNameIn(context.inventory.fleet, config, row) }];
+  });
+  return judgeAll(heard, await listMachines(context));
+}
+
+const notInInventory = (name: string, now: string | null): FleetError =>
   new FleetError('survey-incomplete', `${name}: known to the ledger, but not in the inventory`, {
     host: name,
-    hint: `put it back into the inventory, or say that it will never boot again: fleet failover ${name} --destroyed`,
+    hint:
+      now !== null
+        ? renameHint(now, name)
+        : `put it back into the inventory, or say that it will never boot again: fleet failover ${name} --destroyed`,
   });
 
 /**
@@ -90,7 +117,8 @@ interface SurveyedHost {
   readonly isOld?: true;
 }
 
-async function surveyHost(context: FleetContext, run: Run, host: HostSpec): Promise<SurveyedHost> {
+/** One host: what it owns, after it took this run’s stamp. Errors: those of the Remote, `agent-reply`, `host-not-ready`. */
+export async function surveyHost(context: FleetContext, run: Run, host: HostSpec): Promise<SurveyedHost> {
   const contacted = await contactHost(context, run, host, [{ act: 'survey' }]).catch((error: unknown) => {
     if (error instanceof FleetError && error.code === 'host-not-ready') return error;
     throw error;

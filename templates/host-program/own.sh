@@ -42,6 +42,13 @@ own_check() { # title command hint must|should
 
 # A host on which fleet is at work obeys one ledger; what another one would change is a take-over, and has to be said.
 AUTHORITY=/var/lib/fleet/authority.json
+# The host knows the name under which it was made ready: another one is a second name for the same machine, a copy of its disk, or a new name.
+want_own_name() { # fleet name [former name]
+  read_text /etc/fleet/host.json; [[ $TEXT =~ \"fleet\":[[:space:]]*\"([^\"]{1,128})\" && ${BASH_REMATCH[1]} = "$1" ]] || return 0
+  [[ $TEXT =~ \"host\":[[:space:]]*\"([^\"]{1,128})\" ]] || return 0
+  local theirs=${BASH_REMATCH[1]}; [[ $theirs = "$2" || ( ${3-} && $theirs = "$3" ) ]] && return 0
+  fail host-foreign "this machine is the host $theirs of this fleet already: nothing was changed" "when you renamed it in the inventory: fleet hosts rename $theirs $2; when both names are there, take one out; when its disk is a copy of the other's: uninstall fleet there first, by its own ledger, or reinstall it"
+}
 want_own_ledger() {
   [[ $LEDGER ]] && look /opt/fleet/current || return 0
   read_text "$AUTHORITY"; [[ $TEXT =~ \"id\":[[:space:]]*\"([^\"]{1,128})\" && ${BASH_REMATCH[1]} != "$LEDGER" ]] || return 0

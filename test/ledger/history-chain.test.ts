@@ -111,6 +111,9 @@ describe('the history', () => {
     const forged = new Database(join(folder, 'fleet.db'));
     for (const name of ['history_chained', 'events_chained']) forged.exec(`DROP TRIGGER ${name}`);
     forged.exec('DROP TABLE chain');
+    // What came after the chain.
+    for (const column of ['machine_id', 'told_name']) forged.exec(`ALTER TABLE hosts DROP COLUMN ${column}`);
+    forged.exec('DROP TABLE forgotten_hosts');
     forged.close();
     await ledger.close();
     ledger = await openLedger(join(folder, 'fleet.db'));

@@ -106,6 +106,17 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   latestSamples: ({ db }) => records.latestSamples(db),
   dailySamples: ({ db }) => records.dailySamples(db, 1),
   pruneSamples: ({ db }) => records.pruneSamples(db, 1),
+  recordInstance: ({ db }) => hosts.recordInstance(db, 'x', 'i'),
+  forgetHostOnPurpose: async ({ db }) => {
+    const [row] = (await hosts.listHosts(db)).filter(({ name }) => name === 'x');
+    if (row !== undefined) await hosts.forgetHostOnPurpose(db, row, 1);
+  },
+  listForgottenHosts: ({ db }) => hosts.listForgottenHosts(db),
+  takeBackHost: ({ db }) => hosts.takeBackHost(db, 'x'),
+  renameHost: async ({ db }) => {
+    const [row] = (await hosts.listHosts(db)).filter(({ name }) => name === 'g');
+    if (row !== undefined) await hosts.renameHost(db, row, 'g2');
+  },
   forgetHost: ({ db }) => hosts.forgetHost(db, 'x'),
   forgetStatements: ({ db }) => hosts.forgetStatements(db, 1),
   saveDecisionInput: ({ db }) => inputs.saveDecisionInput(db, {} as DecisionInput, 1),
@@ -127,7 +138,7 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
 
 /** Those that read or change whole tables because that is what they are for. */
 const readsAll =
-  /^(?:select .* from "(?:hosts|accounts)"|update "hosts" set "off_at" = \?, "off_kind" = \?, "destroyed_at" = \?, "contact_intent_at" = \?)/;
+  /^(?:select .* from "(?:hosts|accounts|forgotten_hosts)"|update "accounts" set "pinned_to" = \? where "pinned_to"|update "hosts" set "off_at" = \?, "off_kind" = \?, "destroyed_at" = \?, "contact_intent_at" = \?)/;
 
 it('every query that looks for rows has an index', async () => {
   const exported = [accounts, inputs, hosts, meta, moves, records, runs, staleness].flatMap((room) =>

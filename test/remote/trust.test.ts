@@ -3,10 +3,12 @@ import { appendFile, chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, writ
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FleetError } from '../../src/model/errors.ts';
-import type { SecretReference, SshSettings } from '../../src/model/inventory.ts';
+import type { HostSpec, Inventory, SecretReference, SshSettings } from '../../src/model/inventory.ts';
 import { createSshContext, type SshContext, type SshContextOptions } from '../../src/remote/ssh-context.ts';
 import { createSshRemote } from '../../src/remote/ssh-remote.ts';
-import { appendKnownHost, readHostKey } from '../../src/remote/trust-host.ts';
+import { appendKnownHost, copyKnownHost, readHostKey, removeKnownHost } from '../../src/remote/trust-host.ts';
+import type { FleetContext } from '../../src/workflows/context.ts';
+import { readHostKeys, trustHosts } from '../../src/workflows/trust-hosts.ts';
 import { killQuietly, makeKey, missingSshd, startSshd, surroundings, type TestSshd } from './sshd.ts';
 
 const secret = (target: string): SecretReference => ({ kind: 'env', target });
@@ -71,6 +73,58 @@ describe.skipIf(missingSshd !== null)('who the host is, and who we are', () => {
     expect(failure?.message).toMatch(/HAS CHANGED .*another one is known in .*kh_changed:1/);
     expect(failure?.problems).toEqual([expect.stringContaining('kh_changed:1')]);
     expect((await readHostKey(sshd.spec(), context)).verdict.kind).toBe('changed');
+  });
+
+  test('a reinstalled host gets its new key without a hand on known_hosts, and the former one is trusted no more', async () => {
+    makeKey(join(sshd.directory, 'former_key'));
+    const name = `[127.0.0.1]:${sshd.port}`;
+    const former = await hostKeyOf(join(sshd.directory, 'former_key'));
+    const [own, person] = ['kh_own', 'kh_person'].map((file) => join(sshd.directory, file)) as [string, string];
+    await writeFile(own, `# kept\nother ${former}\n${name} ${former}\n`);
+    await writeFile(person, `other,${name} ${former}\n`);
+    execFileSync('ssh-keygen', ['-H', '-f', own], { stdio: 'ignore' });
+    const context = createSshContext(surroundings(sshd.directory, own));
+    const presented = await readHostKey(sshd.spec(), context);
+    expect(presented).toMatchObject({ verdict: { kind: 'changed' }, keyName: name, knownIn: [own] });
+    expect((await attempt({}, context))?.hint).toContain('fleet hosts trust host-1 --replace');
+    expect(await removeKnownHost(own, name)).toEqual([]);
+    expect(await removeKnownHost(person, name)).toEqual([]);
+    expect(await removeKnownHost(join(sshd.directory, 'nowhere'), name)).toEqual([]);
+    await appendKnownHost(own, presented.line);
+    const text = await readFile(own, 'utf8');
+    expect(text.split('\n').filter((line) => line.includes(former))).toHaveLength(1);
+    expect(await readFile(person, 'utf8')).toBe(`other ${former}\n`);
+    expect(await readFile(`${person}.old`, 'utf8')).toBe(`other,${name} ${former}\n`);
+    expect(await attempt({}, createSshContext(surroundings(sshd.directory, own)))).toBeNull();
+  });
+
+  test('one key under two names is refused with both; a changed key only goes with --replace', async () => {
+    const context = await knowing('kh_twice', '');
+    const [first, second] = ['h1', 'h2'].map((name) => ({ ...sshd.spec(), name }) as HostSpec) as [HostSpec, HostSpec];
+    const around = { inventory: { concurrency: 2 }, signal: new AbortController().signal } as unknown as FleetContext;
+    const twice = await readHostKeys(around, context, [first, second]);
+    expect(twice.keys).toEqual([]);
+    expect(twice.errors).toMatchObject([{ code: 'ssh-host-key', message: expect.stringContaining('h1, h2 present the same host key') }]);
+    makeKey(join(sshd.directory, 'old_key'));
+    const changed = await knowing('kh_replace', `[127.0.0.1]:${sshd.port} ${await hostKeyOf(join(sshd.directory, 'old_key'))}\n`);
+    expect((await readHostKeys(around, changed, [first])).errors).toMatchObject([
+      { hint: expect.stringContaining('fleet hosts trust h1 --replace') },
+    ]);
+    const { keys, errors } = await readHostKeys(around, changed, [first], { replace: true });
+    expect(errors).toEqual([]);
+    expect(keys).toMatchObject([{ host: 'h1', isKnown: false, replaces: [expect.stringContaining('kh_replace:1')] }]);
+    expect(await trustHosts({ paths: { knownHosts: join(sshd.directory, 'kh_replace') } } as Inventory, keys)).toEqual([]);
+    expect(await attempt({}, createSshContext(surroundings(sshd.directory, join(sshd.directory, 'kh_replace'))))).toBeNull();
+  });
+
+  test('a new name of a host is known by the key of its former one, unless something is known of it', async () => {
+    const file = join(sshd.directory, 'kh_renamed');
+    await writeFile(file, `old ssh-ed25519 AAAA\n@revoked old ssh-ed25519 CCCC\nused ssh-ed25519 BBBB\n`);
+    expect(await copyKnownHost(file, 'old', 'new')).toBe(true);
+    expect(await copyKnownHost(file, 'old', 'new')).toBe(false);
+    expect(await copyKnownHost(file, 'old', 'used')).toBe(false);
+    expect(await copyKnownHost(file, 'nobody', 'else')).toBe(false);
+    expect((await readFile(file, 'utf8')).split('\n').filter((line) => line.startsWith('new'))).toEqual(['new ssh-ed25519 AAAA']);
   });
 
   test('a host that is known by another type of key is changed too', async () => {

@@ -40,6 +40,8 @@ const hostRow = (name: string, over: Partial<HostRow> = {}): HostRow => ({
   may_boot_until: null,
   contacts: 0,
   hold_after_ms: 600_000,
+  machine_id: null,
+  told_name: null,
   latency_ms: 3,
   destroyed_at: null,
   ...over,

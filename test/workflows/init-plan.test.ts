@@ -21,6 +21,7 @@ describe('plan of fleet init', () => {
       ...[
         'host-support',
         'ledger',
+        'identity',
         'space',
         'foreign',
         'memory',
@@ -43,6 +44,7 @@ describe('plan of fleet init', () => {
       ...[
         'host-support',
         'ledger',
+        'identity',
         'space',
         'foreign',
         'memory',
@@ -59,7 +61,7 @@ describe('plan of fleet init', () => {
   });
 
   it('takes some steps or leaves some out, never the refusals', () => {
-    expect(ids({ only: ['sysctl'] })).toEqual(['host-support', 'ledger', 'space', 'foreign', 'memory', 'sysctl']);
+    expect(ids({ only: ['sysctl'] })).toEqual(['host-support', 'ledger', 'identity', 'space', 'foreign', 'memory', 'sysctl']);
     expect(ids({ skip: ['firewall', 'space'] })).toEqual(ids().filter((id) => id !== 'firewall'));
     expect(ids({ upgrade: true })).toContain('upgrade');
     expect(() => plan({ only: ['frewall'] })).toThrow(/no step frewall/);

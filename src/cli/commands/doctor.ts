@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { HostSpec } from '../../model/inventory.ts';
-import { callerOf } from '../caller.ts';
 import { exitCode } from '../exit-codes.ts';
 import { type OpenContext, withContext } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
@@ -31,8 +30,8 @@ export function registerDoctor(program: Command): void {
 
 async function checkInit(context: OpenContext, hosts: readonly HostSpec[]) {
   if (hosts.length === 0) return [];
-  const [{ prepareInit }, { runInit }] = await Promise.all([import('./init.ts'), import('../../workflows/init.ts')]);
-  const { plans, openBlob } = await prepareInit({ ...context.inventory, hosts }, { check: true }, callerOf('doctor', context.ledger));
+  const [{ asCaller, prepareInit }, { runInit }] = await Promise.all([import('./init.ts'), import('../../workflows/init.ts')]);
+  const { plans, openBlob } = await prepareInit({ ...context.inventory, hosts }, { check: true }, await asCaller(context, 'doctor'));
   const { remoteFor, freshRemoteFor: freshRemote, inventory, signal } = context;
   return runInit(plans, { remoteFor, freshRemote, openBlob, onEvent: () => undefined, concurrency: inventory.concurrency, signal });
 }

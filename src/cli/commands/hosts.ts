@@ -4,7 +4,7 @@ import type { Inventory } from '../../model/inventory.ts';
 import { confirm } from '../confirm.ts';
 import { type OpenContext, withContext, withLock } from '../open-context.ts';
 import { setAction } from '../run-command.ts';
-import { printErr } from '../terminal.ts';
+import { registerForget, registerRename, registerTrust } from './host-names.ts';
 
 /** `fleet hosts ...`. */
 export function registerHosts(program: Command): void {
@@ -13,6 +13,8 @@ export function registerHosts(program: Command): void {
   registerTrust(hosts);
   registerStates(hosts);
   registerTakeOver(hosts);
+  registerRename(hosts);
+  registerForget(hosts);
 }
 
 function registerList(hosts: Command): void {
@@ -31,39 +33,15 @@ function registerList(hosts: Command): void {
       const ranked = rankHosts(view, context.inventory.placement)
         .filter(({ host }) => chosen.has(host))
         .toSorted((a, b) => (a.host < b.host ? -1 : 1));
-      return { data: { hosts: ranked.map((rank) => hostData(rank, rows.get(rank.host))) }, text: formatHosts(ranked, rows, context.now()) };
-    });
-  });
-}
-
-function registerTrust(hosts: Command): void {
-  const command = hosts.command('trust [hosts...]').description("show the hosts' keys and remember them; compare the fingerprints first");
-  setAction(command, async ({ options, args, signal }) => {
-    const { trustHosts, readHostKeys } = await import('../../workflows/trust-hosts.ts');
-    const { selectHosts } = await import('../../inventory/select-hosts.ts');
-    const { formatHostKeys } = await import('../render/hosts.ts');
-    return withContext(options, signal, async (context) => {
-      const chosen = selectHosts(context.inventory, [...args, ...options.limit]);
-      const { keys, errors } = await readHostKeys(context, await context.ssh(), chosen);
-      await context.progress.stop();
-      if (keys.length > 0 && !options.json) printErr(formatHostKeys(keys));
-      const fresh = keys.filter(({ isKnown }) => !isKnown);
-      if (fresh.length > 0) {
-        await confirm(`Are these the fingerprints that you expect? Remember ${fresh.length === 1 ? 'it' : `all ${fresh.length}`}`, options);
-        await trustHosts(context.inventory, fresh);
-      }
-      const text =
-        fresh.length === 0
-          ? `${keys.length} known already, nothing to remember.`
-          : `${fresh.length} remembered in ${context.inventory.paths.knownHosts}.`;
-      const data = keys.map(({ host, type, fingerprint, isKnown, unusedOptions }) => ({
-        host,
-        type,
-        fingerprint,
-        wasKnown: isKnown,
-        unusedOptions,
-      }));
-      return { data: { hosts: data }, text, errors };
+      const [{ straysOf }, { renamedHosts }, { listKnownAccounts }, { formatStrays }] = await Promise.all([
+        import('../../workflows/fleet-status.ts'),
+        import('../../workflows/host-identity.ts'),
+        import('../../workflows/known-accounts.ts'),
+        import('../render/status.ts'),
+      ]);
+      const strays = straysOf(context.inventory, await listKnownAccounts(context.ledger.db), await renamedHosts(context));
+      const text = [formatHosts(ranked, rows, context.now()), ...(strays.length > 0 ? [formatStrays(strays)] : [])].join('\n\n');
+      return { data: { hosts: ranked.map((rank) => hostData(rank, rows.get(rank.host))), notInInventory: strays }, text };
     });
   });
 }

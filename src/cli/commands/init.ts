@@ -4,7 +4,7 @@ import type { Run } from '../../ledger/runs.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/inventory.ts';
 import type { Caller } from '../../steps/program.ts';
-import type { HostInitOutcome, InitEvent } from '../../workflows/init.ts';
+import type { HostInitOutcome, InitEvent, InitWorld } from '../../workflows/init.ts';
 import { callerOf } from '../caller.ts';
 import { exitCode } from '../exit-codes.ts';
 import type { GlobalOptions } from '../global-options.ts';
@@ -43,7 +43,7 @@ export function registerInit(program: Command): void {
       const chosen = { ...context.inventory, hosts: selectHosts(context.inventory, options.limit) };
       const work = await (options.rollback === true
         ? prepareRollback(context, options)
-        : prepareInit(chosen, options, callerOf('init', context.ledger)));
+        : prepareInit(chosen, options, await asCaller(context, 'init')));
       if (options.listSteps) return render.stepList(work.plans);
       const isCheck = options.check === true;
       const { outcomes, errors: said } = await runAndRecord(context, work);
@@ -58,8 +58,24 @@ export function registerInit(program: Command): void {
   });
 }
 
+interface InitCaller {
+  readonly caller: Caller;
+  readonly formerNames: ReadonlyMap<string, string>;
+}
+
+/** Who asks, and under which names hosts know themselves that were renamed since. */
+export async function asCaller({ ledger }: OpenContext, act: string): Promise<InitCaller> {
+  const { listHosts } = await import('../../ledger/hosts.ts');
+  const renamed = (await listHosts(ledger.db)).flatMap(({ name, told_name }) => (told_name === null ? [] : [[name, told_name] as const]));
+  return { caller: callerOf(act, ledger), formerNames: new Map(renamed) };
+}
+
 /** What `init` would do on every host of `inventory`. */
-export async function prepareInit(inventory: Inventory, options: Partial<InitFlags>, caller: Caller): Promise<InitWork> {
+export async function prepareInit(
+  inventory: Inventory,
+  options: Partial<InitFlags>,
+  { caller, formerNames }: InitCaller,
+): Promise<InitWork> {
   const [{ loadInitMaterials }, { planInit }, { packageRoot }] = await Promise.all([
     import('../../workflows/init-materials.ts'),
     import('../../workflows/init-plan.ts'),
@@ -75,7 +91,7 @@ export async function prepareInit(inventory: Inventory, options: Partial<InitFla
   });
   const flags = { check: options.check === true, diff: options.diff === true, upgrade: options.upgrade === true };
   return {
-    plans: planInit(inventory, materials, { ...flags, only, skip, caller }),
+    plans: planInit(inventory, materials, { ...flags, only, skip, caller, formerNames }),
     openBlob: materials.openBlob,
     release: materials.bundle.release.id,
     isWhole: !flags.check && only.length === 0 && skip.length === 0,
@@ -126,7 +142,13 @@ async function runAndRecord(context: OpenContext, { plans, openBlob, release, is
   const { contactAfterInit, meetDestroyed } = await import('../../workflows/meet-destroyed.ts');
   const begin = async (): Promise<Run> => (await import('../../ledger/runs.ts')).beginRun(context.ledger, 'init', context.now());
   const hosts = plans.map(({ host }) => host);
-  const { listHosts } = await import('../../ledger/hosts.ts');
+  const { ensureHosts, listHosts } = await import('../../ledger/hosts.ts');
+  // One that was forgotten and comes back is what it was.
+  if (isWhole)
+    await ensureHosts(
+      context.ledger.db,
+      hosts.map(({ name }) => name),
+    );
   const destroyed = new Set((await listHosts(context.ledger.db)).flatMap((row) => (row.destroyed_at === null ? [] : [row.name])));
   const returning = isWhole ? hosts.filter(({ name }) => destroyed.has(name)) : [];
   // Before anything else: what such a host runs is somebody else's by now.
@@ -136,6 +158,7 @@ async function runAndRecord(context: OpenContext, { plans, openBlob, release, is
     freshRemote: context.freshRemoteFor,
     openBlob,
     onEvent: (event) => reportStep(context, event),
+    onFacts: await judgeFacts(context),
     concurrency: context.inventory.concurrency,
     signal: context.signal,
   });
@@ -148,6 +171,22 @@ async function runAndRecord(context: OpenContext, { plans, openBlob, release, is
     hosts.filter(({ name }) => changed.has(name)),
   );
   return { outcomes, errors: [...met, ...untold] };
+}
+
+/** Refuses a machine that is another host, or a copy of one; of hosts that are established, it only warns. */
+async function judgeFacts(context: OpenContext): Promise<NonNullable<InitWorld['onFacts']>> {
+  const { identityError, identityJudge, listMachines } = await import('../../workflows/host-identity.ts');
+  const { listHosts } = await import('../../ledger/hosts.ts');
+  const established = new Set((await listHosts(context.ledger.db)).flatMap(({ name, release }) => (release === null ? [] : [name])));
+  const judge = identityJudge(await listMachines(context));
+  return (name, { instanceId, machineId }) => {
+    const fault = judge({ name, instanceId, machineId });
+    if (fault === null) return null;
+    const error = identityError(name, fault);
+    const isCopy = fault.kind === 'clone' || fault.kind === 'same-system';
+    if (isCopy && established.has(name)) return `${error.message} (${error.hint})`;
+    throw error;
+  };
 }
 
 interface Recorded {

@@ -1,4 +1,4 @@
-import type { FleetStatus } from '../../workflows/fleet-status.ts';
+import type { FleetStatus, Stray } from '../../workflows/fleet-status.ts';
 import { chalk } from '../style.ts';
 import { accountData, formatAccounts } from './accounts.ts';
 import { formatMoves } from './decision.ts';
@@ -16,7 +16,7 @@ export function formatStatus(status: FleetStatus, nowMs: number): string {
   const up = hosts.filter(({ state }) => state === 'up').length;
   const head = `${chalk.bold(fleet)}: ${up} of ${hosts.length} hosts up, ${accounts.length} accounts${counts.length === 0 ? '' : ` (${counts.join(', ')})`}`;
   const sections = [head, formatHosts(hosts, rows, nowMs), formatAccounts(accounts, nowMs)];
-  if (strays.length > 0) sections.push(chalk.red(formatStrays(status)));
+  if (strays.length > 0) sections.push(chalk.red(formatStrays(strays)));
   const remedies = formatRemedies(accounts);
   if (remedies !== '') sections.push(remedies);
   if (moves.length > 0) sections.push(`${chalk.yellow('Open moves')}\n${formatMoves(moves, nowMs)}`);
@@ -24,18 +24,19 @@ export function formatStatus(status: FleetStatus, nowMs: number): string {
 }
 
 /** Accounts whose host the inventory does not name: they are somewhere all the same. */
-function formatStrays({ strays, accounts }: FleetStatus): string {
-  const lines = strays.map((stray) => {
-    const here = accounts.filter(({ host }) => host === stray).map(({ name }) => name);
-    return `${stray} is not in the inventory and owns ${here.length === 1 ? '1 account' : `${here.length} accounts`}: ${here.slice(0, 5).join(', ')}${here.length > 5 ? ', ...' : ''}`;
-  });
-  return [...lines, 'Put the host back into the inventory, or say what became of it: fleet failover HOST --destroyed'].join('\n');
-}
+export const formatStrays = (strays: readonly Stray[]): string =>
+  strays
+    .map(({ host, accounts, remedy }) => {
+      const names = `${accounts.slice(0, 5).join(', ')}${accounts.length > 5 ? ', ...' : ''}`;
+      const owned = accounts.length === 1 ? '1 account' : `${accounts.length} accounts`;
+      return `${host} is not in the inventory and owns ${owned}: ${names}\n→ ${remedy}`;
+    })
+    .join('\n');
 
 export const statusData = ({ fleet, hosts, rows, accounts, moves, strays }: FleetStatus): Record<string, unknown> => ({
   fleet,
   hosts: hosts.map((rank) => hostData(rank, rows.get(rank.host))),
   accounts: accounts.map(accountData),
-  hostsNotInInventory: strays,
+  hostsNotInInventory: strays.map(({ host }) => host),
   openMoves: moves.map(({ decision_json: _, ...row }) => row),
 });

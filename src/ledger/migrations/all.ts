@@ -7,6 +7,7 @@ import { up as sampleTimes } from './0005-sample-times.ts';
 import { up as answering } from './0006-answering.ts';
 import { up as statements } from './0007-statements.ts';
 import { up as historyChain } from './0008-history-chain.ts';
+import { up as hostIdentity } from './0009-host-identity.ts';
 
 /** In order; the n-th brings a ledger to version n (SQLite's `user_version`). Never edited after a release, only appended to. */
 export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
@@ -18,4 +19,5 @@ export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
   answering,
   statements,
   historyChain,
+  hostIdentity,
 ];
