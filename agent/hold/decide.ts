@@ -1,6 +1,7 @@
 import { isContacted } from '../claims/roster.ts';
 import type { Claim } from '../protocol/claim.ts';
-import type { BootVerdict, ContactRecord, HostConfig, JudgedClaim } from '../protocol/host.ts';
+import type { AnnouncementRecord, BootVerdict, ContactRecord, HostConfig, JudgedClaim } from '../protocol/host.ts';
+import { judgeAnnouncement } from './decide-announcement.ts';
 import type { Heartbeat } from './heartbeat.ts';
 
 /** Everything that the verdict of a boot is made from. */
@@ -10,6 +11,8 @@ export interface BootFacts {
   /** null: `fleet init` has not told the host about itself. */
   readonly config: HostConfig | null;
   readonly contact: ContactRecord | null;
+  /** The last reboot that was announced, once this boot is named in it where it is the first one after it. */
+  readonly announcement: AnnouncementRecord | null;
   /** Active claims that were not granted in this boot; those that were are judged by their grant. */
   readonly claims: readonly Claim[];
   readonly wallMs: number;
@@ -59,12 +62,16 @@ export const isClockDecisive = (facts: BootFacts): boolean =>
 const configReasons = ({ config }: BootFacts): readonly string[] =>
   config === null ? ['the host configuration is missing or unreadable'] : [];
 
-const contactReasons = ({ contact, wallMs, bootId }: BootFacts): readonly string[] => {
+const contactReasons = (facts: BootFacts): readonly string[] => {
+  const { contact, wallMs, bootId } = facts;
   if (contact === null) return ['the operator was never in contact (with this release of fleet)'];
   if (contact.bootId === bootId)
     return ['decided only after the operator was in contact in this boot, so the age of the contact before it is lost'];
   if (wallMs < contact.wallMs) return [`the clock is ${seconds(contact.wallMs - wallMs)} behind the last contact of the operator`];
   const ageMs = wallMs - contact.wallMs;
+  const announced = judgeAnnouncement(facts);
+  if (announced === 'serves') return [];
+  if (announced === 'spent') return ['the reboot that was announced has taken place, and the operator was not in contact since'];
   if (ageMs <= contact.holdAfterMs) return [];
   return [`the last contact of the operator is ${seconds(ageMs)} ago, the limit is ${seconds(contact.holdAfterMs)}`];
 };
@@ -73,12 +80,15 @@ const contactReasons = ({ contact, wallMs, bootId }: BootFacts): readonly string
 const clockStepMs = 5_000;
 
 /** A disk that was rolled back, a clone, and a machine that was off for long have an old heartbeat, however young their contact is (row 41). */
-const gapReasons = ({ contact, heartbeat, bootedAtMs, bootId }: BootFacts): readonly string[] => {
+const gapReasons = (facts: BootFacts): readonly string[] => {
+  const { contact, heartbeat, bootedAtMs, bootId } = facts;
   if (contact === null || contact.bootId === bootId) return [];
-  if (heartbeat === null) return ['this host has not told yet that it is up (its agent does, once every claim is judged)'];
+  const isAnnounced = judgeAnnouncement(facts) === 'serves';
+  if (heartbeat === null)
+    return isAnnounced ? [] : ['this host has not told yet that it is up (its agent does, once every claim is judged)'];
   const gapMs = bootedAtMs - heartbeat.wallMs;
   if (gapMs < -clockStepMs) return [`the clock is ${seconds(-gapMs)} behind the last heartbeat`];
-  return gapMs <= contact.holdGapMs
+  return gapMs <= contact.holdGapMs || isAnnounced
     ? []
     : [`it was down for ${seconds(gapMs)} before this boot, the limit is ${seconds(contact.holdGapMs)}`];
 };

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { claimedKeyIds, readClaim } from '../claims/claim-file.ts';
 import { takeLocks } from '../host/locks.ts';
-import { readContact, readHostConfig } from '../machine/boot.ts';
+import { readAnnouncement, readContact, readHostConfig } from '../machine/boot.ts';
 import { bootedAtMs } from '../machine/boot-identity.ts';
 import { readClockSynchronized } from '../machine/clock-sync.ts';
 import { errorCode, writeDurably } from '../machine/durable-file.ts';
@@ -11,6 +11,7 @@ import { instanceIdFrom, readInstanceParts } from '../machine/instance-id.ts';
 import { actLockPath, type Places } from '../machine/places.ts';
 import type { BootVerdict } from '../protocol/host.ts';
 import { type BootFacts, decideBoot, isClockDecisive } from './decide.ts';
+import { spentBy } from './decide-announcement.ts';
 import { readHeartbeat } from './heartbeat.ts';
 import { markHeld } from './mark-held.ts';
 
@@ -23,6 +24,7 @@ const gatherFacts = (places: Places, bootId: string, instanceId: string): BootFa
   instanceId,
   config: readHostConfig(places),
   contact: readContact(places),
+  announcement: readAnnouncement(places),
   claims: claimedKeyIds(places)
     .map((keyId) => readClaim(places, keyId).claim)
     .filter((claim) => claim !== null)
@@ -32,6 +34,17 @@ const gatherFacts = (places: Places, bootId: string, instanceId: string): BootFa
   bootedAtMs: bootedAtMs(places.root),
   clockSynchronized: readClockSynchronized(places.root),
 });
+
+/** Before anything is decided, and durable: an announced reboot serves one boot. Where that cannot be written it serves none. */
+const useAnnouncement = (places: Places, bootId: string): void => {
+  const spent = spentBy(readAnnouncement(places), bootId);
+  if (spent === null) return;
+  try {
+    writeDurably(places.announcement, `${JSON.stringify(spent)}\n`, 0o644);
+  } catch (error) {
+    console.error(`the announced reboot could not be recorded as used: ${errorCode(error)}`);
+  }
+};
 
 /** Another act on the account at this early moment is a helper's, which holds the account as well. */
 const markWaitMs = 5_000;
@@ -59,6 +72,7 @@ export const judgeBoot = async (places: Places, bootId: string): Promise<BootVer
   const instanceId = instanceIdFrom(readInstanceParts(places.root));
   mkdirSync(dirname(places.bootVerdict), { recursive: true, mode: 0o755 });
   writeDurably(places.bootInstanceId, `${instanceId}\n`, 0o644);
+  useAnnouncement(places, bootId);
   let facts = gatherFacts(places, bootId, instanceId);
   for (let waitedMs = 0; waitedMs < clockWaitMs && isClockDecisive(facts); waitedMs += clockLookMs) {
     await sleep(clockLookMs);

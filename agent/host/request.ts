@@ -47,6 +47,7 @@ const parseAct = (value: unknown): { readonly act: HostAct } | { readonly fault:
   const kinds = [
     'survey',
     'contact',
+    'announce',
     'stage',
     'restage',
     'configure',
@@ -77,6 +78,8 @@ const readAct = (act: HostAct['act'], shape: Shape): HostAct => {
     case 'survey':
     case 'contact':
       return { act };
+    case 'announce':
+      return { act, id: shape.text('id', 128, wordPattern), untilMs: shape.number('untilMs', 0, Number.MAX_SAFE_INTEGER) };
     case 'stage':
       return { act, ...readFiles(shape), keyId: keyId(), account: account(), epoch: epoch(), moveId: moveId() };
     case 'restage':

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { actLockPath, authorityLockPath } from '../machine/places.ts';
 import type { ActProgress, ActReply, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
+import { announce } from './announce.ts';
 import { type AuthorityRefusal, isAuthority, takeAuthority } from './authority-record.ts';
 import { awaitAccounts } from './await.ts';
 import { configure } from './configure.ts';
@@ -21,7 +22,7 @@ export interface RequestWorld extends Omit<HostWorld, 'authority'> {
   readonly emit: (line: ActReply | ActProgress) => boolean;
 }
 
-type KeyedAct = Exclude<HostAct, { readonly act: 'survey' | 'contact' | 'await' }>;
+type KeyedAct = Exclude<HostAct, { readonly act: 'survey' | 'contact' | 'announce' | 'await' }>;
 
 /** Longest wait for another helper's act on the same account: a stop with SIGKILL. */
 const accountWaitMs = 60_000;
@@ -84,6 +85,10 @@ const runAct = async (
   if (refusal !== null) return { ok: false, refusal: refusal.code, message: refusal.message };
   if (stamp === undefined) return { ok: false, refusal: 'authority', message: noAuthority.message };
   if (act.act === 'contact') return contactOutcome(contact);
+  if (act.act === 'announce') {
+    if (contact?.kind !== 'contact') return { ok: false, refusal: 'state', message: 'a reboot is announced only with a contact' };
+    return announce(world, stamp, act);
+  }
   return runLocked(act, stamp, hostWorld, world);
 };
 

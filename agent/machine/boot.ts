@@ -1,6 +1,6 @@
 import { uptime } from 'node:os';
 import { parseListed } from '../claims/parse-listed.ts';
-import type { BootVerdict, ContactRecord, HostConfig, JudgedClaim } from '../protocol/host.ts';
+import type { AnnouncementRecord, BootVerdict, ContactRecord, HostConfig, JudgedClaim } from '../protocol/host.ts';
 import { readSmallFile } from './durable-file.ts';
 import { keyIdPattern, parseJson, Shape, wordPattern } from './json-shape.ts';
 import type { Places } from './places.ts';
@@ -69,6 +69,20 @@ export const readContact = (places: Places): ContactRecord | null => {
     isWhole: shape.flag('isWhole'),
   };
   return shape.fault === null && shape.value('format') === 2 ? contact : null;
+};
+
+/** null: no reboot was ever announced, or the record is garbage. */
+export const readAnnouncement = (places: Places): AnnouncementRecord | null => {
+  const shape = new Shape(readJson(places.announcement));
+  const announcement: AnnouncementRecord = {
+    format: 1,
+    id: shape.text('id', 128, wordPattern),
+    authorityId: shape.text('authorityId', 128, wordPattern),
+    bootId: shape.text('bootId', 128, wordPattern),
+    untilMs: shape.number('untilMs', 0, Number.MAX_SAFE_INTEGER),
+    usedBy: shape.value('usedBy') === null ? null : shape.text('usedBy', 128, wordPattern),
+  };
+  return shape.fault === null && shape.value('format') === 1 ? announcement : null;
 };
 
 const readJudged = (entry: Shape): JudgedClaim => ({

@@ -12,6 +12,7 @@ export interface Places {
   readonly behaviour: string;
   readonly authority: string;
   readonly contact: string;
+  readonly announcement: string;
   readonly bootVerdict: string;
   /** The agent's own folder: {@link beat}. */
   readonly heartbeat: string;
@@ -42,6 +43,7 @@ export const placesBelow = (root: string): Places => {
     behaviour: at(hostPaths.behaviour),
     authority: at(hostPaths.authority),
     contact: at(hostPaths.contact),
+    announcement: at(hostPaths.announcement),
     bootVerdict: at(hostPaths.bootVerdict),
     heartbeat: at('/var/lib/fleet-agent/heartbeat.json'),
     bootInstanceId: at('/run/fleet-boot/instance-id'),

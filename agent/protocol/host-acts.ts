@@ -56,6 +56,11 @@ export type HostAct =
   | { readonly act: 'survey' }
   /** Tells what became of the contact that the stamp offers: closures first, then the record that alone shortens a hold. */
   | { readonly act: 'contact' }
+  /**
+   * A reboot is about to come: one boot that begins before `untilMs` (by the operator's clock, ms since the epoch) may start accounts however long the host was
+   * down. Durable when it is answered; refused without a contact, and above {@link longestAnnouncementMs}. Safe to repeat.
+   */
+  | { readonly act: 'announce'; readonly id: string; readonly untilMs: number }
   /** Files only, no claim. */
   | (AccountFiles & {
       readonly act: 'stage';

@@ -40,6 +40,26 @@ export interface AuthorityRecord {
   readonly former?: Readonly<Record<string, number>>;
 }
 
+/** Longest time from an announcement to its end, ms. */
+export const longestAnnouncementMs = 30 * 60_000;
+
+/**
+ * `/var/lib/fleet/claims/announcement.json`: the authority has announced a reboot. Serves the first boot after the one in which it was made, until its end
+ * (agent/hold/decide-announcement.ts).
+ */
+export interface AnnouncementRecord {
+  readonly format: 1;
+  /** Names it; the same one again changes nothing. */
+  readonly id: string;
+  readonly authorityId: string;
+  /** The boot in which it was made. */
+  readonly bootId: string;
+  /** Its end by this host's clock, ms since the epoch. */
+  readonly untilMs: number;
+  /** The boot that it has served, or would have; null: none yet. */
+  readonly usedBy: string | null;
+}
+
 /**
  * `/var/lib/fleet/contact.json`: written by the helper for every request of the authority that carries a roster, after the roster's closures. Those of
  * earlier releases (format 1) name no claims and free none.

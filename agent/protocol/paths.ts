@@ -20,6 +20,8 @@ export const hostPaths = {
   authority: '/var/lib/fleet/authority.json',
   /** Last authenticated contact of the authority, root 0644. */
   contact: '/var/lib/fleet/contact.json',
+  /** {@link AnnouncementRecord}, root 0644: the last reboot that the authority announced. Beside the claims, and taken away with them. */
+  announcement: '/var/lib/fleet/claims/announcement.json',
   /** {@link BootVerdict} of this boot, written once by the hold oneshot. */
   bootVerdict: '/run/fleet-boot/verdict.json',
   agentSocket: '/run/fleet/agent.sock',

@@ -14,6 +14,7 @@ import { registerInit } from './commands/init.ts';
 import { registerLooks } from './commands/looks.ts';
 import { registerMetrics } from './commands/metrics.ts';
 import { registerMoveActs } from './commands/moves.ts';
+import { registerReboot } from './commands/reboot.ts';
 import { registerRemoteShell } from './commands/remote-shell.ts';
 import { registerScriptPush } from './commands/script-push.ts';
 import { registerScripts } from './commands/scripts.ts';
@@ -71,6 +72,7 @@ function buildProgram(): Command {
     registerAllocate,
     registerMoveActs,
     registerFailover,
+    registerReboot,
     registerSweep,
     registerAdopt,
     registerBackup,

@@ -76,7 +76,7 @@ export function checkupFindings(where: string, checkup: HostCheckup): Finding[] 
     found.push({ where, level: 'critical', text: 'it cannot reach Telegram', remedy });
   }
   if (needsReboot) {
-    const remedy = `at a quiet hour: fleet exec ${where} --root -- systemctl reboot; its accounts come back by themselves`;
+    const remedy = `at a quiet hour: fleet reboot ${where}; its accounts come back by themselves`;
     found.push({ where, level: 'warning', text: 'an upgrade waits for a reboot', remedy });
   }
   if ((inodesUsedRatio ?? 0) >= inodeLimitRatio) {

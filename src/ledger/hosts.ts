@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { latestAnnouncedEnd } from '../moves/announced-reboot.ts';
 import type { HostStatement } from '../moves/safe-moment.ts';
 import type { LedgerDb } from './ledger.ts';
 import { fixedQuery, hasChanged, preparedQuery } from './prepared-query.ts';
@@ -58,6 +59,36 @@ const noteIntent = preparedQuery<{ name: string; nowMs: number; mayBootUntilMs: 
     }))
     .where('name', '=', value('name')),
 );
+
+/** A reboot that is about to be announced to a host. */
+export interface AnnouncedReboot {
+  /** The end of the announcement, ms since the epoch. */
+  readonly untilMs: number;
+  /** The boot that it will end. */
+  readonly bootId: string;
+}
+
+/**
+ * A reboot is about to be announced. Durable when it returns, BEFORE the announcement leaves (docs/exclusivity.md, R8): until its end a boot of the host may
+ * start accounts, however long it was down, so it cannot be said to be switched off.
+ */
+export async function recordAnnouncement(db: LedgerDb, name: string, { untilMs, bootId }: AnnouncedReboot): Promise<void> {
+  await db
+    .updateTable('hosts')
+    .set(({ fn, ref, val, lit }) => ({
+      may_boot_until: fn<number>('max', [fn.coalesce(ref('may_boot_until'), lit(0)), val(untilMs)]),
+      contacts: sql<number>`contacts + 1`,
+      ...{ off_at: null, off_kind: null, destroyed_at: null },
+      ...{ announced_until: untilMs, announced_boot: bootId },
+    }))
+    .where('name', '=', name)
+    .execute();
+}
+
+/** The host is back, or has not heard of it: it is not expected to be away any more. What its boots may do until the announcement's end stays. */
+export async function endAnnouncement(db: LedgerDb, name: string): Promise<void> {
+  await db.updateTable('hosts').set({ announced_until: null, announced_boot: null }).where('name', '=', name).execute();
+}
 
 /** The host answered: failures start again at zero. */
 export async function recordSeen(db: LedgerDb, name: string, nowMs: number, facts: HostFacts = {}): Promise<void> {
@@ -221,8 +252,14 @@ export async function forgetHost(db: LedgerDb, name: string): Promise<void> {
 
 /**
  * What an old copy of a ledger believes about hosts that are gone, and about the last contact, may be out of date: nobody is off or destroyed until that is
- * said again, and the last contact counts as just now.
+ * said again, the last contact counts as just now, and so does the announcement of a reboot that it has forgotten.
  */
 export async function forgetStatements(db: LedgerDb, nowMs: number): Promise<void> {
-  await db.updateTable('hosts').set({ off_at: null, off_kind: null, destroyed_at: null, contact_intent_at: nowMs }).execute();
+  await db
+    .updateTable('hosts')
+    .set(({ fn, ref, val, lit }) => ({
+      ...{ off_at: null, off_kind: null, destroyed_at: null, contact_intent_at: nowMs },
+      may_boot_until: fn<number>('max', [fn.coalesce(ref('may_boot_until'), lit(0)), val(latestAnnouncedEnd(nowMs))]),
+    }))
+    .execute();
 }

@@ -59,6 +59,10 @@ interface HostsTable {
   machine_id: string | null;
   /** The name that `init` last wrote to the host where it is another: it was renamed since. */
   told_name: string | null;
+  /** A reboot is announced until then: it is expected to be away. Null: none is, or the host is back. */
+  announced_until: number | null;
+  /** The boot in which that was done. */
+  announced_boot: string | null;
 }
 
 /** What is kept of a host that was forgotten, so that one that comes back is what it was. */

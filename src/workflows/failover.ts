@@ -8,6 +8,7 @@ import type { Run } from '../ledger/runs.ts';
 import type { HostRow, MoveRow } from '../ledger/schema.ts';
 import { FleetError, isUnreachable } from '../model/errors.ts';
 import type { AccountName } from '../model/names.ts';
+import { isExpectedAway } from '../moves/announced-reboot.ts';
 import { detached } from '../moves/phases.ts';
 import type { HostStatement } from '../moves/safe-moment.ts';
 import { type DecisionInput, decide } from '../planning/decision-input.ts';
@@ -58,6 +59,7 @@ async function findHost({ inventory, ledger }: FleetContext, name: string): Prom
 /** Chooses hosts for everything that the silent host owns. Errors: `usage`, and `claim-refused` when the host answers. */
 export async function planFailover(context: FleetContext, name: string, statement: HostStatement): Promise<FailoverPlan> {
   const mark = await findHost(context, name);
+  refuseAnnounced(context, mark, statement);
   await refuseIfAnswering(context, name);
   const { view, accounts } = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
   const open = await listOpenMoves(context.ledger.db);
@@ -119,6 +121,15 @@ const isConsumed = ({ from_host, to_host, phase, decision_json }: MoveRow, name:
 async function stateAge(context: FleetContext, { name, key_id }: PlacedAccount): Promise<[string, number | null]> {
   const state = await context.states.get(name as AccountName);
   return [name, state?.keyId === key_id ? state.takenAtMs : null];
+}
+
+/** In the middle of an announced reboot a machine is off, too, and comes back by itself: a fence that finds it off proves nothing. */
+function refuseAnnounced(context: FleetContext, { name, announced_until }: HostRow, statement: HostStatement): void {
+  if (statement !== 'fenced' || announced_until === null || !isExpectedAway(announced_until, context.now())) return;
+  throw new FleetError('claim-refused', `the reboot of ${name} is announced until ${new Date(announced_until).toISOString()}`, {
+    host: name,
+    hint: 'it comes back by itself; if it does not, run this again after that moment. If it will never boot again: --destroyed',
+  });
 }
 
 /** A host that answers is not off: what runs there is moved like anything else (docs/exclusivity.md, row 11). */

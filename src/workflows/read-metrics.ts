@@ -1,8 +1,10 @@
 import { hostPaths } from '../../agent/protocol/paths.ts';
 import { sampleLimitBytes } from '../facts/agent-sample.ts';
 import { selectHosts } from '../inventory/select-hosts.ts';
+import { listHosts } from '../ledger/hosts.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
+import { isExpectedAway } from '../moves/announced-reboot.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import type { FleetContext } from './context.ts';
 
@@ -18,8 +20,11 @@ export async function readMetrics(context: FleetContext, limit: readonly string[
   const hosts = selectHosts(context.inventory, limit);
   const outcomes = await forEachHost(hosts, context.inventory.concurrency, (host) => readHost(context, host), context.signal);
   const up = outcomes.map(({ host, ok }) => `fleet_host_up{host="${host.name}"} ${ok ? 1 : 0}\n`).join('');
+  const rows = new Map((await listHosts(context.ledger.db)).map((row) => [row.name, row]));
+  const isAway = ({ name }: HostSpec): boolean => isExpectedAway(rows.get(name)?.announced_until ?? null, context.now());
+  const announced = hosts.map((host) => `fleet_host_reboot_announced{host="${host.name}"} ${isAway(host) ? 1 : 0}\n`).join('');
   const texts = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.value] : []));
-  const head = `# HELP fleet_host_up Whether the agent of the host answered just now.\n# TYPE fleet_host_up gauge\n${up}`;
+  const head = `# HELP fleet_host_up Whether the agent of the host answered just now.\n# TYPE fleet_host_up gauge\n${up}# HELP fleet_host_reboot_announced Whether the host is expected to be away.\n# TYPE fleet_host_reboot_announced gauge\n${announced}`;
   return { text: `${head}${mergeMetrics(texts)}`, errors: outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error])) };
 }
 
@@ -39,6 +44,9 @@ const headPattern = new RegExp(`^# (?:HELP ${familyName} [ -~]{0,200}|TYPE ${fam
 const label = '[a-z_]{1,40}="(?:[^"\\\\\\x00-\\x1f\\x7f]|\\\\[\\\\"n]){0,600}"';
 const pointPattern = new RegExp(`^(${familyName})\\{host="([^"]*)"(?:,${label})*\\} (?:NaN|[+-]?[0-9][0-9.e+-]{0,30})$`);
 
+/** What this side says of a host. */
+const ofOperator: readonly string[] = ['fleet_host_up', 'fleet_host_reboot_announced'];
+
 /**
  * The lines of a host's text that are metrics of fleet about that very host, in the form in which the agent writes them: it speaks for no other host, and what
  * it adds reaches no collector. Pure.
@@ -49,7 +57,7 @@ export const ownMetrics = (host: string, text: string): string =>
     .filter((line) => {
       if (line.startsWith('#')) return headPattern.test(line);
       const [, name, about] = pointPattern.exec(line) ?? [];
-      return about === host && name !== 'fleet_host_up';
+      return about === host && !ofOperator.includes(name ?? '');
     })
     .map((line) => `${line}\n`)
     .join('');

@@ -1,16 +1,18 @@
 import type { ActReply, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import { askHost, bareSurvey } from '../facts/ask-host.ts';
-import { listHosts, recordFailure, recordSeen } from '../ledger/hosts.ts';
+import { endAnnouncement, listHosts, recordFailure, recordSeen } from '../ledger/hosts.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { HostRow } from '../ledger/schema.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
+import { judgeReturn } from '../moves/announced-reboot.ts';
 import type { HostEvidence } from '../moves/evidence.ts';
 import { type IdentityFault, judgeAll } from '../moves/host-identity.ts';
 import { forEachHost, type HostOutcome } from '../remote/for-each-host.ts';
 import { contactHost, helperTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 import { identityError, listMachines, renameHint, toldNameIn } from './host-identity.ts';
+import { lookAt } from './plan-reboots.ts';
 import { refuseOldCopy } from './refuse-old-copy.ts';
 
 export interface SurveyResult {
@@ -36,6 +38,8 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
       await askHost(context.remoteFor(host), { format: 1, acts: [{ act: 'survey' }] }, { timeoutMs: helperTimeoutMs });
       off.delete(host.name);
     }
+    const row = rows.find(({ name }) => name === host.name);
+    if (row?.announced_boot != null) await meetRebooted(context, host, row.announced_boot);
     return surveyHost(context, run, host);
   };
   const outcomes = await forEachHost(askable, inventory.concurrency, ask, context.signal);
@@ -95,6 +99,20 @@ async function faultsOf(
     return [{ name, instanceId, machineId: null, toldName: toldNameIn(context.inventory.fleet, config, row) }];
   });
   return judgeAll(heard, await listMachines(context));
+}
+
+/**
+ * A host whose reboot was announced: it is back when its new boot is judged. A contact before that would take the ground of the verdict away, and its
+ * accounts would be held. Errors: those of the Remote, `host-not-ready`.
+ */
+async function meetRebooted(context: FleetContext, host: HostSpec, bootId: string): Promise<void> {
+  const stage = judgeReturn(bootId, await lookAt(context, host));
+  if (stage === 'back') await endAnnouncement(context.ledger.db, host.name);
+  if (stage !== 'judging') return;
+  throw new FleetError('host-not-ready', `${host.name} has just booted, and has not judged its boot yet`, {
+    host: host.name,
+    hint: 'run this again in a minute',
+  });
 }
 
 const notInInventory = (name: string, now: string | null): FleetError =>

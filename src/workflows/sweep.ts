@@ -7,6 +7,7 @@ import type { Run } from '../ledger/runs.ts';
 import type { HostRow } from '../ledger/schema.ts';
 import { clearDoubt, readDoubt } from '../ledger/staleness.ts';
 import { FleetError, isUnreachable } from '../model/errors.ts';
+import { isExpectedAway } from '../moves/announced-reboot.ts';
 import type { HostEvidence } from '../moves/evidence.ts';
 import { type HostHealth, judgeHealth } from '../planning/host-health.ts';
 import { executeAllocation, isEmptyPlan, planAllocation } from './allocate.ts';
@@ -31,6 +32,8 @@ export interface SweptHost {
   readonly health: HostHealth;
   /** Since when no connection comes through, ms since the epoch; null: it answers. */
   readonly unreachableSinceMs: number | null;
+  /** It does not answer, and its reboot is announced until then, ms since the epoch; null: it is not expected to be away. */
+  readonly awayUntilMs: number | null;
   /** null: the host does not answer, so nobody knows. */
   readonly online: number | null;
   readonly accounts: number;
@@ -112,7 +115,9 @@ async function judge(
   const nowMs = context.now();
   if (isSilent) await recordUnreachable(db, host.name, nowMs);
   const unreachableSinceMs = isSilent ? (row?.unreachable_since ?? nowMs) : null;
-  const health = judgeHealth(unreachableSinceMs, nowMs, context.inventory.sweep.downAfterMs);
+  const announcedMs = row?.announced_until ?? null;
+  const awayUntilMs = isSilent && isExpectedAway(announcedMs, nowMs) ? announcedMs : null;
+  const health = judgeHealth(unreachableSinceMs, nowMs, context.inventory.sweep.downAfterMs, awayUntilMs);
   if (await setHealth(db, host.name, health)) {
     const text = health === 'healthy' ? 'it answers again' : (problem?.message ?? '');
     await recordEvent(db, { at: nowMs, kind: `host-${health}`, host: host.name, account: null, text });
@@ -122,10 +127,11 @@ async function judge(
     host: host.name,
     health,
     unreachableSinceMs,
+    awayUntilMs,
     online: isSilent ? null : here.filter(({ state }) => state === 'online').length,
     accounts: here.length,
     findings: problem === null && sample !== null ? findingsIn(sample, row?.release ?? null, context.inventory.hold.requireClockSync) : [],
-    problem: problem ?? ofHelper,
+    problem: awayUntilMs === null ? (problem ?? ofHelper) : null,
   };
 }
 

@@ -10,6 +10,7 @@ const base: BootFacts = {
   instanceId: 'machine-1',
   config,
   contact: contactOf(),
+  announcement: null,
   claims: [claimOf()],
   wallMs: 1_000_000 + 600_000,
   heartbeat: { wallMs: 1_500_000 },

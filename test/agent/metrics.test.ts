@@ -90,7 +90,9 @@ test('hosts are merged family by family, and the text is what Prometheus reads',
 /** Names of metrics in a query. */
 const namesIn = (query: string): readonly string[] => query.match(/\bfleet_[a-z0-9_]+/g) ?? [];
 const known = new Set(
-  [...full().matchAll(/^([a-z0-9_]+)\{/gm)].map(([, name = '']) => name).concat('fleet_host_up', 'fleet_account_messages_skipped_total'),
+  [...full().matchAll(/^([a-z0-9_]+)\{/gm)]
+    .map(([, name = '']) => name)
+    .concat('fleet_host_up', 'fleet_host_reboot_announced', 'fleet_account_messages_skipped_total'),
 );
 
 test('alert rules: of metrics that there are, each with a severity and what to do', () => {

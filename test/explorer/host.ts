@@ -52,7 +52,8 @@ export class Helper {
         if (act.act === 'survey') return { index, ok: true, result: { kind: 'survey', survey: this.survey() } };
         if (act.act === 'await') return { index, ...this.#awaited(act.keyIds) };
         if (refusal !== null) return { index, ok: false, refusal: 'authority', message: refusal };
-        if (act.act === 'contact') return { index, ok: true, result: { kind: 'done' } };
+        // No command of the explorer reboots a host in order: its boots are all unannounced.
+        if (act.act === 'contact' || act.act === 'announce') return { index, ok: true, result: { kind: 'done' } };
         return { index, ...this.#act(act, stamp) };
       });
       return { replies, writes: this.#writes };
@@ -115,7 +116,7 @@ export class Helper {
     this.#write({ claims: withItem(this.#host.disk.claims, account, { claim, fault: null }) });
   }
 
-  #act(act: Exclude<HostAct, { act: 'survey' | 'contact' | 'await' }>, stamp: ModelRequest['stamp']): Omit<ActReply, 'index'> {
+  #act(act: Exclude<HostAct, { act: 'survey' | 'contact' | 'announce' | 'await' }>, stamp: ModelRequest['stamp']): Omit<ActReply, 'index'> {
     const account = Number(act.keyId.slice(2));
     const standing = this.#host.disk.claims[account] as StandingClaim;
     const facts = this.#facts(account, stamp);
@@ -249,6 +250,7 @@ export function boot(rules: Rules, world: World, index: number): void {
       config: hostConfig(index),
       wallMs: nowMs,
       heartbeat: { wallMs: nowMs },
+      announcement: null,
       bootedAtMs: nowMs,
       clockSynchronized: true,
     },

@@ -112,7 +112,8 @@ describe('the history', () => {
     for (const name of ['history_chained', 'events_chained']) forged.exec(`DROP TRIGGER ${name}`);
     forged.exec('DROP TABLE chain');
     // What came after the chain.
-    for (const column of ['machine_id', 'told_name']) forged.exec(`ALTER TABLE hosts DROP COLUMN ${column}`);
+    for (const column of ['machine_id', 'told_name', 'announced_until', 'announced_boot'])
+      forged.exec(`ALTER TABLE hosts DROP COLUMN ${column}`);
     forged.exec('DROP TABLE forgotten_hosts');
     forged.close();
     await ledger.close();

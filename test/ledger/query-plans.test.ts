@@ -53,6 +53,8 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   setHealth: ({ db }) => hosts.setHealth(db, 'h', 'down'),
   setCordon: ({ db }) => hosts.setCordon(db, 'h', 'why'),
   recordOff: ({ db }) => hosts.recordOff(db, 'h', 'fenced', 5),
+  recordAnnouncement: ({ db }) => hosts.recordAnnouncement(db, 'h', { untilMs: 5, bootId: 'b' }),
+  endAnnouncement: ({ db }) => hosts.endAnnouncement(db, 'h'),
   withdrawOff: ({ db }) => hosts.withdrawOff(db, 'h'),
   recordDestroyed: ({ db }) => hosts.recordDestroyed(db, 'h', 5),
   insertAccount: ({ db }) =>

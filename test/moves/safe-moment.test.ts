@@ -18,7 +18,7 @@ it('whatever boots at or after the safe moment holds its accounts, however late 
     fc.property(ms, ms, fc.integer({ min: 0, max: longestRequestMs }), ms, (intentMs, holdAfterMs, lateMs, bootMs) => {
       const contact = contactOf({ wallMs: intentMs + lateMs, holdAfterMs });
       const { verdict } = decideBoot({
-        ...{ bootId: 'b2', instanceId: 'i', contact, clockSynchronized: true },
+        ...{ bootId: 'b2', instanceId: 'i', contact, announcement: null, clockSynchronized: true },
         config: { ...config, holdAfterMs },
         claims: [claimOf({ instanceId: 'i' })],
         ...{ heartbeat: { wallMs: 0 }, bootedAtMs: 0 },

@@ -3,6 +3,7 @@ import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { beginAdoption, beginRun, takeLock } from '../../src/ledger/runs.ts';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostSpec } from '../../src/model/inventory.ts';
+import { announcedForMs } from '../../src/moves/announced-reboot.ts';
 import type { HostStatement } from '../../src/moves/safe-moment.ts';
 import type { Vault } from '../../src/vault/vault.ts';
 import { startAccount, stopAccount } from '../../src/workflows/account-acts.ts';
@@ -15,8 +16,10 @@ import type { Fence } from '../../src/workflows/fence.ts';
 import { importAccounts } from '../../src/workflows/import-accounts.ts';
 import { carryMoves, executeMoves, movesToResume } from '../../src/workflows/move-accounts.ts';
 import { planDrain, planMove } from '../../src/workflows/plan-moves.ts';
+import { planReboots } from '../../src/workflows/plan-reboots.ts';
 import { readFleetView } from '../../src/workflows/read-fleet-view.ts';
 import { planRebalanceMoves } from '../../src/workflows/rebalance.ts';
+import { executeReboots } from '../../src/workflows/reboot-hosts.ts';
 import { sweepFleet } from '../../src/workflows/sweep.ts';
 import { memoryStatesOf } from './memory-states.ts';
 import { type CallFate, ModelRemote, type RemoteCall } from './model-remote.ts';
@@ -30,6 +33,7 @@ export type Verb =
   | { readonly verb: 'sweep'; readonly isAutomatic?: boolean }
   | { readonly verb: 'move'; readonly account: string; readonly host: string }
   | { readonly verb: 'drain'; readonly host: string }
+  | { readonly verb: 'reboot'; readonly hosts: readonly string[]; readonly isRolling?: boolean; readonly withinMs?: number }
   /** `promptMs`: how long the question to the operator waits for its answer. */
   | { readonly verb: 'failover'; readonly host: string; readonly statement: HostStatement; readonly promptMs?: number }
   | { readonly verb: 'stop' | 'start' | 'remove' | 'export'; readonly account: string }
@@ -228,6 +232,13 @@ export class Controller {
       }
       case 'drain':
         return problemsOf(await executeMoves(context, await begin(), await planDrain(context, verb.host)));
+      case 'reboot': {
+        const hosts = context.inventory.hosts.filter(({ name }) => verb.hosts.includes(name));
+        const options = { withinMs: verb.withinMs ?? announcedForMs, isRolling: verb.isRolling === true };
+        const plan = await planReboots(context, hosts, options);
+        if (plan.errors.length > 0) return [...plan.errors];
+        return problemsOf(await executeReboots(context, await begin(), plan));
+      }
       case 'start':
         await startAccount(context, await begin(), verb.account);
         return [];

@@ -12,6 +12,7 @@ import { World } from './world.ts';
 /** Kinds of faults that need a story of their own, and seeds of it in which they take place. */
 const storyOf: Partial<Readonly<Record<FaultKind, readonly [Theme, readonly number[]]>>> = {
   'boot-after-failover': ['returned', [1, 2, 3]],
+  'announced-reboot': ['maintenance', [1, 2, 3]],
   'leaves-around-failover': ['left', [1, 2, 3]],
   stranger: ['left', [1, 2, 3, 4, 5]],
   'two-lost': ['two-lost', [1, 2, 3]],

@@ -16,6 +16,7 @@ export const faultKinds = {
   suspend: 'a machine is suspended or hibernated: both of its clocks jump when it goes on in the same boot',
   pause: 'a virtual machine is paused: its clocks stand still, and it goes on in the same boot',
   'reboot-again': 'a host boots twice or three times within minutes, a held boot among them',
+  'announced-reboot': 'a host is rebooted as `fleet reboot` announces it, quickly, slowly, or never',
   'boot-after-failover': 'a host that was failed over boots more than once',
   'container-boot': 'everything on a host starts anew under the same boot id',
   'leaves-around-failover': 'an account is exported, removed or imported again around a failover',

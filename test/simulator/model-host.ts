@@ -51,6 +51,8 @@ export const goodLuck: HostLuck = {
 /** Who looks over the hosts' shoulders: the world with its invariants. */
 export interface HostWatch {
   passedGate(host: ModelHost, keyId: string, epoch: number): void;
+  /** Nobody has said of it that it will never boot again. */
+  mayBoot(host: ModelHost): boolean;
   /** A line of the root helper. */
   said(host: ModelHost, line: unknown): void;
   /** The session's text that belongs to the key. */
@@ -115,6 +117,8 @@ export class ModelHost implements Machine {
   /** Packets from the operator do not arrive, packets to the operator do not. */
   link = { hears: true, isHeard: true };
   disk: 'good' | 'full' | 'broken' = 'good';
+  /** How long it takes from its shut-down to its next boot, ms; null: somebody has to switch it on. */
+  firmwareMs: number | null = 15_000;
   /** How long its next helper stands still before it does anything, ms. */
   stallMs = 0;
   /** Packets between it and Telegram vanish. */
@@ -383,6 +387,20 @@ export class ModelHost implements Machine {
     this.#goDown();
     mountDisk(this.root);
     this.#clearMemory();
+  }
+
+  /** `systemctl reboot`: units are stopped, then the firmware takes its time, {@link firmwareMs}; null: the machine does not come up by itself. */
+  rebootInOrder(): void {
+    this.simulation.count('announced-reboot');
+    this.simulation.at(1_000, () => {
+      if (!this.isUp) return;
+      this.shutDown();
+      if (this.firmwareMs !== null) {
+        this.simulation.at(this.firmwareMs, () => {
+          if (this.watch.mayBoot(this)) this.boot();
+        });
+      }
+    });
   }
 
   /** A container: everything in it starts anew, its disk loses nothing, and the kernel's boot id stays. */

@@ -2,6 +2,7 @@ import { helperCommand } from '../../src/facts/ask-host.ts';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostName } from '../../src/model/names.ts';
 import type { CommandResult, Remote, RemoteCommand, SocketReply } from '../../src/remote/remote.ts';
+import { rebootCommand } from '../../src/workflows/reboot-hosts.ts';
 import type { Controller } from './controller.ts';
 import type { ModelHost } from './model-host.ts';
 import { sampleOf } from './model-sample.ts';
@@ -60,6 +61,14 @@ export class ModelRemote implements Remote {
   }
 
   async run(command: RemoteCommand): Promise<CommandResult> {
+    if (command.command === rebootCommand) {
+      const none = new Uint8Array();
+      await this.#call<void>('reboot', command.timeoutMs ?? 20_000, (_, reply) => {
+        reply();
+        this.#target.rebootInOrder();
+      });
+      return { exitCode: 0, signal: null, stdout: none, stderr: none, truncated: false };
+    }
     if (command.command !== helperCommand || typeof command.stdin !== 'string') throw new Error(`no such program: ${command.command}`);
     const request = command.stdin;
     const all = (JSON.parse(request) as { acts: { act: string }[] }).acts.map(({ act }) => act);

@@ -3,13 +3,14 @@ import type { FaultKind } from './kinds.ts';
 import { moveStories } from './move-stories.ts';
 import { checkMemory } from './moving.ts';
 import { isOn } from './not-yet.ts';
+import { rebootStories } from './reboot-stories.ts';
 import { returnStories } from './return-stories.ts';
 import { settle } from './settle.ts';
 import { randomFrom } from './simulation.ts';
 import { stories as otherStories } from './stories.ts';
 import { World, type WorldSize } from './world.ts';
 
-const stories = { ...otherStories, ...moveStories, ...returnStories };
+const stories = { ...otherStories, ...moveStories, ...returnStories, ...rebootStories };
 export type Theme = keyof typeof stories;
 
 /** Stories of faults that may be switched off. */
@@ -18,6 +19,7 @@ const needs: Partial<Readonly<Record<Theme, readonly FaultKind[]>>> = {
   left: ['leaves-around-failover', 'stranger'],
   asleep: ['suspend', 'pause'],
   'two-lost': ['two-lost'],
+  maintenance: ['announced-reboot'],
   'bad-fence': ['bad-fence'],
   prompt: ['waiting-prompt'],
   young: ['young-rollback', 'same-identity'],

@@ -291,7 +291,9 @@ export class World implements HostWatch {
   async command(verb: Verb, options: Parameters<World['start']>[1] = {}): Promise<FleetError | null> {
     const started = this.start(verb, options);
     if (verb.verb === 'import') await this.lastWork;
-    if (!(await this.simulation.run(started.isOver, 600_000))) this.simulation.violate(`${started.controller.name} never ends`);
+    // A reboot waits for its hosts, one after the other where it is rolling.
+    const limitMs = verb.verb === 'reboot' ? 3_600_000 * verb.hosts.length : 600_000;
+    if (!(await this.simulation.run(started.isOver, limitMs))) this.simulation.violate(`${started.controller.name} never ends`);
     return started.problem();
   }
 
@@ -349,6 +351,10 @@ export class World implements HostWatch {
     for (const { text, hint } of problems) this.simulation.note(`adopt: ${text}; ${hint}`);
     const strange = problems.filter(({ hint }) => hint.includes('import that session'));
     this.strangers = this.accounts.filter((name) => strange.some(({ text }) => text.includes(`"${name}"`)));
+  }
+
+  mayBoot({ name }: ModelHost): boolean {
+    return !this.gone.has(name);
   }
 
   passedGate(host: ModelHost, keyId: string, epoch: number): void {

@@ -39,6 +39,8 @@ const hostRow = (name: string, over: Partial<HostRow> = {}): HostRow => ({
   off_kind: null,
   may_boot_until: null,
   contacts: 0,
+  announced_until: null,
+  announced_boot: null,
   hold_after_ms: 600_000,
   machine_id: null,
   told_name: null,

@@ -19,7 +19,8 @@ export function formatSweep({ hosts, moves, grants, isObserver, failedOver }: Sw
   return sections.join('\n\n');
 }
 
-function noteOf({ unreachableSinceMs, findings, problem }: SweptHost, nowMs: number): string {
+function noteOf({ unreachableSinceMs, awayUntilMs, findings, problem }: SweptHost, nowMs: number): string {
+  if (awayUntilMs !== null) return `its reboot is announced: expected back within ${formatAge(awayUntilMs - nowMs)}`;
   if (unreachableSinceMs !== null) return `no connection for ${formatAge(nowMs - unreachableSinceMs)}`;
   const texts = findings.map(({ level, text }) => (level === 'critical' ? chalk.red(text) : chalk.yellow(text)));
   return [...(problem === null ? [] : [chalk.red(problem.message)]), ...texts].join('; ');
@@ -34,8 +35,9 @@ export const sweepErrors = ({ hosts, problems, moves, grants }: SweepResult): Fl
 /** The result for programs. */
 export const sweepData = ({ isObserver, hosts, moves, grants, prunedSamples, failedOver }: SweepResult): Record<string, unknown> => ({
   isObserver,
-  hosts: hosts.map(({ problem, unreachableSinceMs, ...host }) => ({
+  hosts: hosts.map(({ problem, unreachableSinceMs, awayUntilMs, ...host }) => ({
     ...host,
+    awayUntil: awayUntilMs === null ? null : new Date(awayUntilMs).toISOString(),
     unreachableSince: unreachableSinceMs === null ? null : new Date(unreachableSinceMs).toISOString(),
     code: problem?.code ?? null,
   })),

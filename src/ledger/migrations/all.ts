@@ -8,6 +8,7 @@ import { up as answering } from './0006-answering.ts';
 import { up as statements } from './0007-statements.ts';
 import { up as historyChain } from './0008-history-chain.ts';
 import { up as hostIdentity } from './0009-host-identity.ts';
+import { up as announcedReboots } from './0010-announced-reboots.ts';
 
 /** In order; the n-th brings a ledger to version n (SQLite's `user_version`). Never edited after a release, only appended to. */
 export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
@@ -20,4 +21,5 @@ export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
   statements,
   historyChain,
   hostIdentity,
+  announcedReboots,
 ];

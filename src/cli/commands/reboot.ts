@@ -1,0 +1,70 @@
+import { type Command, Option } from 'commander';
+import { longestAnnouncementMs } from '../../../agent/protocol/host.ts';
+import { FleetError } from '../../model/errors.ts';
+import { announcedForMs } from '../../moves/announced-reboot.ts';
+import { confirm } from '../confirm.ts';
+import { exitCode } from '../exit-codes.ts';
+import { withLock } from '../open-context.ts';
+import { durationOption } from '../option-values.ts';
+import type { CommandResult } from '../output.ts';
+import { setAction } from '../run-command.ts';
+import { printErr } from '../terminal.ts';
+
+interface RebootFlags {
+  readonly rolling?: boolean;
+  readonly dryRun?: boolean;
+  readonly within: number;
+}
+
+const parseWithin = durationOption('--within', { min: 120_000, max: longestAnnouncementMs, words: 'from 2 to 30 minutes' }, '20m');
+
+/** `fleet reboot HOST...`: maintenance that neither moves nor strands accounts. */
+export function registerReboot(program: Command): void {
+  const command = program
+    .command('reboot [hosts...]')
+    .description('reboot hosts; announced to them first, so that their accounts come online again without being asked for')
+    .option('--rolling', 'one host at a time: the next one when the last is back with its accounts; without hosts: all')
+    .addOption(
+      new Option(
+        '--within <duration>',
+        'how long a host may be away: after it, its accounts wait for a sweep, and it may count as switched off',
+      )
+        .argParser(parseWithin)
+        .default(announcedForMs, '15m'),
+    )
+    .option('-n, --dry-run', 'show the plan and change nothing');
+  setAction<RebootFlags>(command, async ({ options, args, signal }) => {
+    const isRolling = options.rolling === true;
+    if (args.length === 0 && options.limit.length === 0 && !isRolling)
+      throw new FleetError('usage', 'name the hosts to reboot, or use --rolling for all of them, one at a time', {
+        hint: 'for example: fleet reboot eu-1, or: fleet reboot --rolling --dry-run',
+      });
+    const [{ selectHosts }, { planReboots }, { executeReboots }, render] = await Promise.all([
+      import('../../inventory/select-hosts.ts'),
+      import('../../workflows/plan-reboots.ts'),
+      import('../../workflows/reboot-hosts.ts'),
+      import('../render/reboot.ts'),
+    ]);
+    return withLock('reboot', options, signal, async (context, begin): Promise<CommandResult> => {
+      const hosts = selectHosts(context.inventory, [...args, ...options.limit]);
+      const plan = await planReboots(context, hosts, { withinMs: options.within, isRolling });
+      const data = { dryRun: options.dryRun === true, plan: render.planData(plan) };
+      if (options.dryRun || plan.errors.length > 0) {
+        await context.progress.stop();
+        return { data: { ...data, hosts: [] }, text: render.formatPlan(plan), errors: plan.errors };
+      }
+      if (!options.json) printErr(render.formatPlan(plan));
+      await confirm(render.question(plan), options);
+      const outcomes = await executeReboots(context, await begin(), plan);
+      await context.progress.stop();
+      const errors = outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]));
+      const isInterrupted = signal.aborted || errors.some(({ code }) => code === 'interrupted');
+      return {
+        data: { ...data, hosts: outcomes.map(render.outcomeData) },
+        text: render.formatOutcomes(outcomes),
+        errors,
+        ...(isInterrupted ? { exitCode: exitCode.interrupted } : {}),
+      };
+    });
+  });
+}

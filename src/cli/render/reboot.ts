@@ -1,0 +1,47 @@
+import type { RebootPlan } from '../../workflows/plan-reboots.ts';
+import type { RebootOutcome } from '../../workflows/reboot-hosts.ts';
+import { chalk } from '../style.ts';
+import { formatState } from './states.ts';
+import { formatAge, formatTable } from './table.ts';
+
+/** The plan for people: what goes offline for the time of each reboot. */
+export function formatPlan({ reboots, withinMs, isRolling }: RebootPlan): string {
+  const names = (accounts: readonly { readonly name: string }[]): string => accounts.map(({ name }) => name).join(', ');
+  const rows = reboots.map(({ host, accounts, others }) => [host.name, `${accounts.length}`, names(accounts), names(others)]);
+  const order = isRolling ? 'One host after the other' : 'All of them at once';
+  const note = `${order}. Each may be away for ${formatAge(withinMs)}; no account moves.`;
+  return `${formatTable(['HOST', 'ONLINE', 'OFFLINE MEANWHILE', 'NOT ONLINE NOW'], rows, 'No host can be rebooted now.')}\n${chalk.dim(note)}`;
+}
+
+export const question = ({ reboots, isRolling }: RebootPlan): string =>
+  `Reboot ${reboots.map(({ host }) => host.name).join(', ')}${isRolling && reboots.length > 1 ? ', one after the other' : ''}?`;
+
+const minutes = (ms: number | null): string => (ms === null ? '' : formatAge(ms));
+
+/** One line per host. */
+export function formatOutcomes(outcomes: readonly RebootOutcome[]): string {
+  const rows = outcomes.map(({ host, state, downMs, offlineMs, accounts }) => [
+    host,
+    state === 'failed' ? chalk.red(state) : state,
+    minutes(downMs),
+    minutes(offlineMs),
+    accounts.map(({ account, state: own }) => `${account} ${formatState(own)}`).join(', '),
+  ]);
+  return formatTable(['HOST', 'STATE', 'AWAY', 'ACCOUNTS OFFLINE', 'ACCOUNTS'], rows, 'Nothing was rebooted.');
+}
+
+/** The plan for programs. */
+export const planData = ({ reboots, withinMs, isRolling }: RebootPlan): Record<string, unknown> => ({
+  withinMs,
+  isRolling,
+  hosts: reboots.map(({ host, accounts, others }) => ({
+    host: host.name,
+    accounts: accounts.map(({ name }) => name),
+    notOnline: others.map(({ name }) => name),
+  })),
+});
+
+export const outcomeData = ({ problem, ...outcome }: RebootOutcome): Record<string, unknown> => ({
+  ...outcome,
+  code: problem?.code ?? null,
+});
