@@ -152,3 +152,8 @@ export async function raiseEpoch(db: LedgerDb, keyId: string, epoch: number): Pr
     .onConflict((c) => c.column('key_id').doUpdateSet({ epoch }).where('epochs.epoch', '<', epoch))
     .execute();
 }
+
+/** Keys of accounts that ever ran, or were removed. */
+export const listUsedKeys = async (db: LedgerDb): Promise<string[]> => (await usedKeys(db)).map(({ key_id }) => key_id);
+
+const usedKeys = fixedQuery<{ key_id: string }>((db) => db.selectFrom('epochs').select('key_id').orderBy('key_id'));

@@ -5,11 +5,12 @@ import type { LedgerDb } from './ledger.ts';
 import { listOpenMoves } from './moves.ts';
 import { fixedQuery } from './prepared-query.ts';
 
-/** What a roster is built from. Three short reads; none of them may be older than the last phase that was journaled. */
+/** What a roster is built from. Four short reads; none of them may be older than the last phase that was journaled. */
 export async function readJournalFacts(db: LedgerDb): Promise<JournalFacts> {
   const placements = await listPlacedKeys(db);
   const openMoves = await listOpenMoves(db);
   const givenUp = await listKeysGivenUp(db);
+  const unowned = await listUnownedKeys(db);
   return {
     // Without the move that granted it, a claim cannot be told from another of its epoch.
     placements: placements.map(({ key_id, host, epoch, move_id }) => ({ keyId: key_id, host, epoch, moveId: move_id || 'unknown' })),
@@ -17,6 +18,7 @@ export async function readJournalFacts(db: LedgerDb): Promise<JournalFacts> {
       ...{ id, keyId: key_id, from: from_host, to: to_host, epoch, phase },
     })),
     givenUp: givenUp.map(({ key_id, epoch }) => ({ keyId: key_id, epoch: Number(epoch) })),
+    unowned: unowned.map(({ key_id, epoch }) => ({ keyId: key_id, epoch: Number(epoch) })),
   };
 }
 
@@ -35,4 +37,17 @@ const listKeysGivenUp = fixedQuery<{ key_id: string; epoch: number }>((db) =>
     .where('phase', '=', sql.lit('done'))
     .where('to_host', '=', sql.lit(detached))
     .groupBy('key_id'),
+);
+
+/** Few accounts have no owner: from them to their moves. */
+const listUnownedKeys = fixedQuery<{ key_id: string; epoch: number }>((db) =>
+  db
+    .selectFrom('accounts')
+    .leftJoin('placements', 'placements.account', 'accounts.name')
+    .innerJoin('moves', 'moves.key_id', 'accounts.key_id')
+    .select((e) => ['accounts.key_id', e.fn.max('moves.epoch').as('epoch')])
+    .where('placements.account', 'is', null)
+    .where('moves.phase', '=', sql.lit('done'))
+    .where('moves.to_host', '!=', sql.lit(detached))
+    .groupBy('accounts.key_id'),
 );

@@ -1,5 +1,5 @@
 import { FleetError } from '../model/errors.ts';
-import { isOpen, type MovePhase, mayFollow, routeOf } from '../moves/phases.ts';
+import { detached, isOpen, type MovePhase, mayFollow, routeOf } from '../moves/phases.ts';
 import type { LedgerDb } from './ledger.ts';
 import { fixedQuery, hasChanged, preparedQuery } from './prepared-query.ts';
 import type { MoveRow } from './schema.ts';
@@ -64,6 +64,12 @@ const changePhase = preparedQuery<{ id: string; before: MovePhase; phase: MovePh
 /** Another epoch for a move that has not been granted yet (the survey saw a higher one). */
 export async function setMoveEpoch(db: LedgerDb, id: string, epoch: number, nowMs: number): Promise<void> {
   await db.updateTable('moves').set({ epoch, updated_at: nowMs }).where('id', '=', id).execute();
+}
+
+/** The last epoch at which the key left the fleet, with its host's receipt; 0: it never did. */
+export async function epochGivenUp(db: LedgerDb, keyId: string): Promise<number> {
+  const moves = await db.selectFrom('moves').select(['epoch', 'to_host', 'phase']).where('key_id', '=', keyId).execute();
+  return Math.max(0, ...moves.filter(({ to_host, phase }) => to_host === detached && phase === 'done').map(({ epoch }) => epoch));
 }
 
 /** Why the move stands where it stands. */

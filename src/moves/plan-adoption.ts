@@ -152,7 +152,7 @@ function claimed(known: KnownAccount, truth: ClaimTruth, facts: AdoptionFacts): 
   if (truth.kind === 'torn') return torn(known, truth, facts);
   if (truth.kind === 'conflict') return conflicting(known, truth.what);
   const epoch = epochOf(truth);
-  if (ledger?.host && (ledger.epoch ?? 0) > epoch) return newerInLedger(known, ledger.host, epoch, facts);
+  if (ledger?.host && (ledger.epoch ?? 0) > epoch) return newerInLedger(known, ledger.host, truth, facts);
   // Its last owner gave it up and does not answer; what is heard is from before.
   if (ledger?.host === null && ledger.highest > epoch) return { adopted: same(known, ''), found: [], problems: [] };
   switch (truth.kind) {
@@ -180,7 +180,7 @@ const conflicting = (known: KnownAccount, text: string): Judged => {
   return { adopted: same(known, ''), found: [], problems: [{ account: known.account, host: null, text, hint }] };
 };
 
-const epochOf = (truth: Exclude<ClaimTruth, { kind: 'torn' }>): number =>
+const epochOf = (truth: Exclude<ClaimTruth, { kind: 'torn' | 'conflict' }>): number =>
   truth.kind === 'owned' || truth.kind === 'leaving' ? truth.claim.epoch : truth.epoch;
 
 /**
@@ -201,11 +201,25 @@ function torn(known: KnownAccount, truth: Extract<ClaimTruth, { kind: 'torn' }>,
   return { adopted: nowAt(known, null, next, reason), found: [], ...closed(next), problems: [] };
 }
 
-/** The ledger has used a higher epoch than any host that answers shows. */
-function newerInLedger(known: KnownAccount, host: string, epoch: number, { answering }: AdoptionFacts): Judged {
+/**
+ * The ledger has used a higher epoch than any host that answers shows, and the owner answers: its disk was rolled back, or it was installed anew. What older
+ * claims say is over; the account is free above all of them, and a survey of every host decides whether it may start.
+ */
+function newerInLedger(
+  known: KnownAccount,
+  host: string,
+  truth: Exclude<ClaimTruth, { kind: 'torn' | 'conflict' }>,
+  { answering }: AdoptionFacts,
+): Judged {
   if (!answering.has(host)) return { adopted: same(known, ''), found: [], problems: [] };
-  const text = `${host} should own it at epoch ${known.ledger?.epoch}, but no host knows of more than epoch ${epoch}`;
-  const hint = `was the disk of ${host} rolled back? If nothing runs the account: fleet failover ${host} --destroyed, then fleet init`;
+  const epoch = known.ledger?.epoch ?? 0;
+  const isOpen = truth.kind === 'owned' || (truth.kind === 'leaving' && truth.claim.state === 'releasing');
+  if (!isOpen) {
+    const reason = `${host} has lost its claim of epoch ${epoch}; fleet allocate starts it again`;
+    return { adopted: nowAt(known, null, epoch, reason), found: [], problems: [] };
+  }
+  const text = `${host} should own it at epoch ${epoch}, but no host knows of more than epoch ${epochOf(truth)}, which ${truth.host} has`;
+  const hint = 'the next contact closes that older claim: fleet sweep, then fleet adopt';
   return { adopted: same(known, ''), found: [], problems: [{ account: known.account, host, text, hint }] };
 }
 
@@ -251,7 +265,9 @@ function endOf({ id, account, epoch, to }: JournaledMove, truth: ClaimTruth | un
     if (truth.kind === 'detached' && truth.epoch >= epoch) return [{ id, account, end: 'done' }];
     // Its host has let go of that epoch already, and was given the account anew since.
     const isOwnedAnew = truth.kind === 'owned' && truth.claim.epoch > epoch;
-    return isOwnedAnew ? [{ id, account, end: 'overtaken' }] : [];
+    // Its host gives that epoch up by another move, which alone can get the receipt.
+    const isOfAnother = truth.kind === 'leaving' && truth.claim.epoch >= epoch && truth.claim.moveId !== id;
+    return isOwnedAnew || isOfAnother ? [{ id, account, end: 'overtaken' }] : [];
   }
   if (truth.kind === 'owned' && truth.claim.moveId === id && truth.host === to) return [{ id, account, end: 'done' }];
   const seen = truth.kind === 'owned' || truth.kind === 'leaving' ? truth.claim.epoch : truth.epoch;

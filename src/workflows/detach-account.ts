@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { deleteAccount, deletePlacement, type PlacedAccount, setAccountState } from '../ledger/accounts.ts';
+import { deleteAccount, deletePlacement, type PlacedAccount, raiseEpoch, setAccountState } from '../ledger/accounts.ts';
 import { advanceMove, findMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
@@ -85,6 +85,8 @@ export async function removeAccount(context: FleetContext, run: Run, name: strin
   const kept = stored.includes(name as AccountName) ? await context.vault.remove(name as AccountName) : null;
   await context.ledger.db.transaction().execute(async (transaction) => {
     await deleteAccount(transaction, name);
+    // Also of one that never ran: files of it that show up later are wiped.
+    await raiseEpoch(transaction, account.key_id, account.epoch ?? 0);
     await recordEvent(transaction, { at: context.now(), kind: 'account-removed', host: account.host, account: name, text: '' });
   });
   return kept;

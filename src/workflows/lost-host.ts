@@ -1,7 +1,7 @@
 import { seenLingerMs } from '../facts/seen-linger.ts';
 import { accountSpecFor, lingerMsOf } from '../inventory/account-spec.ts';
 import { listHosts } from '../ledger/hosts.ts';
-import { advanceMove, setMoveProblem } from '../ledger/moves.ts';
+import { advanceMove, epochGivenUp, setMoveProblem } from '../ledger/moves.ts';
 import { latestSamples } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
@@ -11,11 +11,15 @@ import type { StateRecord } from '../vault/state-store.ts';
 import type { FleetContext } from './context.ts';
 import { MoveHosts, revokeAtTarget } from './move-hosts.ts';
 
-/** What an account continues from when its host is gone: the last state that is known of it. A first placement starts with nothing. */
-export async function lastKnownState({ states }: FleetContext, move: MoveRow): Promise<StateRecord | null> {
-  if (move.kind !== 'failover') return null;
+/**
+ * What an account continues from when its host has lost it: the last state that is known of it. The end of a hold continues where the host stands, and what
+ * was exported or removed since then starts with nothing.
+ */
+export async function lastKnownState({ states, ledger }: FleetContext, move: MoveRow): Promise<StateRecord | null> {
+  if (move.kind !== 'failover' && move.kind !== 'initial') return null;
   const state = await states.get(move.account as AccountName);
-  return state?.keyId === move.key_id ? state : null;
+  if (state?.keyId !== move.key_id) return null;
+  return state.epoch > (await epochGivenUp(ledger.db, move.key_id)) ? state : null;
 }
 
 /**

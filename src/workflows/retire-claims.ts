@@ -64,7 +64,7 @@ function driftError(drift: ClaimDrift): FleetError {
       account,
       hint: drift.isTorn
         ? 'fleet adopt closes a torn claim; fleet allocate then starts the account again'
-        : `was ${host} reinstalled, or its disk rolled back? If nothing else runs the account: fleet failover ${host} --destroyed, then fleet init`,
+        : `was ${host} reinstalled, or its disk rolled back? If no copy of that machine still runs: fleet adopt, then fleet allocate ${account}`,
     });
   }
   return new FleetError('claim-refused', `${host} claims ${account} at epoch ${drift.epoch}, which this ledger does not know of`, {

@@ -1,4 +1,4 @@
-import { highestEpoch, listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
+import { highestEpoch, listAccounts, listUsedKeys, type PlacedAccount } from '../ledger/accounts.ts';
 import { listMovedKeys, listOpenMoves } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
@@ -17,9 +17,9 @@ import type { FleetContext } from './context.ts';
  */
 export async function wipeOrphans(context: FleetContext, run: Run, evidence: readonly HostEvidence[]): Promise<void> {
   const { db } = context.ledger;
-  // An account may have been removed while files of an aborted move lay on a host that did not answer.
+  // An account may have been removed while files of it lay on a host, sent by this ledger or by a copy of it.
   const accounts = await listAccounts(db);
-  const keyIds = new Set([...accounts.map(({ key_id }) => key_id), ...(await listMovedKeys(db))]);
+  const keyIds = new Set([...accounts.map(({ key_id }) => key_id), ...(await listMovedKeys(db)), ...(await listUsedKeys(db))]);
   const open = await listOpenMoves(db);
   const expected = open.map(({ to_host, key_id, epoch }) => ({ host: to_host, keyId: key_id, epoch }));
   const settled = new Map(

@@ -119,6 +119,7 @@ export const offerContact = ({ rules }: Run, host: number): Steps<Roster> =>
         ...{ id, keyId: keyId(account), from: from === null ? null : hostName(from), to: named(to), epoch, phase },
       })),
       givenUp: receipts.map(({ account, epoch }) => ({ keyId: keyId(account), epoch })),
+      unowned: [],
     });
     return { revision: Number(newName(world, 'v').slice(2)), ...roster };
   });

@@ -223,9 +223,9 @@ describe('conflicts are listed and nothing is changed', () => {
     expect([outcome(plan)[0]?.[3], texts(plan)]).toEqual([false, [text]]);
   });
 
-  test('a disk that was rolled back', () => {
+  test('a disk that was rolled back, and was not in contact since', () => {
     expect(texts(adopt([asked('h1', claimOn('h1', 2))], known('h1', 5)))).toEqual([
-      'h1 should own it at epoch 5, but no host knows of more than epoch 2',
+      'h1 should own it at epoch 5, but no host knows of more than epoch 2, which h1 has',
     ]);
   });
 

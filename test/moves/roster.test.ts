@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type JournalFacts, rosterFor } from '../../src/moves/roster.ts';
 
-const none: JournalFacts = { placements: [], openMoves: [], givenUp: [] };
+const none: JournalFacts = { placements: [], openMoves: [], givenUp: [], unowned: [] };
 const placed = (keyId: string, host: string, epoch: number) => ({ keyId, host, epoch, moveId: `m${epoch}` });
 const move = (fields: Partial<JournalFacts['openMoves'][number]>) => ({
   ...{ id: 'm9', keyId: 'x', from: 'a', to: 'b', epoch: 9, phase: 'staged' as const },
@@ -16,9 +16,14 @@ describe('what the journal says about the accounts of one host', () => {
 
   it('an owner has its claim, and everybody else nothing below it', () => {
     const facts = { ...none, placements: [placed('x', 'b', 4)] };
-    expect(rosterFor('b', facts)).toEqual({ owned: [{ keyId: 'x', epoch: 4, moveId: 'm4' }], arriving: [], gone: [] });
+    const gone = [{ keyId: 'x', epoch: 3 }];
+    expect(rosterFor('b', facts)).toEqual({ owned: [{ keyId: 'x', epoch: 4, moveId: 'm4' }], arriving: [], gone });
     expect(rosterFor('a', facts)).toEqual({ owned: [], arriving: [], gone: [{ keyId: 'x', epoch: 3 }] });
     expect(rosterFor('a', { ...none, placements: [placed('x', 'b', 1)] }).gone).toEqual([]);
+  });
+
+  it('whose owner has lost it, everything below the last grant is over', () => {
+    expect(rosterFor('a', { ...none, unowned: [{ keyId: 'x', epoch: 4 }] }).gone).toEqual([{ keyId: 'x', epoch: 3 }]);
   });
 
   it('what left the fleet is over at its last epoch, also while only its files are left', () => {
@@ -33,23 +38,25 @@ describe('what the journal says about the accounts of one host', () => {
   it.each([
     ['planned', 1, 0, 0],
     ['staged', 1, 1, 0],
-    ['released', 0, 1, 0],
+    ['released', 0, 1, 1],
   ] as const)('a move that is %s', (phase, ownedAtSource, arrivingAtTarget, goneAtSource) => {
     const facts = { ...none, placements: [placed('x', 'a', 8)], openMoves: [move({ phase })] };
     const [source, target] = [rosterFor('a', facts), rosterFor('b', facts)];
-    expect([source.owned.length, target.arriving.length, source.gone.length]).toEqual([ownedAtSource, arrivingAtTarget, goneAtSource]);
+    const isOver = source.gone.filter(({ epoch }) => epoch === 8).length;
+    expect([source.owned.length, target.arriving.length, isOver]).toEqual([ownedAtSource, arrivingAtTarget, goneAtSource]);
     expect(target.gone).toEqual([{ keyId: 'x', epoch: 7 }]);
   });
 
   it('once it is granted its source has nothing, and its target owns it', () => {
     const facts = { ...none, placements: [{ ...placed('x', 'b', 9), moveId: 'm9' }], openMoves: [move({ phase: 'granted' })] };
     expect(rosterFor('a', facts).gone).toEqual([{ keyId: 'x', epoch: 8 }]);
-    expect(rosterFor('b', facts)).toEqual({ owned: [{ keyId: 'x', epoch: 9, moveId: 'm9' }], arriving: [], gone: [] });
+    expect(rosterFor('b', facts).owned).toEqual([{ keyId: 'x', epoch: 9, moveId: 'm9' }]);
   });
 
   it('a move that was turned back arrives where it came from', () => {
     const facts = { ...none, placements: [placed('x', 'a', 8)], openMoves: [move({ phase: 'released', to: 'a', epoch: 10 })] };
-    expect(rosterFor('a', facts)).toEqual({ owned: [], arriving: [{ keyId: 'x', epoch: 10, moveId: 'm9' }], gone: [] });
+    const gone = [{ keyId: 'x', epoch: 8 }];
+    expect(rosterFor('a', facts)).toEqual({ owned: [], arriving: [{ keyId: 'x', epoch: 10, moveId: 'm9' }], gone });
   });
 
   it('never closes what it lists, nor what is later than all that it knows', () => {
@@ -65,6 +72,7 @@ describe('what the journal says about the accounts of one host', () => {
         { maxLength: 3 },
       ),
       givenUp: fc.array(fc.record({ keyId: fc.constantFrom('x', 'y'), epoch }), { maxLength: 2 }),
+      unowned: fc.array(fc.record({ keyId: fc.constantFrom('x', 'y'), epoch }), { maxLength: 2 }),
     });
     fc.assert(
       fc.property(facts, name, (some, host) => {
@@ -72,7 +80,10 @@ describe('what the journal says about the accounts of one host', () => {
         const { owned, arriving, gone } = rosterFor(host, known);
         for (const listed of [...owned, ...arriving])
           for (const over of gone) if (over.keyId === listed.keyId) expect(over.epoch).toBeLessThan(listed.epoch);
-        const highest = Math.max(0, ...[...known.placements, ...known.openMoves, ...known.givenUp].map((each) => each.epoch));
+        const highest = Math.max(
+          0,
+          ...[...known.placements, ...known.openMoves, ...known.givenUp, ...known.unowned].map((each) => each.epoch),
+        );
         for (const over of gone) expect(over.epoch).toBeLessThanOrEqual(highest);
       }),
     );

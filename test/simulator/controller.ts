@@ -86,6 +86,7 @@ export class Controller {
       const lock = this.#options.withLock === true ? await takeLock(context.ledger, 0) : null;
       const problems = await this.#act(verb, context).finally(() => lock?.release());
       for (const problem of problems) simulation.note(`${this.name} ${problem.code}: ${problem.message}`);
+      this.#world.hints = problems.map(({ hint }) => hint);
       return problems[0] ?? null;
     } catch (error) {
       if (!this.isAlive) return forEver;

@@ -375,7 +375,7 @@ export class ModelHost implements Machine {
     this.#goDown();
     if (!isOn('unsynced-disk')) mountDisk(this.root);
     else if (losePower(this.root, this.chance)) this.simulation.count('unsynced-disk');
-    this.#clearMemory();
+    this.clearMemory();
   }
 
   /** In order: units are stopped, the disk is synced. */
@@ -386,7 +386,7 @@ export class ModelHost implements Machine {
     this.units.stopAll();
     this.#goDown();
     mountDisk(this.root);
-    this.#clearMemory();
+    this.clearMemory();
   }
 
   /** `systemctl reboot`: units are stopped, then the firmware takes its time, {@link firmwareMs}; null: the machine does not come up by itself. */
@@ -409,7 +409,7 @@ export class ModelHost implements Machine {
     this.simulation.note(`${this.name} restarts as a container`);
     this.beat(0);
     this.#goDown();
-    this.#clearMemory();
+    this.clearMemory();
     this.#comeUp(sshAfterMs, holdAfterMs);
   }
 
@@ -427,7 +427,8 @@ export class ModelHost implements Machine {
     this.#locks.clear();
   }
 
-  #clearMemory(): void {
+  /** What lies in memory only: no disk has it, nor a copy of one. */
+  clearMemory(): void {
     for (const name of ['run', 'proc', 'sys']) {
       rmSync(join(this.root, name), { recursive: true, force: true });
       mkdirSync(join(this.root, name));

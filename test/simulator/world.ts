@@ -106,6 +106,8 @@ export class World implements HostWatch {
   isLedgerOld = false;
   /** Accounts that some host claims although their session is not in the vault, as the last adoption said. */
   strangers: readonly string[] = [];
+  /** What the last command told the operator to do. */
+  hints: readonly string[] = [];
   /** The inventory that the operator uses now; it may have forgotten hosts. */
   inventory: Inventory;
   /** False where two ledgers count epochs on their own. */
@@ -252,7 +254,7 @@ export class World implements HostWatch {
   restoreDisk(host: ModelHost, copy: string): void {
     rmSync(host.root, { recursive: true, force: true });
     copyTree(copy, host.root);
-    mountDisk(host.root);
+    host.clearMemory();
   }
 
   start(
@@ -316,6 +318,7 @@ export class World implements HostWatch {
   clone(host: ModelHost, keepsIdentity = false): ModelHost {
     const name = this.simulation.nameOf(`${host.name}-clone`);
     const copy = new ModelHost(name, this.snapshotDisk(host), this.simulation, this.dataCentre, this);
+    copy.clearMemory();
     if (keepsIdentity) copy.dmiUuid = host.dmiUuid;
     else copy.identify(`machine-${copy.name}`);
     copy.link = { hears: false, isHeard: false };

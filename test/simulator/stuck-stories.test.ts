@@ -1,0 +1,129 @@
+import { expect, it } from 'vitest';
+import './borders.ts';
+import { goodLuck } from './model-host.ts';
+import { checkMemory, remember } from './moving.ts';
+import { a1, at, claimAt, nothingWrong, placed, usersOf, world } from './rows-fixture.ts';
+import { settle } from './settle.ts';
+import { World } from './world.ts';
+
+/** Schedules after which an account was safe and stuck: the commands that the errors name have to bring each of them online. */
+async function everythingIsWell(): Promise<void> {
+  await settle(world);
+  await checkMemory(world);
+  nothingWrong();
+}
+
+it('the old host is put back to a disk from before its receipt, while the move waits: its claim is closed, and the move goes on', async () => {
+  await placed();
+  await remember(world);
+  const disk = world.snapshotDisk(world.host('h1'));
+  const lost = { fateOf: at('grant', 'h2', { request: 'lost' }) } as const;
+  expect((await world.command({ verb: 'move', account: 'a1', host: 'h2' }, lost))?.code).toBe('in-doubt');
+  world.host('h1').crash();
+  await world.simulation.pass(200_000);
+  world.restoreDisk(world.host('h1'), disk);
+  world.host('h1').boot();
+  await world.simulation.pass(30_000);
+  expect([claimAt('h1')?.state, usersOf('a1')]).toEqual(['active', []]);
+  expect(await world.command({ verb: 'sweep' })).toBeNull();
+  expect([claimAt('h1')?.state, usersOf('a1')]).toEqual(['revoked', ['h2']]);
+  await everythingIsWell();
+});
+
+it('the new owner is put back to a disk from before its grant: the sweep names fleet adopt, and allocate starts it with its state', async () => {
+  await placed();
+  await remember(world);
+  const disk = world.snapshotDisk(world.host('h2'));
+  expect(await world.command({ verb: 'move', account: 'a1', host: 'h2' })).toBeNull();
+  world.host('h2').crash();
+  await world.simulation.pass(200_000);
+  world.restoreDisk(world.host('h2'), disk);
+  world.host('h2').boot();
+  await world.simulation.pass(30_000);
+  expect(usersOf('a1')).toEqual([]);
+  const problem = await world.command({ verb: 'sweep' });
+  expect([problem?.message, problem?.hint]).toEqual([
+    'a1 should be on h2, which has no claim',
+    'was h2 reinstalled, or its disk rolled back? If no copy of that machine still runs: fleet adopt, then fleet allocate a1',
+  ]);
+  expect(await world.command({ verb: 'adopt' })).toBeNull();
+  expect(await world.command({ verb: 'allocate' })).toBeNull();
+  expect(usersOf('a1')).toHaveLength(1);
+  await everythingIsWell();
+});
+
+it('the owner is put back to a disk from when it owned the account before: that claim is closed, and the account starts above both', async () => {
+  await placed();
+  await remember(world);
+  const disk = world.snapshotDisk(world.host('h1'));
+  for (const host of ['h2', 'h1']) expect(await world.command({ verb: 'move', account: 'a1', host })).toBeNull();
+  world.host('h1').crash();
+  world.restoreDisk(world.host('h1'), disk);
+  world.host('h1').boot();
+  await world.simulation.pass(60_000);
+  await everythingIsWell();
+  expect(usersOf('a1')).toHaveLength(1);
+});
+
+it('who owned it before an owner that has forgotten it comes back: it owns nothing, also while the account has no owner', async () => {
+  await placed();
+  await remember(world);
+  await world.command({ verb: 'sweep' });
+  const disk = world.snapshotDisk(world.host('h2'));
+  world.host('h1').crash();
+  await world.simulation.pass(1_300_000);
+  await world.cordon('h3');
+  expect(await world.command({ verb: 'failover', host: 'h1', statement: 'powered-off' })).toBeNull();
+  expect(usersOf('a1')).toEqual(['h2']);
+  world.host('h2').crash();
+  world.restoreDisk(world.host('h2'), disk);
+  world.host('h2').boot();
+  await world.simulation.pass(60_000);
+  await world.command({ verb: 'adopt' });
+  world.host('h1').boot();
+  await world.simulation.pass(30_000);
+  await world.command({ verb: 'sweep' });
+  expect(claimAt('h1')?.state).toBe('revoked');
+  await everythingIsWell();
+});
+
+it('two copies of a ledger export an account, and only one of them began: after adopt the other one is overtaken', async () => {
+  await placed();
+  const copy = world.copyLedger('copy');
+  world.host('h1').luck = { ...goodLuck, stubbornMs: () => 60_000 };
+  expect((await world.command({ verb: 'export', account: 'a1' }))?.code).toBe('claim-refused');
+  world.host('h1').luck = goodLuck;
+  world.ledgerPath = copy;
+  expect((await world.command({ verb: 'export', account: 'a1' }))?.code).toBe('ledger-stale');
+  world.isLedgerOld = true;
+  await world.simulation.pass(120_000);
+  await everythingIsWell();
+});
+
+it('a copy of the ledger removes an account of which the other one has sent files: they are wiped', async () => {
+  const other = await World.create(1);
+  const copy = other.copyLedger('copy');
+  await other.command({ verb: 'allocate' }, { fateOf: at('contact', 'h1', { kill: 'before' }) });
+  expect(other.host('h1').claimsOf()).not.toContain(a1);
+  other.ledgerPath = copy;
+  expect(await other.command({ verb: 'remove', account: 'a1' })).toBeNull();
+  other.isLedgerOld = true;
+  await settle(other);
+  expect(other.simulation.violations).toEqual([]);
+  await other.destroy();
+});
+
+it('what lies in memory is on no disk that is put back', async () => {
+  await placed();
+  world.host('h1').luck = { ...goodLuck, leavesBehind: () => ({ where: 'cgroup', forMs: 300_000 }) };
+  expect((await world.command({ verb: 'move', account: 'a1', host: 'h2' }))?.message).toContain('still in the cgroup');
+  const disk = world.snapshotDisk(world.host('h1'));
+  world.host('h1').crash();
+  world.restoreDisk(world.host('h1'), disk);
+  world.host('h1').luck = goodLuck;
+  world.host('h1').boot();
+  await world.simulation.pass(30_000);
+  expect(await world.command({ verb: 'sweep' })).toBeNull();
+  expect(usersOf('a1')).toEqual(['h2']);
+  nothingWrong();
+});
