@@ -142,8 +142,10 @@ export function withLock<T>(
 ): Promise<T> {
   const work = async (context: OpenContext): Promise<T> => {
     const { beginRun, takeLock } = await import('../ledger/runs.ts');
+    const { refuseLostLedger } = await import('../workflows/lost-ledger.ts');
     const lock = await takeLock(context.ledger, options.wait, signal);
     try {
+      if (command !== 'adopt') await refuseLostLedger(context);
       const { authenticateRecords } = await import('../workflows/authenticate-records.ts');
       await authenticateRecords(context);
       return await act(context, () => beginRun(context.ledger, command, context.now()));

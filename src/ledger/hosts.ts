@@ -27,6 +27,7 @@ export async function ensureHosts(db: LedgerDb, names: readonly string[]): Promi
     .values(missing.map((name) => ({ ...unknownHost, ...forgotten.get(name), name })) as never)
     .onConflict((c) => c.doNothing())
     .execute();
+  for (const name of missing) if (forgotten.has(name)) await db.deleteFrom('forgotten_hosts').where('name', '=', name).execute();
 }
 
 const unknownHost = {
@@ -197,7 +198,7 @@ export async function recordDestroyed(db: LedgerDb, name: string, nowMs: number)
   await db.updateTable('hosts').set({ destroyed_at: nowMs }).where('name', '=', name).where('off_at', 'is not', null).execute();
 }
 
-/** By name. Those that have come back are hosts again, whatever is kept of them. */
+/** By name. */
 export const listForgottenHosts = fixedQuery<ForgottenHostRow>((db) => db.selectFrom('forgotten_hosts').selectAll().orderBy('name'));
 
 /**

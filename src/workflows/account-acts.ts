@@ -52,7 +52,7 @@ export async function actOnOwner(
       account,
       hint:
         refused.refusal === 'authority'
-          ? `use the ledger that ${host.name} obeys; if that one is gone for good: fleet hosts take-over ${host.name}`
+          ? `use the ledger that ${host.name} obeys; if it is lost: fleet adopt; if it is out of use for good: fleet hosts take-over ${host.name}`
           : 'fleet accounts show tells what the host owns; run this again once the cause is gone',
     },
   );

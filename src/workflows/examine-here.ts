@@ -16,6 +16,7 @@ import type { FleetContext } from './context.ts';
 import { examinePermissions } from './examine-permissions.ts';
 import { findHistoryFault } from './history-head.ts';
 import { renamedHosts, strayHint } from './host-identity.ts';
+import { lostLedgerErrors } from './lost-ledger.ts';
 
 type Level = Finding['level'];
 const here = (level: Level, text: string, remedy = ''): Finding => ({ where: 'here', level, text, remedy });
@@ -65,6 +66,7 @@ async function examineLedger(context: FleetContext): Promise<Finding[]> {
       'who did? Compare with a backup (fleet restore FILE --dry-run). After a restore, the next fleet backup notes the history anew';
     found.push(here('critical', `the ledger's history cannot be believed: ${fault}`, remedy));
   }
+  for (const { message, hint } of await lostLedgerErrors(context)) found.push(here('critical', message, hint));
   const { bavail, bsize } = await statfs(dirname(ledger.path));
   if (bavail * bsize < minFreeBytes) {
     const text = `${Math.round((bavail * bsize) / 1_048_576)} MB are free where the ledger is`;

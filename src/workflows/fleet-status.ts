@@ -9,6 +9,7 @@ import { type HostRanking, rankHosts } from '../planning/ranking.ts';
 import type { FleetContext } from './context.ts';
 import { renamedHosts, strayHint } from './host-identity.ts';
 import { listKnownAccounts } from './known-accounts.ts';
+import { lostLedgerErrors } from './lost-ledger.ts';
 import { readFleetView } from './read-fleet-view.ts';
 
 /** A host of the ledger that owns accounts and that the inventory does not name. */
@@ -29,7 +30,7 @@ export interface FleetStatus {
   /** Hosts that own accounts and are not in the inventory. */
   readonly strays: readonly Stray[];
   readonly moves: readonly MoveRow[];
-  /** Hosts that did not answer just now. */
+  /** Hosts that did not answer just now, and a ledger that is missing. */
   readonly errors: readonly FleetError[];
 }
 
@@ -47,7 +48,7 @@ export async function readFleetStatus(context: FleetContext, limit: readonly str
     accounts: limit.length === 0 ? accounts : accounts.filter(({ host }) => host === null || chosen.has(host)),
     strays: straysOf(inventory, accounts, await renamedHosts(context)),
     moves: await listOpenMoves(ledger.db),
-    errors: readings.flatMap(({ problem }) => (problem === null ? [] : [problem])),
+    errors: [...(await lostLedgerErrors(context)), ...readings.flatMap(({ problem }) => (problem === null ? [] : [problem]))],
   };
 }
 

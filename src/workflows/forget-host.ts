@@ -1,10 +1,12 @@
-import { forgetHostOnPurpose, listHosts } from '../ledger/hosts.ts';
+import { forgetHost, forgetHostOnPurpose, listHosts } from '../ledger/hosts.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { HostRow } from '../ledger/schema.ts';
 import { FleetError } from '../model/errors.ts';
+import { judgeIdentity } from '../moves/host-identity.ts';
 import type { FleetContext } from './context.ts';
 import { accountsOn, refuseOpenMoves } from './host-burden.ts';
+import { listMachines } from './host-identity.ts';
 import { surveyHost } from './survey-hosts.ts';
 
 /** Why a host may be forgotten. */
@@ -13,6 +15,8 @@ export type Farewell =
   | 'never used'
   /** The operator's statement: it will never boot again. */
   | 'destroyed'
+  /** The machine is a host under another name of the inventory, where it is asked. */
+  | 'second name'
   /** It has to say first that it owns nothing. */
   | 'ask';
 
@@ -30,10 +34,18 @@ export async function planForget(context: FleetContext, name: string): Promise<F
   if (row.destroyed_at !== null) return 'destroyed';
   if (row.contact_intent_at === null && row.bootstrapped_at === null) return 'never used';
   if (context.inventory.hosts.some((host) => host.name === name)) return 'ask';
+  if ((await sameMachine(context, row)) !== null) return 'second name';
   throw new FleetError('survey-incomplete', `${name} is not in the inventory, so it cannot say that it owns nothing`, {
     host: name,
     hint: `put it back into the inventory and run this again; if it will never boot again: fleet failover ${name} --destroyed`,
   });
+}
+
+/** The host of the inventory that is the same machine, as it answered last; null: none. */
+async function sameMachine(context: FleetContext, { name, instance_id }: HostRow): Promise<string | null> {
+  const machines = (await listMachines(context)).filter(({ isListed }) => isListed);
+  const fault = judgeIdentity({ name, instanceId: instance_id, machineId: null }, machines);
+  return fault?.kind === 'duplicate' ? fault.other : null;
 }
 
 async function findRow({ ledger }: FleetContext, name: string): Promise<HostRow> {
@@ -62,13 +74,15 @@ export async function askFarewell(context: FleetContext, run: Run, name: string)
 }
 
 /** Out of the ledger, in one transaction that finds it as it was. What fences it when it comes back is kept. */
-export async function executeForget(context: FleetContext, name: string): Promise<void> {
+export async function executeForget(context: FleetContext, name: string, farewell: Farewell): Promise<void> {
   const nowMs = context.now();
   await context.ledger.db.transaction().execute(async (transaction) => {
     const row = (await listHosts(transaction)).find((host) => host.name === name);
     if (row === undefined) return;
-    await forgetHostOnPurpose(transaction, row, nowMs);
-    const text = row.destroyed_at === null ? 'it owned nothing' : 'it is destroyed';
+    // Nothing is kept of a second name: the machine is there under its own.
+    if (farewell === 'second name') await forgetHost(transaction, name);
+    else await forgetHostOnPurpose(transaction, row, nowMs);
+    const text = farewell === 'second name' ? 'it was a second name' : row.destroyed_at === null ? 'it owned nothing' : 'it is destroyed';
     await recordEvent(transaction, { at: nowMs, kind: 'host-forgotten', host: name, account: null, text });
   });
 }

@@ -9,7 +9,7 @@ export function refusalError(move: MoveRow, act: string, reply: ActReply | undef
   const code: FleetErrorCode =
     reply?.refusal === 'authority' ? 'authority-refused' : reply?.refusal === 'space' ? 'host-space' : 'claim-refused';
   const hints: Partial<Record<FleetErrorCode, string>> = {
-    'authority-refused': `${move.to_host} obeys another ledger: use that one; if it is gone for good: fleet hosts take-over ${move.to_host}`,
+    'authority-refused': `${move.to_host} obeys another ledger: use that one; if it is lost: fleet adopt; if it is out of use for good: fleet hosts take-over ${move.to_host}`,
     'host-space': `free space on ${move.to_host}, then run this again`,
   };
   return new FleetError(

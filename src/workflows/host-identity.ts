@@ -27,7 +27,7 @@ export function identityError(host: string, { kind, other }: IdentityFault): Fle
   if (kind === 'duplicate')
     return fail(
       `${host} and ${other} are one machine under two names`,
-      `take ${host} or ${other} out of the inventory: fleet status shows which of them has the accounts; or correct the address of one`,
+      `take one of them out of the inventory, the one without accounts (fleet status), then: fleet hosts forget ${host} (or ${other}); or correct the address of one`,
     );
   if (kind === 'renamed') return fail(`${host} is the machine that the ledger has as ${other}`, renameHint(host, other));
   if (kind === 'misnamed')

@@ -168,6 +168,6 @@ const notFenced = (host: string, reply: ActReply): FleetError =>
     host,
     hint:
       reply.refusal === 'authority'
-        ? `use the ledger that ${host} obeys; if that one is gone for good: fleet hosts take-over ${host}`
+        ? `use the ledger that ${host} obeys; if it is lost: fleet adopt; if it is out of use for good: fleet hosts take-over ${host}`
         : `run this again once the cause on ${host} is gone`,
   });

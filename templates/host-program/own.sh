@@ -53,5 +53,5 @@ want_own_ledger() {
   [[ $LEDGER ]] && look /opt/fleet/current || return 0
   read_text "$AUTHORITY"; [[ $TEXT =~ \"id\":[[:space:]]*\"([^\"]{1,128})\" && ${BASH_REMATCH[1]} != "$LEDGER" ]] || return 0
   local id=${BASH_REMATCH[1]} theirs=; read_text /etc/fleet/host.json; [[ $TEXT =~ \"fleet\":[[:space:]]*\"([^\"]{1,128})\" ]] && theirs=" of the fleet ${BASH_REMATCH[1]}"
-  fail host-foreign "this host obeys another ledger$theirs ($id): nothing was changed" 'use the inventory and the ledger of that fleet; when that ledger is out of use: fleet hosts take-over HOST'
+  fail host-foreign "this host obeys another ledger$theirs ($id): nothing was changed" 'use the inventory and the ledger of that fleet; when that ledger is lost: fleet adopt rebuilds it; when it is out of use: fleet hosts take-over HOST'
 }

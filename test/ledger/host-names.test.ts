@@ -6,11 +6,13 @@ import { findAccount, insertAccount, setPin, setPlacement } from '../../src/ledg
 import {
   ensureHosts,
   forgetHostOnPurpose,
+  listForgottenHosts,
   listHosts,
   recordBootstrapped,
   recordContactIntent,
   recordDestroyed,
   recordOff,
+  recordSeen,
 } from '../../src/ledger/hosts.ts';
 import { readJournalFacts } from '../../src/ledger/journal-facts.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
@@ -20,6 +22,7 @@ import type { HostRow } from '../../src/ledger/schema.ts';
 import { rosterFor } from '../../src/moves/roster.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
 import { executeForget, planForget } from '../../src/workflows/forget-host.ts';
+import { renamedHosts } from '../../src/workflows/host-identity.ts';
 import { executeRename, planRename } from '../../src/workflows/rename-host.ts';
 
 /** An operator whose inventory has these hosts; alice is on h1 at epoch 3 and pinned there. */
@@ -139,7 +142,7 @@ describe('fleet hosts forget', () => {
     await recordOff(db, 'h1', 'destroyed', 100);
     await recordDestroyed(db, 'h1', 100);
     expect(await planForget(context, 'h1')).toBe('destroyed');
-    await executeForget(context, 'h1');
+    await executeForget(context, 'h1', 'destroyed');
     expect(await row('h1')).toBeUndefined();
     expect(await latestSamples(db)).toEqual([]);
     await ensureHosts(db, ['h1', 'new']);
@@ -159,9 +162,24 @@ describe('fleet hosts forget', () => {
     await setPlacement(ledger.db, { account: 'alice', host: 'h2', epoch: 4, move_id: 'm1', since: 6 });
     await recordOff(ledger.db, 'h1', 'destroyed', 100);
     await recordDestroyed(ledger.db, 'h1', 100);
-    await executeForget(context, 'h1');
+    await executeForget(context, 'h1', 'destroyed');
     await executeRename(context, await planRename(context, 'h1', 'again'));
     expect(await row('again')).toMatchObject({ destroyed_at: 100, instance_id: 'i1' });
+    // From then on nothing speaks against its name.
+    expect(await listForgottenHosts(ledger.db)).toEqual([]);
+    expect(await renamedHosts(context)).toEqual(new Map());
+  });
+
+  it('a second name that is taken out of the inventory again can go, once the machine answered under both', async () => {
+    const { ledger, context, row } = await fleetWith(['h1']);
+    await recordContactIntent(ledger.db, 'h2', 30, 1);
+    await expect(planForget(context, 'h2')).rejects.toMatchObject({ code: 'survey-incomplete' });
+    await recordSeen(ledger.db, 'h2', 40, { instanceId: 'i1' });
+    expect(await planForget(context, 'h2')).toBe('second name');
+    await executeForget(context, 'h2', 'second name');
+    expect(await row('h2')).toBeUndefined();
+    expect(await renamedHosts(context)).toEqual(new Map());
+    expect(await listForgottenHosts(ledger.db)).toEqual([]);
   });
 
   it('the ledger itself refuses to forget an owner', async () => {

@@ -22,6 +22,8 @@ export function registerBackup(program: Command): void {
     const { makeBackup } = await import('../../workflows/backup.ts');
     const { formatBackup, backupErrors } = await import('../render/backup.ts');
     return withContext(options, signal, async (context): Promise<CommandResult> => {
+      const { refuseLostLedger } = await import('../../workflows/lost-ledger.ts');
+      await refuseLostLedger(context);
       const directory = options.to === undefined ? join(dirname(context.inventory.paths.ledger), 'backups') : resolve(options.to);
       const made = await makeBackup(context, directory, keep);
       return { data: { ...made, lastRunMs: undefined }, text: formatBackup(made), errors: backupErrors(made) };

@@ -98,10 +98,11 @@ export function registerForget(hosts: Command): void {
         destroyed: 'it was declared destroyed',
         ask: 'it will be asked whether it owns anything',
         'never used': 'nothing was ever sent to it',
+        'second name': 'its machine has another name in the inventory',
       };
       await confirm(`Forget ${name} (${why[farewell]})? Its measurements go; decisions and history stay`, options);
       if (farewell === 'ask') await askFarewell(context, await begin(), name);
-      await executeForget(context, name);
+      await executeForget(context, name, farewell);
       const isListed = context.inventory.hosts.some((host) => host.name === name);
       const text = `${name} is forgotten.${isListed ? ` Take it out of ${context.inventory.path}: as long as it is there, the next command knows it again.` : ''}`;
       return { data: { forgotten: name, because: farewell, isInInventory: isListed }, text };

@@ -39,6 +39,8 @@ export function registerInit(program: Command): void {
   setAction<InitFlags>(command, async ({ options, signal }) => {
     const render = await import('../render/init.ts');
     return withContext(options, signal, async (context) => {
+      const { refuseLostLedger } = await import('../../workflows/lost-ledger.ts');
+      if (!options.listSteps) await refuseLostLedger(context);
       const { selectHosts } = await import('../../inventory/select-hosts.ts');
       const chosen = { ...context.inventory, hosts: selectHosts(context.inventory, options.limit) };
       const work = await (options.rollback === true
