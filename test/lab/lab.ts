@@ -64,6 +64,8 @@ export interface Lab {
   isOn(index: number): Promise<boolean>;
   /** Orderly, from inside. */
   reboot(index: number): Promise<void>;
+  /** How long the firmware of the host takes at each of its own reboots, ms; 0 by default. Logins and silence are what others see. */
+  firmware(index: number, ms: number): Promise<void>;
   /** New disk, machine id and host key under the old name and address. `equipped` needs {@link LabOptions.hasEquipment}. */
   wipe(index: number, content?: DiskContent): Promise<void>;
   cut(index: number, how?: Cut): Promise<void>;
@@ -198,6 +200,7 @@ function makeLab(name: string, files: LabFiles, control: ControlClient, insidePi
     start: async (index) => void (await act('start', index)),
     isOn: async (index) => z.boolean().parse(await act('isOn', index)),
     reboot: async (index) => void (await act('reboot', index)),
+    firmware: async (index, ms) => void (await act('firmware', index, ms)),
     wipe: async (index, content = 'bare') => {
       hosts[index - 1] = toHost(hostsSchema.element.parse(await act('wipe', index, content)));
     },

@@ -33,6 +33,8 @@ export class Machine {
   /** Set while the machine is being killed, so that the end of its process is not taken for a reboot. */
   #killing = false;
   #boots = 0;
+  /** From the end of a system that asked for a reboot until its kernel starts again, ms. */
+  firmwareMs = 0;
   /** Done when what follows from the end of the last process (a boot after a reboot) has been done. */
   #settled: Promise<void> = Promise.resolve();
 
@@ -135,7 +137,9 @@ export class Machine {
 
   async #ended(code: number | null): Promise<void> {
     await unplug(this.#setup.index);
-    if (code === rebootRequested) await this.#boot();
+    if (code !== rebootRequested) return;
+    await sleep(this.firmwareMs);
+    await this.#boot();
   }
 
   /** The machine's first process, as this namespace numbers it. */

@@ -100,6 +100,9 @@ function hostActs(places: readonly Place[]) {
     isOn: onHost(async (place) => place.machine.on),
     kill: onHost((place) => place.machine.kill()),
     crash: onHost((place) => place.machine.crash()),
+    firmware: onHost(async (place, ms) => {
+      place.machine.firmwareMs = z.int().nonnegative().parse(ms);
+    }),
     reboot: onHost((place) => place.machine.reboot()),
     wipe: onHost(async (place, content) => {
       await place.machine.wipe(contentSchema.parse(content));
