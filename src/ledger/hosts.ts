@@ -91,6 +91,15 @@ export async function endAnnouncement(db: LedgerDb, name: string): Promise<void>
   await db.updateTable('hosts').set({ announced_until: null, announced_boot: null }).where('name', '=', name).execute();
 }
 
+/** The operator's clock was set forward by so much: what was recorded by it before took place that much later, by the clock of now. */
+export async function shiftContacts(db: LedgerDb, byMs: number): Promise<void> {
+  for (const table of ['hosts', 'forgotten_hosts'] as const)
+    await db
+      .updateTable(table)
+      .set((e) => ({ contact_intent_at: e('contact_intent_at', '+', byMs), may_boot_until: e('may_boot_until', '+', byMs) }))
+      .execute();
+}
+
 /** The host answered: failures start again at zero. */
 export async function recordSeen(db: LedgerDb, name: string, nowMs: number, facts: HostFacts = {}): Promise<void> {
   const { instanceId = null, arch = null, os = null, latencyMs = null } = facts;

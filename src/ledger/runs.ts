@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { FleetError } from '../model/errors.ts';
+import { shiftContacts } from './hosts.ts';
 import type { Ledger, LedgerDb } from './ledger.ts';
+import { forwardStepMs } from './operator-clock.ts';
 import { preparedQuery } from './prepared-query.ts';
+import { recordEvent } from './records.ts';
 import { lastSerial, markDoubt, markStale, readStaleness, staleError } from './staleness.ts';
 
 /** One mutating run of the CLI as hosts see it: who speaks (`authorityId`), how late (`serial`), which of several (`nonce`). */
@@ -45,17 +48,32 @@ export interface AdoptionStart {
   readonly heardSerial: number;
 }
 
+/** Where the clock was set forward since the last run, contacts look older than they are: they are dated by the clock of now. */
+async function noticeClock(db: LedgerDb, stepMs: number, nowMs: number): Promise<void> {
+  if (stepMs === 0) return;
+  await shiftContacts(db, stepMs);
+  const text = `this machine's clock was set forward by ${Math.round(stepMs / 1000)} s (or it stood still): hosts count as off that much later`;
+  await recordEvent(db, { at: nowMs, kind: 'clock-stepped', host: null, account: null, text });
+}
+
 async function takeSerial(ledger: Ledger, command: string, nowMs: number, above: number): Promise<Run> {
   const nonce = randomUUID();
+  const { clock } = ledger.serialCopy;
+  const machine = clock?.machine() ?? null;
+  const reading = machine === null ? null : { ...machine, wallMs: nowMs };
+  const stepMs = forwardStepMs(clock?.last(ledger.authorityId) ?? null, reading);
   const kept = ledger.serialCopy.read(ledger.authorityId);
   const serial = await ledger.db.transaction().execute(async (transaction) => {
     const last = await lastSerial(transaction);
     const next = Math.max(last, above, kept ?? 0) + 1;
     if (last > 0 && kept !== last) await markDoubt(transaction, 'it does not agree with the serial that is kept outside of it');
+    await noticeClock(transaction, stepMs, nowMs);
     await insertRun(transaction, { serial: next, nonce, command, nowMs });
     return next;
   });
   ledger.serialCopy.write(ledger.authorityId, serial);
+  // After the commit: a run that dies in between dates them once more, which is late and never early.
+  if (reading !== null) clock?.keep(ledger.authorityId, reading);
   return { authorityId: ledger.authorityId, serial, nonce };
 }
 

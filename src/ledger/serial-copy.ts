@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { type OperatorClock, operatorClockIn } from './operator-clock.ts';
 
 /**
  * The ledger's last serial, kept outside it: a ledger that was put back from a copy does not agree with it (docs/exclusivity.md, rule R8). One that agrees
@@ -10,6 +11,8 @@ export interface SerialCopy {
   readonly read: (authorityId: string) => number | null;
   /** Best effort: what could not be kept counts as no agreement the next time. */
   readonly write: (authorityId: string, serial: number) => void;
+  /** Absent: steps of this machine's clock are not told. */
+  readonly clock?: OperatorClock;
 }
 
 /** For ledgers beside which nothing is kept: they never agree. */
@@ -21,6 +24,7 @@ export function serialCopyIn(env: NodeJS.ProcessEnv): SerialCopy {
   if (base === null) return noSerialCopy;
   const pathOf = (authorityId: string): string => join(base, 'fleet', `${authorityId}.serial`);
   return {
+    clock: operatorClockIn((authorityId) => join(base, 'fleet', `${authorityId}.clock`)),
     read: (authorityId) => {
       try {
         const text = readFileSync(pathOf(authorityId), 'utf8').trim();

@@ -54,6 +54,7 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   setCordon: ({ db }) => hosts.setCordon(db, 'h', 'why'),
   recordOff: ({ db }) => hosts.recordOff(db, 'h', 'fenced', 5),
   recordAnnouncement: ({ db }) => hosts.recordAnnouncement(db, 'h', { untilMs: 5, bootId: 'b' }),
+  shiftContacts: ({ db }) => hosts.shiftContacts(db, 5),
   endAnnouncement: ({ db }) => hosts.endAnnouncement(db, 'h'),
   withdrawOff: ({ db }) => hosts.withdrawOff(db, 'h'),
   recordDestroyed: ({ db }) => hosts.recordDestroyed(db, 'h', 5),
@@ -142,7 +143,7 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
 
 /** Those that read or change whole tables because that is what they are for. */
 const readsAll =
-  /^(?:select .* from "(?:hosts|accounts|forgotten_hosts)"|update "accounts" set "pinned_to" = \? where "pinned_to"|update "hosts" set "off_at" = \?, "off_kind" = \?, "destroyed_at" = \?, "contact_intent_at" = \?)/;
+  /^(?:select .* from "(?:hosts|accounts|forgotten_hosts)"|update "accounts" set "pinned_to" = \? where "pinned_to"|update "hosts" set "off_at" = \?, "off_kind" = \?, "destroyed_at" = \?, "contact_intent_at" = \?|update "(?:hosts|forgotten_hosts)" set "contact_intent_at" = "contact_intent_at" \+)/;
 
 it('every query that looks for rows has an index', async () => {
   const exported = [accounts, inputs, hosts, meta, moves, records, runs, staleness].flatMap((room) =>

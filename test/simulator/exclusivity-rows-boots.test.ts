@@ -94,6 +94,54 @@ it('44 the clock of the host is ahead at the contact and right at the boot: the 
   nothingWrong();
 });
 
+describe("44 the operator's clock is set forward after the contact", () => {
+  const minute = 60_000;
+
+  it('by two hours, while the host may still boot and run: it does not count as switched off earlier', async () => {
+    await placed();
+    await world.command({ verb: 'sweep' });
+    world.host('h1').crash();
+    await world.simulation.pass(5_000);
+    world.stepOperatorClock(120 * minute);
+    await world.command({ verb: 'status' });
+    expect((await world.command(failover('h1', 'powered-off')))?.code).toBe('claim-refused');
+    world.host('h1').boot();
+    await world.simulation.pass(minute);
+    expect(usersOf('a1')).toEqual(['h1']);
+    await settle(world);
+    nothingWrong();
+  });
+
+  it('while its question waits, and the host is off for long enough: the step does not make it wait longer', async () => {
+    await placed();
+    await world.command({ verb: 'sweep' });
+    world.host('h1').crash();
+    await world.simulation.pass(21 * minute);
+    const asked = world.start({ ...failover('h1', 'powered-off'), promptMs: minute });
+    await world.simulation.pass(10_000);
+    world.stepOperatorClock(120 * minute);
+    await world.simulation.run(asked.isOver, 10 * minute);
+    expect([asked.problem(), usersOf('a1').length]).toEqual([null, 1]);
+    world.host('h1').boot();
+    await world.simulation.pass(minute);
+    await settle(world);
+    nothingWrong();
+  });
+
+  it('and put back: what waits waits longer, and goes on', async () => {
+    await placed();
+    world.stepOperatorClock(60 * minute);
+    await world.command({ verb: 'sweep' });
+    world.stepOperatorClock(-60 * minute);
+    world.host('h1').crash();
+    await world.simulation.pass(90 * minute);
+    await world.command({ verb: 'sweep' });
+    await world.simulation.pass(60 * minute);
+    expect(await world.command(failover('h1', 'powered-off'))).toBeNull();
+    nothingWrong();
+  });
+});
+
 it.each([1, 2, 3, 4, 5, 6, 7, 8])(
   '45 its helper is killed after %i writes of a contact, the next one is whole, then the power is lost',
   async (writes) => {

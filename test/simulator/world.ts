@@ -9,6 +9,7 @@ import { listAccounts, type PlacedAccount } from '../../src/ledger/accounts.ts';
 import { ensureHosts, listHosts, recordBootstrapped, setCordon } from '../../src/ledger/hosts.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { listOpenMoves } from '../../src/ledger/moves.ts';
+import type { ClockReading, OperatorClock } from '../../src/ledger/operator-clock.ts';
 import type { SerialCopy } from '../../src/ledger/serial-copy.ts';
 import { markStale } from '../../src/ledger/staleness.ts';
 import type { FleetError } from '../../src/model/errors.ts';
@@ -90,6 +91,7 @@ export class World implements HostWatch {
   readonly #directory: string;
   readonly #ledgers = new Map<string, Ledger>();
   readonly #serials = new Map<string, number>();
+  readonly #clocks = new Map<string, ClockReading>();
   #controllers = 0;
   #exports = 0;
   #active: Controller[] = [];
@@ -189,7 +191,12 @@ export class World implements HostWatch {
 
   /** What the operator's machine keeps outside of the ledger at this path. */
   serialCopyOf(path: string): SerialCopy {
-    return { read: () => this.#serials.get(path) ?? null, write: (_, serial) => void this.#serials.set(path, serial) };
+    const clock: OperatorClock = {
+      machine: () => ({ bootId: 'operator', upMs: this.simulation.nowMs }),
+      last: () => this.#clocks.get(path) ?? null,
+      keep: (_, reading) => void this.#clocks.set(path, reading),
+    };
+    return { read: () => this.#serials.get(path) ?? null, write: (_, serial) => void this.#serials.set(path, serial), clock };
   }
 
   async destroy(): Promise<void> {
