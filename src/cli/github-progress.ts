@@ -19,6 +19,7 @@ export function githubProgress(line: (event: FleetEvent) => string, log: Folding
   };
   return {
     report: (event) => {
+      if ('isBrief' in event && event.isBrief === true) return;
       if (event.kind !== 'host') return log.line(line(event));
       const { host, text, status } = event;
       open.set(host, [...(open.get(host) ?? []), line(event)]);

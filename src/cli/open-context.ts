@@ -153,6 +153,19 @@ export function withLock<T>(
       await lock.release();
     }
   };
-  // Ctrl-C does not cut the links: the act that is under way ends, and is recorded.
-  return withContext(options, signal, work, new AbortController().signal);
+  return withLastingLinks(options, signal, work);
+}
+
+/** For commands that change hosts: Ctrl-C does not cut the links, so the act that is under way ends, and is recorded. What still connects afterwards is cut. */
+export async function withLastingLinks<T>(
+  options: GlobalOptions,
+  signal: AbortSignal,
+  act: (context: OpenContext) => Promise<T>,
+): Promise<T> {
+  const links = new AbortController();
+  const work = (context: OpenContext): Promise<T> =>
+    act(context).finally(() => {
+      if (signal.aborted) links.abort();
+    });
+  return withContext(options, signal, work, links.signal);
 }

@@ -1,8 +1,8 @@
 import type { FleetEvent } from '../workflows/context.ts';
 import { githubProgress } from './github-progress.ts';
 import type { GlobalOptions } from './global-options.ts';
-import { printErr, printFold, printJson } from './terminal.ts';
-import { visibleLine } from './visible.ts';
+import { logLine, logProgress } from './log-progress.ts';
+import { printErr, printFold, printJson, progressArea } from './terminal.ts';
 
 /** Shows what is going on, on standard error. */
 export interface Progress {
@@ -13,36 +13,17 @@ export interface Progress {
 
 const silent: Progress = { report: () => undefined, stop: async () => undefined };
 
-const describe = (event: FleetEvent): [string, string] => {
-  if (event.kind === 'phase') return ['', event.text];
-  if (event.kind === 'host') return [event.host, event.text];
-  return [event.account, `${event.state} on ${event.host}${event.reason === '' ? '' : `: ${event.reason}`}`];
-};
-
-function toLine(event: FleetEvent): string {
-  const [subject, text] = describe(event);
-  const mark = event.kind === 'host' && event.status === 'failed' ? '✗ ' : '';
-  return `${new Date().toISOString().slice(11, 19)} ${mark}${subject === '' ? '' : `${subject}: `}${visibleLine(text)}`;
+/** Calls back again and again, without keeping the process alive. */
+function every(ms: number, act: () => void): () => void {
+  const timer = setInterval(act, ms);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
-/** Without a terminal: one line per event with the time, as CI logs want it. */
-const lines: Progress = { report: (event) => printErr(toLine(event)), stop: async () => undefined };
-
-interface Row {
-  text: string;
-  state: 'working' | 'done' | 'failed';
-}
-
-const marks: Readonly<Record<Row['state'], string>> = { working: '·', done: '✔', failed: '✖' };
-
-/**
- * With a terminal: what the command as a whole is doing, and below it one live line per host or account. All are one task of listr2, which takes no new
- * tasks once it runs. Nothing is drawn before the first event.
- */
+/** With a terminal: what the command as a whole is doing, and below it a line per host or account. All are one task of listr2. Nothing is drawn before the first event. */
 async function liveProgress(): Promise<Progress> {
-  const { Listr } = await import('listr2');
-  const rows = new Map<string, Row>();
-  let phase = 'talking to hosts';
+  const [{ Listr }, { createBoard }] = await Promise.all([import('listr2'), import('./progress-board.ts')]);
+  const board = createBoard(Date.now());
   let shown: { title: string } | undefined;
   let running: Promise<unknown> | undefined;
   let end: () => void = () => undefined;
@@ -51,16 +32,14 @@ async function liveProgress(): Promise<Progress> {
   });
   const draw = (): void => {
     if (shown === undefined) return;
-    const lines = [...rows]
-      .sort(([a], [b]) => a.localeCompare(b))
-      .map(([subject, { text, state }]) => visibleLine(`${marks[state]} ${subject}  ${text}`));
-    shown.title = [visibleLine(phase), ...lines].join('\n');
+    const { columns, rows } = progressArea();
+    shown.title = board.lines(Date.now(), columns, rows).join('\n');
   };
   const start = (): Promise<unknown> =>
     new Listr(
       [
         {
-          title: phase,
+          title: '',
           task: (_, task) => {
             shown = task;
             draw();
@@ -70,17 +49,17 @@ async function liveProgress(): Promise<Progress> {
       ],
       { fallbackRendererCondition: false, registerSignalListeners: false, rendererOptions: { formatOutput: 'truncate' } },
     ).run();
+  let stopClock: (() => void) | undefined;
   return {
     report: (event) => {
-      const [subject, text] = describe(event);
-      if (event.kind === 'phase') phase = text;
-      if (event.kind === 'host') rows.set(subject, { text, state: event.status });
-      if (event.kind === 'account') rows.set(subject, { text, state: event.state === 'online' ? 'done' : 'working' });
+      board.take(event, Date.now());
       running ??= start();
+      stopClock ??= every(1000, draw);
       draw();
     },
     stop: async () => {
-      for (const row of rows.values()) if (row.state === 'working') row.state = 'failed';
+      stopClock?.();
+      board.end(Date.now());
       draw();
       end();
       await running;
@@ -101,6 +80,8 @@ const jsonLines: Progress = {
 export async function startProgress({ json, events }: Pick<GlobalOptions, 'json' | 'events'>): Promise<Progress> {
   if (events) return jsonLines;
   if (json) return silent;
-  if (process.env.GITHUB_ACTIONS === 'true') return githubProgress(toLine, { line: printErr, fold: printFold });
-  return process.stderr.isTTY ? liveProgress() : lines;
+  if (process.env.GITHUB_ACTIONS === 'true') {
+    return githubProgress((event) => logLine(event, Date.now()), { line: printErr, fold: printFold });
+  }
+  return process.stderr.isTTY ? liveProgress() : logProgress(printErr, () => Date.now(), every);
 }

@@ -70,6 +70,12 @@ export const screen = {
   rows: (): number => process.stdout.rows,
 } as const;
 
+/** Columns and lines that a progress display on standard error may take: a mark is put in front, and a question or an error may come below. */
+export const progressArea = (): { readonly columns: number; readonly rows: number } => ({
+  columns: Math.max(20, (process.stderr.columns || 80) - 4),
+  rows: Math.max(4, Math.min(40, (process.stderr.rows || 24) - 3)),
+});
+
 /** Shows the cursor again and ends colours: what a progress display or a question may have left when a command leaves at once. */
 export function restoreTerminal(): void {
   if (process.stderr.isTTY) process.stderr.write('\u001b[?25h\u001b[0m');

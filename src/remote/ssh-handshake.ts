@@ -162,11 +162,12 @@ function explain(target: SshTarget, auth: AuthPlan, state: AttemptState, cause: 
 }
 
 /** Connects without a login only to see the host key. Rejects like a connection; never with `ssh-host-key`. */
-export async function captureHostKey(target: SshTarget, open: () => Promise<Duplex>): Promise<Buffer> {
+export async function captureHostKey(target: SshTarget, open: () => Promise<Duplex>, signal?: AbortSignal): Promise<Buffer> {
   const ssh2 = (await import('ssh2')).default;
   const client = new ssh2.Client();
   let key: Buffer | null = null;
   const state: { phase: ConnectPhase; greeting: string } = { phase: 'dial', greeting: '' };
+  const leave = (): unknown => client.destroy();
   try {
     const stream = await open();
     state.phase = 'handshake';
@@ -185,12 +186,17 @@ export async function captureHostKey(target: SshTarget, open: () => Promise<Dupl
         return false;
       },
     });
+    signal?.addEventListener('abort', leave, { once: true });
+    if (signal?.aborted === true) leave();
     await closed;
   } catch (cause) {
+    if (key === null && signal?.aborted === true) throw interruptedFailure(target.host);
     if (key === null) throw connectFailure(target, state.phase, cause, state.greeting);
   } finally {
+    signal?.removeEventListener('abort', leave);
     client.destroy();
   }
+  if (key === null && signal?.aborted === true) throw interruptedFailure(target.host);
   if (key === null) throw connectFailure(target, state.phase, undefined, state.greeting);
   return key;
 }

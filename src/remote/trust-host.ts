@@ -36,7 +36,7 @@ export interface PresentedHostKey {
 export async function readHostKey(spec: Pick<HostSpec, 'name' | 'ssh'>, context: SshContext): Promise<PresentedHostKey> {
   const target = await context.target(spec);
   const route = await openRoute(target, context);
-  const blob = await captureHostKey(target, route.open).finally(route.release);
+  const blob = await captureHostKey(target, route.open, context.signal).finally(route.release);
   const type = keyBlobType(blob);
   const line = `${target.keyName} ${type} ${blob.toString('base64')}`;
   const { lines, other } = await context.knownHostLines(target);

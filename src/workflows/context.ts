@@ -7,8 +7,21 @@ import type { Fence } from './fence.ts';
 
 /** Progress that a person may want to see; never needed to understand the result. */
 export type FleetEvent =
-  | { readonly kind: 'phase'; readonly text: string }
-  | { readonly kind: 'host'; readonly host: string; readonly text: string; readonly status: 'working' | 'done' | 'failed' }
+  /** `isBrief`: it goes by so fast, or so often, that it is worth a live screen and not a line of a log. */
+  | { readonly kind: 'phase'; readonly text: string; readonly isBrief?: boolean }
+  | {
+      readonly kind: 'host';
+      readonly host: string;
+      readonly text: string;
+      readonly status: 'working' | 'done' | 'failed';
+      readonly isBrief?: boolean;
+      /** How far the host is: steps or accounts that are done, of how many. */
+      readonly count?: { readonly done: number; readonly of: number };
+      /** Compressed bytes of what is being sent to it. */
+      readonly bytes?: { readonly sent: number; readonly of: number };
+    }
+  /** Accounts that are about to come online, each on its host: what there is to wait for. */
+  | { readonly kind: 'expected'; readonly accounts: readonly { readonly account: string; readonly host: string }[] }
   | { readonly kind: 'account'; readonly account: string; readonly host: string; readonly state: string; readonly reason: string };
 
 /** Everything that a workflow may touch. Built once per command by the CLI. */

@@ -205,6 +205,10 @@ class Journey {
 
   /** Waits on each host until its accounts are settled, then closes their moves: whatever the state, the host owns them. */
   async awaitOnline(moves: readonly MoveRow[], outcomes: Outcomes): Promise<void> {
+    if (moves.length > 0) {
+      this.#context.report({ kind: 'expected', accounts: moves.map(({ account, to_host }) => ({ account, host: to_host })) });
+      this.#context.report({ kind: 'phase', text: 'waiting until Telegram answers the accounts' });
+    }
     const results = await this.#perHost(moves, (host, here) => this.#awaitOnHost(host, here), outcomes);
     for (const { move, value } of results) {
       const state = awaitedState(value);

@@ -33,6 +33,8 @@ export type HostLine =
   | {
       readonly t: 'end';
       readonly failed: boolean;
+      /** It was told to stop and left out the steps after the one under way. */
+      readonly halted: boolean;
       readonly changed: number;
       readonly pending: number;
       readonly ms: number;
@@ -75,7 +77,15 @@ const lineSchema = z.discriminatedUnion('t', [
   }),
   z.object({ t: z.literal('need'), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
   z.object({ t: z.literal('confirm'), id: text, seconds: count }),
-  z.object({ t: z.literal('end'), failed: z.boolean(), changed: count, pending: count, ms: count, cpuMs: count }),
+  z.object({
+    t: z.literal('end'),
+    failed: z.boolean(),
+    halted: z.boolean().default(false),
+    changed: count,
+    pending: count,
+    ms: count,
+    cpuMs: count,
+  }),
 ]);
 
 /** Reads one line of a host program; null for anything else (a banner, a broken line). */

@@ -12,6 +12,8 @@ import { quoteShell } from '../remote/shell-command.ts';
 import { confirmCommand } from '../steps/guard.ts';
 import { type AnswerFeed, createAnswerFeed } from './answer-feed.ts';
 import { type HostLine, parseHostLine, type StaleAccount } from './init-events.ts';
+import { diedEarly, whileUnconfirmed } from './init-failures.ts';
+import { haltedError, haltOnSignal, openSteps } from './init-halt.ts';
 import type { HostInitPlan } from './init-plan.ts';
 import { needsCommand, socketNote } from './socket-note.ts';
 
@@ -22,7 +24,8 @@ const STDERR_BYTES = 64 * 1024;
 
 export type InitEvent = { readonly host: HostName } & (
   | HostLine
-  | { readonly t: 'sent'; readonly sha256: string; readonly bytes: number }
+  /** So many of the content's compressed bytes are on their way; the last time `sent` is `bytes`. */
+  | { readonly t: 'sent'; readonly sha256: string; readonly sent: number; readonly bytes: number }
   /** It ended without the program's own end: no connection, or a broken one. */
   | { readonly t: 'broken'; readonly error: FleetError }
 );
@@ -42,6 +45,8 @@ export interface HostInitOutcome {
   /** Null when the host did not even tell about itself. */
   readonly facts: HostFacts | null;
   readonly steps: readonly InitStepResult[];
+  /** Steps that brought no result, because the run was interrupted or failed before their turn. */
+  readonly open: readonly string[];
   readonly warnings: readonly string[];
   /** What it waited for, and which copies it kept. */
   readonly notes: readonly string[];
@@ -68,7 +73,10 @@ export interface InitWorld {
   /** Judges who answers, before its program goes on; what it throws ends the host's run. Gives a warning, or null. */
   readonly onFacts?: (host: HostName, facts: HostFacts) => string | null;
   readonly concurrency: number;
+  /** Ctrl-C: every host ends after the step under way. The links must outlive it. */
   readonly signal?: AbortSignal;
+  /** The command that goes on where this one was interrupted. Default: `fleet init --limit HOST`. */
+  readonly goOn?: (host: HostName) => string;
 }
 
 /**
@@ -89,12 +97,18 @@ export async function runInit(plans: readonly HostInitPlan[], world: InitWorld):
     async ({ plan }) => runHost(plan, await compress(plan.program), world),
     world.signal,
   );
-  return outcomes.map((outcome) => (outcome.ok ? outcome.value : notRun(outcome.host.name, outcome.error)));
+  return outcomes.map((outcome) =>
+    outcome.ok ? outcome.value : concluded(outcome.host.plan, { ...emptyRecord(), error: outcome.error }, world),
+  );
 }
 
-function notRun(host: HostName, error: FleetError): HostInitOutcome {
-  const { unconfirmed: _, ...outcome } = emptyRecord();
-  return { ...outcome, host, state: 'failed', ms: 0, error };
+function concluded({ host, steps }: HostInitPlan, record: HostRecord, { goOn }: InitWorld, ms = 0): HostInitOutcome {
+  const { unconfirmed: _, halted, ...outcome } = record;
+  const { name } = host;
+  const open = openSteps(steps, record.steps);
+  const wasInterrupted = (halted && open.length > 0 && record.error === null) || record.error?.code === 'interrupted';
+  const error = wasInterrupted ? haltedError(name, open, steps.length, goOn?.(name) ?? `fleet init --limit ${name}`) : record.error;
+  return { ...outcome, host: name, open, error, state: stateOf({ ...record, error }), ms: Math.round(ms) };
 }
 
 interface HostRecord {
@@ -109,6 +123,8 @@ interface HostRecord {
   error: FleetError | null;
   /** Step whose change waits for a fresh connection. */
   unconfirmed: string | null;
+  /** The host left out steps because it was told to stop. */
+  halted: boolean;
 }
 
 const emptyRecord = (): HostRecord => ({
@@ -122,6 +138,7 @@ const emptyRecord = (): HostRecord => ({
   cpuMs: null,
   error: null,
   unconfirmed: null,
+  halted: false,
 });
 
 async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): Promise<HostInitOutcome> {
@@ -129,13 +146,18 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
   const record = emptyRecord();
   const refuseExcess = countQuestions(plan);
   const feed = createAnswerFeed();
-  feed.add(() => only(program));
+  const halt = haltOnSignal(name, feed, world.signal);
+  // Asked for when the host listens.
+  feed.add(() => {
+    halt.begun();
+    return only(program);
+  });
   let ended = false;
   let looking: Promise<boolean | null> | null = null;
   const remote = world.remoteFor(plan.host);
   const began = performance.now();
   try {
-    const result = await remote.run({
+    const running = remote.run({
       command: `exec bash -c ${quoteShell(`eval "$(head -c ${program.length} | gzip -dc)"`)} fleet-init`,
       stdin: feed,
       asRoot: true,
@@ -155,6 +177,7 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
         if (line.t === 'end') ended = true;
       },
     });
+    const result = await Promise.race([running, halt.early]);
     const isNew = record.steps.some(({ id, state }) => id === 'agent' && state === 'changed');
     if (((await looking) ?? (isNew && (await needsCommand(remote)))) === true) record.notes.push(socketNote);
     if (!ended) record.error ??= diedEarly(name, result.exitCode, Buffer.from(result.stderr).toString('utf8'));
@@ -165,10 +188,11 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
         : new FleetError('bug', `${name}: an unexpected error`, { hint: 'please report this', host: name, cause });
   } finally {
     feed.close();
+    halt.end();
   }
-  if (!ended && record.error !== null) world.onEvent({ host: name, t: 'broken', error: record.error });
-  const { unconfirmed: _, ...outcome } = record;
-  return { ...outcome, host: name, state: stateOf(record), ms: Math.round(performance.now() - began) };
+  const outcome = concluded(plan, record, world, performance.now() - began);
+  if ((!ended || record.halted) && outcome.error !== null) world.onEvent({ host: name, t: 'broken', error: outcome.error });
+  return outcome;
 }
 
 /** Bytes that a host's program may print: reports of its steps, and differences to what it was sent. */
@@ -197,7 +221,7 @@ async function* only(content: Uint8Array): AsyncGenerator<Uint8Array> {
   yield content;
 }
 
-function stateOf({ error, steps }: HostRecord): HostInitOutcome['state'] {
+function stateOf({ error, steps }: Pick<HostRecord, 'error' | 'steps'>): HostInitOutcome['state'] {
   if (error !== null) return 'failed';
   return steps.some(({ state }) => state === 'pending') ? 'pending' : steps.some(({ state }) => state === 'changed') ? 'changed' : 'ready';
 }
@@ -208,8 +232,10 @@ function take(record: HostRecord, line: HostLine, host: HostName): void {
     record.warnings.push(...clockWarnings(line.facts.timeMs, Date.now()));
   }
   if (line.t === 'confirm') record.unconfirmed = line.id;
-  else if (line.t === 'end') record.cpuMs = line.cpuMs;
-  else if (line.t === 'stale') record.stale = line.accounts;
+  else if (line.t === 'end') {
+    record.cpuMs = line.cpuMs;
+    record.halted = line.halted;
+  } else if (line.t === 'stale') record.stale = line.accounts;
   else if (line.t === 'note') record.notes.push(`${line.id}: ${line.text}`);
   else if (line.t === 'warning') record.warnings.push(`${line.id}: ${line.text}`);
   else if (line.t === 'diff') record.diffs.push({ path: line.path, text: line.text });
@@ -242,10 +268,16 @@ async function* sendBlob(host: HostName, sha256: string, record: HostRecord, wor
     );
     return;
   }
-  yield Buffer.from(`${blob.bytes}\n`);
-  yield* blob.chunks;
-  record.uploads.push({ sha256, bytes: blob.bytes });
-  world.onEvent({ host, t: 'sent', sha256, bytes: blob.bytes });
+  const { bytes } = blob;
+  yield Buffer.from(`${bytes}\n`);
+  let sent = 0;
+  for await (const chunk of blob.chunks) {
+    world.onEvent({ host, t: 'sent', sha256, sent, bytes });
+    yield chunk;
+    sent += chunk.length;
+  }
+  record.uploads.push({ sha256, bytes });
+  world.onEvent({ host, t: 'sent', sha256, sent: bytes, bytes });
 }
 
 /** Says over a new connection, with root rights gained anew, that the host still lets people in. The answer is `confirmed` or why not. */
@@ -264,32 +296,4 @@ async function confirm(host: HostSpec, world: InitWorld): Promise<string> {
   } finally {
     await remote.close();
   }
-}
-
-/** A link that broke while the host waits for its confirmation was cut by the change itself, as far as anybody can tell. */
-function whileUnconfirmed(error: FleetError, step: string | null, host: HostName): FleetError {
-  if (step === null) return error;
-  return new FleetError(error.code, `${host}: ${step}: the connection broke with the change in place: ${error.message}`, {
-    hint: 'the host takes the change back by itself within a minute; correct it in the profile, then run fleet init again',
-    host,
-    cause: error,
-  });
-}
-
-function diedEarly(host: HostName, exitCode: number | null, stderr: string): FleetError {
-  const said = stderr.trim().split('\n').slice(-3).join('; ').slice(0, 500);
-  if (exitCode === 127 && /bash/.test(said)) {
-    return new FleetError('host-unsupported', `${host}: there is no bash`, {
-      hint: 'supported are Ubuntu 22.04 and 24.04 and Debian 12',
-      host,
-    });
-  }
-  return new FleetError(
-    'host-step',
-    `${host}: the program on the host ended early (exit ${exitCode ?? 'by a signal'})${said === '' ? '' : `: ${said}`}`,
-    {
-      hint: 'run fleet init again: it goes on where it stopped',
-      host,
-    },
-  );
 }

@@ -31,6 +31,8 @@ async function recordOutcome(
   { host, state, facts, error }: HostInitOutcome,
   wanted: string | null,
 ): Promise<void> {
+  // Who presses Ctrl-C has found no fault with the host.
+  if (error?.code === 'interrupted') return;
   if (error !== null) return recordFailure(db, host, error.message);
   const release = wanted ?? facts?.release ?? '';
   await recordBootstrapped(db, host, context.now(), {

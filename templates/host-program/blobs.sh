@@ -9,7 +9,8 @@ receive() {
 take_blob() {
   local length sum new=$2.part
   [[ $LOST ]] && { fail transfer 'the link to the operator broke' 'run fleet init again'; return; }
-  if ! IFS= read -r -t 900 length <&4; then LOST=1; fail transfer 'the operator sent nothing' 'run fleet init again'; return; fi
+  if ! answer 900; then LOST=1; fail transfer 'the operator sent nothing' 'run fleet init again'; return; fi
+  length=$ANSWER
   if [[ ! $length =~ ^[0-9]+$ ]]; then fail transfer "the operator has no ${2##*/}: $length" 'see the message; run fleet init again'; return; fi
   sum=$(set -o pipefail; receive "$length" | gzip -dc | tee -- "$new" | sha256sum) || sum=broken
   if [[ ${sum%% *} = "$1" ]] && chmod "$3" "$new" && touch -d @1 "$new" && mv -fT -- "$new" "$2"; then return 0; fi

@@ -15,7 +15,7 @@ MEMORY_MB=0 MEMORY_FREE_MB=0 SWAP_MB=0
 SELINUX=/sys/fs/selinux/enforce
 declare -A S=() PK=() PV=() U=() BG=() BG_START=() F_TEXT=() F_MODE=() F_OWNER=() F_RESTART=() SHOWN=()
 declare -a P=() W=()
-BUF= LOST= STOP= FAIL_CODE= FAIL_MESSAGE= FAIL_HINT= ID= LOCKED= WAITED= T= LOG=/dev/null N_CHANGED=0 N_PENDING=0
+BUF= LOST= STOP= HALTED= ANSWER= FAIL_CODE= FAIL_MESSAGE= FAIL_HINT= ID= LOCKED= WAITED= T= LOG=/dev/null N_CHANGED=0 N_PENDING=0
 
 now() { NOW=${EPOCHREALTIME:-0.0}; NOW=${NOW/[.,]/}; }
 now; T_BEGIN=$NOW
@@ -43,6 +43,17 @@ last_lines() {
   local i from=$(( ${#lines[@]} - $1 )); (( from < 0 )) && from=0
   for (( i = from; i < ${#lines[@]}; i++ )); do [[ ${lines[i]} ]] && LAST+="${LAST:+; }${lines[i]%$'\r'}"; done
   LAST=${LAST:0:600}
+}
+
+# What the operator sends comes on fd 4 in the order of the questions. A line `stop` may come between two answers (Ctrl-C there): the step under way is the last one.
+answer() { # seconds -> ANSWER, a line
+  ANSWER=
+  while IFS= read -r -t "$1" ANSWER <&4; do [[ $ANSWER = stop ]] || return 0; HALTED=1; done
+  return 1
+}
+heed() { # between two steps nothing else can have come; the end of the link is noticed by writing
+  while [[ ! $HALTED ]] && read -t 0 -u 4; do IFS= read -r -t 5 ANSWER <&4 || break; [[ $ANSWER = stop ]] && HALTED=1; done
+  return 0
 }
 
 step_event() { # id state started-at; also tells warnings and, unless failed, what
@@ -90,10 +101,12 @@ begin_apply() {
 }
 take_lock() { # of descriptor 9
   flock -n 9 && return
-  lock_holder; note "waits up to $LOCK_WAIT s for $HOLDER"
-  flock -w "$LOCK_WAIT" 9 || {
+  local limit=$(( SECONDS + LOCK_WAIT )); lock_holder; note "waits up to $LOCK_WAIT s for $HOLDER"
+  until flock -w 1 9; do
+    heed; [[ $HALTED ]] && return 1
+    (( SECONDS < limit )) && continue
     lock_holder; fail lock-held "$HOLDER is still at work on this host after $LOCK_WAIT s" "wait until it has ended, then run fleet $ACT again; if its operator is gone, end it on the host: kill ${HOLDER_PID:-PID}"; return 1
-  }
+  done
   WAITED=1; note 'the other one has ended'
   [[ ! $LOST ]] || fail transfer 'the link to the operator broke' "run fleet $ACT again"
 }
@@ -109,13 +122,14 @@ lock_holder() { # -> HOLDER in words, HOLDER_PID; the holder writes them right a
 step() {
   local id=$1 back=$2 dep t0; shift 2
   for dep; do [[ $STOP ]] || join "$dep"; done
-  [[ $STOP || $LOST ]] && return
+  heed
+  [[ $STOP || $LOST || $HALTED ]] && return
   now; t0=$NOW; ID=$id P=() W=()
   "check_$id"
   if [[ $FAIL_CODE ]]; then step_failed "$id" "$t0"; return; fi
   if (( ! ${#P[@]} )); then step_event "$id" ok "$t0"; return; fi
   if [[ $MODE = check ]]; then step_event "$id" pending "$t0"; (( N_PENDING++ )); return; fi
-  begin_apply || { step_failed "$id" "$t0"; return; }
+  begin_apply || { [[ ! $FAIL_CODE ]] || step_failed "$id" "$t0"; return; }
   if [[ $WAITED ]]; then
     # What was read before the other one worked counts no more.
     WAITED=; gather; read_release; P=() W=(); "check_$id"
@@ -149,10 +163,10 @@ join() { # id of a background step
 finish() {
   local id stopped=$STOP line
   for id in "${!BG[@]}"; do join "$id"; done
-  local failed=false; [[ $stopped || $STOP ]] && failed=true
+  local failed=false halted=false; [[ $stopped || $STOP ]] && failed=true; [[ $HALTED ]] && halted=true
   [[ $LOCKED ]] && { rm -rf "$T"; : >"$RUN/lock/fleet-init.lock"; }
   read -r line </proc/$$/stat; line=${line##*) }; local -a ticks; read -ra ticks <<<"$line"
   now
-  out "{\"t\":\"end\",\"failed\":$failed,\"changed\":$N_CHANGED,\"pending\":$N_PENDING,\"ms\":$(( (NOW - T_BEGIN) / 1000 )),\"cpuMs\":$(( (ticks[11] + ticks[12] + ticks[13] + ticks[14]) * 10 ))}"
+  out "{\"t\":\"end\",\"failed\":$failed,\"halted\":$halted,\"changed\":$N_CHANGED,\"pending\":$N_PENDING,\"ms\":$(( (NOW - T_BEGIN) / 1000 )),\"cpuMs\":$(( (ticks[11] + ticks[12] + ticks[13] + ticks[14]) * 10 ))}"
   flush
 }

@@ -38,12 +38,11 @@ guard_revert() { # -> REVERTED, in words
   if [[ -e $STATE/guard/reverted ]]; then REVERTED='the change was taken back'; guard_close; else REVERTED="the change could not be taken back whole: see $STATE/guard/undo on the host"; fi
 }
 guard_confirm() { # what hint
-  local answer=
   flush; printf '{"t":"confirm","id":"%s","seconds":%d}\n' "$ID" "$GUARD_SECONDS" >&3 2>/dev/null || LOST=1
-  IFS= read -r -t $(( GUARD_SECONDS - 5 )) answer <&4
+  answer $(( GUARD_SECONDS - 5 ))
   if [[ -e $STATE/guard/confirmed ]]; then guard_close; return 0; fi
   guard_revert
-  fail host-step "with $1, no fresh SSH connection came through${answer:+: $answer}" "$REVERTED; $2"
+  fail host-step "with $1, no fresh SSH connection came through${ANSWER:+: $ANSWER}" "$REVERTED; $2"
 }
 # What a run left behind that died before its change was confirmed.
 settle_guard() {

@@ -18,8 +18,8 @@ export interface OnTerminal {
   /** Waits until it has shown the text; fails with what it shows when that takes longer than a minute. */
   shows(text: string): Promise<void>;
   type(keys: string): void;
-  /** Its exit code; fails when it does not end within a minute. */
-  readonly ends: () => Promise<number>;
+  /** Its exit code; fails when it does not end within so many ms. Default: a minute. */
+  readonly ends: (withinMs?: number) => Promise<number>;
 }
 
 export const ctrlC = '\u0003';
@@ -32,10 +32,10 @@ export function startOnTerminal(argv: readonly string[], { cwd, env, columns = 8
     shown += text;
   });
   const ended = once(child, 'close').then(([code]) => code as number);
-  const late = async (what: string): Promise<never> => {
-    await sleep(limitMs, undefined, { ref: false });
+  const late = async (withinMs: number): Promise<never> => {
+    await sleep(withinMs, undefined, { ref: false });
     child.kill('SIGKILL');
-    throw new Error(`${what} within ${limitMs / 1000} s; the terminal shows:\n${shown}`);
+    throw new Error(`it did not end within ${withinMs / 1000} s; the terminal shows:\n${shown}`);
   };
   return {
     shown: () => shown,
@@ -45,6 +45,6 @@ export function startOnTerminal(argv: readonly string[], { cwd, env, columns = 8
       }
     },
     type: (keys) => child.stdin.write(keys),
-    ends: () => Promise.race([ended, late('it did not end')]),
+    ends: (withinMs = limitMs) => Promise.race([ended, late(withinMs)]),
   };
 }

@@ -123,6 +123,32 @@ hosts:
     expect(run.shown().endsWith(`${cursorShown}\u001b[0m`)).toBe(true);
   });
 
+  /** Every verb that is long because of hosts and holds nothing open on one while it connects. Those that give and take accounts wait for their act, as above. */
+  test.each([
+    ['init', ['init'], 'interrupted before its first'],
+    ['init --check', ['init', '--check'], 'interrupted before its first'],
+    ['init --rollback', ['init', '--rollback'], 'interrupted before its first'],
+    ['uninstall', ['uninstall', 'mute', '--yes'], 'interrupted before its first'],
+    ['exec', ['exec', 'mute', '--', 'true'], 'interrupted'],
+    ['doctor', ['doctor'], ''],
+    ['check', ['check'], ''],
+    ['metrics', ['metrics'], ''],
+    ['hosts trust', ['hosts', 'trust'], 'interrupted'],
+  ])('Ctrl-C while %s connects ends it with code 130 and gives the terminal back', async (_, argv, said) => {
+    const { path, env } = await makeFleet();
+    const before = connections;
+    const limit = argv[0] === 'uninstall' || argv[0] === 'exec' ? [] : ['--limit', 'mute'];
+    const run = startOnTerminal([program, ...argv.slice(0, 1), ...limit, ...argv.slice(1)], { cwd: path, env });
+    await waitFor(() => connections > before);
+    const pressedAt = Date.now();
+    run.type(ctrlC);
+    expect(await run.ends()).toBe(130);
+    // the host's connect_timeout alone is 40 s
+    expect(Date.now() - pressedAt).toBeLessThan(30_000);
+    expect(run.shown()).toContain(said);
+    expect(run.shown().lastIndexOf(cursorShown)).toBeGreaterThanOrEqual(run.shown().lastIndexOf('\u001b[?25l'));
+  });
+
   test('Ctrl-C at a question: nothing was changed, code 130', async () => {
     const { path, env } = await makeFleet();
     await writeFile(join(path, 'known_hosts'), '');

@@ -1,6 +1,6 @@
 /** One writer at a time on a host: the lock is held by a program that runs, whatever its link does. */
 import { createHash } from 'node:crypto';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { expect, it, vi } from 'vitest';
@@ -90,4 +90,63 @@ it.each([
     root,
   );
   expect(run.stdout).toBe(code);
+});
+
+it('who is told to stop ends after the step under way, takes the answers that it still waits for, and leaves nothing behind', async () => {
+  const root = scratch();
+  const receive = plain({
+    id: 'blob',
+    check: `[[ -e ${root}/blob ]] || todo "fetch it"`,
+    apply: `: >${root}/asks; ask_blob ${digest}; take_blob ${digest} ${root}/blob 755`,
+  });
+  const next = plain({ id: 'next', check: `[[ -e ${root}/next ]] || todo "go on"`, apply: `: >${root}/next` });
+  const beside = plain({
+    id: 'beside',
+    background: true,
+    check: `[[ -e ${root}/beside ]] || todo wait`,
+    apply: `sleep 0.3; : >${root}/beside`,
+  });
+  const text = compileProgram([beside, receive, next], { mode: 'apply', diff: false, library: '' }).replace(
+    'settle_guard; gather; facts',
+    'gather',
+  );
+  const link = new PassThrough();
+  const running = runLibrary(`SSH_PEER=192.0.2.7 SSH_PORT=22\n${text}`, root, link);
+  await exists(`${root}/asks`);
+  link.write('stop\n');
+  const packed = gzipSync(content);
+  link.write(`${packed.length}\n`);
+  link.write(packed);
+  const { lines } = await running;
+  link.end();
+  expect(states(lines)).toEqual(['changed', 'changed']);
+  expect(existsSync(`${root}/beside`)).toBe(true);
+  expect(existsSync(`${root}/next`)).toBe(false);
+  expect(lines.at(-1)).toMatchObject({ t: 'end', failed: false, halted: true, changed: 2 });
+  expect(readdirSync(`${root}/run`).filter((name) => name.startsWith('fleet-init'))).toEqual([]);
+  expect(readFileSync(`${root}/run/lock/fleet-init.lock`, 'utf8')).toBe('');
+  const again = await runLibrary(`SSH_PEER=192.0.2.7 SSH_PORT=22\n${text}`, root);
+  expect(states(again.lines)).toEqual(['ok', 'ok', 'changed']);
+});
+
+it('who waits for another one is told to stop, and goes without a step', async () => {
+  const root = scratch();
+  const work = plain({
+    id: 'work',
+    check: `[[ -e ${root}/go ]] || todo wait`,
+    apply: `: >${root}/works; until [[ -e ${root}/go ]]; do sleep 0.1; done`,
+  });
+  const first = runLibrary(`SSH_PEER=192.0.2.7 SSH_PORT=22\n${body(work, 'init', 'anna@laptop')}`, root);
+  await exists(`${root}/works`);
+  const link = new PassThrough();
+  const told = `eval "said_$(declare -f note)"; note() { said_note "$1"; : >${root}/waits; }`;
+  const second = runLibrary(`${told}\n${body(work, 'init', 'cron@desk')}`, root, link);
+  await exists(`${root}/waits`);
+  link.write('stop\n');
+  const { lines } = await second;
+  link.end();
+  expect(states(lines)).toEqual([]);
+  expect(lines.at(-1)).toMatchObject({ t: 'end', failed: false, halted: true });
+  writeFileSync(`${root}/go`, '');
+  expect(states((await first).lines)).toEqual(['changed']);
 });

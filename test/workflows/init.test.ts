@@ -26,9 +26,10 @@ async function run(
   program: string,
   world: Partial<InitWorld> = {},
   options: Partial<FakeRemoteOptions> = {},
+  steps: HostInitPlan['steps'] = [],
 ): Promise<{ outcome: HostInitOutcome; events: InitEvent[]; fresh: FakeRemote[] }> {
   const host = hostSpec('h1');
-  const plan: HostInitPlan = { host, steps: [], program };
+  const plan: HostInitPlan = { host, steps, program };
   const events: InitEvent[] = [];
   const fresh: FakeRemote[] = [];
   const remote = new FakeRemote({ host: host.name, ...options });
@@ -153,5 +154,29 @@ describe('running a host’s program', () => {
     });
     await sleep(1);
     expect((await running).map(({ error }) => error?.code ?? 'ok')).toEqual(['ok', 'interrupted']);
+  });
+
+  it('Ctrl-C: the host reads a line, ends after its step, and what is open is told with the command to go on', async () => {
+    const stop = new AbortController();
+    const step = (id: string, state: string): string => `printf '{"t":"step","id":"${id}","state":"${state}","ms":1}\\n'`;
+    const program = `${step('one', 'started')}; read -r word; [ "$word" = stop ] || exit 9; ${step('one', 'changed')}
+      printf '{"t":"end","failed":false,"halted":true,"changed":1,"pending":0,"ms":1,"cpuMs":10}\\n'`;
+    const steps = ['one', 'two', 'three'].map((id) => ({ id, title: '' }));
+    const { outcome, events } = await run(program, { signal: stop.signal, onEvent: () => stop.abort() }, {}, steps);
+    expect(outcome).toMatchObject({ state: 'failed', open: ['two', 'three'], steps: [{ id: 'one', state: 'changed' }] });
+    expect(outcome.error).toMatchObject({
+      code: 'interrupted',
+      message: 'h1: interrupted after 1 of 3 steps, 2 left',
+      hint: 'what was done there stays; go on with: fleet init --limit h1',
+    });
+    expect(events).toEqual([]);
+  });
+
+  it('Ctrl-C while a host is being connected to: nobody waits for it', async () => {
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 50);
+    const steps = [{ id: 'one', title: '' }];
+    const { outcome } = await run('exit 0', { signal: stop.signal }, { faults: [{ call: 1, kind: 'delay', delayMs: 3_600_000 }] }, steps);
+    expect(outcome.error).toMatchObject({ code: 'interrupted', message: 'h1: interrupted before its first of 1 steps' });
   });
 });

@@ -4,11 +4,12 @@ import type { Run } from '../../ledger/runs.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/inventory.ts';
 import type { Caller } from '../../steps/program.ts';
-import type { HostInitOutcome, InitEvent, InitWorld } from '../../workflows/init.ts';
+import type { HostInitOutcome, InitWorld } from '../../workflows/init.ts';
 import { callerOf } from '../caller.ts';
 import { exitCode } from '../exit-codes.ts';
 import type { GlobalOptions } from '../global-options.ts';
-import { type OpenContext, withContext } from '../open-context.ts';
+import { reportSteps } from '../init-progress.ts';
+import { type OpenContext, withLastingLinks } from '../open-context.ts';
 import { setAction } from '../run-command.ts';
 import { restartStale } from './restart-stale.ts';
 
@@ -38,7 +39,7 @@ export function registerInit(program: Command): void {
     .option('--rollback', 'go back to the release that each host had before; settings and packages stay');
   setAction<InitFlags>(command, async ({ options, signal }) => {
     const render = await import('../render/init.ts');
-    return withContext(options, signal, async (context) => {
+    return withLastingLinks(options, signal, async (context) => {
       const { refuseLostLedger } = await import('../../workflows/lost-ledger.ts');
       if (!options.listSteps) await refuseLostLedger(context);
       const { selectHosts } = await import('../../inventory/select-hosts.ts');
@@ -49,7 +50,7 @@ export function registerInit(program: Command): void {
       if (options.listSteps) return render.stepList(work.plans);
       const isCheck = options.check === true;
       const { outcomes, errors: said } = await runAndRecord(context, work);
-      const restarts = isCheck ? { data: {}, text: '', errors: [] } : await restartStale(context, options, outcomes);
+      const restarts = isCheck || signal.aborted ? { data: {}, text: '', errors: [] } : await restartStale(context, options, outcomes);
       await context.progress.stop();
       const errors = [...outcomes.flatMap(({ error }) => (error === null ? [] : [error])), ...said, ...restarts.errors];
       const isPending = errors.length === 0 && outcomes.some(({ state }) => state === 'pending');
@@ -159,10 +160,11 @@ async function runAndRecord(context: OpenContext, { plans, openBlob, release, is
     remoteFor: context.remoteFor,
     freshRemote: context.freshRemoteFor,
     openBlob,
-    onEvent: (event) => reportStep(context, event),
+    onEvent: reportSteps(context, plans),
     onFacts: await judgeFacts(context),
     concurrency: context.inventory.concurrency,
     signal: context.signal,
+    goOn: (host) => `fleet init${release === null ? ' --rollback' : ''} --limit ${host}`,
   });
   if (!isWhole) return { outcomes, errors: met };
   await recordInit(context, outcomes, release);
@@ -196,32 +198,3 @@ interface Recorded {
   /** What else the operator has to know. */
   readonly errors: readonly FleetError[];
 }
-
-export function reportStep(context: OpenContext, event: InitEvent): void {
-  const { host } = event;
-  // What only begins is worth a look at a live line, not a line of its own.
-  if (event.t === 'step' && event.state === 'started' && process.stderr.isTTY) {
-    context.report({ kind: 'host', host, text: event.id, status: 'working' });
-  }
-  if (event.t === 'note') context.report({ kind: 'host', host, text: `${event.id}: ${event.text}`, status: 'working' });
-  if (event.t === 'step' && event.state === 'changed')
-    context.report({ kind: 'host', host, text: changeLine(event.id, event.what), status: 'working' });
-  if (event.t === 'step' && event.state === 'failed')
-    context.report({ kind: 'host', host, text: `${event.id}: ${event.failure?.message ?? ''}`, status: 'failed' });
-  if (event.t === 'broken') context.report({ kind: 'host', host, text: event.error.message.replace(`${host}: `, ''), status: 'failed' });
-  if (event.t === 'end' && !event.failed) {
-    const text =
-      event.pending > 0
-        ? `${event.pending} steps pending`
-        : event.changed > 0
-          ? `ready, ${event.changed} steps changed`
-          : 'ready, nothing to do';
-    context.report({ kind: 'host', host, text, status: 'done' });
-  }
-}
-
-/** One change by its name, several by their number: the end of the command has them all. */
-const changeLine = (step: string, what: readonly string[]): string => {
-  if (what.length === 0) return step;
-  return `${step}: ${what.length === 1 ? what[0] : `${what.length} changes`}`;
-};

@@ -3,10 +3,11 @@ import type { HostSpec } from '../../model/inventory.ts';
 import { callerOf } from '../caller.ts';
 import { confirm } from '../confirm.ts';
 import { exitCode } from '../exit-codes.ts';
+import { reportSteps } from '../init-progress.ts';
 import { type OpenContext, withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
-import { noBlob, reportStep } from './init.ts';
+import { noBlob } from './init.ts';
 
 interface UninstallFlags {
   readonly check?: boolean;
@@ -56,9 +57,10 @@ async function uninstall(context: OpenContext, hosts: readonly HostSpec[], optio
     remoteFor: context.remoteFor,
     freshRemote: context.freshRemoteFor,
     openBlob: noBlob,
-    onEvent: (event) => reportStep(context, event),
+    onEvent: reportSteps(context, plans),
     concurrency: context.inventory.concurrency,
     signal: context.signal,
+    goOn: (host) => `fleet uninstall ${host}`,
   });
   if (!isCheck) await recordUninstalled(context, outcomes);
   await context.progress.stop();

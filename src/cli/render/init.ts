@@ -7,13 +7,13 @@ import { formatTable } from './table.ts';
 
 /** One line per host, then what is worth reading: pending or changed steps, warnings, diffs. */
 export function formatInit(outcomes: readonly HostInitOutcome[]): string {
-  const rows = outcomes.map(({ host, state, steps, facts, ms, uploads }) => {
+  const rows = outcomes.map(({ host, state, steps, open, facts, ms, uploads, error }) => {
     const touched = steps.filter((step) => step.state === 'changed' || step.state === 'pending').length;
     const sent = uploads.reduce((sum, { bytes }) => sum + bytes, 0);
     return [
       host,
-      formatState(state),
-      `${touched} of ${steps.length}`,
+      formatState(error?.code === 'interrupted' ? 'interrupted' : state),
+      `${touched} of ${steps.length + open.length}`,
       `${(sent / 1e6).toFixed(1)} MB`,
       `${(ms / 1000).toFixed(1)} s`,
       facts?.osName ?? '',
@@ -28,10 +28,12 @@ export function formatInit(outcomes: readonly HostInitOutcome[]): string {
 }
 
 /** The same for hosts that are alike: they are shown once, under all their names. */
-function details({ steps, warnings, notes, diffs }: HostInitOutcome): string[] {
+function details({ steps, open, error, warnings, notes, diffs }: HostInitOutcome): string[] {
   const touched = steps.filter(({ state }) => state === 'changed' || state === 'pending');
   return [
     ...touched.map(({ id, state, what }) => `  ${chalk.dim(state)} ${id}${what.length === 0 ? '' : `: ${listed(what)}`}`),
+    // A host that could not be reached has all of them open; its error says what is the matter.
+    ...(error === null || steps.length === 0 || open.length === 0 ? [] : [`  ${chalk.yellow('open')} ${open.join(', ')}`]),
     ...warnings.map((warning) => `  ${chalk.yellow('warning')} ${warning}`),
     ...notes.map((note) => `  ${chalk.dim('note')} ${note}`),
     ...diffs.map(({ text }) => text),

@@ -14,6 +14,7 @@ const colours = new Map<string, Painter>([
   ['pending', chalk.yellow],
   ['changed', chalk.yellow],
   ['suspect', chalk.yellow],
+  ['interrupted', chalk.yellow],
   ['healthy', chalk.green],
   ['stored', chalk.dim],
   ['stopped', chalk.dim],
