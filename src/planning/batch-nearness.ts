@@ -49,11 +49,11 @@ function bestChange(
   upHosts: readonly number[],
 ): Change | null {
   const from = fleet.hostOf[account] as number;
-  const now = preference.remoteness(account, from);
+  const now = preference.detour(account, from);
   let best: Change | null = null;
   let bestSaving = leastSaving;
   for (const to of upHosts) {
-    const saving = now - preference.remoteness(account, to);
+    const saving = now - preference.detour(account, to);
     if (!(saving > bestSaving) || to === from) continue;
     if (fleet.accepts(account, to)) {
       best = { to, exchanged: none };
@@ -62,7 +62,7 @@ function bestChange(
     }
     for (const other of fleet.residents(to)) {
       if (inBatch[other] === 0) continue;
-      const both = saving + preference.remoteness(other, to) - preference.remoteness(other, from);
+      const both = saving + preference.detour(other, to) - preference.detour(other, from);
       if (!(both > bestSaving) || !fleet.acceptsInsteadOf(account, to, other) || !fleet.acceptsInsteadOf(other, from, account)) continue;
       best = { to, exchanged: other };
       bestSaving = both;

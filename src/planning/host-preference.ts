@@ -7,6 +7,9 @@ import { indexKeys, none } from './index-keys.ts';
 /** How many numbers rank a host for one account; compared in order, lower is better, ties to the lower host name. */
 export const rankLength = 3;
 
+/** Hosts that answer the operator within so much of the quickest one are alike, ms: a latency is no place, and differs by a bit at each measurement. */
+const alikeLatencyMs = 20;
+
 /** An account that needs a host and the strategy that chooses among the hosts which may have it. */
 export interface Candidate {
   readonly account: number;
@@ -21,7 +24,7 @@ export interface Candidate {
  * | --------- | ------------------------------------------------------- | ----------------- | ----- |
  * | load      | stays under the peak that the whole batch needs anyway  | score             |       |
  * | even      | accounts on the host                                    | score             |       |
- * | location  | great-circle km (latency where the account has no place)| score             |       |
+ * | location  | great-circle km (where the account has no place: ms beyond the quickest hosts) | score |       |
  * | affinity  | does not run the script yet                             | room for the rest of the script | score |
  * | isolation | members of its group in the zone                        | members on the host | score |
  */
@@ -34,6 +37,7 @@ export class HostPreference {
   private readonly zoneCount: number;
   private readonly membersInZone: Map<number, number>;
   private readonly waitingOfScript: Map<number, number>;
+  private readonly quickestMs: number;
 
   constructor(fleet: FlatFleet, batch: readonly Candidate[], peak: number) {
     this.fleet = fleet;
@@ -43,6 +47,9 @@ export class HostPreference {
     this.scripts = isUsed('affinity') ? indexKeys(fleet.accounts, (account) => account.script) : new Int32Array(0);
     this.zones = indexKeys(fleet.hosts, (host) => host.zone ?? '');
     this.zoneCount = this.zones.reduce((most, zone) => Math.max(most, zone + 1), 0);
+    this.quickestMs = fleet
+      .upHosts()
+      .reduce((least, host) => Math.min(least, fleet.hosts[host]?.latencyMs ?? least), Number.POSITIVE_INFINITY);
     this.membersInZone = new Map();
     this.waitingOfScript = new Map();
     for (let account = 0; account < this.isolationKeys.length; account++) {
@@ -106,6 +113,15 @@ export class HostPreference {
     return to === null ? Number.POSITIVE_INFINITY : distanceKm(from, to);
   }
 
+  /** The remoteness that counts: without a location, 0 for every host that answers about as fast as the quickest one, so that load decides among them. */
+  detour(account: number, host: number): number {
+    const remoteness = this.remoteness(account, host);
+    if (this.fleet.accounts[account]?.location) return remoteness;
+    // Nobody was measured: all are alike.
+    if (!Number.isFinite(this.quickestMs)) return 0;
+    return Math.max(0, remoteness - this.quickestMs - alikeLatencyMs);
+  }
+
   /** Writes the rank of `host` for the candidate into the first {@link rankLength} places of `rank`. */
   rank({ account, strategy }: Candidate, host: number, rank: Float64Array): void {
     const score = this.fleet.score[host] ?? 0;
@@ -119,7 +135,7 @@ export class HostPreference {
         rank[1] = score;
         return;
       case 'location':
-        rank[0] = this.remoteness(account, host);
+        rank[0] = this.detour(account, host);
         rank[1] = score;
         return;
       case 'affinity':

@@ -33,7 +33,7 @@ function virtueOf(fleet: FlatFleet, preference: HostPreference, { account, strat
     case 'even':
       return `fewest accounts (${accountsOn(fleet, host)})`;
     case 'location':
-      return `nearest: ${formatRemoteness(preference.remoteness(account, host), accountView?.location !== null)}`;
+      return nearness(preference, account, host, accountView?.location !== null);
     case 'affinity': {
       const count = preference.sameScriptOn(account, host);
       return count > 0 ? `runs script ${accountView?.script} already (${accounts(count)})` : 'most room for the script';
@@ -98,9 +98,10 @@ function lossByDistance(
   rival: number,
   isDistance: boolean,
 ): string | null {
+  // Hosts that count as equally near are told apart by their load.
+  if (preference.detour(account, rival) === preference.detour(account, chosen)) return null;
   const far = preference.remoteness(account, rival);
   const near = preference.remoteness(account, chosen);
-  if (far === near) return null;
   return `${formatRemoteness(far, isDistance)}, the chosen host ${formatRemoteness(near, isDistance)}`;
 }
 
@@ -122,6 +123,14 @@ export function points(value: number): string {
 
 function accounts(count: number): string {
   return count === 1 ? '1 account' : `${count} accounts`;
+}
+
+function nearness(preference: HostPreference, account: number, host: number, isDistance: boolean): string {
+  const away = formatRemoteness(preference.remoteness(account, host), isDistance);
+  if (isDistance) return `nearest: ${away}`;
+  return preference.detour(account, host) === 0
+    ? `no location: lowest load score of the hosts that answer fast (${away})`
+    : `no location: fastest answer (${away})`;
 }
 
 function formatRemoteness(remoteness: number, isDistance: boolean): string {

@@ -40,12 +40,15 @@ export class WindowSearch {
   private readonly bound: MoveBound;
   private readonly before: FleetSnapshot;
   private readonly runs: number;
+  /** No plan gets the hottest host below that score: all that it may give is given. */
+  private readonly leastTop: number;
 
   constructor(fleet: FlatFleet, lists: MovableLists, bound: MoveBound) {
     this.fleet = fleet;
     this.lists = lists;
     this.bound = bound;
     this.before = fleet.snapshot();
+    this.leastTop = leastTop(fleet, lists);
     this.runs = Math.max(leastRuns, Math.min(guesses.length, Math.floor(runBudget / Math.max(1, fleet.hosts.length))));
   }
 
@@ -118,7 +121,9 @@ export class WindowSearch {
   }
 
   private attempt(low: number, width: number, quantile: number, maxMoves: number): FoundMoves | null {
-    const run = new WindowRun(this.fleet, this.lists, { low, high: low + width, quantile, maxMoves });
+    // A window whose upper end lies below a host that cannot give is one that nobody meets.
+    const high = Math.max(low + width, this.leastTop);
+    const run = new WindowRun(this.fleet, this.lists, { low: high - width, high, quantile, maxMoves });
     const isDone = run.run() && run.moves.length <= maxMoves;
     const found = isDone ? { moves: [...run.moves], spread: this.fleet.spread() } : null;
     run.undo();
@@ -126,4 +131,15 @@ export class WindowSearch {
     this.fleet.restore(this.before);
     return found;
   }
+}
+
+function leastTop(fleet: FlatFleet, lists: MovableLists): number {
+  let top = 0;
+  for (const host of fleet.upHosts()) {
+    let score = fleet.score[host] as number;
+    const end = lists.start[host + 1] as number;
+    for (let position = lists.start[host] as number; position < end; position++) score -= lists.weight[position] as number;
+    top = Math.max(top, score);
+  }
+  return top;
 }

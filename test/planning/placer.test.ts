@@ -120,3 +120,35 @@ describe('FlatFleet', () => {
     );
   });
 });
+
+describe('by location, accounts that have none', () => {
+  const ten = Array.from({ length: 10 }, (_, index) => account(`a${index}`));
+  const spreadOver = (hosts: ReturnType<typeof host>[]): Record<string, number> => {
+    const plan = planPlacement(fleetOf(hosts, ten), accountsToPlace(fleetOf(hosts, ten)), policy, { strategy: 'location' });
+    const counts: Record<string, number> = {};
+    for (const { host: name } of plan.placements) counts[name] = (counts[name] ?? 0) + 1;
+    return counts;
+  };
+  const room = { maxAccounts: 20 };
+
+  it('are spread by load over the hosts that answer about as fast', () => {
+    const near = [host('a', { ...room, latencyMs: 9.1 }), host('b', { ...room, latencyMs: 9.7 }), host('c', { ...room, latencyMs: 24 })];
+    expect(spreadOver([...near, host('far', { ...room, latencyMs: 180 })])).toEqual({ a: 4, b: 3, c: 3 });
+  });
+
+  it('and over all where nobody was measured', () => {
+    expect(spreadOver([host('a', room), host('b', room)])).toEqual({ a: 5, b: 5 });
+  });
+
+  it('like those of one place over the hosts of that place', () => {
+    const paris = place('paris', 48.9, 2.4);
+    const hosts = [
+      host('a', { ...room, location: paris }),
+      host('b', { ...room, location: paris }),
+      host('c', { ...room, location: place('rome', 41.9, 12.5) }),
+    ];
+    const there = ten.map((each) => ({ ...each, location: paris }));
+    const plan = planPlacement(fleetOf(hosts, there), accountsToPlace(fleetOf(hosts, there)), policy, { strategy: 'location' });
+    expect(['a', 'b', 'c'].map((name) => plan.placements.filter(({ host: chosen }) => chosen === name).length)).toEqual([5, 5, 0]);
+  });
+});

@@ -176,3 +176,25 @@ function fewestMoves(view: FleetView, targetSpread: number, most: number): numbe
   }
   return fewest;
 }
+
+describe('a target that nobody can reach', () => {
+  /** The hottest tenth holds pinned accounts only; the others are uneven and free to exchange. */
+  const stuck = (count: number) => {
+    const hosts = Array.from({ length: count }, (_, index) => host(`h${String(index).padStart(5, '0')}`, { maxAccounts: 8 }));
+    const accounts = hosts.flatMap(({ name }, index) =>
+      Array.from({ length: index % 10 === 0 ? 8 : index % 4 }, (_, place) =>
+        account(`a${index}-${place}`, name, index % 10 === 0 ? { pinnedTo: name, cpuCores: 0.25 } : {}),
+      ),
+    );
+    return fleetOf(hosts, accounts);
+  };
+
+  it.each([20, 300, 4_200])('still brings the spread down with %i hosts, and says which hosts stay and why', (count) => {
+    const plan = planRebalance(stuck(count), policy, { maxMoves: count * 2, targetSpread: 10 });
+    expect(plan.verdict).toBe('partial');
+    expect(plan.spreadAfter).toBeLessThan(plan.spreadBefore - 6);
+    expect(plan.blockers[0]?.reason).toMatch(/all 8 accounts pinned/);
+    expect(plan.moves.length).toBeGreaterThan(0);
+    expect(plan.moves.length).toBeLessThanOrEqual(count * 2);
+  });
+});
