@@ -131,7 +131,6 @@ hosts:
     ['uninstall', ['uninstall', 'mute', '--yes'], 'interrupted before its first'],
     ['exec', ['exec', 'mute', '--', 'true'], 'interrupted'],
     ['doctor', ['doctor'], ''],
-    ['check', ['check'], ''],
     ['metrics', ['metrics'], ''],
     ['hosts trust', ['hosts', 'trust'], 'interrupted'],
   ])('Ctrl-C while %s connects ends it with code 130 and gives the terminal back', async (_, argv, said) => {
