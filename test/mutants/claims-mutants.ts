@@ -108,8 +108,8 @@ export const claimsMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'older-serial', file: authority, rule: 'an older run is not obeyed' },
-    from: 'if (stamp.serial < stored.serial)',
-    to: 'if (stamp.serial < stored.serial - 1)',
+    from: 'if (stamp.serial < stored.serial) return refuse(',
+    to: "if (stamp.serial < stored.serial) return { kind: 'accept', record: { ...stored, serial: stamp.serial, nonce: stamp.nonce }, changed: true };\n  if (stamp.serial < 0) return refuse(",
   },
   {
     ...{ name: 'serial-of-another-run', file: authority, rule: 'two runs do not share a serial' },
@@ -119,7 +119,7 @@ export const claimsMutants: readonly Mutant[] = [
   {
     ...{ name: 'other-authority', file: authority, rule: 'another ledger is obeyed only after a take-over' },
     from: 'if (stamp.takeOver !== true) return refuse(`this host obeys',
-    to: 'if (stamp.takeOver === false) return refuse(`this host obeys',
+    to: 'if (stamp.takeOver === undefined) return refuse(`this host obeys',
   },
   {
     ...{ name: 'late-take-over', file: authority, rule: 'a take-over by a former ledger needs a later serial' },
