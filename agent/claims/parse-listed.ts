@@ -1,5 +1,5 @@
 import { keyIdPattern, type Shape, wordPattern } from '../machine/json-shape.ts';
-import type { RosterClaim } from '../protocol/roster.ts';
+import type { FleetHost, RosterClaim } from '../protocol/roster.ts';
 import { epochLimit } from './parse-claim.ts';
 
 /** A claim as a roster lists it; mistakes go to the shape's fault. */
@@ -8,3 +8,6 @@ export const parseListed = (entry: Shape): RosterClaim => ({
   epoch: entry.integer('epoch', 1, epochLimit),
   moveId: entry.text('moveId', 128, wordPattern),
 });
+
+/** A host that another one remembers. */
+export const parseFleetHost = (shape: Shape): FleetHost => ({ name: shape.text('name', 128), instanceId: shape.text('instanceId', 128) });

@@ -1,10 +1,10 @@
 import { keyIdPattern, Shape } from '../machine/json-shape.ts';
 import type { Claim } from '../protocol/claim.ts';
 import type { ContactRecord } from '../protocol/host.ts';
-import type { ContactOffer, GoneClaim, Roster, RosterClaim } from '../protocol/roster.ts';
+import type { ContactOffer, FleetHost, GoneClaim, Roster, RosterClaim } from '../protocol/roster.ts';
 import { epochJumpLimit, type StandingClaim, withoutHold } from './decide.ts';
 import { epochLimit } from './parse-claim.ts';
-import { parseListed } from './parse-listed.ts';
+import { parseFleetHost, parseListed } from './parse-listed.ts';
 
 /** Whether a roster is older than the one that this host has applied: within a serial the revision tells. */
 export const isOlderRoster = (
@@ -54,6 +54,7 @@ export const isContacted = (contact: Pick<ContactRecord, 'claims'>, claim: Claim
   contact.claims.some((listed) => isSame(claim, listed));
 
 const claimsLimit = 20_000;
+const hostsLimit = 2_000;
 
 /** A contact offer from parsed JSON, or what is wrong with it. */
 export const parseContactOffer = (value: unknown): { readonly contact: ContactOffer } | { readonly fault: string } => {
@@ -67,6 +68,12 @@ export const parseContactOffer = (value: unknown): { readonly contact: ContactOf
       faults.push(inner.fault);
       return parsed;
     });
+  const readHost = (entry: unknown): FleetHost => {
+    const inner = new Shape(entry);
+    const host = parseFleetHost(inner);
+    faults.push(inner.fault);
+    return host;
+  };
   const gone = (entry: Shape): GoneClaim => ({
     keyId: entry.text('keyId', 32, keyIdPattern),
     epoch: entry.integer('epoch', 0, epochLimit),
@@ -82,6 +89,7 @@ export const parseContactOffer = (value: unknown): { readonly contact: ContactOf
       gone: listOf('gone', gone),
     },
   };
+  const hosts = shape.has('hosts') ? shape.list('hosts', hostsLimit).map(readHost) : null;
   const fault = shape.fault ?? rosterShape.fault ?? faults.find((each) => each !== null) ?? null;
-  return fault === null ? { contact } : { fault };
+  return fault === null ? { contact: hosts === null ? contact : { ...contact, hosts } } : { fault };
 };

@@ -173,6 +173,7 @@ const record = async (world: ContactWorld, stamp: AuthorityStamp, offer: Contact
         holdGapMs: offer.holdGapMs,
       },
       ...{ authorityId: stamp.id, serial: stamp.serial, revision: offer.roster.revision },
+      ...(offer.hosts === undefined ? {} : { hosts: offer.hosts }),
       claims: judged.claims,
       isWhole: judged.isWhole && readings.every(({ fault }) => fault === null),
     };

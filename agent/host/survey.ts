@@ -1,7 +1,7 @@
 import { readlinkSync, statfsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { claimedKeyIds, readClaim, syncClaims } from '../claims/claim-file.ts';
-import { readBootVerdict, readHostConfig } from '../machine/boot.ts';
+import { readBootVerdict, readContact, readHostConfig } from '../machine/boot.ts';
 import { namesIn } from '../machine/durable-file.ts';
 import { keyIdPattern } from '../machine/json-shape.ts';
 import type { Places } from '../machine/places.ts';
@@ -26,6 +26,7 @@ export const survey = (world: HostWorld): HostSurvey => {
   syncClaims(places, [...keyIds]);
   const authority = readAuthority(places);
   const config = readHostConfig(places);
+  const hosts = readContact(places)?.hosts;
   const space = statfsSync(places.claims);
   return {
     instanceId: world.instanceId,
@@ -35,6 +36,7 @@ export const survey = (world: HostWorld): HostSurvey => {
     authority: authority === null || authority === 'unreadable' ? null : { id: authority.id, serial: authority.serial },
     accounts: [...keyIds].sort().map((keyId) => surveyAccount(places, keyId, units.get(keyId) ?? unknownUnit, living.get(keyId) ?? 0)),
     freeBytes: space.bavail * space.bsize,
+    ...(hosts === undefined ? {} : { hosts }),
     ...(config === null ? {} : { config: { fleet: config.fleet, host: config.host, holdAfterMs: config.holdAfterMs } }),
   };
 };

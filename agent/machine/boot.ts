@@ -1,5 +1,5 @@
 import { uptime } from 'node:os';
-import { parseListed } from '../claims/parse-listed.ts';
+import { parseFleetHost, parseListed } from '../claims/parse-listed.ts';
 import type { AnnouncementRecord, BootVerdict, ContactRecord, HostConfig, JudgedClaim } from '../protocol/host.ts';
 import { readSmallFile } from './durable-file.ts';
 import { keyIdPattern, parseJson, Shape, wordPattern } from './json-shape.ts';
@@ -67,6 +67,7 @@ export const readContact = (places: Places): ContactRecord | null => {
     revision: shape.integer('revision', 1, Number.MAX_SAFE_INTEGER),
     claims: readList(shape, 'claims', parseListed),
     isWhole: shape.flag('isWhole'),
+    ...(shape.has('hosts') ? { hosts: readList(shape, 'hosts', parseFleetHost) } : {}),
   };
   return shape.fault === null && shape.value('format') === 2 ? contact : null;
 };

@@ -1,6 +1,6 @@
 import type { Claim } from './claim.ts';
 import type { BootVerdict } from './host.ts';
-import type { ContactOffer } from './roster.ts';
+import type { ContactOffer, FleetHost } from './roster.ts';
 
 /** What this release's programs on hosts understand: 2 since requests carry a roster. Hosts of earlier releases do not name it. */
 export const protocolVersion = 2;
@@ -147,6 +147,8 @@ export interface HostSurvey {
   readonly authority: { readonly id: string; readonly serial: number } | null;
   readonly accounts: readonly SurveyedAccount[];
   readonly freeBytes: number;
+  /** The fleet's hosts, as the last contact had them; absent: an older helper, or no contact yet. */
+  readonly hosts?: readonly FleetHost[];
   /** What `init` told the host; absent: an older helper, or no readable configuration. */
   readonly config?: { readonly fleet: string; readonly host: string; readonly holdAfterMs: number };
 }

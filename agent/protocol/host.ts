@@ -1,4 +1,4 @@
-import type { RosterClaim } from './roster.ts';
+import type { FleetHost, RosterClaim } from './roster.ts';
 
 /** `/etc/fleet/host.json`: what `fleet init` tells a host about itself. No secret. */
 export interface HostConfig {
@@ -80,6 +80,8 @@ export interface ContactRecord {
   readonly revision: number;
   /** The claims for which it counts: owned by this host or arriving there, and not held in this boot. */
   readonly claims: readonly RosterClaim[];
+  /** The fleet's hosts, as the ledger had them. */
+  readonly hosts?: readonly FleetHost[];
   /** Every active claim of the host was among them: the boot has been judged as a whole. */
   readonly isWhole: boolean;
 }

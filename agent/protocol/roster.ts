@@ -26,6 +26,13 @@ export interface Roster {
   readonly gone: readonly GoneClaim[];
 }
 
+/** A host of the fleet, as others remember it. */
+export interface FleetHost {
+  readonly name: string;
+  /** '' where it is not known. */
+  readonly instanceId: string;
+}
+
 /** What makes a stamp a contact: how long it lasts, by whose clock, and for which claims. A stamp without it shortens no hold. */
 export interface ContactOffer {
   /** The operator's clock when it was sent, ms since the epoch; the earlier of both clocks counts. */
@@ -35,4 +42,6 @@ export interface ContactOffer {
   /** Longest time between the host's last heartbeat and the kernel's start of such a boot, ms. */
   readonly holdGapMs: number;
   readonly roster: Roster;
+  /** Every host that may own accounts, for who loses ledger and inventory (docs/exclusivity.md, row 47). Absent: from an earlier release. */
+  readonly hosts?: readonly FleetHost[];
 }

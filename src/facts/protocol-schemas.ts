@@ -57,6 +57,10 @@ const surveySchema = z.object({
     )
     .max(100_000),
   freeBytes: z.number().nonnegative(),
+  hosts: z
+    .array(z.object({ name: text, instanceId: text }))
+    .max(2_000)
+    .optional(),
   config: z.object({ fleet: text, host: text, holdAfterMs: z.number().nonnegative() }).optional(),
 });
 

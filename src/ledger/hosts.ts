@@ -35,6 +35,16 @@ const unknownHost = {
   ...{ contact_intent_at: null, may_boot_until: null, hold_after_ms: null },
 } as const;
 
+/** Hosts that the ledger learns of from others: they were never seen. Those that it has stay as they are. */
+export async function rememberHosts(db: LedgerDb, hosts: readonly { readonly name: string; readonly instanceId: string }[]): Promise<void> {
+  if (hosts.length === 0) return;
+  await db
+    .insertInto('hosts')
+    .values(hosts.map(({ name, instanceId }) => ({ name, cordoned: 0, failures: 0, instance_id: instanceId || null })) as never)
+    .onConflict((c) => c.doNothing())
+    .execute();
+}
+
 /** By name. Includes hosts that are no longer in the inventory: they may still own accounts. */
 export const listHosts = fixedQuery<HostRow>((db) => db.selectFrom('hosts').selectAll().orderBy('name'));
 

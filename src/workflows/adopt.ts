@@ -9,6 +9,7 @@ import { lastSerial, readStaleness } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import { readClaims } from '../moves/adopt-claims.ts';
+import { findMissing, type MissingHost } from '../moves/missing-hosts.ts';
 import { type AdoptionPlan, type ClosedClaim, type KnownAccount, planAdoption } from '../moves/plan-adoption.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import type { VaultReceipt } from '../vault/vault.ts';
@@ -39,13 +40,20 @@ export interface Adoption {
   /** Lost hosts about which the operator has to say so again. */
   readonly forgotten: readonly string[];
   readonly heardSerial: number;
+  /** Others remember them, and nobody here has them: they count as silent hosts that may be running any account. */
+  readonly missing: readonly MissingHost[];
+  /** Of these the operator says that they run nothing. */
+  readonly without: readonly string[];
   /** Pauses and scripts that hosts know and the ledger does not. */
   readonly conduct: readonly AdoptedConduct[];
   readonly vault: readonly StoredSession[];
 }
 
-/** Looks at every host and at the vault. Changes nothing anywhere. Errors: `vault`, `vault-key`. */
-export async function prepareAdoption(context: FleetContext): Promise<Adoption> {
+/**
+ * Looks at every host and at the vault. `without`: hosts of which the operator says that they run nothing, although others remember them. Changes nothing
+ * anywhere. Errors: `vault`, `vault-key`.
+ */
+export async function prepareAdoption(context: FleetContext, without: readonly string[] = []): Promise<Adoption> {
   const { inventory, ledger } = context;
   const look = async (host: HostSpec): Promise<HostSurvey | null> => {
     const replies = await askHost(context.remoteFor(host), { format: 1, acts: [{ act: 'survey' }] }, { timeoutMs: helperTimeoutMs });
@@ -68,12 +76,18 @@ export async function prepareAdoption(context: FleetContext): Promise<Adoption> 
   const kept = ledger.serialCopy.read(ledger.authorityId) ?? 0;
   const isBehind = Math.max(heardSerial, kept) > (await lastSerial(ledger.db));
   const isOld = isEmpty || isBehind || takenOver.length > 0 || (await readStaleness(ledger.db)) !== null;
-  const lost = (await listHosts(ledger.db)).filter(({ off_at, destroyed_at }) => off_at !== null || destroyed_at !== null);
+  const rows = await listHosts(ledger.db);
+  const known = new Set<string>([...inventory.hosts.map(({ name }) => name), ...rows.map(({ name }) => name)]);
+  const remembering = hosts.flatMap(({ host, survey }) =>
+    survey === null ? [] : [{ host: host.name as string, instanceId: survey.instanceId, hosts: survey.hosts ?? [] }],
+  );
+  const missing = findMissing(remembering, known, new Set(without));
+  const lost = rows.filter(({ off_at, destroyed_at }) => off_at !== null || destroyed_at !== null);
   const forgotten = isOld ? lost.map(({ name }) => name) : [];
   const plan = await planFrom(context, hosts, vault, isOld);
   const answering = hosts.filter(({ survey }) => survey !== null).map(({ host }) => host);
   const conduct = isOld ? await readConduct(context, plan, answering) : [];
-  return { plan, hosts, takenOver, isOld, forgotten, heardSerial, conduct, vault };
+  return { plan, hosts, takenOver, isOld, forgotten, heardSerial, missing, without, conduct, vault };
 }
 
 const foreign = (name: string, theirs: string, ours: string): FleetError =>

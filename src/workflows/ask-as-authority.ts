@@ -1,7 +1,7 @@
 import type { ActReply, AuthorityStamp, ContactResult, HostAct } from '../../agent/protocol/host-acts.ts';
 import type { ContactOffer } from '../../agent/protocol/roster.ts';
 import { type AskOptions, askHost } from '../facts/ask-host.ts';
-import { recordContactIntent } from '../ledger/hosts.ts';
+import { listHosts, recordContactIntent } from '../ledger/hosts.ts';
 import { readJournalFacts } from '../ledger/journal-facts.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
@@ -47,7 +47,10 @@ async function offerContact({ inventory, ledger }: FleetContext, run: Run, host:
   const roster = rosterFor(host.name, await readJournalFacts(ledger.db));
   const revision = (revisions.get(run) ?? 0) + 1;
   revisions.set(run, revision);
-  return { sentAtMs, holdAfterMs: inventory.hold.holdAfterMs, holdGapMs, roster: { revision, ...roster } };
+  const hosts = (await listHosts(ledger.db))
+    .filter(({ destroyed_at }) => destroyed_at === null)
+    .map(({ name, instance_id }) => ({ name, instanceId: instance_id ?? '' }));
+  return { sentAtMs, holdAfterMs: inventory.hold.holdAfterMs, holdGapMs, roster: { revision, ...roster }, hosts };
 }
 
 /** What became of a contact: the acts' replies, and why the host did not record it (null: it did). */

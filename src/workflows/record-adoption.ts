@@ -8,7 +8,7 @@ import {
   setScript,
   setWanted,
 } from '../ledger/accounts.ts';
-import { forgetStatements, recordBootstrapped } from '../ledger/hosts.ts';
+import { forgetStatements, recordBootstrapped, rememberHosts } from '../ledger/hosts.ts';
 import type { LedgerDb } from '../ledger/ledger.ts';
 import { correctMove, findMove, insertMove, setMoveEpoch } from '../ledger/moves.ts';
 import { recordEvent, recordHistory } from '../ledger/records.ts';
@@ -20,11 +20,18 @@ import type { FleetContext } from './context.ts';
 import { formatDecisionJson } from './move-decision.ts';
 import { historyOf } from './record-grant.ts';
 
+/**
+ * How far above all epochs that are known accounts start that nobody owns: a host that was left out may have used some that nobody here knows, and has to be closed
+ * by its first contact if it comes back. Far below the jump that hosts refuse.
+ */
+const leftOutEpochs = 100;
+
 /** Writes what was adopted, all of it or nothing. From then on the ledger may act again. */
 export async function recordAdoption(context: FleetContext, adoption: Adoption): Promise<void> {
   const nowMs = context.now();
   await context.ledger.db.transaction().execute(async (transaction) => {
     if (adoption.isOld) await forgetStatements(transaction, nowMs);
+    await noteMissing(transaction, adoption, nowMs);
     for (const asked of adoption.hosts) await noteHost(context, transaction, asked, nowMs);
     for (const account of adoption.plan.accounts.filter(({ isChanged }) => isChanged)) {
       await noteAccount(transaction, account, adoption.vault, nowMs);
@@ -34,10 +41,21 @@ export async function recordAdoption(context: FleetContext, adoption: Adoption):
       await setScript(transaction, account, script);
     }
     for (const { keyId, epoch } of adoption.plan.accounts) if (epoch > 0) await raiseEpoch(transaction, keyId, epoch);
+    if (adoption.without.length > 0)
+      for (const { keyId, after, epoch } of adoption.plan.accounts)
+        if (after === null) await raiseEpoch(transaction, keyId, epoch + leftOutEpochs);
     for (const { id, end } of adoption.plan.endedMoves) await endMove(transaction, id, end, nowMs);
     for (const move of adoption.plan.foundMoves) await noteMove(transaction, move, nowMs);
     await clearStaleness(transaction);
   });
+}
+
+/** From now on they count like any host that does not answer. */
+async function noteMissing(db: LedgerDb, { missing, without }: Adoption, nowMs: number): Promise<void> {
+  const note = (kind: string, host: string, text: string) => recordEvent(db, { at: nowMs, kind, host, account: null, text });
+  await rememberHosts(db, missing);
+  for (const { name, knownBy } of missing) await note('host-remembered', name, `${knownBy.join(', ')} knew it, and the ledger did not`);
+  for (const name of without) await note('host-left-out', name, 'stated by the operator: it runs nothing');
 }
 
 async function noteHost({ inventory }: FleetContext, db: LedgerDb, { host, survey }: AskedHost, nowMs: number): Promise<void> {

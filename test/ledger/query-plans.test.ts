@@ -54,6 +54,7 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   setCordon: ({ db }) => hosts.setCordon(db, 'h', 'why'),
   recordOff: ({ db }) => hosts.recordOff(db, 'h', 'fenced', 5),
   recordAnnouncement: ({ db }) => hosts.recordAnnouncement(db, 'h', { untilMs: 5, bootId: 'b' }),
+  rememberHosts: ({ db }) => hosts.rememberHosts(db, [{ name: 'r', instanceId: '' }]),
   shiftContacts: ({ db }) => hosts.shiftContacts(db, 5),
   endAnnouncement: ({ db }) => hosts.endAnnouncement(db, 'h'),
   withdrawOff: ({ db }) => hosts.withdrawOff(db, 'h'),

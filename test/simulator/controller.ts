@@ -27,7 +27,8 @@ import type { World } from './world.ts';
 
 /** A command of the operator. */
 export type Verb =
-  | { readonly verb: 'status' | 'resume' | 'adopt' | 'rebalance' }
+  | { readonly verb: 'status' | 'resume' | 'rebalance' }
+  | { readonly verb: 'adopt'; readonly without?: readonly string[] }
   /** `promptMs`: how long the question to the operator waits for its answer. */
   | { readonly verb: 'allocate'; readonly promptMs?: number }
   | { readonly verb: 'sweep'; readonly isAutomatic?: boolean }
@@ -218,7 +219,7 @@ export class Controller {
         return problemsOf(await executeFailover(context, await begin(), plan));
       }
       case 'adopt': {
-        const adoption = await prepareAdoption(context);
+        const adoption = await prepareAdoption(context, verb.without);
         await executeAdoption(context, await beginAdoption(context.ledger, context.now(), adoption), adoption);
         this.#world.heardAtAdoption(adoption.plan.problems);
         return [];

@@ -7,7 +7,6 @@ import type { FaultKind } from './kinds.ts';
 export const notYet: Partial<Readonly<Record<FaultKind, string>>> = {
   'restored-files': 'row 46: files of the same boot, put back without another one, are believed',
   'removed-files': 'row 48: a host without files counts as one that never ran anything',
-  'forgotten-host': 'row 47: nobody asks a host that the inventory has forgotten',
   'lost-vault-write': 'the vault of the model is in memory and loses nothing',
 };
 

@@ -10,12 +10,16 @@ export function registerAdopt(program: Command): void {
   const command = program
     .command('adopt')
     .description('rebuild the ledger from what the hosts and the vault know: after a restore, or when the ledger is lost')
+    .option(
+      '--without <hosts...>',
+      'you state that these hosts, which others remember and the inventory does not have, run nothing any more',
+    )
     .option('-n, --dry-run', 'show what would change and change nothing');
-  setAction<{ readonly dryRun?: boolean }>(command, async ({ options, signal }) => {
+  setAction<{ readonly dryRun?: boolean; readonly without?: readonly string[] }>(command, async ({ options, signal }) => {
     const { executeAdoption, prepareAdoption } = await import('../../workflows/adopt.ts');
     const { adoptionData, adoptionErrors, formatAdoption, isAdopted } = await import('../render/adopt.ts');
     return withLock('adopt', options, signal, async (context): Promise<CommandResult> => {
-      const adoption = await prepareAdoption(context);
+      const adoption = await prepareAdoption(context, options.without ?? []);
       const text = formatAdoption(adoption);
       const errors = adoptionErrors(adoption);
       const isDone = isAdopted(adoption);

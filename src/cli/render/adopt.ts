@@ -37,15 +37,27 @@ const describeConduct = ({ account, isPaused, script, missingScript }: Adoption[
 };
 
 /** Nothing would be written. */
-export const isAdopted = ({ plan, isOld }: Adoption): boolean =>
+export const isAdopted = ({ plan, isOld, missing }: Adoption): boolean =>
   !isOld &&
+  missing.length === 0 &&
   plan.endedMoves.length === 0 &&
   plan.foundMoves.length === 0 &&
   plan.closedClaims.length === 0 &&
   plan.accounts.every(({ isChanged }) => !isChanged);
 
+const missingError = ({ name, knownBy }: Adoption['missing'][number]): FleetError =>
+  new FleetError(
+    'survey-incomplete',
+    `${knownBy.join(', ')} remember ${name}, which neither the inventory nor the ledger has: it may be running accounts`,
+    {
+      host: name,
+      hint: `put it back into the inventory and run this again; if it runs nothing any more: fleet adopt --without ${name}`,
+    },
+  );
+
 /** Hosts that were not heard, and what cannot be decided. */
-export const adoptionErrors = ({ plan, hosts }: Adoption): FleetError[] => [
+export const adoptionErrors = ({ plan, hosts, missing }: Adoption): FleetError[] => [
+  ...missing.map(missingError),
   ...hosts.flatMap(({ problem }) => (problem === null ? [] : [problem])),
   ...plan.problems.map(({ account, host, text, hint }) => {
     const about = { ...(account === null ? {} : { account }), ...(host === null ? {} : { host }) };
@@ -54,11 +66,22 @@ export const adoptionErrors = ({ plan, hosts }: Adoption): FleetError[] => [
 ];
 
 /** The plan for programs. */
-export const adoptionData = ({ plan, hosts, takenOver, forgotten, isOld, conduct }: Adoption): Record<string, unknown> => ({
+export const adoptionData = ({
+  plan,
+  hosts,
+  takenOver,
+  forgotten,
+  isOld,
+  conduct,
+  missing,
+  without,
+}: Adoption): Record<string, unknown> => ({
   isOld,
   hosts: hosts.map(({ host, problem }) => ({ host: host.name, answered: problem === null, code: problem?.code ?? null })),
   takenOver,
   forgotten,
+  missing,
+  without,
   accounts: plan.accounts.map(({ account, before, after, epoch, isChanged, isNew, reason }) => ({
     account,
     before,
