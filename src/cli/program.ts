@@ -14,6 +14,7 @@ import { registerInit } from './commands/init.ts';
 import { registerLooks } from './commands/looks.ts';
 import { registerMetrics } from './commands/metrics.ts';
 import { registerMoveActs } from './commands/moves.ts';
+import { registerPatch } from './commands/patch.ts';
 import { registerReboot } from './commands/reboot.ts';
 import { registerRemoteShell } from './commands/remote-shell.ts';
 import { registerScriptPush } from './commands/script-push.ts';
@@ -72,6 +73,7 @@ function buildProgram(): Command {
     registerAllocate,
     registerMoveActs,
     registerFailover,
+    registerPatch,
     registerReboot,
     registerSweep,
     registerAdopt,

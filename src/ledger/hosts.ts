@@ -241,17 +241,31 @@ export async function forgetHostOnPurpose(db: LedgerDb, row: HostRow, nowMs: num
  */
 export async function renameHost(db: LedgerDb, before: HostRow, after: string): Promise<void> {
   const { name, told_name } = before;
+  const other = (await listHosts(db)).find((row) => row.name === after);
   await db.deleteFrom('samples').where('host', '=', after).execute();
   await db.deleteFrom('hosts').where('name', '=', after).execute();
   const told = told_name ?? (before.release === null ? null : name);
   await db
     .insertInto('hosts')
-    .values({ ...before, name: after, told_name: told === after ? null : told })
+    .values({ ...before, ...(other === undefined ? {} : contactsOf(before, other)), name: after, told_name: told === after ? null : told })
     .execute();
   await db.updateTable('placements').set({ host: after }).where('host', '=', name).execute();
   await db.updateTable('samples').set({ host: after }).where('host', '=', name).execute();
   await db.updateTable('accounts').set({ pinned_to: after }).where('pinned_to', '=', name).execute();
   await db.deleteFrom('hosts').where('name', '=', name).execute();
+}
+
+/** The machine was in contact under both names: the later one counts, and what was said of it before ends (docs/exclusivity.md, R4). */
+function contactsOf(before: HostRow, other: HostRow): Partial<HostRow> {
+  const later = (a: number | null, b: number | null): number | null => (a === null ? b : b === null ? a : Math.max(a, b));
+  return {
+    contact_intent_at: later(before.contact_intent_at, other.contact_intent_at),
+    may_boot_until: later(before.may_boot_until, other.may_boot_until),
+    hold_after_ms: later(before.hold_after_ms, other.hold_after_ms),
+    last_seen_at: later(before.last_seen_at, other.last_seen_at),
+    contacts: before.contacts + other.contacts,
+    ...(other.contact_intent_at === null ? {} : { off_at: null, off_kind: null, destroyed_at: null }),
+  };
 }
 
 /** A forgotten host is one of the ledger again, as it was. Nothing where it is one, or never was. */

@@ -58,15 +58,18 @@ export async function runOnLink(link: SshLink, command: PreparedCommand): Promis
   const out = new AfterMarker(command.marker, true, sinks.out);
   const err = new AfterMarker(command.marker, false, sinks.err);
   let ended: Promise<Ending | null> = Promise.resolve(null);
+  const thrown: unknown[] = [];
   const channel = await link.openSession(command.wire, command.timeoutMs, (opened) => {
     ended = closed(opened);
-    pipeInto(opened, opened, out);
-    pipeInto(opened, opened.stderr, command.marksStderr ? err : sinks.err);
+    pipeInto(opened, opened, out, thrown);
+    pipeInto(opened, opened.stderr, command.marksStderr ? err : sinks.err, thrown);
   });
   const fed = feed(channel, command);
   const stopIt = () => stop(link, channel, command, out.pid);
   const race: Race = { ended, fed, stop: stopIt, stopsWithCaller: command.stopsWithCaller };
   const { exitCode, signal } = await raceWithLink(link, command.timeoutMs, channel, race);
+  // A command that ends at once may end before its reader is heard.
+  for (const failure of thrown) throw readFailure(link.target.host, failure);
   out.finish();
   return {
     exitCode,
@@ -97,7 +100,7 @@ function closed(channel: ClientChannel): Promise<Ending | null> {
   return new Promise((resolve) => channel.on('close', () => void stderrClosed.then(() => resolve(ending))));
 }
 
-function pipeInto(channel: ClientChannel, stream: NodeJS.ReadableStream, sink: OutputSink): void {
+function pipeInto(channel: ClientChannel, stream: NodeJS.ReadableStream, sink: OutputSink, thrown: unknown[]): void {
   let hasFailed = false;
   stream.on('data', (chunk: Uint8Array) => {
     if (hasFailed) return;
@@ -105,6 +108,7 @@ function pipeInto(channel: ClientChannel, stream: NodeJS.ReadableStream, sink: O
       sink.push(chunk);
     } catch (failure) {
       hasFailed = true;
+      thrown.push(failure);
       // `onLine` is the caller's: what it throws ends the command and reaches the caller, now or once the race below listens.
       setImmediate(() => channel.emit('fleet-failure', failure));
     }
@@ -161,7 +165,7 @@ function raceWithLink(link: SshLink, timeoutMs: number, channel: ClientChannel, 
       return stopCommand();
     };
     const overflow = (failure: unknown): void => {
-      void fail(failure instanceof OutputOverflow ? overflowFailure(link.target.host, failure) : failure);
+      void fail(readFailure(link.target.host, failure));
       // It need not care for a channel that is closed: what it goes on sending would be read and dropped for ever.
       if (failure instanceof OutputOverflow) void link.close();
     };
@@ -184,6 +188,9 @@ function raceWithLink(link: SshLink, timeoutMs: number, channel: ClientChannel, 
     });
   });
 }
+
+const readFailure = (host: string, failure: unknown): unknown =>
+  failure instanceof OutputOverflow ? overflowFailure(host, failure) : failure;
 
 const overflowFailure = (host: string, { message }: OutputOverflow): FleetError =>
   new FleetError('agent-reply', `${host}: it ${message}`, {

@@ -175,7 +175,11 @@ async function untilBack(context: FleetContext, { host, bootId }: PlannedReboot,
 }
 
 /** The first contact of the new boot, and as many as it takes. Errors: those of {@link askAsAuthority}. */
-async function untilOnline(context: FleetContext, run: Run, { host, accounts }: PlannedReboot): Promise<RebootOutcome['accounts']> {
+async function untilOnline(
+  context: FleetContext,
+  run: Run,
+  { host, accounts }: Pick<PlannedReboot, 'host' | 'accounts'>,
+): Promise<RebootOutcome['accounts']> {
   let awaited: readonly AwaitedAccount[] = [];
   const keyIds = accounts.map(({ keyId }) => keyId);
   const timeoutMs = helperTimeoutMs + onlineTimeoutMs;
@@ -195,6 +199,16 @@ async function untilOnline(context: FleetContext, run: Run, { host, accounts }: 
     context.report({ kind: 'account', account, host: host.name, state, reason });
   }
   return states;
+}
+
+/** Whether what was online before is online again, without a reboot. Errors: those of {@link askAsAuthority}. */
+export async function awaitAccounts(
+  context: FleetContext,
+  run: Run,
+  before: Pick<PlannedReboot, 'host' | 'accounts'>,
+): Promise<Pick<RebootOutcome, 'accounts' | 'problem'>> {
+  const accounts = await untilOnline(context, run, before);
+  return { accounts, problem: stillAway(before.host.name, accounts) };
 }
 
 const stillAway = (host: string, accounts: RebootOutcome['accounts']): FleetError | null => {

@@ -28,10 +28,12 @@ export async function planRename(context: FleetContext, before: string, after: s
   if (inventory.hosts.some(({ name }) => name === before))
     throw usage(`the inventory still has ${before}`, `rename it to ${after} in ${inventory.path} first; two machines cannot become one`);
   const rows = await listHosts(ledger.db);
-  const known = new Set([...rows, ...(await listForgottenHosts(ledger.db))].map(({ name }) => name));
+  const forgotten = await listForgottenHosts(ledger.db);
+  const known = new Set([...rows, ...forgotten].map(({ name }) => name));
   if (!known.has(before)) throw usage(`the ledger knows no host ${before}`, 'fleet hosts list shows the known ones');
   const inTheWay = rows.find(({ name }) => name === after);
-  if (inTheWay !== undefined && (await isUsed(context, inTheWay)))
+  const instanceId = [...rows, ...forgotten].find(({ name }) => name === before)?.instance_id ?? null;
+  if (inTheWay !== undefined && (await isUsed(context, inTheWay, instanceId)))
     throw usage(
       `${after} is a host of its own in the ledger: it has been in use`,
       `give ${before} a name that no host ever had, or first: fleet hosts forget ${after}`,
@@ -42,9 +44,12 @@ export async function planRename(context: FleetContext, before: string, after: s
 
 const usage = (message: string, hint: string): FleetError => new FleetError('usage', message, { hint });
 
-/** A row that was only made because the inventory has its name may give way. */
-const isUsed = async ({ ledger }: FleetContext, { name, release, contact_intent_at }: HostRow): Promise<boolean> =>
-  release !== null || contact_intent_at !== null || (await accountsOn(ledger.db, name)).length > 0;
+/** A row that was only made because the inventory has its name may give way, also when the same machine has answered under it. */
+async function isUsed({ ledger }: FleetContext, row: HostRow, instanceId: string | null): Promise<boolean> {
+  const { name, release, contact_intent_at, instance_id } = row;
+  if (release !== null || (await accountsOn(ledger.db, name)).length > 0) return true;
+  return contact_intent_at !== null && (instance_id === null || instance_id !== instanceId);
+}
 
 /** All of it or nothing. Nothing is sent to the host: its claims do not have its name in them, and `fleet init` tells it. */
 export async function executeRename(context: FleetContext, { before, after }: HostRename): Promise<void> {

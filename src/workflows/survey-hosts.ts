@@ -18,6 +18,8 @@ import { refuseOldCopy } from './refuse-old-copy.ts';
 export interface SurveyResult {
   /** One entry for every known host, in order of names; those that are declared destroyed are left out. */
   readonly evidence: readonly HostEvidence[];
+  /** Hosts of which two names are one machine, or the like: nothing is granted until that is put right. */
+  readonly identityProblems: readonly FleetError[];
   /** Why a host is silent or unfenced, by name. */
   readonly problems: ReadonlyMap<string, FleetError>;
 }
@@ -82,7 +84,8 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
     isOld: old.has(name),
     isOff: off.has(name),
   }));
-  return { evidence, problems };
+  const identityProblems = [...faults].map(([name, fault]) => identityError(name, fault));
+  return { evidence, identityProblems, problems };
 }
 
 /** What is wrong with the names of those that answered, by name. */

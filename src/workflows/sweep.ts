@@ -80,7 +80,7 @@ export async function sweepFleet(context: FleetContext, begin: () => Promise<Run
     run === null ? [] : meetDestroyed(context, run),
   ]);
   await recordStates(context, readings);
-  const problems: FleetError[] = [...returned];
+  const problems: FleetError[] = [...returned, ...(survey?.identityProblems ?? [])];
   let [moves, grants]: [MoveOutcome[], GrantOutcome[]] = [[], []];
   if (run !== null && survey !== null) {
     problems.push(...(await retireClaims(context, run, survey.evidence)));

@@ -102,3 +102,20 @@ want_upgrade() {
   todo "upgrade $count packages"; [[ $MODE = apply ]] || simulate upgrade
 }
 put_upgrade() { wait_for_apt && simulate upgrade || return; apt_get --no-remove upgrade || apt_failed 'cannot upgrade the packages'; }
+want_patch() {
+  if [[ $MODE = apply && ! ${PATCH_BEGAN-} ]]; then
+    PATCH_BEGAN=1 LOG=$T/log.index
+    { wait_for_apt && repair_dpkg; refresh_index; } >"$LOG" 2>&1
+    [[ $FAIL_CODE ]] && return
+  fi
+  want_upgrade
+  wants_reboot && warn "$REBOOT_WANTED"
+  return 0
+}
+# The newest installed kernel is not the one that runs, or a package said so. No kernel of its own: a container.
+wants_reboot() {
+  [[ -e /run/reboot-required ]] && return 0
+  local -a kernels=(); set +f; kernels=(/boot/vmlinuz-*); set -f
+  [[ -e ${kernels[0]} && -e /boot/vmlinuz-$(uname -r) ]] || return 1
+  [[ $(printf '%s\n' "${kernels[@]#/boot/vmlinuz-}" | sort -V | tail -n 1) != "$(uname -r)" ]]
+}

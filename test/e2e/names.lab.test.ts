@@ -52,7 +52,7 @@ test('a second name for a host is refused by every way in, nothing starts meanwh
   });
   expect(await said('init', '--limit', 'twin')).toMatchObject({
     code: 3,
-    text: expect.stringContaining('is the host garden of this fleet already'),
+    text: expect.stringContaining('twin and garden are one machine under two names'),
   });
   expect((await said('sweep')).text).toMatch(/one machine under two names/);
   logins = [...logins, ...(await importNew(world, ['ben']))];

@@ -102,6 +102,24 @@ describe('fleet hosts rename', () => {
     expect((await findAccount(ledger.db, 'alice'))?.host).toBe('h1');
   });
 
+  it('a sweep that met it under the new name before does not stand in the way; both contacts count, and it is not off any more', async () => {
+    const { ledger, context, row } = await fleetWith(['garden', 'h2']);
+    await ensureHosts(ledger.db, ['garden']);
+    await recordOff(ledger.db, 'h1', 'powered-off', 25);
+    await recordContactIntent(ledger.db, 'garden', 700_000, 600_000);
+    await expect(planRename(context, 'h1', 'garden')).rejects.toMatchObject({ message: expect.stringContaining('has been in use') });
+    await recordSeen(ledger.db, 'garden', 700_001, { instanceId: 'i1' });
+    await executeRename(context, await planRename(context, 'h1', 'garden'));
+    expect(await row('garden')).toMatchObject({
+      contact_intent_at: 700_000,
+      may_boot_until: 1_300_000,
+      contacts: 2,
+      off_at: null,
+      instance_id: 'i1',
+    });
+    expect((await findAccount(ledger.db, 'alice'))?.host).toBe('garden');
+  });
+
   it('refuses names that do not fit, a name that is in use, and open moves; nothing is changed', async () => {
     const { ledger, context, row } = await fleetWith(['garden', 'h2']);
     const refused = (before: string, after: string) => planRename(context, before, after).catch((error: unknown) => error);

@@ -226,6 +226,12 @@ describe.skipIf(missingSshd !== null)('links that fail', () => {
     const lines: string[] = [];
     await remote.run({ command: 'echo mine', onLine: (line) => lines.push(line) });
     expect(lines).toEqual(['mine']);
+    // Also when the command has ended before its reader is heard.
+    const refuse = (): never => {
+      throw new Error('not like this');
+    };
+    for (let time = 0; time < 10; time += 1)
+      await expect(remote.run({ command: 'echo one; echo two', onLine: refuse })).rejects.toThrow('not like this');
     await remote.close();
     await noisy.stop();
   });

@@ -1,0 +1,98 @@
+import { type Command, Option } from 'commander';
+import { longestAnnouncementMs } from '../../../agent/protocol/host.ts';
+import { FleetError } from '../../model/errors.ts';
+import { announcedForMs } from '../../moves/announced-reboot.ts';
+import type { RunPatch } from '../../workflows/patch-hosts.ts';
+import { callerOf } from '../caller.ts';
+import { confirm } from '../confirm.ts';
+import { exitCode } from '../exit-codes.ts';
+import { type OpenContext, withLock } from '../open-context.ts';
+import { durationOption } from '../option-values.ts';
+import type { CommandResult } from '../output.ts';
+import { setAction } from '../run-command.ts';
+import { printErr } from '../terminal.ts';
+import { noBlob, reportStep } from './init.ts';
+
+interface PatchFlags {
+  readonly rolling?: boolean;
+  readonly reboot?: boolean;
+  readonly drain?: boolean;
+  readonly within: number;
+  readonly dryRun?: boolean;
+}
+
+const parseWithin = durationOption('--within', { min: 120_000, max: longestAnnouncementMs, words: 'from 2 to 30 minutes' }, '20m');
+
+/** `fleet patch HOST...`: package upgrades, one host after the other, without losing an account. */
+export function registerPatch(program: Command): void {
+  const command = program
+    .command('patch [hosts...]')
+    .description('upgrade packages, one host at a time: the next one when the last is well and its accounts are online')
+    .option('--rolling', 'without hosts: all of them')
+    .option('--reboot', 'reboot hosts that need it afterwards, announced: no account moves, none is held')
+    .option('--drain', 'move the accounts of each host away first (otherwise they stay and go on)')
+    .addOption(new Option('--within <duration>', 'how long a reboot may take').argParser(parseWithin).default(announcedForMs, '15m'))
+    .option('-n, --dry-run', 'show the plan and change nothing');
+  setAction<PatchFlags>(command, async ({ options, args, signal }) => {
+    if (args.length === 0 && options.limit.length === 0 && options.rolling !== true)
+      throw new FleetError('usage', 'name the hosts to patch, or use --rolling for all of them, one at a time', {
+        hint: 'for example: fleet patch eu-1 --reboot, or: fleet patch --rolling --dry-run',
+      });
+    const [{ selectHosts }, { planPatches, executePatches }, render] = await Promise.all([
+      import('../../inventory/select-hosts.ts'),
+      import('../../workflows/patch-hosts.ts'),
+      import('../render/patch.ts'),
+    ]);
+    return withLock('patch', options, signal, async (context, begin): Promise<CommandResult> => {
+      const hosts = selectHosts(context.inventory, [...args, ...options.limit]);
+      const wishes = { drain: options.drain === true, reboot: options.reboot === true, withinMs: options.within };
+      const runPatch = await patchRunner(context);
+      const plan = await planPatches(context, hosts, wishes, runPatch);
+      const data = { dryRun: options.dryRun === true, plan: render.planData(plan) };
+      if (options.dryRun || plan.errors.length > 0) {
+        await context.progress.stop();
+        return { data: { ...data, hosts: [] }, text: render.formatPlan(plan), errors: plan.errors };
+      }
+      if (!options.json) printErr(render.formatPlan(plan));
+      await confirm(render.question(plan), options);
+      const outcomes = await executePatches(context, await begin(), plan, runPatch);
+      await context.progress.stop();
+      const errors = outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]));
+      const isInterrupted = signal.aborted || errors.some(({ code }) => code === 'interrupted');
+      return {
+        data: { ...data, hosts: outcomes.map(render.outcomeData) },
+        text: render.formatOutcomes(outcomes),
+        errors,
+        ...(isInterrupted ? { exitCode: exitCode.interrupted } : {}),
+      };
+    });
+  });
+}
+
+/** Runs the program like one of `fleet init`. Ctrl-C does not end it: apt must not be cut off. */
+async function patchRunner(context: OpenContext): Promise<RunPatch> {
+  const [{ planPatch }, { runInit }, { loadLibrary }, { packageRoot }, { listHosts }] = await Promise.all([
+    import('../../workflows/patch-program.ts'),
+    import('../../workflows/init.ts'),
+    import('../../workflows/init-materials.ts'),
+    import('../../release/package-root.ts'),
+    import('../../ledger/hosts.ts'),
+  ]);
+  const library = await loadLibrary(packageRoot());
+  return async (host, check) => {
+    const row = (await listHosts(context.ledger.db)).find(({ name }) => name === host.name);
+    const names = { fleet: context.inventory.fleet, name: host.name, former: row?.told_name ?? null };
+    const plan = planPatch(host, { check, library, names, caller: callerOf('patch', context.ledger) });
+    const [outcome] = await runInit([plan], {
+      remoteFor: context.remoteFor,
+      freshRemote: context.freshRemoteFor,
+      openBlob: noBlob,
+      onEvent: (event) => {
+        if (!check) reportStep(context, event);
+      },
+      concurrency: 1,
+    });
+    if (outcome !== undefined) return outcome;
+    throw new FleetError('bug', `${host.name}: its program has no outcome`, { hint: 'please report this', host: host.name });
+  };
+}
