@@ -6,12 +6,13 @@ import type { RunPatch } from '../../workflows/patch-hosts.ts';
 import { callerOf } from '../caller.ts';
 import { confirm } from '../confirm.ts';
 import { exitCode } from '../exit-codes.ts';
+import { reportSteps } from '../init-progress.ts';
 import { type OpenContext, withLock } from '../open-context.ts';
 import { durationOption } from '../option-values.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
 import { printErr } from '../terminal.ts';
-import { noBlob, reportStep } from './init.ts';
+import { noBlob } from './init.ts';
 
 interface PatchFlags {
   readonly rolling?: boolean;
@@ -69,7 +70,7 @@ export function registerPatch(program: Command): void {
   });
 }
 
-/** Runs the program like one of `fleet init`. Ctrl-C does not end it: apt must not be cut off. */
+/** Runs the program like one of `fleet init`: Ctrl-C ends it after the step under way, so that apt is not cut off. */
 async function patchRunner(context: OpenContext): Promise<RunPatch> {
   const [{ planPatch }, { runInit }, { loadLibrary }, { packageRoot }, { listHosts }] = await Promise.all([
     import('../../workflows/patch-program.ts'),
@@ -87,10 +88,10 @@ async function patchRunner(context: OpenContext): Promise<RunPatch> {
       remoteFor: context.remoteFor,
       freshRemote: context.freshRemoteFor,
       openBlob: noBlob,
-      onEvent: (event) => {
-        if (!check) reportStep(context, event);
-      },
+      onEvent: check ? () => undefined : reportSteps(context, [plan]),
       concurrency: 1,
+      signal: context.signal,
+      goOn: (name) => `fleet patch ${name}`,
     });
     if (outcome !== undefined) return outcome;
     throw new FleetError('bug', `${host.name}: its program has no outcome`, { hint: 'please report this', host: host.name });
