@@ -141,6 +141,15 @@ const telegramFrom = (base: TelegramYaml, own: NonNullable<AccountYaml['telegram
   langCode: own.lang_code ?? base.lang_code ?? 'en',
 });
 
+const ownTelegramFrom = (own: NonNullable<AccountYaml['telegram']>): Partial<TelegramSettings> => ({
+  ...given('apiId', own.api_id),
+  ...given('apiHash', own.api_hash),
+  ...given('deviceModel', own.device_model),
+  ...given('systemVersion', own.system_version),
+  ...given('appVersion', own.app_version),
+  ...given('langCode', own.lang_code),
+});
+
 const workerFrom = (yaml: AccountYaml['worker']): CustomWorker | null =>
   yaml === undefined || yaml === bundledWorker
     ? null
@@ -197,6 +206,7 @@ const accountFrom = (own: AccountYaml, yaml: InventoryYaml): AccountDefaults => 
     chats: chatsFrom(last(layers, (layer) => layer.chats)),
     answerLimits: Object.assign({}, ...layers.map((layer) => answerLimitsFrom(layer.answer_limits ?? {}))),
     telegram: telegramFrom(yaml.telegram, own.telegram ?? {}),
+    ownTelegram: ownTelegramFrom(own.telegram ?? {}),
     worker: workerFrom(last(layers, (layer) => layer.worker)),
     logLevel: last(layers, (layer) => layer.log_level) ?? 'info',
   };

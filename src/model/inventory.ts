@@ -184,6 +184,8 @@ export interface AccountSpec {
   readonly chats: readonly ChatSpec[];
   readonly answerLimits: AnswerLimitsSpec;
   readonly telegram: TelegramSettings;
+  /** The part of `telegram` that its own entry says: it counts more than what came with its session. */
+  readonly ownTelegram: Partial<TelegramSettings>;
   /** null: the bundled worker. */
   readonly worker: CustomWorker | null;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';

@@ -9,6 +9,16 @@ export type SessionFormat = WrittenFormat | 'mtcute' | 'store-session' | 'tdata'
 /** The formats that are one line of text. */
 export type SessionStringFormat = Extract<WrittenFormat, `${string}-string`>;
 
+/** Application and device that a session was made with, as far as a description beside it says so. `apiHash` is a secret. */
+export interface SessionDevice {
+  readonly apiId?: number;
+  readonly apiHash?: string;
+  readonly deviceModel?: string;
+  readonly systemVersion?: string;
+  readonly appVersion?: string;
+  readonly langCode?: string;
+}
+
 /** What every session format boils down to. `authKey` is the credential: never log, never write unencrypted. */
 export interface Session {
   /** Production data centre, 1-5. */

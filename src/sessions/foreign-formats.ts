@@ -19,7 +19,7 @@ const hints = {
   logIn:
     'Log in anew with Telethon or Pyrogram and import that session. A converted copy would share its key with this program, and Telegram destroys a key that two programs use.',
   folder: 'Stop its program, then import the whole folder that the file is in.',
-  sidecar: 'Import the .session file beside it. What it says of application and device goes to `telegram:` in the inventory.',
+  sidecar: 'Import the .session file beside it: it is read with that file, and the account keeps its application and device.',
   unpack: 'Unpack it and import the session file in it.',
 } as const;
 

@@ -1,4 +1,4 @@
-import type { Session, SessionFormat } from '../model/session.ts';
+import type { Session, SessionDevice, SessionFormat } from '../model/session.ts';
 
 /**
  * Why a session was refused, as a stable, documented list. Callers branch on the code, never on the text.
@@ -51,6 +51,7 @@ export type SessionWarningCode =
   | 'NEWER_VERSION'
   | 'OLD_STRING'
   | 'SHARED_KEY'
+  | 'DESCRIBED'
   | `FORK_V${number}`;
 
 /** Something the operator should know about a session that is accepted nevertheless. */
@@ -66,6 +67,8 @@ export interface ParsedSession {
   readonly format: SessionFormat;
   /** The application that logged in, where the format carries it. */
   readonly apiId: number | null;
+  /** What a description beside the file says of application and device; absent: there is none. */
+  readonly device?: SessionDevice;
   readonly warnings: readonly SessionWarning[];
 }
 

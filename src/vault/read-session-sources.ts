@@ -1,7 +1,9 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, opendir, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { SessionDevice } from '../model/session.ts';
 import { refuse, type SessionOutcome, type SessionWarning } from '../sessions/session-outcome.ts';
+import { parseSidecar } from '../sessions/sidecar.ts';
 import { isStoreFile, parseStoreSession } from '../sessions/store-session.ts';
 import { isTdataFile, parseTdata } from '../sessions/tdata.ts';
 import { modeWarnings, readSessionSource, unreadable } from './read-session-source.ts';
@@ -93,7 +95,23 @@ export const readSessionSources = async (path: string, passcode = '', where = pa
   } finally {
     await handle?.close();
   }
-  return [await readSessionSource(path, where)];
+  const outcome = await readSessionSource(path, where);
+  const device = outcome.ok ? await describedBeside(path) : null;
+  return [outcome.ok && device !== null ? { ...outcome, device, warnings: [...outcome.warnings, described] } : outcome];
+};
+
+const described: SessionWarning = {
+  code: 'DESCRIBED',
+  message:
+    'the .json file beside it says of which application and device it is; the account keeps them, unless the inventory says otherwise',
+};
+
+/** `x.json` beside `x.session`. */
+const describedBeside = async (path: string): Promise<SessionDevice | null> => {
+  const content = path.endsWith('.session') ? await readSmall(path.replace(/session$/, 'json')).catch(() => null) : null;
+  const device = content === null ? null : parseSidecar(content);
+  content?.fill(0);
+  return device;
 };
 
 const warned = (outcome: SessionOutcome, more: readonly SessionWarning[]): SessionOutcome =>

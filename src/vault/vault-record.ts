@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { type AccountName, isAccountName } from '../model/names.ts';
-import type { Session, SessionFormat } from '../model/session.ts';
+import type { Session, SessionDevice, SessionFormat } from '../model/session.ts';
 import { authKeyBytes, keyIdOf } from '../sessions/auth-key.ts';
 
 /** What the vault knows of a session besides the session itself. */
@@ -11,6 +11,8 @@ export interface VaultMeta {
   readonly sourceFormat: SessionFormat;
   /** The application that logged in, where the source said so; null otherwise. */
   readonly apiId: number | null;
+  /** Application and device that it was made with, where a description came with it. */
+  readonly device?: SessionDevice;
 }
 
 /** One opened entry. `session.authKey` belongs to the caller, who zeroes it after use. */
@@ -33,6 +35,8 @@ const formats = [
   'tdata',
 ] as const satisfies readonly SessionFormat[];
 
+const word = z.string().max(64).optional();
+
 const recordSchema = z.strictObject({
   format: z.literal(recordFormat),
   account: z.string().refine(isAccountName),
@@ -46,6 +50,13 @@ const recordSchema = z.strictObject({
   importedAt: z.iso.datetime(),
   sourceFormat: z.enum(formats),
   apiId: z.int().positive().nullable(),
+  device: z
+    .strictObject({
+      apiId: z.int().positive().optional(),
+      apiHash: z.string().max(64).optional(),
+      ...{ deviceModel: word, systemVersion: word, appVersion: word, langCode: word },
+    })
+    .optional(),
 });
 
 /**
@@ -53,12 +64,12 @@ const recordSchema = z.strictObject({
  * The user id is a string (64 bits). A secret: zero it after use.
  */
 export const serializeRecord = (record: VaultRecord): Buffer => {
-  const { account, session, importedAt, sourceFormat, apiId } = record;
+  const { account, session, importedAt, sourceFormat, apiId, device } = record;
   const key = Buffer.from(session.authKey.buffer, session.authKey.byteOffset, session.authKey.byteLength).toString('base64');
   const userId = session.userId === null ? null : session.userId.toString();
   const { dataCentre, isBot } = session;
   return Buffer.from(
-    JSON.stringify({ format: recordFormat, account, dataCentre, key, userId, isBot, importedAt, sourceFormat, apiId }),
+    JSON.stringify({ format: recordFormat, account, dataCentre, key, userId, isBot, importedAt, sourceFormat, apiId, device }),
     'utf8',
   );
 };
@@ -81,7 +92,7 @@ export const parseRecord = (plaintext: Uint8Array): VaultRecord | 'newer' | 'dam
   if (!parsed.success) {
     return 'damaged';
   }
-  const { account, dataCentre, key, userId, isBot, importedAt, sourceFormat, apiId } = parsed.data;
+  const { account, dataCentre, key, userId, isBot, importedAt, sourceFormat, apiId, device } = parsed.data;
   const authKey = Uint8Array.from(Buffer.from(key, 'base64'));
   const session: Session = {
     dataCentre,
@@ -91,7 +102,7 @@ export const parseRecord = (plaintext: Uint8Array): VaultRecord | 'newer' | 'dam
     testMode: false,
     keyId: keyIdOf(authKey),
   };
-  return { account, session, importedAt, sourceFormat, apiId };
+  return { account, session, importedAt, sourceFormat, apiId, ...(device === undefined ? {} : { device: device as SessionDevice }) };
 };
 
 /** SHA-256 (hex) of the canonical plaintext: tells whether two copies hold the same record, without being one. */

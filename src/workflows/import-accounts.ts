@@ -44,7 +44,7 @@ interface Candidate {
 /**
  * Reads every file first, then takes the sound ones: vault before ledger (invariant 5), so that a run that was killed is simply repeated. The same key is
  * never known under two names. Files are opened read-only and left untouched. One outcome per path, in order, and one for each account of a folder; a log or
- * journal that SQLite keeps beside a file of the list is judged with that file and has none. `passcode`: of Telegram Desktop's data; empty: none.
+ * journal that SQLite keeps beside a file of the list, and a description, is judged with that file and has none. `passcode`: of Telegram Desktop's data; empty: none.
  */
 export async function importAccounts(
   context: FleetContext,
@@ -56,7 +56,7 @@ export async function importAccounts(
   const seen = new Map<string, string>();
   for (const path of paths) {
     const mainFile = mainFileOf(path);
-    if (mainFile !== null && paths.includes(mainFile)) continue;
+    if ((mainFile !== null && paths.includes(mainFile)) || isDescription(path, paths)) continue;
     const found = mainFile === null ? await readCandidates(path, name, passcode) : [companionAlone(path, mainFile)];
     for (const candidate of found) {
       if ('problem' in candidate) {
@@ -79,6 +79,10 @@ export async function importAccounts(
 
 /** `x.session` for `x.session-wal`, `-shm` and `-journal`, which SQLite keeps beside it; null for any other name. */
 const mainFileOf = (path: string): string | null => /^(.+\.[a-z0-9]+)-(?:wal|shm|journal)$/i.exec(path)?.[1] ?? null;
+
+/** `x.json` beside `x.session` in the list: it is read with that file. */
+const isDescription = (path: string, paths: readonly string[]): boolean =>
+  path.endsWith('.json') && paths.includes(path.replace(/json$/, 'session'));
 
 const companionAlone = (path: string, mainFile: string): Refused =>
   refusedFor('COMPANION', `${path}: a file that SQLite keeps beside a session, not a session`, {
@@ -229,7 +233,12 @@ async function putOnce(
   parsed: ParsedSession,
   importedAt: string,
 ): Promise<{ vaultHash: string }> {
-  const meta = { sourceFormat: parsed.format, apiId: parsed.apiId, importedAt };
+  const meta = {
+    sourceFormat: parsed.format,
+    apiId: parsed.apiId,
+    importedAt,
+    ...(parsed.device === undefined ? {} : { device: parsed.device }),
+  };
   const stored = (await context.vault.list()).includes(account);
   if (!stored) return context.vault.put(account, parsed.session, meta);
   const before = await context.vault.get(account);

@@ -72,6 +72,7 @@ const nobody: AccountSpec = {
   chats: [],
   answerLimits: {},
   telegram: { apiId: 0, apiHash: { kind: 'env', target: 'NONE' }, deviceModel: '', systemVersion: '', appVersion: '', langCode: 'en' },
+  ownTelegram: {},
   worker: null,
   logLevel: 'info',
 };

@@ -5,7 +5,7 @@ import { findAccount } from '../ledger/accounts.ts';
 import { FleetError } from '../model/errors.ts';
 import type { AccountSpec, HostSpec } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
-import type { Session } from '../model/session.ts';
+import type { Session, SessionDevice } from '../model/session.ts';
 import { formatSession } from '../sessions/format-session.ts';
 import type { FleetContext } from './context.ts';
 
@@ -22,8 +22,9 @@ const healthIntervalMs = 60_000;
  */
 export async function readWorkerMaterial(context: MaterialContext, account: AccountName, host: HostSpec): Promise<WorkerMaterial> {
   const spec = accountSpecFor(context.inventory, account);
-  const config = await workerConfig(context, spec);
-  const session = await knownUser(context, account, (await context.vault.get(account)).session);
+  const stored = await context.vault.get(account);
+  const config = await workerConfig(context, spec, stored.device ?? {});
+  const session = await knownUser(context, account, stored.session);
   return {
     session: formatSession(session, spec.worker?.sessionFormat ?? 'gramjs-string', config.apiId),
     config: JSON.stringify(config),
@@ -39,9 +40,16 @@ async function knownUser(context: MaterialContext, account: AccountName, session
   return userId === null ? session : { ...session, userId: BigInt(userId) };
 }
 
-async function workerConfig(context: MaterialContext, spec: AccountSpec): Promise<WorkerConfig> {
-  const { telegram } = spec;
-  const apiId = typeof telegram.apiId === 'number' ? telegram.apiId : Number(await context.readSecret(telegram.apiId));
+/** `device`: what came with the session; what the account's own entry says counts more, the fleet's settings count less. */
+async function workerConfig(context: MaterialContext, spec: AccountSpec, device: SessionDevice): Promise<WorkerConfig> {
+  const { apiId: deviceId, apiHash: deviceHash, ...look } = device;
+  // An application's number and hash belong together.
+  const isOwnApplication = spec.ownTelegram.apiId !== undefined || spec.ownTelegram.apiHash !== undefined;
+  const application =
+    isOwnApplication || deviceId === undefined || deviceHash === undefined ? {} : { apiId: deviceId, apiHash: deviceHash };
+  const telegram = { ...spec.telegram, ...application, ...look, ...spec.ownTelegram };
+  const { apiId: id, apiHash: hash } = telegram;
+  const apiId = typeof id === 'number' ? id : Number(await context.readSecret(id));
   if (!Number.isSafeInteger(apiId) || apiId <= 0) {
     throw new FleetError('secret', `telegram.api_id of account ${spec.name} is not a positive number`, {
       account: spec.name,
@@ -51,7 +59,7 @@ async function workerConfig(context: MaterialContext, spec: AccountSpec): Promis
   return {
     format: 1,
     apiId,
-    apiHash: await context.readSecret(telegram.apiHash),
+    apiHash: typeof hash === 'string' ? hash : await context.readSecret(hash),
     deviceModel: telegram.deviceModel,
     systemVersion: telegram.systemVersion,
     appVersion: telegram.appVersion,

@@ -43,6 +43,7 @@ test('the least inventory has the documented defaults', () => {
       appVersion: '1.0',
       langCode: 'en',
     },
+    ownTelegram: {},
     worker: null,
     logLevel: 'info',
   };

@@ -89,6 +89,19 @@ test.each([anna, { ...ben, isBot: true }])("mtcute's own database", async (sessi
   expect(found(await readSessionSources(path))).toEqual([['mtcute', session]]);
 });
 
+test('a description beside a session file is read with it', async () => {
+  const directory = temporaryDirectory();
+  const path = await writeMtcute(directory, anna);
+  writeFileSync(join(directory, 'anna.json'), JSON.stringify({ device: 'PC 64bit', lang_code: 'ru' }));
+  expect(await readSessionSources(path)).toMatchObject([
+    {
+      ok: true,
+      device: { deviceModel: 'PC 64bit', langCode: 'ru' },
+      warnings: expect.arrayContaining([expect.objectContaining({ code: 'DESCRIBED' })]),
+    },
+  ]);
+});
+
 test('what is no folder of sessions is refused as before', async () => {
   expect(await readSessionSources('/nowhere/at/all')).toMatchObject([{ code: 'UNREADABLE' }]);
   expect(await readSessionSources(temporaryDirectory())).toMatchObject([{ code: 'UNREADABLE' }]);

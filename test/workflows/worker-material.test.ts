@@ -5,7 +5,7 @@ import { afterAll, expect, it } from 'vitest';
 import { insertAccount, setUserId } from '../../src/ledger/accounts.ts';
 import { openLedger } from '../../src/ledger/ledger.ts';
 import type { AccountName } from '../../src/model/names.ts';
-import type { Session } from '../../src/model/session.ts';
+import type { Session, SessionDevice } from '../../src/model/session.ts';
 import { parseSessionString } from '../../src/sessions/session-string.ts';
 import { readWorkerMaterial } from '../../src/workflows/worker-material.ts';
 import { minimalYaml, parsed } from '../inventory/sample-inventory.ts';
@@ -15,13 +15,13 @@ import { hostSpec } from './init-fixture.ts';
 const ledger = await openLedger(join(mkdtempSync(join(tmpdir(), 'fleet-material-')), 'fleet.db'));
 afterAll(() => ledger.close());
 
-const material = (accounts: string, session: Session = fixtureSession()) =>
+const material = (accounts: string, session: Session = fixtureSession(), device: SessionDevice = {}) =>
   readWorkerMaterial(
     {
       inventory: parsed(`${minimalYaml}accounts: { anna: ${accounts} }\n`),
       ledger,
       readSecret: async () => 'hash',
-      vault: { get: async () => ({ session, vaultHash: '', sourceFormat: 'telethon', importedAt: '' }) as never },
+      vault: { get: async () => ({ session, vaultHash: '', sourceFormat: 'telethon', importedAt: '', device }) as never },
     },
     'anna' as AccountName,
     hostSpec('h1'),
@@ -51,4 +51,13 @@ it('a form that carries the user takes it from what a worker has told', async ()
   await setUserId(ledger.db, 'anna', String(fixtureUserId));
   const outcome = parseSessionString((await material(wish, unknown)).session);
   expect(outcome).toMatchObject({ ok: true, session: { userId: fixtureUserId } });
+});
+
+const pc: SessionDevice = { apiId: 4, apiHash: 'of the device', deviceModel: 'PC 64bit', langCode: 'ru' };
+it.each([
+  ['', { apiId: 4, apiHash: 'of the device', deviceModel: 'PC 64bit', systemVersion: 'Linux', langCode: 'ru' }],
+  ['{ telegram: { device_model: desk } }', { apiId: 4, apiHash: 'of the device', deviceModel: 'desk', langCode: 'ru' }],
+  ['{ telegram: { api_id: 7 } }', { apiId: 7, apiHash: 'hash', deviceModel: 'PC 64bit' }],
+])('what came with the session counts, but less than its own entry: %s', async (entry, expected) => {
+  expect(JSON.parse((await material(entry, fixtureSession(), pc)).config)).toMatchObject(expected);
 });
