@@ -1,4 +1,3 @@
-import * as z from 'zod';
 import type { SessionDevice } from '../model/session.ts';
 
 /** Names that tools which make sessions write; the first one that is there counts. */
@@ -11,24 +10,16 @@ const names = {
   langCode: ['lang_code', 'lang_pack', 'system_lang_code'],
 } as const satisfies Readonly<Record<keyof SessionDevice, readonly string[]>>;
 
-const line = z
-  .string()
-  .trim()
-  .regex(/^[^\p{Cc}]{1,64}$/u);
+const line = /^[^\p{Cc}]{1,64}$/u;
 const forms = {
-  apiId: z.coerce.number().int().min(1).max(2_147_483_647),
-  apiHash: z
-    .string()
-    .trim()
-    .regex(/^[0-9a-fA-F]{32}$/),
+  apiId: /^[1-9]\d{0,9}$/,
+  apiHash: /^[0-9a-fA-F]{32}$/,
   deviceModel: line,
   systemVersion: line,
   appVersion: line,
-  langCode: z
-    .string()
-    .trim()
-    .regex(/^[a-z]{2,3}(?:-[a-zA-Z]{2,8})?$/),
-} as const;
+  langCode: /^[a-z]{2,3}(?:-[a-zA-Z]{2,8})?$/,
+} as const satisfies Readonly<Record<keyof SessionDevice, RegExp>>;
+const maxApiId = 2_147_483_647;
 
 /**
  * The `.json` file that many tools write beside a session: application, device and language. What is absent or has an odd form is left out, and an application's
@@ -47,9 +38,12 @@ export const parseSidecar = (content: Uint8Array): SessionDevice | null => {
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return null;
   const known = new Map(Object.entries(json));
-  const pick = <Key extends keyof typeof forms>(key: Key): unknown => {
+  const pick = (key: keyof SessionDevice): string | number | undefined => {
     const value = names[key].map((name) => known.get(name)).find((each) => each !== undefined && each !== null && each !== '');
-    return forms[key].safeParse(value).data;
+    const text = typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
+    if (!forms[key].test(text)) return undefined;
+    if (key !== 'apiId') return text;
+    return Number(text) <= maxApiId ? Number(text) : undefined;
   };
   const isApplication = pick('apiId') !== undefined && pick('apiHash') !== undefined;
   const keys = (Object.keys(names) as (keyof SessionDevice)[]).filter((key) => isApplication || (key !== 'apiId' && key !== 'apiHash'));
