@@ -81,7 +81,7 @@ const stillOnce = (host = 'h1'): void => {
 };
 
 describe('an epoch belongs to one move, and only rises', () => {
-  it('a grant at an epoch that was seen, of another move, beside a running process', async () => {
+  it('4 a grant at an epoch that was seen, of another move, beside a running process', async () => {
     const { h1, own } = await ownerOf();
     expect(await tell(h1, [grant(1, 'other')])).toEqual(['move']);
     expect(await tell(h1, [stage(2, 'other'), grant(2, 'other')])).toEqual(['ok', 'state']);
@@ -91,21 +91,21 @@ describe('an epoch belongs to one move, and only rises', () => {
     stillOnce();
   });
 
-  it('a grant of files that another move has staged, or of another state than the one in the receipt', async () => {
+  it('23 a grant of files that another move has staged, or of another state than the one in the receipt', async () => {
     const { h2 } = await ownerOf();
     expect(await tell(h2, [stage(2, 'one'), grant(2, 'two')])).toEqual(['ok', 'not-staged']);
     expect(await tell(h2, [grant(2, 'one', 'f'.repeat(64))])).toEqual(['state']);
     stillOnce();
   });
 
-  it('a grant that comes after its own revoke', async () => {
+  it('7 a grant that comes after its own revoke', async () => {
     const { h2 } = await ownerOf();
     expect(await tell(h2, [stage(2, 'late'), revoke(2, 'late'), grant(2, 'late')])).toEqual(['ok', 'ok', 'epoch']);
     expect(await tell(h2, [release(2, 'late', 'h3')])).toEqual(['state']);
     stillOnce();
   });
 
-  it('a grant while the release of the claim has not ended', async () => {
+  it('6 a grant while the release of the claim has not ended', async () => {
     const { h1, own } = await ownerOf();
     await closeGate(h1, 'away');
     expect(await tell(h1, [stop, stage(2, own), grant(2, own)])).toEqual(['ok', 'ok', 'state']);
@@ -128,7 +128,7 @@ describe('only the move that closed the gate gets the receipt', () => {
     nothingWrong();
   });
 
-  it('a late revoke of an older or of another move, and a late wipe, take nothing from an owner', async () => {
+  it('22 a late revoke of an older or of another move, and a late wipe, take nothing from an owner', async () => {
     const { own } = await ownerOf();
     expect(await world.command({ verb: 'move', account: 'a1', host: 'h2' })).toBeNull();
     const h2 = world.host('h2');
@@ -148,7 +148,7 @@ describe('only the move that closed the gate gets the receipt', () => {
 });
 
 describe('a claim that cannot be trusted opens nothing', () => {
-  it('a damaged one takes no files and no grant, and is closed only above all that lies there', async () => {
+  it('28 a damaged one takes no files and no grant, and is closed only above all that lies there', async () => {
     const { h1 } = await ownerOf();
     expect(await tell(h1, [stop, stage(3, 'later')])).toEqual(['ok', 'ok']);
     h1.damageClaim(a1);
@@ -159,7 +159,7 @@ describe('a claim that cannot be trusted opens nothing', () => {
     nothingWrong();
   });
 
-  it('a clone acts on nothing that was copied with it', async () => {
+  it('3 a clone acts on nothing that was copied with it', async () => {
     const { h1 } = await ownerOf();
     const clone = world.clone(h1);
     clone.boot();
@@ -172,7 +172,7 @@ describe('a claim that cannot be trusted opens nothing', () => {
   });
 });
 
-describe('what was answered is on the disk', () => {
+describe('45 what was answered is on the disk', () => {
   /** The power goes, and everything is lost that was not synced. */
   const loseAll = (host: ModelHost): void => void losePower(host.root, { chance: () => false, between: (low) => low });
 
@@ -199,7 +199,7 @@ describe('what was answered is on the disk', () => {
     expect(readContact(h2.places)).toMatchObject({ serial, revision: 7 });
   });
 
-  it('a write that is cut leaves the claim before: the two are never in one block', async () => {
+  it('27 a write that is cut leaves the claim before: the two are never in one block', async () => {
     const { h1 } = await ownerOf();
     expect(await tell(h1, [release(1, 'away', 'h2')])).toEqual(['ok']);
     const file = readFileSync(claimPath(h1.places, a1));
@@ -209,7 +209,7 @@ describe('what was answered is on the disk', () => {
 });
 
 describe('a host obeys one ledger, and of its runs only the last', () => {
-  it('an older run, another run of the same serial, another ledger', async () => {
+  it('8 an older run, another run of the same serial, another ledger', async () => {
     const { h1 } = await ownerOf();
     const obeyed = readAuthority(h1.places);
     if (obeyed === null || obeyed === 'unreadable') throw new Error('nobody is obeyed');

@@ -177,7 +177,7 @@ describe('two connections at once', () => {
 
   it('3b memory snapshot, or a machine that was paused: no connection before the operator is in contact', () => standsStill('pause'));
 
-  it('a machine that was suspended: no connection before the operator is in contact', () => standsStill('suspend'));
+  it('37 a machine that was suspended: no connection before the operator is in contact', () => standsStill('suspend'));
 
   it('a clock that is wrong, and one that is set while the worker runs, hold nothing', async () => {
     await placed();
@@ -732,5 +732,5 @@ describe('stuck or wrongly offline', () => {
 it('every row of the table has a schedule', async () => {
   const text = await readFile(new URL(import.meta.url), 'utf8');
   const rows = new Set([...text.matchAll(/^ {2}it\('(\d+b?) /gm)].map(([, row]) => row));
-  expect([...rows].sort()).toEqual([...Array.from({ length: 33 }, (_, index) => String(index + 1)), '3b'].sort());
+  expect([...rows].sort()).toEqual([...Array.from({ length: 33 }, (_, index) => String(index + 1)), '3b', '37'].sort());
 });
