@@ -3,7 +3,8 @@ import { durationOption } from './option-values.ts';
 
 /** Options that every command takes. */
 export interface GlobalOptions {
-  readonly inventory: string;
+  /** The file that was named; undefined: it is looked for. */
+  readonly inventory: string | undefined;
   readonly json: boolean;
   /** Progress as JSON lines instead of text. */
   readonly events: boolean;
@@ -24,7 +25,11 @@ const parseWait = durationOption('--wait', { min: 0, max: 7 * 24 * 3_600_000, wo
 /** Declares the global options on the program; commands read them with {@link globalOptions}. */
 export function declareGlobalOptions(program: Command): void {
   program
-    .option('-i, --inventory <file>', 'the inventory', process.env.FLEET_INVENTORY || 'inventory.yaml')
+    .option(
+      '-i, --inventory <file>',
+      'the inventory; default: inventory.yaml here or in a folder above',
+      process.env.FLEET_INVENTORY || undefined,
+    )
     .option('-l, --limit <pattern>', 'only these hosts: names, globs, groups, label=value, !exclusion (repeatable)', collect, [])
     .option('--json', 'print one JSON document instead of text', false)
     .option('--events', 'progress as JSON lines on standard error, for programs', false)

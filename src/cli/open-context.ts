@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Run } from '../ledger/runs.ts';
 import { serialCopyIn } from '../ledger/serial-copy.ts';
@@ -12,6 +12,7 @@ import type { Fence } from '../workflows/fence.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { lazyRemotes } from './lazy-remotes.ts';
 import { type Progress, startProgress } from './progress.ts';
+import { printErr } from './terminal.ts';
 
 /** A secret reference as the inventory means it: relative to its own folder. */
 export const secretReader =
@@ -58,10 +59,26 @@ export interface OpenContext extends FleetContext {
   close(): Promise<void>;
 }
 
-/** The inventory that the options name. Errors: `inventory`. */
+/** The inventory that the options name, or the nearest one; which one that is is said where it is not in this folder. Errors: `inventory`. */
 export async function loadInventoryOf(options: Pick<GlobalOptions, 'inventory'>): Promise<Inventory> {
   const { loadInventory } = await import('../inventory/load-inventory.ts');
-  return loadInventory(options.inventory);
+  if (options.inventory !== undefined) return loadInventory(options.inventory);
+  const [{ findInventory, inventoryName }, { homeDirectory }] = await Promise.all([
+    import('../inventory/find-inventory.ts'),
+    import('../surroundings/operator.ts'),
+  ]);
+  const cwd = process.cwd();
+  const found = findInventory({ cwd, home: homeDirectory(), trustedUsers: ownUsers() });
+  if (found !== null && dirname(found) !== cwd) printErr(`using ${relative(cwd, found)}`);
+  return loadInventory(found === null ? inventoryName : relative(cwd, found));
+}
+
+/** Who may have written an inventory that nobody named: this user, root, and the one that became root by sudo. */
+function ownUsers(): readonly number[] | null {
+  const own = process.geteuid?.();
+  if (own === undefined) return null;
+  const before = own === 0 ? Number(process.env.SUDO_UID) : Number.NaN;
+  return [own, 0, ...(Number.isInteger(before) ? [before] : [])];
 }
 
 /** Everything a command that talks to hosts needs. `linkSignal` cuts its connections. The caller closes it. */

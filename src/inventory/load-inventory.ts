@@ -39,8 +39,9 @@ export const loadInventory = async (path: string): Promise<Inventory> => {
     text = await readBounded(path);
   } catch (cause) {
     if (cause instanceof FleetError) throw cause;
-    throw new FleetError('inventory', `The inventory ${path} cannot be read`, {
-      hint: 'Name another file with --inventory, or start from a copy of inventory.example.yaml.',
+    const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new FleetError('inventory', `The inventory ${path} ${isMissing ? 'does not exist' : 'cannot be read'}`, {
+      hint: 'Go to its folder or below, or name it with --inventory FILE. A new one: copy inventory.example.yaml and change its addresses.',
       cause,
     });
   }

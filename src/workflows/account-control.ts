@@ -3,11 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hostPaths } from '../../agent/protocol/paths.ts';
 import type { RecentSilences, TestOutcome } from '../../agent/protocol/silence.ts';
 import { parseSilences } from '../facts/answering-schemas.ts';
+import { accountSpecFor } from '../inventory/account-spec.ts';
 import { setPaused, setScript } from '../ledger/accounts.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
-import type { HostSpec } from '../model/inventory.ts';
+import type { ChatSpec, HostSpec } from '../model/inventory.ts';
+import type { AccountName } from '../model/names.ts';
 import { readScript } from '../scripts/read-script.ts';
 import { findOwned, requireAccount } from './account-acts.ts';
 import { scriptFolders } from './answer-behaviour.ts';
@@ -52,19 +54,24 @@ const note = (context: FleetContext, account: string, kind: string, text: string
 const testWaitMs = 30_000;
 const testLookMs = 1_000;
 
-/** Lets an account say `text` in an allowed chat, by its own worker and within its limits, and waits until it did or said why not. Errors: `usage`, `account-offline`, those of the host. */
-export async function sendTest(context: FleetContext, run: Run, name: string, chatId: string, text: string): Promise<TestOutcome> {
+/** The id of a group that the inventory names, or lists by its id. Error `usage`: the account does not answer there. */
+export function chatNamed(chats: readonly ChatSpec[], account: string, chat: string): string {
+  const found = chats.find(({ id, name }) => id === chat || name === chat);
+  if (found !== undefined) return found.id;
+  const known = chats.map(({ id, name }) => (name === null ? id : `${name} (${id})`)).join(', ');
+  throw new FleetError('usage', `${account} does not answer in chat ${chat}`, {
+    account,
+    hint: known === '' ? 'give it chats: in the inventory' : `it answers in ${known}`,
+  });
+}
+
+/** Lets an account say `text` in an allowed chat, given by its id or the inventory's name for it, by its own worker and within its limits, and waits until it did or said why not. Errors: `usage`, `account-offline`, those of the host. */
+export async function sendTest(context: FleetContext, run: Run, name: string, chat: string, text: string): Promise<TestOutcome> {
   const { account, host } = await findOwned(context, name);
+  const { chats } = accountSpecFor(context.inventory, account.name as AccountName);
+  const chatId = chatNamed(chats, name, chat);
   const id = randomBytes(8).toString('hex');
   const plan = await planPush(context, [name], { id, chatId, text, askedAtMs: context.now() });
-  const [behaviour] = plan.changes.map((change) => change.behaviour);
-  if (behaviour !== undefined && !behaviour.chats.some((chat) => chat.id === chatId)) {
-    const known = behaviour.chats.map((chat) => chat.id).join(', ');
-    throw new FleetError('usage', `${name} answers not in chat ${chatId}`, {
-      account: name,
-      hint: known === '' ? `give it chats: in the inventory` : `it answers in ${known}`,
-    });
-  }
   const [failed] = [...plan.errors, ...(await pushBehaviours(context, run, plan)).errors];
   if (failed !== undefined) throw failed;
   for (const endMs = context.now() + testWaitMs; context.now() < endMs && !context.signal.aborted; await sleep(testLookMs)) {

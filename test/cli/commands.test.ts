@@ -141,8 +141,8 @@ describe('the inventory', () => {
     const expected = {
       code: 2,
       stderr: error(
-        'The inventory inventory.yaml cannot be read',
-        'Name another file with --inventory, or start from a copy of inventory.example.yaml.',
+        'The inventory inventory.yaml does not exist',
+        'Go to its folder or below, or name it with --inventory FILE. A new one: copy inventory.example.yaml and change its addresses.',
       ),
     };
     await check((await makeFolder(null)).fleet, { args: ['status'], ...expected });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cronLines, exampleFolder, pipelineLines } from '../cli/example-lines.ts';
+import { ctrlC, startOnTerminal } from '../cli/on-terminal.ts';
 import { tryCommand } from '../lab/run-command.ts';
 import { found, needlesOf, searchFiles, searchHost, watchProcesses } from './canary.ts';
 import { type Login, logIn } from './operator.ts';
@@ -34,6 +35,24 @@ describe('bare servers become hosts', () => {
     expect(refused.code).toBe(3);
     expect(refused.stderr).toContain('fleet hosts trust');
     await must(world, 'hosts', 'trust');
+  });
+
+  test('Ctrl-C in the first init ends each host after the step under way, says what is left, and leaves nothing behind', async () => {
+    const { operator, lab } = world;
+    const { directory: cwd, env } = operator;
+    const run = startOnTerminal(operator.argv(['init', '--limit', 'h1']), {
+      cwd,
+      env: { ...env, PATH: process.env.PATH ?? '', TERM: 'xterm' },
+    });
+    await run.shows(' of ');
+    await run.shows('packages');
+    run.type(ctrlC);
+    expect(await run.ends(300_000)).toBe(130);
+    expect(run.shown()).toMatch(/h1: interrupted (after \d+ of \d+ steps, \d+ left|before its first of)/);
+    expect(run.shown()).toContain('fleet init --limit h1');
+    const left =
+      'ls -d /run/fleet-init.* 2>/dev/null; cat /run/lock/fleet-init.lock; fuser /run/lock/fleet-init.lock /var/lib/dpkg/lock 2>/dev/null; dpkg --audit';
+    expect((await lab.ssh(1, `${left}; true`)).stdout).toBe('');
   });
 
   test('check says what would change (4), init does it (0), then there is nothing left to do', async () => {

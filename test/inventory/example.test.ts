@@ -71,6 +71,6 @@ test('every key of the schema that takes a secret is one whose value is not repe
 test('a file that is not there is named', async () => {
   await expect(loadInventory('/nowhere/i.yaml')).rejects.toMatchObject({
     code: 'inventory',
-    message: 'The inventory /nowhere/i.yaml cannot be read',
+    message: 'The inventory /nowhere/i.yaml does not exist',
   });
 });

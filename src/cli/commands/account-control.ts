@@ -47,7 +47,9 @@ function registerSetScript(accounts: Command): void {
 function registerSendTest(accounts: Command): void {
   const command = accounts
     .command('send-test <account> <chat>')
-    .description('let the account say one message in a group of its allow-list; its own worker says it, within its limits')
+    .description(
+      "let the account say one message in a group of its allow-list (its id, or the inventory's name for it); its own worker says it, within its limits",
+    )
     .option('--text <text>', 'what it says', 'This is a test message of the operator.');
   setAction<{ text: string }>(command, async ({ options, args, signal }) => {
     if (options.text.trim() === '' || options.text.length > 1000) {

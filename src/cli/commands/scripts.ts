@@ -10,7 +10,7 @@ async function inventoryIfAny(options: GlobalOptions): Promise<Inventory | null>
   try {
     return await loadInventoryOf(options);
   } catch (error) {
-    if (error instanceof FleetError && error.problems.length === 0 && options.inventory === 'inventory.yaml') return null;
+    if (error instanceof FleetError && error.problems.length === 0 && options.inventory === undefined) return null;
     throw error;
   }
 }
