@@ -39,8 +39,9 @@ export async function insertAccount(
   db: LedgerDb,
   account: Omit<
     AccountRow,
-    'state' | 'state_reason' | 'state_since' | 'wanted' | 'pinned_to' | 'paused' | 'script' | 'username' | 'behaviour_hash'
-  >,
+    'state' | 'state_reason' | 'state_since' | 'wanted' | 'pinned_to' | 'paused' | 'script' | 'username' | 'display_name' | 'behaviour_hash'
+  > &
+    Partial<Pick<AccountRow, 'display_name'>>,
 ): Promise<void> {
   await db
     .insertInto('accounts')

@@ -96,6 +96,8 @@ interface AccountsTable {
   script: string | null;
   /** As Telegram told the worker, without `@`. */
   username: string | null;
+  /** What people call the account, in any script; null: its name. */
+  display_name: string | null;
   /** SHA-256 of the behaviour that its host was last given; null: none yet. */
   behaviour_hash: string | null;
 }

@@ -6,10 +6,13 @@ import { type AccountName, isAccountName } from '../model/names.ts';
 import type { ParsedSession, SessionOutcome, SessionRefusalCode } from '../sessions/session-outcome.ts';
 import { readSessionSources } from '../vault/read-session-sources.ts';
 import type { FleetContext } from './context.ts';
+import { type ProposedName, proposeName } from './propose-name.ts';
 
 export interface ImportOutcome {
   readonly path: string;
   readonly account: string | null;
+  /** What people call it, where `account` is a proposed name. */
+  readonly displayName: string | null;
   /** `returned`: it had been exported and comes back. `known`: nothing to do. */
   readonly result: 'imported' | 'returned' | 'known' | 'refused';
   readonly format: string | null;
@@ -38,13 +41,15 @@ const refusedFor = (code: RefusalCode, message: string, details: { readonly hint
 interface Candidate {
   readonly path: string;
   readonly account: AccountName;
+  readonly displayName: string | null;
   readonly parsed: ParsedSession;
 }
 
 /**
  * Reads every file first, then takes the sound ones: vault before ledger (invariant 5), so that a run that was killed is simply repeated. The same key is
  * never known under two names. Files are opened read-only and left untouched. One outcome per path, in order, and one for each account of a folder; a log or
- * journal that SQLite keeps beside a file of the list, and a description, is judged with that file and has none. `passcode`: of Telegram Desktop's data; empty: none.
+ * journal that SQLite keeps beside a file of the list, and a description, is judged with that file and has none; nor have those that Ctrl-C
+ * left unread. `passcode`: of Telegram Desktop's data; empty: none.
  */
 export async function importAccounts(
   context: FleetContext,
@@ -54,7 +59,10 @@ export async function importAccounts(
 ): Promise<ImportOutcome[]> {
   const outcomes: ImportOutcome[] = [];
   const seen = new Map<string, string>();
-  for (const path of paths) {
+  for (const [index, path] of paths.entries()) {
+    // Between two files: what was taken is in the vault and in the ledger.
+    if (context.signal.aborted) break;
+    context.report({ kind: 'phase', text: `reading file ${index + 1} of ${paths.length}`, isBrief: true });
     const mainFile = mainFileOf(path);
     if ((mainFile !== null && paths.includes(mainFile)) || isDescription(path, paths)) continue;
     const found = mainFile === null ? await readCandidates(path, name, passcode) : [companionAlone(path, mainFile)];
@@ -68,7 +76,7 @@ export async function importAccounts(
       seen.set(keyId, path);
       outcomes.push(
         twin === undefined
-          ? await takeCandidate(context, name === null ? await underItsOwnName(context, candidate) : candidate)
+          ? await takeCandidate(context, await underItsOwnName(context, candidate, name !== null))
           : refusal(path, candidate, sameKey(path, candidate.account, `the file ${twin}`)),
       );
       candidate.parsed.session.authKey.fill(0);
@@ -90,43 +98,45 @@ const companionAlone = (path: string, mainFile: string): Refused =>
   });
 
 async function readCandidates(path: string, name: string | null, passcode: string): Promise<readonly (Candidate | Refused)[]> {
-  const first = name ?? accountNameFor(path);
-  if (!isAccountName(first)) {
-    return [
-      refusedFor('ACCOUNT_NAME', `${path}: "${first}" cannot be an account's name (a-z, 0-9, ".", "_", "-")`, {
-        hint: 'rename the file, or import it alone with --name NAME',
-      }),
-    ];
-  }
+  const { name: first, displayName } = proposedFor(path, name);
   const sources = await readSessionSources(path, passcode);
-  return sources.map((parsed, index) => candidateFrom(path, index === 0 ? first : `${first}-${index + 1}`, parsed));
+  return sources.map((parsed, index) => candidateFrom(path, index === 0 ? first : `${first}-${index + 1}`, displayName, parsed));
 }
 
+/** The account that a file becomes: as the operator calls it, else as the file is called. What cannot be a name is its display name. */
+export const proposedFor = (path: string, name: string | null): ProposedName => proposeName(name ?? calledIn(path));
+
 /** `account`: the second account of a folder is NAME-2, and so on. */
-function candidateFrom(path: string, account: string, parsed: SessionOutcome): Candidate | Refused {
+function candidateFrom(path: string, account: string, displayName: string | null, parsed: SessionOutcome): Candidate | Refused {
   if (!parsed.ok) return refusedFor(parsed.code, parsed.message, { account, hint: parsed.hint });
-  if (isAccountName(account)) return { path, account, parsed };
+  if (isAccountName(account)) return { path, account, displayName, parsed };
   return refusedFor('ACCOUNT_NAME', `${path}: "${account}" cannot be an account's name`, { hint: 'give a shorter one by --name NAME' });
 }
 
-/** A session that was exported comes back as the account that it was, whatever its file is called now. */
-async function underItsOwnName(context: FleetContext, candidate: Candidate): Promise<Candidate> {
-  const owner = await findAccountByKey(context.ledger.db, candidate.parsed.session.keyId);
-  return owner?.state === 'detached' ? { ...candidate, account: owner.name as AccountName } : candidate;
+/**
+ * A session that was exported comes back as the account that it was, whatever its file is called now; and one whose name was proposed is the account that has
+ * its key. A proposed name that another account has gets a digest of what it was made from.
+ */
+async function underItsOwnName(context: FleetContext, candidate: Candidate, isNamed: boolean): Promise<Candidate> {
+  const { displayName, account, parsed } = candidate;
+  const owner = await findAccountByKey(context.ledger.db, parsed.session.keyId);
+  if (owner !== undefined && (displayName !== null || (!isNamed && owner.state === 'detached')))
+    return { ...candidate, account: owner.name as AccountName, displayName: owner.display_name };
+  if (displayName === null || (await findAccount(context.ledger.db, account)) === undefined) return candidate;
+  return { ...candidate, account: proposeName(displayName, true).name };
 }
 
-/** The file's name without its ending, in lower case; of Telegram Desktop's folder, which is always called tdata, the folder around it. */
-const accountNameFor = (path: string): string => {
+/** The file's name without its ending; of Telegram Desktop's folder, which is always called tdata, the folder around it. */
+const calledIn = (path: string): string => {
   const full = resolve(path);
   const named = basename(full) === 'tdata' ? dirname(full) : full;
-  return basename(named)
-    .replace(/\.(session|txt|string|zip)$/i, '')
-    .toLowerCase();
+  return basename(named).replace(/\.(session|txt|string|zip)$/i, '');
 };
 
 const refusal = (path: string, candidate: Candidate | null, { code, problem }: Refused): ImportOutcome => ({
   path,
   account: candidate?.account ?? problem.account ?? null,
+  displayName: candidate?.displayName ?? null,
   result: 'refused',
   format: candidate?.parsed.format ?? null,
   dataCentre: candidate?.parsed.session.dataCentre ?? null,
@@ -144,7 +154,7 @@ const sameKey = (path: string, account: string, owner: string): Refused =>
 
 async function takeCandidate(context: FleetContext, candidate: Candidate): Promise<ImportOutcome> {
   const { db } = context.ledger;
-  const { path, account, parsed } = candidate;
+  const { path, account, displayName, parsed } = candidate;
   const { keyId } = parsed.session;
   const sameKeyAccount = await findAccountByKey(db, keyId);
   if (sameKeyAccount !== undefined && sameKeyAccount.name !== account) {
@@ -164,6 +174,7 @@ async function takeCandidate(context: FleetContext, candidate: Candidate): Promi
   const done = (result: ImportOutcome['result'], warnings: readonly string[]): ImportOutcome => ({
     path,
     account,
+    displayName,
     result,
     format: parsed.format,
     dataCentre: parsed.session.dataCentre,
@@ -192,7 +203,7 @@ async function putBack(context: FleetContext, { path, account, parsed }: Candida
 }
 
 /** Vault first, then the ledger. Returns what the operator should know. */
-async function store(context: FleetContext, { path, account, parsed }: Candidate): Promise<string[]> {
+async function store(context: FleetContext, { path, account, displayName, parsed }: Candidate): Promise<string[]> {
   const { db } = context.ledger;
   const { session } = parsed;
   const warnings = parsed.warnings.map(({ message }) => message);
@@ -214,6 +225,7 @@ async function store(context: FleetContext, { path, account, parsed }: Candidate
       source_format: parsed.format,
       vault_hash: vaultHash,
       imported_at: importedAtMs,
+      display_name: displayName,
     });
     await recordEvent(transaction, {
       at: importedAtMs,

@@ -66,6 +66,7 @@ const account = (over: Partial<PlacedAccount> = {}): PlacedAccount => ({
   paused: 0,
   script: null,
   username: null,
+  display_name: null,
   behaviour_hash: null,
   host: 'h1',
   epoch: 1,

@@ -44,20 +44,34 @@ function registerImport(accounts: Command): void {
         hint: 'import the files one by one, or name the files like the accounts',
       });
     }
-    const { importAccounts } = await import('../../workflows/import-accounts.ts');
-    const { formatImports } = await import('../render/accounts.ts');
+    const { importAccounts, proposedFor } = await import('../../workflows/import-accounts.ts');
+    const { formatImports, formatProposals } = await import('../render/accounts.ts');
     return withLock('accounts import', options, signal, async (context): Promise<CommandResult> => {
       if (!options.yes) {
         printErr('A session that two programs use at once is destroyed by Telegram. Nothing else may use these sessions from now on.');
+        const proposals = formatProposals(args.map((path) => ({ path, ...proposedFor(path, options.name ?? null) })));
+        if (proposals !== '') printErr(proposals);
         await confirm(`Import ${args.length === 1 ? 'this file' : `these ${args.length} files`}?`, options);
       }
       const passcode = options.passcode === undefined ? '' : await context.readSecret(passcodeReference(options.passcode));
       const outcomes = await importAccounts(context, args, options.name ?? null, passcode);
-      const errors = outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]));
+      await context.progress.stop();
+      const errors = [...outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem])), ...unread(args, outcomes, signal)];
       const data = outcomes.map(({ problem, ...rest }) => ({ ...rest, code: problem?.code ?? null }));
       return { data: { files: data }, text: formatImports(outcomes), errors };
     });
   });
+}
+
+function unread(paths: readonly string[], outcomes: readonly { readonly path: string }[], signal: AbortSignal): FleetError[] {
+  const read = new Set(outcomes.map(({ path }) => path));
+  const left = paths.filter((path) => !read.has(path)).length;
+  if (!signal.aborted || left === 0) return [];
+  return [
+    new FleetError('interrupted', `${left} of ${paths.length} files were not read`, {
+      hint: 'run the same command again: what was imported is known then',
+    }),
+  ];
 }
 
 function registerLooks(accounts: Command): void {

@@ -11,6 +11,7 @@ import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
 /** An account for programs. */
 export const accountData = (row: PlacedAccount): Record<string, unknown> => ({
   name: row.name,
+  displayName: row.display_name,
   state: row.state,
   reason: row.state_reason,
   remedy: remedyFor(row),
@@ -29,11 +30,14 @@ export const accountData = (row: PlacedAccount): Record<string, unknown> => ({
   username: row.username,
 });
 
+/** The name with what people call it. */
+const nameCell = (name: string, displayName: string | null): string => (displayName === null ? name : `${name} (${displayName})`);
+
 export const formatAccounts = (rows: readonly PlacedAccount[], nowMs: number): string =>
   formatTable(
     ['ACCOUNT', 'STATE', 'FOR', 'HOST', 'USER', 'NOTE'],
     rows.map((row) => [
-      row.name,
+      nameCell(row.name, row.display_name),
       formatState(row.state),
       formatAge(nowMs - row.state_since),
       row.host ?? chalk.dim('-'),
@@ -45,6 +49,7 @@ export const formatAccounts = (rows: readonly PlacedAccount[], nowMs: number): s
 
 export function formatAccount(row: PlacedAccount, history: readonly HistoryRow[], nowMs: number): string {
   const facts: [string, string][] = [
+    ...(row.display_name === null ? [] : ([['called', row.display_name]] as [string, string][])),
     [
       'state',
       `${formatState(row.state)} for ${formatAge(nowMs - row.state_since)}${row.state_reason === '' ? '' : ` (${row.state_reason})`}`,
@@ -78,11 +83,24 @@ export const formatHistory = (rows: readonly HistoryRow[]): string =>
     'No decisions recorded.',
   );
 
+/** The names that files get which are called what no account can be called; nothing where there are none. Many are summed up. */
+export function formatProposals(
+  proposals: readonly { readonly path: string; readonly name: string; readonly displayName: string | null }[],
+): string {
+  const renamed = proposals.filter(({ displayName }) => displayName !== null);
+  if (renamed.length === 0) return '';
+  const rows = renamed.slice(0, mostProposals).map(({ path, name, displayName }) => [path, name, displayName ?? '']);
+  const more = renamed.length > mostProposals ? `\n... and ${renamed.length - mostProposals} more` : '';
+  return `${formatTable(['FILE', 'ACCOUNT', 'CALLED'], rows, '')}${more}\nAccounts are named in a-z, 0-9, ".", "_" and "-"; what people call them is shown beside it. Other names: --name NAME.`;
+}
+
+const mostProposals = 20;
+
 export function formatImports(outcomes: readonly ImportOutcome[]): string {
   const rows = outcomes
     .filter(({ problem }) => problem === null)
-    .map(({ account, result, format, dataCentre, userId, warnings }) => [
-      account ?? '',
+    .map(({ account, displayName, result, format, dataCentre, userId, warnings }) => [
+      nameCell(account ?? '', displayName),
       result === 'imported' ? chalk.green(result) : chalk.dim(result),
       format ?? '',
       `DC ${dataCentre}`,

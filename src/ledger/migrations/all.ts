@@ -9,6 +9,7 @@ import { up as statements } from './0007-statements.ts';
 import { up as historyChain } from './0008-history-chain.ts';
 import { up as hostIdentity } from './0009-host-identity.ts';
 import { up as announcedReboots } from './0010-announced-reboots.ts';
+import { up as displayNames } from './0011-display-names.ts';
 
 /** In order; the n-th brings a ledger to version n (SQLite's `user_version`). Never edited after a release, only appended to. */
 export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
@@ -22,4 +23,5 @@ export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
   historyChain,
   hostIdentity,
   announcedReboots,
+  displayNames,
 ];
