@@ -1,8 +1,8 @@
 /**
  * What `npm test` runs: the fast tests, the schedules of the simulator, then the lab tests, file by file, on two labs side by side. A file of real
  * processes that fails is run once more, alone, at the end: if it passes it counts as passed and is listed as unsteady. A final fault (a key that
- * was killed, a session or a write that was lost) is never tried again. `--nightly` runs the long files `*.nightly.*` instead. Other arguments go to
- * vitest: words choose test files by a part of their path. Ends with exactly one line `N passed, N failed`, and with code 1 when anything
+ * was killed, a session or a write that was lost) is never tried again. `--nightly` runs the long files `*.nightly.*` instead, and some others once more on
+ * hosts of other suites. Other arguments go to vitest: words choose test files by a part of their path. Ends with exactly one line `N passed, N failed`, and with code 1 when anything
  * failed or nothing ran.
  */
 import { globSync } from 'node:fs';
@@ -13,7 +13,10 @@ import { fileURLToPath } from 'node:url';
 import { faultPointsVariable } from './e2e/fault-points.ts';
 import { finalFaultsVariable, readFinalFaults } from './final-faults.ts';
 import { labAvailability } from './lab/availability.ts';
+import { ensureGoldenTree } from './lab/golden-tree.ts';
 import { type Lab, labVariable, startLab } from './lab/lab.ts';
+import { type Suite, suiteOfRun, suitesOfFile, suiteVariable } from './lab/suites.ts';
+import { nightlyOnOtherSuites } from './nightly-suites.ts';
 import { failure, nothing, runProject, type Tally } from './run-project.ts';
 
 const projectRoot = fileURLToPath(new URL('..', import.meta.url));
@@ -51,11 +54,25 @@ function stopper(): AbortController {
   return controller;
 }
 
+/** A run of lab tests: on hosts of which suite, and which files of the project belong to it. */
+interface LabRun {
+  readonly suite: Suite;
+  readonly isMeant: (file: string) => boolean;
+}
+
+const usualRun: LabRun = { suite: suiteOfRun(), isMeant: (file) => file.includes('.nightly.') === isNightly };
+const labRuns: readonly LabRun[] = isNightly
+  ? [
+      usualRun,
+      ...nightlyOnOtherSuites.map(({ suite, parts }) => ({ suite, isMeant: (file: string) => parts.some((part) => file.includes(part)) })),
+    ]
+  : [usualRun];
+
 /** The lab tests that the command line chooses, long ones first, and what of the command line is left for vitest. */
-function chooseLabFiles(): { readonly files: readonly string[]; readonly args: readonly string[] } {
+function chooseLabFiles({ isMeant }: LabRun): { readonly files: readonly string[]; readonly args: readonly string[] } {
   const words = vitestArgs.filter((word) => !word.startsWith('-'));
   const chosen = globSync('test/**/*.lab.test.ts', { cwd: projectRoot })
-    .filter((file) => file.includes('.nightly.') === isNightly)
+    .filter(isMeant)
     .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
     .sort();
   const isLong = (file: string) => longFiles.some((part) => file.includes(part));
@@ -101,14 +118,20 @@ async function listFaultPoints(path: string, isWhole: boolean): Promise<Tally[]>
 }
 
 /** One lab test file on a lab. A final fault fails the file even where all of its assertions hold. */
-async function runLabFile(lab: Lab, file: string, folder: string, args: readonly string[], say?: (output: string) => void) {
+async function runLabFile(lab: Lab, suite: Suite, file: string, folder: string, args: readonly string[], say?: (output: string) => void) {
   const finalFile = join(folder, file.replaceAll('/', '-'));
   const tally = await runProject({
     project: 'lab',
     args: [file, ...args],
     stop,
     around: (argv) => lab.insideArgv(argv),
-    env: { ...nightlyEnv, [labVariable]: lab.name, [faultPointsVariable]: join(folder, 'points'), [finalFaultsVariable]: finalFile },
+    env: {
+      ...nightlyEnv,
+      [suiteVariable]: suite,
+      [labVariable]: lab.name,
+      [faultPointsVariable]: join(folder, 'points'),
+      [finalFaultsVariable]: finalFile,
+    },
     ...(say === undefined ? {} : { say }),
   });
   const faults = readFinalFaults(finalFile);
@@ -118,8 +141,9 @@ async function runLabFile(lab: Lab, file: string, folder: string, args: readonly
 }
 
 /** Makes the labs ready, and runs their files once `before` has ended: that leaves no core idle, and nothing that has a time limit beside it. */
-async function runLabFiles(before: Promise<unknown>): Promise<Tally[]> {
-  const { files, args } = chooseLabFiles();
+async function runLabFiles(run: LabRun, before: Promise<unknown>): Promise<Tally[]> {
+  const { files, args } = chooseLabFiles(run);
+  const { suite } = run;
   if (files.length === 0 || stop.aborted) return [];
   const able = await labAvailability();
   if (!able.ok) {
@@ -134,7 +158,7 @@ async function runLabFiles(before: Promise<unknown>): Promise<Tally[]> {
   const failed: { readonly file: string; readonly first: Tally }[] = [];
   const work = async (lab: Lab): Promise<void> => {
     for (let file = waiting.shift(); file !== undefined && !stop.aborted; file = waiting.shift()) {
-      const { tally, isFinal } = await runLabFile(lab, file, folder, args, say);
+      const { tally, isFinal } = await runLabFile(lab, suite, file, folder, args, say);
       if (tally.failed > 0 && !isFinal) failed.push({ file, first: tally });
       else tallies.push(tally);
     }
@@ -147,17 +171,18 @@ async function runLabFiles(before: Promise<unknown>): Promise<Tally[]> {
   };
   try {
     for (let count = 0; count < Math.min(labsAtOnce, files.length); count += 1) {
-      labs.push(await startLab({ hosts: hostsPerLab, hasEquipment: true, say: console.log }));
+      labs.push(await startLab({ suite, hosts: hostsPerLab, hasEquipment: true, say: console.log }));
     }
+    for (const other of new Set(files.flatMap(suitesOfFile))) await ensureGoldenTree(other, 'bare', console.log);
     await before;
     await Promise.all(labs.map(work));
     if (failed.length > 0) {
       // what broke a lab must not break the second try
       await takeDown();
-      const alone = await startLab({ hosts: hostsPerLab, hasEquipment: true, say: console.log });
+      const alone = await startLab({ suite, hosts: hostsPerLab, hasEquipment: true, say: console.log });
       labs.push(alone);
       for (const { file, first } of failed) {
-        tallies.push(await tryAgain(file, first, async () => (await runLabFile(alone, file, folder, args, say)).tally));
+        tallies.push(await tryAgain(file, first, async () => (await runLabFile(alone, suite, file, folder, args, say)).tally));
       }
     }
     tallies.push(...(await listFaultPoints(join(folder, 'points'), vitestArgs.length === 0 && !isNightly)));
@@ -197,8 +222,13 @@ const mostRetries = 8;
 
 const tallies = await runFastFiles();
 const schedules = stop.aborted || isNightly ? Promise.resolve(nothing) : runProject({ project: 'schedules', args: vitestArgs, stop });
-const labTallies = runLabFiles(schedules).catch((error: Error) => [failure(`the lab failed: ${error.message}`)]);
-tallies.push(await schedules, ...(await labTallies));
+let before: Promise<unknown> = schedules;
+for (const run of labRuns) {
+  const labTallies = runLabFiles(run, before).catch((error: Error) => [failure(`the lab failed: ${error.message}`)]);
+  before = labTallies;
+  tallies.push(...(await labTallies));
+}
+tallies.push(await schedules);
 if (stop.aborted) tallies.push(failure('the run was stopped before its end'));
 const failures = tallies.flatMap((tally) => tally.failures);
 // at the end, where somebody looks who has only the last page of the output

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync, statfsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { HostSample } from '../protocol/sample.ts';
-import { parseChronyOffset, parsePressure, parseTimesyncOffset } from './proc.ts';
+import { parsePressure, parseTimesyncOffset } from './proc.ts';
 
 const run = promisify(execFile);
 
@@ -39,11 +39,9 @@ const outputOf = async (command: string, args: readonly string[]): Promise<strin
   }
 };
 
-/** Asks the time service; wakes processes, so ask rarely. */
+/** Asks the time service; wakes processes, so ask rarely. chrony answers root only: `fleet doctor` asks it. */
 export const readClock = async (): Promise<HostSample['clock']> => {
   const flag = (await outputOf('timedatectl', ['show', '-p', 'NTPSynchronized', '--value'])).trim();
   const synchronized = flag === 'yes' ? true : flag === 'no' ? false : null;
-  const timesync = parseTimesyncOffset(await outputOf('timedatectl', ['timesync-status']));
-  const offsetMs = timesync ?? parseChronyOffset(await outputOf('chronyc', ['-c', 'tracking']));
-  return { synchronized, offsetMs };
+  return { synchronized, offsetMs: parseTimesyncOffset(await outputOf('timedatectl', ['timesync-status'])) };
 };

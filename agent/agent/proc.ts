@@ -47,9 +47,3 @@ export const parseTimesyncOffset = (text: string): number | null => {
   const scale = { us: 0.001, ms: 1, s: 1000 };
   return match === null ? null : Number(match[1]) * scale[match[2] as keyof typeof scale];
 };
-
-/** The same from `chronyc -c tracking`, fifth field, seconds. */
-export const parseChronyOffset = (text: string): number | null => {
-  const seconds = Number(text.split(',')[4] || Number.NaN);
-  return Number.isFinite(seconds) ? seconds * 1000 : null;
-};

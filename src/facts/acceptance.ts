@@ -87,7 +87,8 @@ function checkAccount(
   const ageMs = (sample?.takenAtMs ?? 0) - Date.parse(status?.updatedAt ?? '');
   if (!(ageMs <= statusAgeMs)) return say.failed('its worker has not told its status for three minutes', logs);
   if ((memoryBytes ?? 0) > bounds.accountBytes) return say.failed(`it uses ${megabytes(memoryBytes ?? 0)}`, logs);
-  return say.passed(`online on ${host} and nowhere else, ${megabytes(memoryBytes ?? 0)}, ${unit.restarts} restarts`);
+  const memory = memoryBytes === null ? 'memory not counted' : megabytes(memoryBytes);
+  return say.passed(`online on ${host} and nowhere else, ${memory}, ${unit.restarts} restarts`);
 }
 
 const isRunning = ({ unit }: AccountSample): boolean => unit.activeState === 'active' || unit.activeState === 'activating';
@@ -107,7 +108,9 @@ function checkHostLoad({ host, sample }: HostLook): AcceptanceCheck[] {
   const say = sentences('load', host);
   const busy = sample.cpu.busyRatio.m1 ?? sample.cpu.busyRatio.now;
   const bytes = sample.accounts.reduce((sum, { memoryBytes }) => sum + (memoryBytes ?? 0), 0);
-  const text = `${Math.round(100 * busy)} % busy, ${sample.accounts.length} accounts use ${megabytes(bytes)}`;
+  const isCounted = sample.accounts.length === 0 || sample.accounts.some(({ memoryBytes }) => memoryBytes !== null);
+  const use = isCounted ? `use ${megabytes(bytes)}` : 'use memory that is not counted';
+  const text = `${Math.round(100 * busy)} % busy, ${sample.accounts.length} accounts ${use}`;
   const isWell = busy < bounds.hostBusy && bytes < bounds.hostAccountsBytes;
   return [isWell ? say.passed(text) : say.failed(text, `fleet rankings says what would relieve it; fleet drain ${host} empties it`)];
 }

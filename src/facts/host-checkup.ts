@@ -14,6 +14,8 @@ export interface HostCheckup {
   readonly deniesMetadata: boolean;
   /** Packets of accounts that were refused since the boot (bin/fleet-egress). */
   readonly refusedPackets: number;
+  /** How far chrony finds the clock off, seconds; null: there is no chrony, or it has not heard from a server. The agent's sandbox keeps it from asking. */
+  readonly chronyOffsetSeconds: number | null;
 }
 
 const reachLimitSeconds = 8;
@@ -24,6 +26,8 @@ systemctl list-units --plain --no-legend --state=failed | while read -r unit res
 ss -Hltnp | while read -r state receive send local peer users; do echo "listen $local $users"; done
 [ ! -e /var/run/reboot-required ] || echo reboot
 echo "inodes $(df -P -i / | tail -n 1)"
+systemctl show -p Listen --value ssh.socket 2>/dev/null | while read -r address kind; do echo "ssh-socket $address"; done
+echo "chrony $(chronyc -c tracking 2>/dev/null)"
 command -v nft >/dev/null && echo filter
 nft list counter inet fleet refused 2>/dev/null | while read -r word count rest; do [ "$word" = packets ] && echo "refused $count"; done
 systemd-run --quiet --wait --collect -p IPAddressDeny=any bash -c 'echo >/dev/udp/127.0.0.1/9' >/dev/null 2>&1 || echo enforced
@@ -35,14 +39,23 @@ const isLocal = (address: string): boolean => /^(?:127\.|\[::1\]|\[::ffff:127\.)
 /** `["sshd",pid=1,fd=3]` of ss as the program's name. */
 const programOf = (users: string): string => /\("([^"]+)"/.exec(users)?.[1] ?? 'unknown program';
 
+const portOf = (address: string): string => address.slice(address.lastIndexOf(':') + 1);
+
+/** Of `chronyc -c tracking`: reference, its name, stratum, reference time, offset in seconds, ... With reference 0 or the local clock it has heard nobody. */
+const chronyOffset = (line: string): number | null => {
+  const [reference = '', , , , offset = ''] = line.split(',');
+  return offset === '' || /^(?:0{8}|7F7F0101)$/.test(reference) || !Number.isFinite(Number(offset)) ? null : Number(offset);
+};
+
 /** Pure. */
 export function parseCheckup(stdout: string): HostCheckup {
   const lines = stdout.split('\n');
   const after = (key: string): string[] => lines.flatMap((line) => (line.startsWith(`${key} `) ? [line.slice(key.length + 1).trim()] : []));
   const listening = after('listen').map((line) => ({ address: line.split(' ')[0] ?? '', program: programOf(line) }));
-  // Socket activation: systemd holds the socket of ssh until somebody comes.
+  // Socket activation (Ubuntu 24.04): systemd holds the socket of ssh, on whatever port, until somebody comes.
+  const sshPorts = new Set(['22', ...after('ssh-socket').map(portOf)]);
   const isSsh = ({ address, program }: { address: string; program: string }): boolean =>
-    program === 'sshd' || (program === 'systemd' && address.endsWith(':22'));
+    program === 'sshd' || (program === 'systemd' && sshPorts.has(portOf(address)));
   const inodes = /(\d+)%/.exec(after('inodes')[0] ?? '')?.[1];
   return {
     // Accounts that have ended for good are the accounts' state, not the host's.
@@ -55,10 +68,13 @@ export function parseCheckup(stdout: string): HostCheckup {
     inodesUsedRatio: inodes === undefined ? null : Number(inodes) / 100,
     deniesMetadata: lines.includes('enforced') || lines.includes('filter'),
     refusedPackets: Number(/^\d{1,15}$/.exec(after('refused')[0] ?? '')?.[0] ?? 0),
+    chronyOffsetSeconds: chronyOffset(after('chrony')[0] ?? ''),
   };
 }
 
 const inodeLimitRatio = 0.9;
+/** Telegram refuses messages whose clock is more than about 30 s off; this leaves time to act. */
+const clockLimitSeconds = 2;
 
 /** What of it an operator should know. Pure. */
 export function checkupFindings(where: string, checkup: HostCheckup): Finding[] {
@@ -82,6 +98,11 @@ export function checkupFindings(where: string, checkup: HostCheckup): Finding[] 
   if ((inodesUsedRatio ?? 0) >= inodeLimitRatio) {
     const remedy = `fleet exec ${where} --root -- 'du --inodes -x / | sort -n | tail'`;
     found.push({ where, level: 'critical', text: `${Math.round((inodesUsedRatio ?? 0) * 100)} % of its files are used up`, remedy });
+  }
+  const offset = checkup.chronyOffsetSeconds ?? 0;
+  if (Math.abs(offset) > clockLimitSeconds) {
+    const remedy = `fleet exec ${where} --root -- chronyc makestep`;
+    found.push({ where, level: 'critical', text: `its clock is off by ${offset.toFixed(1)} s, as chrony finds`, remedy });
   }
   return [...found, ...egressFindings(where, checkup)];
 }

@@ -43,6 +43,7 @@ export function findingsIn(sample: HostSample, release: string | null, requireCl
       : null,
     requireClockSync && clock.synchronized === false ? warning('its clock is not synchronised', setClock) : null,
     clockByTelegram(accounts, setClock),
+    memoryCounting(sample),
     bootVerdict?.verdict === 'hold' ? warning(`it holds accounts since its boot: ${bootVerdict.reasons.join('; ')}`, 'fleet sweep') : null,
     (agent.helperProtocol ?? 1) < protocolVersion
       ? critical(
@@ -67,6 +68,15 @@ const critical = (text: string, remedy: string): HostFinding => ({ level: 'criti
 function clockByTelegram(accounts: HostSample['accounts'], remedy: string): HostFinding | null {
   const told = accounts.map(({ status }) => clockFault(status?.counters)).find((text) => text !== null);
   return told === undefined ? null : warning(`${told}; its accounts go by Telegram's`, remedy);
+}
+
+/** What is not counted is not limited either. */
+function memoryCounting({ host, accounts }: HostSample): HostFinding | null {
+  if (!accounts.some(({ unit, memoryBytes }) => unit.activeState === 'active' && memoryBytes === null)) return null;
+  return warning(
+    'the memory of its accounts is not counted, nor limited: its kernel has no memory controller for control groups',
+    `fleet exec ${host.name} -- cat /proc/cgroups /proc/cmdline shows it: boot it with cgroup_enable=memory; until then limits.memory_reserve counts`,
+  );
 }
 
 function share(

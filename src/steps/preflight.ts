@@ -6,11 +6,28 @@ import type { Step } from './step.ts';
 const SPACE_FIRST_MB = 500;
 const SPACE_AGAIN_MB = 64;
 
+interface System {
+  readonly name: string;
+  /** As in /etc/os-release. */
+  readonly id: string;
+  readonly versions: readonly string[];
+}
+
+const systems: readonly System[] = [
+  { name: 'Ubuntu', id: 'ubuntu', versions: ['22.04', '24.04', '26.04'] },
+  { name: 'Debian', id: 'debian', versions: ['12', '13'] },
+];
+
+/** For people: `Ubuntu 22.04, 24.04, 26.04; Debian 12, 13`. */
+export const SUPPORTED_SYSTEMS = systems.map(({ name, versions }) => `${name} ${versions.join(', ')}`).join('; ');
+
+const supportedPattern = systems.flatMap(({ id, versions }) => versions.map((version) => `${id}:${version}`)).join(' | ');
+
 /** Refuses what fleet cannot work on: codes `host-unsupported`, `sudo`. Changes nothing. */
 export function hostSupportStep(allowUnsupportedOs: boolean): Step {
   const unsupported = allowUnsupportedOs
     ? 'warn "$SYSTEM is not a supported system; going on as asked"'
-    : 'fail host-unsupported "$SYSTEM is not supported" \'supported are Ubuntu 22.04 and 24.04 and Debian 12; allow_unsupported_os: true in the inventory goes on anyway\'';
+    : `fail host-unsupported "$SYSTEM is not supported" 'supported are ${SUPPORTED_SYSTEMS}; allow_unsupported_os: true in the inventory goes on anyway'`;
   return {
     id: 'host-support',
     title: 'supported system, root rights',
@@ -20,7 +37,7 @@ export function hostSupportStep(allowUnsupportedOs: boolean): Step {
   [[ -d /run/systemd/system ]] || { fail host-unsupported 'systemd is not running' 'fleet needs systemd'; return; }
   [[ $ARCH = x64 || $ARCH = arm64 ]] || { fail host-unsupported "the processor architecture $ARCH is not supported" 'x86-64 and arm64 hosts are supported'; return; }
   local SYSTEM="\${OS[PRETTY_NAME]-an unknown system}"
-  case "\${OS[ID]-}:\${OS[VERSION_ID]-}" in ubuntu:22.04 | ubuntu:24.04 | debian:12) ;; *) ${unsupported};; esac`,
+  case "\${OS[ID]-}:\${OS[VERSION_ID]-}" in ${supportedPattern}) ;; *) ${unsupported};; esac`,
     apply: '',
   };
 }

@@ -58,7 +58,7 @@ function hostView(host: HostSpec, row: HostRow | undefined, reading: HostReading
     cpuCores: cores,
     memoryBytes: sample?.memory.totalBytes ?? unmeasuredBytes,
     baseCpuCores: Math.max(0, used - measured(sample, accounts, (account) => smoothed(account.cpuCores))),
-    baseMemoryBytes: Math.max(0, memoryUsed - measured(sample, accounts, (account) => account.memoryBytes)),
+    baseMemoryBytes: Math.max(0, memoryUsed - measured(sample, accounts, (account, view) => account.memoryBytes ?? view.memoryBytes)),
     diskUsedRatio: sample === null ? 0 : 1 - sample.disk.freeBytes / sample.disk.totalBytes,
     maxAccounts: host.maxAccounts,
     zone: host.zone,
@@ -68,11 +68,17 @@ function hostView(host: HostSpec, row: HostRow | undefined, reading: HostReading
   };
 }
 
-/** What the accounts of this host use of it, as its agent measured. */
-function measured(sample: HostSample | null, accounts: readonly AccountView[], figure: (account: AccountSample) => number | null): number {
-  const names = new Set<string>(accounts.map(({ name }) => name));
-  const running = sample?.accounts.filter(({ account }) => names.has(account)) ?? [];
-  return running.reduce((sum, account) => sum + (figure(account) ?? 0), 0);
+/** What the accounts of this host use of it, as its agent measured, or as they are counted where it cannot: nothing is to count twice. */
+function measured(
+  sample: HostSample | null,
+  accounts: readonly AccountView[],
+  figure: (account: AccountSample, view: AccountView) => number | null,
+): number {
+  const views = new Map<string, AccountView>(accounts.map((view) => [view.name, view]));
+  return (sample?.accounts ?? []).reduce((sum, account) => {
+    const view = views.get(account.account);
+    return sum + (view === undefined ? 0 : (figure(account, view) ?? 0));
+  }, 0);
 }
 
 function hostState(host: HostSpec, row: HostRow | undefined, reading: HostReading | undefined): [HostState, string | null] {

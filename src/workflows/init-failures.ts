@@ -1,5 +1,6 @@
 import { FleetError } from '../model/errors.ts';
 import type { HostName } from '../model/names.ts';
+import { SUPPORTED_SYSTEMS } from '../steps/preflight.ts';
 
 /** A link that broke while the host waits for its confirmation was cut by the change itself, as far as anybody can tell. */
 export function whileUnconfirmed(error: FleetError, step: string | null, host: HostName): FleetError {
@@ -16,7 +17,7 @@ export function diedEarly(host: HostName, exitCode: number | null, stderr: strin
   const said = stderr.trim().split('\n').slice(-3).join('; ').slice(0, 500);
   if (exitCode === 127 && /bash/.test(said)) {
     return new FleetError('host-unsupported', `${host}: there is no bash`, {
-      hint: 'supported are Ubuntu 22.04 and 24.04 and Debian 12',
+      hint: `supported are ${SUPPORTED_SYSTEMS}`,
       host,
     });
   }

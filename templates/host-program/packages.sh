@@ -95,13 +95,20 @@ put_packages() {
     for name in "${COMING[@]}"; do [[ $before = *" $name "* ]] || remember dependency "$name"; done
   fi
 }
+# A new kernel is a package of another name: plain "upgrade" would keep its security update back for ever.
+upgrade=(upgrade --with-new-pkgs)
 want_upgrade() {
-  local -a lines; mapfile -t lines < <(apt-get -s -o Debug::NoLocking=true upgrade 2>/dev/null)
-  local line count=0; for line in "${lines[@]}"; do [[ $line = Inst\ * ]] && (( count++ )); done
-  (( count )) || return 0
-  todo "upgrade $count packages"; [[ $MODE = apply ]] || simulate upgrade
+  local verb name old rest; local -a renewed=() new=()
+  while read -r verb name old rest; do
+    [[ $verb = Inst ]] || continue
+    if [[ $old = \[*\] ]]; then renewed+=("$name"); else new+=("$name"); fi
+  done < <(apt-get -s "${apt_options[@]}" -o Debug::NoLocking=true "${upgrade[@]}" 2>/dev/null)
+  (( ${#renewed[@]} + ${#new[@]} )) || return 0
+  (( ${#renewed[@]} )) && todo "upgrade ${#renewed[@]} packages"
+  (( ${#new[@]} )) && { joined "${new[@]}"; todo "install what their new versions need: $J"; }
+  [[ $MODE = apply ]] || simulate "${upgrade[@]}"
 }
-put_upgrade() { wait_for_apt && simulate upgrade || return; apt_get --no-remove upgrade || apt_failed 'cannot upgrade the packages'; }
+put_upgrade() { wait_for_apt && simulate "${upgrade[@]}" || return; apt_get --no-remove "${upgrade[@]}" || apt_failed 'cannot upgrade the packages'; }
 want_patch() {
   if [[ $MODE = apply && ! ${PATCH_BEGAN-} ]]; then
     PATCH_BEGAN=1 LOG=$T/log.index

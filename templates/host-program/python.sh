@@ -82,8 +82,11 @@ put_venv() { # name: in its place, because a venv cannot be moved; whole when .c
   if [[ ${PY[$1.requirements]} ]]; then
     note "pip installs ${PY[$1.requirements]}"
     read -ra pip <<<"${PY[$1.pip]}"
-    ( cd "$PY_PROJECT" && exec timeout 1800 "$PY_VENV/bin/python" -m pip install -q --no-input --disable-pip-version-check --no-cache-dir --retries 2 --timeout 20 \
-      ${pip[@]+"${pip[@]}"} -r "${PY[$1.requirements]}" ) 3>&- 4>&- 9>&- || { last_lines 4; pip_failed; return; }
+    # Not in /tmp, which may be small (in memory on Debian 13) or run no programs.
+    local work="$PY_VENV/.build"; mkdir -p -- "$work"
+    ( cd "$PY_PROJECT" && TMPDIR=$work exec timeout 1800 "$PY_VENV/bin/python" -m pip install -q --no-input --disable-pip-version-check --no-cache-dir --retries 2 --timeout 20 \
+      ${pip[@]+"${pip[@]}"} -r "${PY[$1.requirements]}" ) 3>&- 4>&- 9>&- || { last_lines 4; rm -rf -- "$work"; pip_failed; return; }
+    rm -rf -- "$work"
   fi
   sync -f "$PY_VENV"; : >"$PY_VENV/.complete"
 }

@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import { hostPaths } from '../../agent/protocol/paths.ts';
 import { noteFinalFault } from '../final-faults.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
+import type { Suite } from '../lab/suites.ts';
 import { type LabDataCentre, startLabDataCentre } from './lab-data-centre.ts';
 import { type Login, logIn, makeOperator, type Operator } from './operator.ts';
 
@@ -24,6 +25,8 @@ export interface WorldOptions {
    */
   readonly state: 'wiped' | 'equipped' | 'forgotten';
   readonly accounts?: string;
+  /** Of disks that are made for this world; the lab's own by default. */
+  readonly suite?: Suite;
   /** One that is there already; otherwise a data centre is started, and ended with the world. */
   readonly dc?: LabDataCentre;
 }
@@ -35,10 +38,10 @@ rm -rf /etc/systemd/system/fleet-account@*.service.d /etc/systemd/system/multi-u
 systemctl daemon-reload; systemctl reset-failed
 command -v ufw >/dev/null && echo equipped; true`;
 
-async function prepare(lab: Lab, host: number, state: WorldOptions['state']): Promise<void> {
+async function prepare(lab: Lab, host: number, state: WorldOptions['state'], suite?: Suite): Promise<void> {
   await Promise.all([lab.heal(host), lab.unfill(host)]);
   await lab.start(host);
-  if (state !== 'forgotten') return lab.wipe(host, state === 'wiped' ? 'bare' : state);
+  if (state !== 'forgotten') return lab.wipe(host, state === 'wiped' ? 'bare' : state, suite);
   const { code, stdout, stderr } = await lab.ssh(host, forgetAll);
   if (code !== 0) throw new Error(`host ${host} could not be made ready for the test: ${stderr}`);
   if (!stdout.includes('equipped')) await lab.wipe(host, 'equipped');
@@ -53,15 +56,15 @@ export function labOfThisFile(): Promise<Lab> {
 }
 
 export async function makeWorld(options: WorldOptions): Promise<World> {
-  const { hosts, state, accounts = '' } = options;
+  const { hosts, state, accounts = '', suite } = options;
   const lab = await labOfThisFile();
-  await Promise.all(hosts.map((host) => prepare(lab, host, state)));
+  await Promise.all(hosts.map((host) => prepare(lab, host, state, suite)));
   const dc = options.dc ?? (await startLabDataCentre(lab, false));
   const operator = await makeOperator({ lab, hosts, accounts });
   const end = async (): Promise<void> => {
     if (options.dc === undefined) await dc.stop();
     // Workers without a data centre would keep the machine busy.
-    await Promise.all(hosts.map((host) => prepare(lab, host, 'forgotten')));
+    await Promise.all(hosts.map((host) => prepare(lab, host, suite === undefined ? 'forgotten' : 'wiped')));
     await operator.remove();
   };
   return { lab, dc, operator, hosts, end };

@@ -58,6 +58,12 @@ it.each<[string, AccountLook, readonly HostLook[], string]>([
     [host('h1', [alice()]), host('h2', [alice(other)])],
     'alice passed: online on h1 and nowhere else, 57 MB, 0 restarts',
   ],
+  [
+    'whose memory is not counted',
+    account({ measured: alice({ memoryBytes: null }) }),
+    [host('h1', [alice({ memoryBytes: null })])],
+    'alice passed: online on h1 and nowhere else, memory not counted, 0 restarts',
+  ],
   ['without a host', account({ host: null, state: 'stored' }), [], 'alice not-shown: it has no host (stored)'],
   ['stopped', account({ state: 'stopped' }), [], 'alice not-shown: the operator has stopped it'],
   ['banned', account({ state: 'banned', reason: 'by Telegram' }), [], 'alice failed: it is banned: by Telegram'],
@@ -114,6 +120,11 @@ it.each<[string, Readonly<Record<string, number>>, string]>([
   const before = look([account({ measured: counted(base) })], [host('h1', [alice()])], 0);
   const after = look([account({ measured: counted(later) })], [host('h1', [alice()])], 60_000);
   expect(said(checkLoad(before, after))).toEqual(['h1 passed: 50 % busy, 1 accounts use 57 MB', `alice ${expected}`]);
+});
+
+it('memory that is not counted is not said to be 0 MB', () => {
+  const blind = look([], [host('h1', [alice({ memoryBytes: null })])]);
+  expect(said(checkLoad(blind, blind))).toEqual(['h1 passed: 50 % busy, 1 accounts use memory that is not counted']);
 });
 
 it('a host that is busy for a minute has failed', () => {

@@ -3,7 +3,7 @@ import { checkupFindings, type HostCheckup, parseCheckup } from '../../src/facts
 
 const well: HostCheckup = {
   ...{ failedUnits: [], openPorts: [], reachesTelegram: true, needsReboot: false, inodesUsedRatio: 0.06 },
-  ...{ deniesMetadata: true, refusedPackets: 0 },
+  ...{ deniesMetadata: true, refusedPackets: 0, chronyOffsetSeconds: null },
 };
 
 const healthy = `listen 0.0.0.0:22 users:(("sshd",pid=211,fd=3))
@@ -19,6 +19,20 @@ it.each<[string, string, Partial<HostCheckup>]>([
   ['a healthy host', healthy, {}],
   ['ssh on a socket of systemd', healthy.replaceAll('"sshd",pid=211', '"systemd",pid=1'), {}],
   ['ssh on another port', healthy.replaceAll(':22 ', ':2222 '), {}],
+  [
+    'a socket of systemd for ssh on another port',
+    `ssh-socket 0.0.0.0:2222\nssh-socket [::]:2222\n${healthy.replaceAll('"sshd",pid=211', '"systemd",pid=1').replaceAll(':22 ', ':2222 ')}`,
+    {},
+  ],
+  [
+    'another socket of systemd',
+    `ssh-socket 0.0.0.0:2222\nlisten *:2223 users:(("systemd",pid=1,fd=20))\n${healthy}`,
+    { openPorts: ['*:2223 systemd'] },
+  ],
+  ['a chrony with its servers', `chrony A29FC801,192.0.2.1,3,1764487000.1,-4.25,0.1\n${healthy}`, { chronyOffsetSeconds: -4.25 }],
+  ['a chrony that has heard nobody', `chrony 00000000,,0,0.0,0.000000000,0\n${healthy}`, {}],
+  ['a chrony on its own clock', `chrony 7F7F0101,,8,1764487000.1,0.000000000,0\n${healthy}`, {}],
+  ['no chrony', `chrony\n${healthy}`, {}],
   [
     'units that have failed',
     `failed nginx.service\nfailed fleet-hold.service\n${healthy}`,
@@ -45,6 +59,8 @@ it.each<[Partial<HostCheckup>, string[]]>([
     ['warning: nginx.service has failed', 'critical: fleet-agent.service has failed'],
   ],
   [{ openPorts: ['*:3306 mariadbd'] }, ['warning: it listens on *:3306 mariadbd']],
+  [{ chronyOffsetSeconds: -2 }, []],
+  [{ chronyOffsetSeconds: -400.04 }, ['critical: its clock is off by -400.0 s, as chrony finds']],
   [{ reachesTelegram: false }, ['critical: it cannot reach Telegram']],
   [{ deniesMetadata: false }, [expect.stringMatching(/^warning: its accounts can reach the metadata service/) as unknown as string]],
   [{ refusedPackets: 3 }, ['warning: 3 packets of its accounts were refused since its boot']],

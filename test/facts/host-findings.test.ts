@@ -24,6 +24,18 @@ it.each<[string, Partial<HostSample>, string | null, string[]]>([
   ],
   ['another release', {}, 'r2', ['warning: its agent is of release r1, not r2']],
   ['three restarts', { accounts: [accountReply({ unit: { ...unit, restarts: 3 } })] }, 'r1', []],
+  [
+    'memory that nobody counts',
+    { accounts: [accountReply({ unit: { ...unit, restarts: 0 }, memoryBytes: null })] },
+    'r1',
+    ['warning: the memory of its accounts is not counted, nor limited: its kernel has no memory controller for control groups'],
+  ],
+  [
+    'an account that is off',
+    { accounts: [accountReply({ unit: { ...unit, activeState: 'inactive', restarts: 0 }, memoryBytes: null })] },
+    'r1',
+    [],
+  ],
   ['more restarts', { accounts: [accountReply({ unit: { ...unit, restarts: 4 } })] }, 'r1', ['warning: alice was restarted 4 times']],
 ])('finds %s', (_, over, release, expected) => {
   const found = findingsIn(hostReply(over), release, true);

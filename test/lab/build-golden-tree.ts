@@ -1,3 +1,6 @@
-import { buildEquippedTree, buildGoldenTree } from './golden-tree.ts';
+/** Arguments: suite, content of the tree. */
+import { buildGoldenTree, type DiskContent } from './golden-tree.ts';
+import type { Suite } from './suites.ts';
 
-await (process.argv[2] === 'equipped' ? buildEquippedTree() : buildGoldenTree());
+const [suite, content] = process.argv.slice(2);
+await buildGoldenTree(suite as Suite, content as DiskContent);

@@ -3,9 +3,10 @@ import { chmod, copyFile, mkdir, rename, rm, symlink, writeFile } from 'node:fs/
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { type AptSource, readMachineSources, sourcesOfRelease } from './apt-mirrors.ts';
-import { aptProxyPort, cacheDirectory, labGateway, labRelease, shortHash } from './layout.ts';
+import { type AptSource, readMachineSources } from './apt-mirrors.ts';
+import { aptProxyPort, cacheDirectory, labGateway, shortHash } from './layout.ts';
 import { runCommand } from './run-command.ts';
+import { type Suite, sourcesOfSuite, suiteFacts, usualSuite } from './suites.ts';
 
 /** What a cloud image of Debian brings along, and nothing that fleet itself installs. */
 const packages = [
@@ -27,8 +28,8 @@ const accountHost = fileURLToPath(new URL('../../templates/profiles/account-host
 /** What `fleet init` installs on an account host. */
 const equipment = (parse(readFileSync(accountHost, 'utf8')) as { packages: string[] }).packages;
 
-/** The tree of hosts that have the packages of an account host already, beside the bare one: installing them anew costs 15 s of processor time a host. */
-export const equippedTree = (goldenTree: string): string => `${goldenTree}-equipped-${shortHash(JSON.stringify(equipment))}`;
+/** `equipped`: the packages of an account host are there, and nothing else of fleet's: installing them anew costs 15 s of processor time a host. */
+export type DiskContent = 'bare' | 'equipped';
 
 /** Background work that would make timings and package locks random, and consoles that a lab host does not have. */
 const maskedUnits = [
@@ -85,7 +86,8 @@ function imageFiles(sources: readonly AptSource[]): TreeFile[] {
     { path: 'etc/apt/sources.list', text: sourceLines.join('') },
     {
       path: 'etc/apt/apt.conf.d/00lab',
-      text: `Acquire::http::Proxy "http://${labGateway}:${aptProxyPort}";\nAcquire::Languages "none";\n`,
+      // What a host lacks without Recommends, it lacks on images that leave them out, too.
+      text: `Acquire::http::Proxy "http://${labGateway}:${aptProxyPort}";\nAcquire::Languages "none";\nAPT::Install-Recommends "false";\n`,
     },
     { path: 'etc/resolv.conf', text: `nameserver ${labGateway}\n` },
     { path: 'etc/machine-id', text: '' },
@@ -93,64 +95,61 @@ function imageFiles(sources: readonly AptSource[]): TreeFile[] {
   ];
 }
 
-/** The machine's own sources of the lab's release; an error that says what to do where there are none. */
-export async function labSources(): Promise<AptSource[]> {
-  const sources = sourcesOfRelease(await readMachineSources(), labRelease);
+/** The machine's own sources for hosts of the suite; an error that says what to do where there are none. */
+export async function labSources(suite: Suite = usualSuite): Promise<AptSource[]> {
+  const sources = sourcesOfSuite(await readMachineSources(), suite);
   if (sources.length === 0) {
     throw new Error(
-      `the package sources of this machine have no http mirror of Debian ${labRelease}: add one under /etc/apt/sources.list.d`,
+      `the package sources of this machine have no http mirror of Debian ${usualSuite}: add one under /etc/apt/sources.list.d`,
     );
   }
   return sources;
 }
 
-function goldenTree(sources: readonly AptSource[]): string {
-  const recipe = JSON.stringify([packages, maskedUnits, maskedGenerators, imageFiles(sources), process.arch]);
-  return join(cacheDirectory(), `tree-${shortHash(recipe)}`);
+/** Where the read-only tree under hosts of the suite lies, or will lie. Another recipe has another path. */
+export async function goldenTree(suite: Suite, content: DiskContent): Promise<string> {
+  const all = [...packages, ...suiteFacts(suite).packages];
+  const recipe = JSON.stringify([all, maskedUnits, maskedGenerators, imageFiles(await labSources(suite)), process.arch]);
+  const bare = join(cacheDirectory(), `tree-${suite}-${shortHash(recipe)}`);
+  return content === 'bare' ? bare : `${bare}-equipped-${shortHash(JSON.stringify(equipment))}`;
 }
 
 /**
- * The read-only tree under every lab host; built when absent (about a minute, needs the mirror), else found at once. Two builders at a time
- * are kept apart by a lock; a build that was interrupted leaves nothing that is mistaken for a tree.
+ * Builds the trees that are absent: about a minute for a bare one, half a minute more for an equipped one; both need the mirror. Else there is nothing
+ * to do. Two builders at a time are kept apart by a lock; a build that was interrupted leaves nothing that is mistaken for a tree.
  */
-export async function ensureGoldenTree(say: (line: string) => void): Promise<string> {
-  const tree = goldenTree(await labSources());
-  if (existsSync(tree)) return tree;
-  say('building the tree of the lab hosts (once, about a minute) ...');
-  await buildLocked();
-  return tree;
+export async function ensureGoldenTree(suite: Suite, content: DiskContent, say: (line: string) => void): Promise<void> {
+  for (const part of content === 'bare' ? (['bare'] as const) : (['bare', 'equipped'] as const)) {
+    if (existsSync(await goldenTree(suite, part))) continue;
+    say(`building the ${part} tree of lab hosts with ${suiteFacts(suite).name} (once, up to a minute) ...`);
+    await mkdir(cacheDirectory(), { recursive: true });
+    const program = fileURLToPath(new URL('./build-golden-tree.ts', import.meta.url));
+    await runCommand(['flock', join(cacheDirectory(), `lock-${suite}`), process.execPath, program, suite, part], { timeoutMs: 900_000 });
+  }
 }
 
-/** Builds the {@link equippedTree} too when it is absent (half a minute). */
-export async function ensureEquippedTree(say: (line: string) => void): Promise<void> {
-  if (existsSync(equippedTree(await ensureGoldenTree(say)))) return;
-  say('building the tree of lab hosts that have their packages (once, half a minute) ...');
-  await buildLocked('equipped');
-}
-
-async function buildLocked(...args: readonly string[]): Promise<void> {
-  await mkdir(cacheDirectory(), { recursive: true });
-  const program = fileURLToPath(new URL('./build-golden-tree.ts', import.meta.url));
-  await runCommand(['flock', join(cacheDirectory(), 'lock'), process.execPath, program, ...args], { timeoutMs: 900_000 });
-}
-
-/** Builds the tree. Only under the lock that {@link ensureGoldenTree} takes. */
-export async function buildGoldenTree(): Promise<void> {
-  const sources = await labSources();
-  const tree = goldenTree(sources);
+/** Builds one tree; an equipped one needs the bare one. Only under the lock that {@link ensureGoldenTree} takes. */
+export async function buildGoldenTree(suite: Suite, content: DiskContent): Promise<void> {
+  const tree = await goldenTree(suite, content);
   if (existsSync(tree)) return;
   const draft = `${tree}.draft`;
-  const debs = join(cacheDirectory(), 'debs');
   await rm(draft, { recursive: true, force: true });
+  const sources = await labSources(suite);
+  if (content === 'bare') await buildBare(suite, sources, draft);
+  else await buildEquipped(suite, draft);
+  await finishTree(draft, sources);
+  await rename(draft, tree);
+}
+
+async function buildBare(suite: Suite, sources: readonly AptSource[], draft: string): Promise<void> {
+  const debs = join(cacheDirectory(), 'debs', suite);
   await mkdir(debs, { recursive: true });
-  const mirror = sources[0]?.uri ?? '';
+  const wanted = [...packages, ...suiteFacts(suite).packages].join(',');
   await runCommand(
-    ['debootstrap', '--variant=minbase', `--include=${packages.join(',')}`, `--cache-dir=${debs}`, labRelease, draft, mirror],
+    ['debootstrap', '--variant=minbase', `--include=${wanted}`, `--cache-dir=${debs}`, suite, draft, sources[0]?.uri ?? ''],
     { timeoutMs: 840_000, env: await proxyOfMachine() },
   );
   await runCommand(['chroot', draft, 'useradd', '--create-home', '--shell', '/bin/bash', '--groups', 'sudo', 'ubuntu']);
-  await finishTree(draft, sources);
-  await rename(draft, tree);
 }
 
 async function proxyOfMachine(): Promise<Record<string, string>> {
@@ -158,24 +157,16 @@ async function proxyOfMachine(): Promise<Record<string, string>> {
   return proxy === undefined ? {} : { http_proxy: proxy };
 }
 
-/** Builds the tree with the packages from the bare one, which must be there. Only under the lock that {@link ensureEquippedTree} takes. */
-export async function buildEquippedTree(): Promise<void> {
-  const sources = await labSources();
-  const tree = equippedTree(goldenTree(sources));
-  if (existsSync(tree)) return;
-  const draft = `${tree}.draft`;
-  await rm(draft, { recursive: true, force: true });
-  await runCommand(['cp', '-a', goldenTree(sources), draft]);
+async function buildEquipped(suite: Suite, draft: string): Promise<void> {
+  await runCommand(['cp', '-a', await goldenTree(suite, 'bare'), draft]);
   // the lab's own proxy and names are not there yet
   const inTree = ['chroot', draft, 'env', 'APT_CONFIG=/tmp/apt.conf', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q'];
   const { http_proxy: proxy } = await proxyOfMachine();
   await writeFile(join(draft, 'tmp/apt.conf'), `Dir::Etc::parts "-";\n${proxy === undefined ? '' : `Acquire::http::Proxy "${proxy}";\n`}`);
   await copyFile('/etc/resolv.conf', join(draft, 'etc/resolv.conf'));
   await runCommand([...inTree, 'update'], { timeoutMs: 120_000 });
-  await runCommand([...inTree, '-y', 'install', ...equipment], { timeoutMs: 600_000 });
+  await runCommand([...inTree, '-y', '-o', 'APT::Install-Recommends=false', 'install', ...equipment], { timeoutMs: 600_000 });
   await rm(join(draft, 'tmp/apt.conf'));
-  await finishTree(draft, sources);
-  await rename(draft, tree);
 }
 
 async function finishTree(tree: string, sources: readonly AptSource[]): Promise<void> {

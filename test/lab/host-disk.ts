@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { equippedTree } from './golden-tree.ts';
+import { type DiskContent, goldenTree } from './golden-tree.ts';
 import { runCommand, tryCommand } from './run-command.ts';
+import type { Suite } from './suites.ts';
 
 /** What makes one host's disk differ from the golden tree. */
 export interface DiskSetup {
   readonly name: string;
   /** Folder for the mounts; made when absent. */
   readonly directory: string;
-  readonly goldenTree: string;
   readonly sizeMb: number;
   /** Line for authorized_keys of root and ubuntu. */
   readonly authorizedKey: string;
@@ -26,18 +26,15 @@ function memory(disk: DiskSetup): string {
   return join(disk.directory, 'memory');
 }
 
-/** `equipped`: the packages of an account host are there, and nothing else of fleet's. */
-export type DiskContent = 'bare' | 'equipped';
-
 /** Mounts a new disk: the golden tree under a size-limited layer in memory, with a machine id, host key and login keys of its own. */
-export async function makeDisk(disk: DiskSetup, content: DiskContent = 'bare'): Promise<void> {
+export async function makeDisk(disk: DiskSetup, suite: Suite, content: DiskContent = 'bare'): Promise<void> {
+  const tree = await goldenTree(suite, content);
   const upper = join(memory(disk), 'upper');
   await mkdir(diskRoot(disk), { recursive: true });
   await mkdir(memory(disk), { recursive: true });
   await runCommand(['mount', '-t', 'tmpfs', '-o', `size=${disk.sizeMb}m,mode=755`, disk.name, memory(disk)]);
   await mkdir(upper);
   await mkdir(join(memory(disk), 'work'));
-  const tree = content === 'bare' ? disk.goldenTree : equippedTree(disk.goldenTree);
   const layers = `lowerdir=${tree},upperdir=${upper},workdir=${join(memory(disk), 'work')}`;
   await runCommand(['mount', '-t', 'overlay', '-o', layers, disk.name, diskRoot(disk)]);
   await personalise(disk, diskRoot(disk));

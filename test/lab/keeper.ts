@@ -2,7 +2,7 @@
  * The outside of a lab: serves packages to it, starts its inside (supervisor.ts) in fresh namespaces, and removes the last traces when that ended.
  * Prints one line when the hosts take logins. Ends the lab when its own stdin ends, unless it is told to be detached.
  *
- * Arguments: name of the lab, golden tree, number of hosts, disk size of a host in MB, `attached` or `detached`.
+ * Arguments: name of the lab, suite of its hosts, number of hosts, disk size of a host in MB, `attached` or `detached`.
  */
 import { spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { cacheDirectory, labFiles } from './layout.ts';
 import { childrenOf, processIdentity } from './processes.ts';
 import { runCommand } from './run-command.ts';
 
-const [name = '', goldenTree = '', hostCount = '', diskMb = '', mode = ''] = process.argv.slice(2);
+const [name = '', suite = '', hostCount = '', diskMb = '', mode = ''] = process.argv.slice(2);
 const files = labFiles(name);
 const supervisorProgram = fileURLToPath(new URL('./supervisor.ts', import.meta.url));
 
@@ -27,7 +27,7 @@ function startInside() {
   const log = openSync(files.log, 'a');
   const namespaces = ['unshare', '--net', '--mount', '--pid', '--fork', '--mount-proc', '--kill-child'];
   const firstProcess = ['sh', '-c', '"$@" & wait $!', 'lab'];
-  const supervisor = [process.execPath, supervisorProgram, name, goldenTree, hostCount, diskMb];
+  const supervisor = [process.execPath, supervisorProgram, name, suite, hostCount, diskMb];
   return spawn('setpriv', ['--pdeathsig', 'KILL', ...namespaces, ...firstProcess, ...supervisor], {
     stdio: ['ignore', log, log],
     detached: true,

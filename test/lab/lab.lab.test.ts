@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { connect, createServer, type Server, Socket, type SocketConnectOpts } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectLab, type Lab } from './lab.ts';
+import { suiteFacts, suiteOfRun } from './suites.ts';
 
 let lab: Lab;
 beforeAll(async () => {
@@ -36,9 +37,11 @@ async function closedAfter(options: SocketConnectOpts, limitMs: number, act: () 
 }
 
 describe('hosts', () => {
-  test('are Debian 12 with systemd up and nothing failed, for root and for ubuntu with sudo', async () => {
+  test('are of the suite that was asked for, with systemd up and nothing failed, for root and for ubuntu with sudo', async () => {
     for (const [offset, host] of lab.hosts.entries()) {
-      expect(await on(offset + 1, 'hostname; . /etc/os-release; echo $ID $VERSION_ID')).toBe(`${host.name}\ndebian 12`);
+      expect(await on(offset + 1, 'hostname; . /etc/os-release; echo $ID $VERSION_ID')).toBe(
+        `${host.name}\n${`debian ${suiteFacts(suiteOfRun()).version}`.trim()}`,
+      );
     }
     expect(await on(1, 'systemctl is-system-running --wait')).toBe('running');
     const asUbuntu = await lab.ssh(1, 'id -un; sudo -n id -un', { user: 'ubuntu' });

@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { inotifyLimit, labAvailability, missingInotifyInstances } from './availability.ts';
 import { type ControlClient, connectControl } from './control.ts';
-import { ensureEquippedTree, ensureGoldenTree } from './golden-tree.ts';
-import type { DiskContent } from './host-disk.ts';
+import { type DiskContent, ensureGoldenTree } from './golden-tree.ts';
 import { type LabFiles, labFiles, labGateway, maxHosts } from './layout.ts';
 import type { Cut } from './network.ts';
 import { isRunning } from './processes.ts';
 import { type CommandOptions, type CommandResult, tryCommand } from './run-command.ts';
 import { sweepStaleLabs } from './stale-labs.ts';
+import { type Suite, suiteOfRun } from './suites.ts';
 
 export interface LabHost {
   /** h1, h2, ... */
@@ -66,8 +66,11 @@ export interface Lab {
   reboot(index: number): Promise<void>;
   /** How long the firmware of the host takes at each of its own reboots, ms; 0 by default. Logins and silence are what others see. */
   firmware(index: number, ms: number): Promise<void>;
-  /** New disk, machine id and host key under the old name and address. `equipped` needs {@link LabOptions.hasEquipment}. */
-  wipe(index: number, content?: DiskContent): Promise<void>;
+  /**
+   * New disk, machine id and host key under the old name and address. `equipped` needs {@link LabOptions.hasEquipment}; another suite than the lab's needs its
+   * tree (`ensureGoldenTree`), and lasts until the next wipe.
+   */
+  wipe(index: number, content?: DiskContent, suite?: Suite): Promise<void>;
   cut(index: number, how?: Cut): Promise<void>;
   /** Takes back every cut. */
   heal(index: number): Promise<void>;
@@ -85,6 +88,8 @@ export interface Lab {
 export interface LabOptions {
   /** 1 to 200; about 17 fit under Debian's inotify limit. */
   readonly hosts: number;
+  /** What its hosts are made of; by default what `FLEET_LAB_SUITE` says, and else Debian 12. */
+  readonly suite?: Suite;
   /** Name of the lab on this machine; a random one by default. */
   readonly name?: string;
   /** Size of each host's disk on top of the golden tree, in memory. 1536 by default. */
@@ -121,10 +126,10 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   if (!(options.hosts >= 1 && options.hosts <= maxHosts)) throw new Error(`a lab has 1 to ${maxHosts} hosts, not ${options.hosts}`);
   await makeInotifyRoom(options.hosts, options.raiseInotify ?? process.env.FLEET_LAB_RAISE_INOTIFY === '1');
   await sweepStaleLabs();
-  const tree = await ensureGoldenTree(options.say ?? (() => {}));
-  if (options.hasEquipment) await ensureEquippedTree(options.say ?? (() => {}));
+  const suite = options.suite ?? suiteOfRun();
+  await ensureGoldenTree(suite, options.hasEquipment ? 'equipped' : 'bare', options.say ?? (() => {}));
   const name = options.name ?? `lab-${process.pid}-${randomBytes(3).toString('hex')}`;
-  await startKeeper(name, tree, options);
+  await startKeeper(name, suite, options);
   return connectLab(name);
 }
 
@@ -139,10 +144,10 @@ async function makeInotifyRoom(hosts: number, raise: boolean): Promise<void> {
   await writeFile(inotifyLimit, String(limit));
 }
 
-function startKeeper(name: string, tree: string, options: LabOptions): Promise<void> {
+function startKeeper(name: string, suite: Suite, options: LabOptions): Promise<void> {
   const detached = options.detached ?? false;
   const program = fileURLToPath(new URL('./keeper.ts', import.meta.url));
-  const args = [program, name, tree, String(options.hosts), String(options.diskMb ?? 1536), detached ? 'detached' : 'attached'];
+  const args = [program, name, suite, String(options.hosts), String(options.diskMb ?? 1536), detached ? 'detached' : 'attached'];
   // its stdin is the thread that the lab hangs on: the kernel cuts it when this process ends
   const keeper = spawn(process.execPath, args, { detached: true, stdio: [detached ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
   const complaints: string[] = [];
@@ -181,7 +186,7 @@ async function insidePidOf(files: LabFiles): Promise<string> {
 }
 
 function makeLab(name: string, files: LabFiles, control: ControlClient, insidePid: string, hosts: LabHost[]): Lab {
-  const act = async (what: string, index: number, detail?: unknown) => control.call(what, [index, detail]);
+  const act = async (what: string, index: number, ...details: readonly unknown[]) => control.call(what, [index, ...details]);
   const insideArgv = (argv: readonly string[]) => ['nsenter', `--net=/proc/${insidePid}/ns/net`, '--', ...argv];
   const shellArgv: Lab['shellArgv'] = (index, command = '', user = 'root') => sshArgv(files, hosts[index - 1], command, user);
   const exec = (argv: readonly string[], options?: CommandOptions) => tryCommand(insideArgv(argv), options);
@@ -201,8 +206,8 @@ function makeLab(name: string, files: LabFiles, control: ControlClient, insidePi
     isOn: async (index) => z.boolean().parse(await act('isOn', index)),
     reboot: async (index) => void (await act('reboot', index)),
     firmware: async (index, ms) => void (await act('firmware', index, ms)),
-    wipe: async (index, content = 'bare') => {
-      hosts[index - 1] = toHost(hostsSchema.element.parse(await act('wipe', index, content)));
+    wipe: async (index, content = 'bare', suite) => {
+      hosts[index - 1] = toHost(hostsSchema.element.parse(await act('wipe', index, content, suite)));
     },
     cut: async (index, how = 'drop') => void (await act('cut', index, how)),
     heal: async (index) => void (await act('heal', index)),

@@ -2,8 +2,6 @@ import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** Debian release of the hosts. */
-export const labRelease = 'bookworm';
 /** The lab's own end of the bridge: the hosts' gateway, and where a test's own servers are reached. */
 export const labGateway = '10.77.0.1';
 /** Where hosts find the apt proxy, on the gateway. */

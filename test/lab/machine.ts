@@ -2,9 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeHostGroups } from './cgroups.ts';
-import { type DiskContent, type DiskSetup, diskRoot, dropDisk, makeDisk, readMachineId } from './host-disk.ts';
+import type { DiskContent } from './golden-tree.ts';
+import { type DiskSetup, diskRoot, dropDisk, makeDisk, readMachineId } from './host-disk.ts';
 import { linkDown, plugIn, unplug } from './network.ts';
 import { childrenOf, waitUntilGone } from './processes.ts';
+import { type Suite, suiteFacts } from './suites.ts';
 
 /** What systemd-nspawn ends with when the system inside asked for a reboot. */
 const rebootRequested = 133;
@@ -19,6 +21,8 @@ export interface MachineSetup {
   /** 1, 2, ... */
   readonly index: number;
   readonly disk: DiskSetup;
+  /** Of its first disk. */
+  readonly suite: Suite;
   /** File that takes what the host's console says. */
   readonly console: string;
 }
@@ -33,6 +37,7 @@ export class Machine {
   /** Set while the machine is being killed, so that the end of its process is not taken for a reboot. */
   #killing = false;
   #boots = 0;
+  #suite: Suite;
   /** From the end of a system that asked for a reboot until its kernel starts again, ms. */
   firmwareMs = 0;
   /** Done when what follows from the end of the last process (a boot after a reboot) has been done. */
@@ -40,6 +45,7 @@ export class Machine {
 
   constructor(setup: MachineSetup) {
     this.#setup = setup;
+    this.#suite = setup.suite;
   }
 
   get name(): string {
@@ -51,7 +57,7 @@ export class Machine {
   }
 
   async makeDisk(): Promise<void> {
-    await makeDisk(this.#setup.disk);
+    await makeDisk(this.#setup.disk, this.#suite);
   }
 
   /** Powers the machine on and waits until its sshd takes logins. Nothing to do for one that is on and up. */
@@ -82,10 +88,11 @@ export class Machine {
   }
 
   /** A new machine in the same place: same name and address, new disk, machine id and host key. */
-  async wipe(content: DiskContent): Promise<void> {
+  async wipe(content: DiskContent, suite: Suite = this.#setup.suite): Promise<void> {
     await this.kill();
     await dropDisk(this.#setup.disk);
-    await makeDisk(this.#setup.disk, content);
+    await makeDisk(this.#setup.disk, suite, content);
+    this.#suite = suite;
     await this.start();
   }
 
@@ -104,7 +111,7 @@ export class Machine {
         namespace,
         ...(await this.#nspawnArgs(namespace)),
       ],
-      { stdio: ['ignore', output, output], env: { ...process.env, HOST_GROUPS: groups.join(' ') } },
+      { stdio: ['ignore', output, output], env: { ...process.env, ...this.#nspawnSettings(), HOST_GROUPS: groups.join(' ') } },
     );
     closeSync(output);
     this.#nspawn = nspawn;
@@ -113,6 +120,10 @@ export class Machine {
       this.#nspawn = undefined;
       if (!this.#killing) this.#settled = this.#ended(code).catch((error) => appendFileSync(console, `lab: ${error}\n`));
     });
+  }
+
+  #nspawnSettings(): Record<string, string> {
+    return suiteFacts(this.#suite).needsUnifiedGroups ? { SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: '1' } : {};
   }
 
   async #nspawnArgs(namespace: string): Promise<string[]> {

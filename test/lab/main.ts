@@ -4,12 +4,12 @@ import { connectLab, type Lab, startLab } from './lab.ts';
 import { listLabs } from './stale-labs.ts';
 
 const usage = `node test/lab/main.ts COMMAND        (FLEET_LAB=NAME chooses the lab, "hand" by default)
-  up N                              start N hosts; they stay until "down"
+  up N                              start N hosts; they stay until "down" (FLEET_LAB_SUITE=trixie: with Debian 13)
   down | list                       end the lab; names of all labs
   hosts                             name, address and fingerprint of each host
   sh I [COMMAND]                    shell (or command) on host I as root
   exec -- COMMAND...                run a local command inside the lab's network
-  kill|crash|start|reboot|heal|unfill I        wipe I [bare|equipped]
+  kill|crash|start|reboot|heal|unfill I        wipe I [bare|equipped [SUITE]]
   cut I [link|drop|in|out]          fill I [LEAVE_KB]          rate I KBIT          slow I MS`;
 
 const name = process.env.FLEET_LAB ?? 'hand';
@@ -53,7 +53,7 @@ async function main(): Promise<void> {
     crash: (lab) => lab.crash(index),
     start: (lab) => lab.start(index),
     reboot: (lab) => lab.reboot(index),
-    wipe: (lab) => lab.wipe(index, detail as Parameters<Lab['wipe']>[1]),
+    wipe: (lab) => lab.wipe(index, detail as Parameters<Lab['wipe']>[1], words[2] as Parameters<Lab['wipe']>[2]),
     heal: (lab) => lab.heal(index),
     unfill: (lab) => lab.unfill(index),
     cut: (lab) => lab.cut(index, detail as Parameters<Lab['cut']>[1]),

@@ -2,7 +2,7 @@
  * The inside of a lab: runs alone in fresh network, mount and process namespaces, and everything of the lab is below it, so that its end, however
  * it comes, is the end of all: the kernel kills the processes and drops mounts and networks with the namespaces. Started by keeper.ts.
  *
- * Arguments: name of the lab, golden tree, number of hosts, disk size of a host in MB.
+ * Arguments: name of the lab, suite of its hosts, number of hosts, disk size of a host in MB.
  */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { connect as connectSocket, createServer } from 'node:net';
@@ -15,8 +15,9 @@ import { Machine } from './machine.ts';
 import { serveNoNames } from './name-server.ts';
 import { buildNetwork, cut, delay, heal, limitRate } from './network.ts';
 import { runCommand } from './run-command.ts';
+import { type Suite, suites } from './suites.ts';
 
-const [name = '', goldenTree = '', hostCount = '', diskMb = ''] = process.argv.slice(2);
+const [name = '', suite = '', hostCount = '', diskMb = ''] = process.argv.slice(2);
 const files = labFiles(name);
 
 interface Place {
@@ -32,8 +33,8 @@ async function makePlaces(): Promise<Place[]> {
   return Array.from({ length: Number(hostCount) }, (_, offset) => {
     const index = offset + 1;
     const hostName = `h${index}`;
-    const disk = { name: hostName, directory: files.disk(hostName), goldenTree, sizeMb: Number(diskMb), authorizedKey };
-    const machine = new Machine({ lab: name, index, disk, console: files.console(hostName) });
+    const disk = { name: hostName, directory: files.disk(hostName), sizeMb: Number(diskMb), authorizedKey };
+    const machine = new Machine({ lab: name, index, disk, suite: suiteSchema.parse(suite), console: files.console(hostName) });
     return { index, disk, machine, queue: Promise.resolve() };
   });
 }
@@ -82,19 +83,21 @@ function serveAptFront(): Promise<void> {
   });
 }
 
+const suiteSchema = z.enum(suites as readonly [Suite, ...Suite[]]);
 const indexSchema = z.number().int().positive();
 const cutSchema = z.enum(['link', 'drop', 'in', 'out']);
 const contentSchema = z.enum(['bare', 'equipped']);
 const amountSchema = z.number().nonnegative();
 
 function hostActs(places: readonly Place[]) {
-  const onHost = (act: (place: Place, detail: unknown) => Promise<unknown>) => (index: unknown, detail: unknown) => {
-    const place = places[indexSchema.parse(index) - 1];
-    if (!place) throw new Error(`the lab has ${places.length} hosts, no h${String(index)}`);
-    const done = place.queue.then(() => act(place, detail));
-    place.queue = done.catch(() => {});
-    return done;
-  };
+  const onHost =
+    (act: (place: Place, detail: unknown, more: unknown) => Promise<unknown>) => (index: unknown, detail: unknown, more: unknown) => {
+      const place = places[indexSchema.parse(index) - 1];
+      if (!place) throw new Error(`the lab has ${places.length} hosts, no h${String(index)}`);
+      const done = place.queue.then(() => act(place, detail, more));
+      place.queue = done.catch(() => {});
+      return done;
+    };
   return {
     start: onHost((place) => place.machine.start()),
     isOn: onHost(async (place) => place.machine.on),
@@ -104,8 +107,8 @@ function hostActs(places: readonly Place[]) {
       place.machine.firmwareMs = z.int().nonnegative().parse(ms);
     }),
     reboot: onHost((place) => place.machine.reboot()),
-    wipe: onHost(async (place, content) => {
-      await place.machine.wipe(contentSchema.parse(content));
+    wipe: onHost(async (place, content, asked) => {
+      await place.machine.wipe(contentSchema.parse(content), suiteSchema.nullish().parse(asked) ?? undefined);
       await writeKnownHosts(places);
       return describeHost(place);
     }),

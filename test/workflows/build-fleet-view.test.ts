@@ -102,6 +102,12 @@ describe('the view of the fleet', () => {
     expect(accounts[0]).toMatchObject({ cpuCores: 0.2, memoryBytes: 100e6 });
   });
 
+  it('counts an account once where its host cannot count its memory: what is reserved for it is not the host’s own', () => {
+    const sample = hostReply({ accounts: [accountReply({ cpuCores: { m1: 0.2, m5: 0.2, m15: 0.2 }, memoryBytes: null })] });
+    const { hosts, accounts } = view({ readings: [{ host: h1, sample, takenAtMs: 9, problem: null }] });
+    expect([hosts[0]?.baseMemoryBytes, accounts[0]?.memoryBytes]).toEqual([1e9 - 300 * 1024 ** 2, 300 * 1024 ** 2]);
+  });
+
   it('reserves what the inventory says until 15 minutes were measured', () => {
     expect(view().accounts[0]).toMatchObject({ cpuCores: 0.3, memoryBytes: 300 * 1024 ** 2 });
   });

@@ -10,6 +10,7 @@ import { type HostInitOutcome, type InitEvent, runInit } from '../../src/workflo
 import { type InitMaterials, loadInitMaterials } from '../../src/workflows/init-materials.ts';
 import { type InitOptions, planInit } from '../../src/workflows/init-plan.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
+import { suiteFacts, suiteOfRun } from '../lab/suites.ts';
 import { hold, hostSpec, packageDirectory } from './init-fixture.ts';
 
 const whole: InitOptions = { check: false, diff: false, upgrade: false, only: [], skip: [] };
@@ -115,7 +116,7 @@ describe('fleet init on a real host', () => {
     const { outcome } = await init({}, theHost('ubuntu'));
     expect(outcome.error).toBeNull();
     expect(outcome.state).toBe('changed');
-    expect(outcome.facts).toMatchObject({ os: 'debian', osVersion: '12', sshPort: 22, release: '' });
+    expect(outcome.facts).toMatchObject({ os: 'debian', osVersion: suiteFacts(suiteOfRun()).version, sshPort: 22, release: '' });
     expect(await onHost('systemctl is-active fleet-agent fleet-hold fail2ban ufw systemd-journald | sort -u')).toBe('active');
     expect(await onHost('systemctl is-enabled fleet-agent fleet-hold fail2ban ufw | sort -u')).toBe('enabled');
     expect(await onHost('fail2ban-client status sshd')).toContain('Journal matches');

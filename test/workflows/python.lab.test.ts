@@ -112,9 +112,12 @@ it('requirements that cannot be had leave everything as it was, with the reason'
   expect((await init()).state).toBe('ready');
 });
 
-it('another wheel makes another venv; releases that nothing needs any more go away', async () => {
+it('another wheel makes another venv, also where /tmp takes nothing; releases that nothing needs any more go away', async () => {
   wheel('good day');
+  await onHost('mount -t tmpfs -o nr_inodes=1,noexec full /tmp');
   expect(what(await init())).toEqual(['make a venv from requirements.txt', 'send wheels/greeting-1.0-py3-none-any.whl']);
+  await onHost('umount /tmp');
+  expect(await onHost(`ls -A ${base}/venvs/*/.build 2>&1`)).toContain('No such file');
   expect(await runAsAccount()).toBe('GOOD DAY');
   expect(await onHost(`ls ${base}/releases | wc -l; ls ${base}/venvs | wc -l; ls ${base}/projects | wc -l`)).toBe('2\n2\n2');
 });
@@ -151,6 +154,8 @@ it('what somebody damaged on the host is mended', async () => {
   const outcome = await init();
   expect(outcome.error).toBeNull();
   expect(what(outcome)).toEqual(['repair 1 files of the project', expect.stringMatching(/^make the venv \(Python 3\.\d+\) again$/)]);
+  await onHost('umount /tmp');
+  expect(await onHost(`ls -A ${base}/venvs/*/.build 2>&1`)).toContain('No such file');
   expect(await runAsAccount()).toBe('GOOD DAY');
 });
 
