@@ -1,44 +1,4 @@
-/** A bare Debian 13 server (systemd 257, OpenSSH 10, apt 3) from `init` to `uninstall`: accepted, at rest, an account online, no finding, nothing left. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findFaults } from './doctor.ts';
-import { type Login, logIn } from './operator.ts';
-import { expectExclusive, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
+/** Debian 13: systemd 257, OpenSSH 10, apt 3. */
+import { tellStory } from './story.ts';
 
-let world: World;
-let logins: readonly Login[];
-beforeAll(async () => {
-  world = await makeWorld({ hosts: [1], state: 'wiped', suite: 'trixie', accounts: 'egress: { allow: [telegram] }\n' });
-});
-afterAll(() => world?.end());
-
-const onHost = async (command: string): Promise<string> => {
-  const { code, stdout, stderr } = await world.lab.ssh(1, command);
-  expect({ command, code, stderr: code === 0 ? '' : stderr }).toEqual({ command, code: 0, stderr: '' });
-  return stdout.trim();
-};
-
-test('init makes it ready, and finds nothing to change afterwards', async () => {
-  expect(await onHost('. /etc/os-release; echo $ID $VERSION_ID')).toBe('debian 13');
-  await prepareFleet(world);
-  const again = await world.operator.json<{ hosts: { state: string; uploads: unknown[] }[] }>(['init']);
-  expect(again.hosts.map(({ state, uploads }) => [state, uploads.length])).toEqual([['ready', 0]]);
-  expect((await world.operator.fleet(['init', '--check'])).code).toBe(0);
-  expect(await onHost('systemctl show -p NeedDaemonReload --value fleet-agent fleet-hold ssh | sort -u')).toBe('no');
-});
-
-test('an account is online there, and the doctor finds nothing', async () => {
-  logins = await logIn(world.dc, `${world.operator.directory}/sessions`, ['anna']);
-  await must(world, 'accounts', 'import', ...logins.map(({ path }) => path));
-  await must(world, 'allocate', '--all');
-  expect(await liveStates(world)).toEqual({ anna: 'online' });
-  await expectExclusive(world, logins);
-  await must(world, 'backup');
-  expect(await findFaults(world.operator)).toEqual([]);
-});
-
-test('uninstall leaves nothing of it', async () => {
-  await must(world, 'accounts', 'remove', 'anna');
-  await must(world, 'uninstall', 'h1', '--forget-claims');
-  expect(await onHost('ls -d /opt/fleet /etc/fleet /var/lib/fleet* /etc/systemd/system/fleet* 2>/dev/null | wc -l')).toBe('0');
-  expect(await onHost('systemctl is-system-running --wait; getent passwd _fleet | wc -l; true')).toBe('running\n0');
-});
+tellStory('trixie');

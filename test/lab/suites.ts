@@ -7,6 +7,8 @@ interface SuiteFacts {
   readonly name: string;
   /** VERSION_ID of its `/etc/os-release`; a suite that is not released has none. */
   readonly version: string;
+  /** By fleet, without `allow_unsupported_os`. */
+  readonly isSupported: boolean;
   /**
    * From 256 on systemd refuses to boot on control groups of version 1. Its hosts get the unified hierarchy, in which no controllers are left where this
    * machine itself works with version 1: CPU time is counted, memory is not, and no limit is enforced.
@@ -17,10 +19,10 @@ interface SuiteFacts {
 }
 
 const facts = {
-  bullseye: { name: 'Debian 11', version: '11', needsUnifiedGroups: false, packages: [] },
-  bookworm: { name: 'Debian 12', version: '12', needsUnifiedGroups: false, packages: [] },
-  trixie: { name: 'Debian 13', version: '13', needsUnifiedGroups: true, packages: [] },
-  testing: { name: 'Debian testing', version: '', needsUnifiedGroups: true, packages: [] },
+  bullseye: { name: 'Debian 11', version: '11', isSupported: false, needsUnifiedGroups: false, packages: [] },
+  bookworm: { name: 'Debian 12', version: '12', isSupported: true, needsUnifiedGroups: false, packages: [] },
+  trixie: { name: 'Debian 13', version: '13', isSupported: true, needsUnifiedGroups: true, packages: [] },
+  testing: { name: 'Debian testing', version: '', isSupported: false, needsUnifiedGroups: true, packages: ['sudo-rs'] },
 } as const satisfies Record<string, SuiteFacts>;
 
 /** A suite of Debian that a lab host can be made of. */

@@ -1,12 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { FleetError, isUnreachable } from '../../src/model/errors.ts';
 import type { SecretReference, SshSettings } from '../../src/model/inventory.ts';
-import type { HostName } from '../../src/model/names.ts';
 import type { Remote } from '../../src/remote/remote.ts';
-import { createSshContext } from '../../src/remote/ssh-context.ts';
-import { createSshRemote } from '../../src/remote/ssh-remote.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
-import { surroundings } from './sshd.ts';
+import { remoteOn } from './lab-remote.ts';
 
 const secret = (target: string): SecretReference => ({ kind: 'env', target });
 
@@ -42,20 +39,7 @@ describe('the words of a real system', () => {
   });
 
   function remoteAs(user: string, settings: Partial<SshSettings> = {}): Remote {
-    const ssh: SshSettings = {
-      address: lab.hosts[index - 1]?.address ?? '',
-      user,
-      port: null,
-      identityFiles: [lab.keyFile],
-      hostKeys: [],
-      password: null,
-      passphrase: null,
-      sudoPassword: null,
-      connectTimeoutMs: 10_000,
-      commandTimeoutMs: 20_000,
-      ...settings,
-    };
-    const remote = createSshRemote({ name: 'h1' as HostName, ssh }, createSshContext(surroundings('/nonexistent', lab.knownHostsFile)));
+    const remote = remoteOn(lab, index, user, settings);
     open.push(remote);
     return remote;
   }
