@@ -12,7 +12,7 @@ const makeMirror = `set -e
 mkdir -p /srv/mirror && cd /srv/mirror
 package() { # name version other fields
   rm -rf tree && mkdir -p tree/DEBIAN
-  printf 'Package: %s\\nVersion: %s\\nArchitecture: all\\nMaintainer: lab <lab@example.com>\\n%sDescription: for a test\\n' "$1" "$2" "$3" >tree/DEBIAN/control
+  printf 'Package: %s\\nVersion: %s\\nArchitecture: all\\nMaintainer: lab <lab@example.com>\\n%bDescription: for a test\\n' "$1" "$2" "$3" >tree/DEBIAN/control
   dpkg-deb -b tree "$1_$2.deb" >/dev/null
 }
 list() {
