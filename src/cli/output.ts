@@ -1,7 +1,7 @@
 import { FleetError } from '../model/errors.ts';
 import { systemFailure } from '../surroundings/system-error.ts';
 import { exitCode, exitCodeOf } from './exit-codes.ts';
-import { formatError } from './render/error.ts';
+import { formatError, formatErrors } from './render/error.ts';
 import { annotateError, printErr, printJson, printOut, printRaw } from './terminal.ts';
 
 /** Version of every JSON document that fleet prints; raised when a field changes its meaning or goes away. */
@@ -41,7 +41,8 @@ export function printResult(command: string, json: boolean, result: CommandResul
     return;
   }
   if (result.text !== '') (result.isRaw === true ? printRaw : printOut)(result.text);
-  for (const error of errors) printError(error);
+  for (const text of formatErrors(errors)) printErr(text);
+  for (const { message } of errors) annotateError(message);
 }
 
 function printError(error: FleetError): void {

@@ -51,6 +51,8 @@ const json = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) as T
 /** What `npm install -g` brings is locked by hash, all of it, and neither it nor anything that it needs runs a program while it is installed. */
 function checkSupply(installed: string): void {
   const manifest = json<{ scripts: Record<string, string>; dependencies: Record<string, string> }>(join(installed, 'package.json'));
+  // It brings its own Node.js: npm is not to warn of the one that it runs on itself.
+  expect(manifest).not.toHaveProperty('engines');
   const lifecycle = ['preinstall', 'install', 'postinstall', 'prepare', 'preprepare', 'postprepare'];
   expect(Object.keys(manifest.scripts).filter((name) => lifecycle.includes(name))).toEqual([]);
   expect(Object.keys(manifest.dependencies)).toEqual(['better-sqlite3']);

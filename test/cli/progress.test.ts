@@ -4,6 +4,8 @@ import { reportSteps } from '../../src/cli/init-progress.ts';
 import { logProgress } from '../../src/cli/log-progress.ts';
 import { createBoard } from '../../src/cli/progress-board.ts';
 import { columnsOf } from '../../src/cli/render/columns.ts';
+import { formatError, formatErrors } from '../../src/cli/render/error.ts';
+import { FleetError } from '../../src/model/errors.ts';
 import type { FleetEvent } from '../../src/workflows/context.ts';
 import { hostSpec } from '../workflows/init-fixture.ts';
 
@@ -113,4 +115,15 @@ test('init counts the steps of the plan, and names what is being sent', () => {
     { text: 'runtime: 4.0 MB sent', count: { done: 1, of: 3 } },
   ]);
   expect(told[3]).not.toHaveProperty('bytes');
+});
+
+test('long lists are summed up: of errors, and of the reasons of one', () => {
+  const error = (name: string, problems: readonly string[] = []): FleetError =>
+    new FleetError('placement', name, { hint: 'add a host', problems });
+  const many = (count: number): string[] => Array.from({ length: count }, (_, index) => `h${index}: not ready`);
+  expect(formatError(error('no host', many(2_000))).split('\n')).toHaveLength(43);
+  expect(formatError(error('no host', many(2_000)))).toContain('and 1960 more (--json has them all)');
+  expect(formatError(error('no host', many(41)))).toContain('h40: not ready');
+  expect(formatErrors(many(2_000).map((name) => error(name)))).toHaveLength(41);
+  expect(formatErrors(many(3).map((name) => error(name)))).toHaveLength(3);
 });
