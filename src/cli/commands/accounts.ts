@@ -44,6 +44,7 @@ function registerImport(accounts: Command): void {
         hint: 'import the files one by one, or name the files like the accounts',
       });
     }
+    const passcode = options.passcode === undefined ? null : passcodeReference(options.passcode);
     const { importAccounts, proposedFor } = await import('../../workflows/import-accounts.ts');
     const { formatImports, formatProposals } = await import('../render/accounts.ts');
     return withLock('accounts import', options, signal, async (context): Promise<CommandResult> => {
@@ -53,8 +54,8 @@ function registerImport(accounts: Command): void {
         if (proposals !== '') printErr(proposals);
         await confirm(`Import ${args.length === 1 ? 'this file' : `these ${args.length} files`}?`, options);
       }
-      const passcode = options.passcode === undefined ? '' : await context.readSecret(passcodeReference(options.passcode));
-      const outcomes = await importAccounts(context, args, options.name ?? null, passcode);
+      const secret = passcode === null ? '' : await context.readSecret(passcode);
+      const outcomes = await importAccounts(context, args, options.name ?? null, secret);
       await context.progress.stop();
       const errors = [...outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem])), ...unread(args, outcomes, signal)];
       const data = outcomes.map(({ problem, ...rest }) => ({ ...rest, code: problem?.code ?? null }));
