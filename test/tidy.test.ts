@@ -10,7 +10,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/sessions': ['src/model'],
   'src/inventory': ['src/model', 'src/surroundings', 'agent/protocol', 'yaml', 'zod', 'picomatch'],
   'src/scripts': ['src/model', 'src/inventory', 'agent/answering', 'agent/protocol', 'zod'],
-  'src/remote': ['src/model', 'src/surroundings', 'ssh2', 'ssh-config', 'p-limit'],
+  'src/remote': ['src/model', 'src/surroundings', 'agent/protocol', 'ssh2', 'ssh-config', 'p-limit'],
   'src/ledger': ['src/model', 'src/surroundings', 'src/planning', 'src/moves', 'kysely', 'better-sqlite3'],
   'src/vault': ['src/model', 'src/surroundings', 'src/sessions', 'age-encryption', 'yauzl', 'better-sqlite3', 'zod'],
   'src/facts': ['src/model', 'src/remote', 'agent/protocol', 'zod'],

@@ -1,3 +1,4 @@
+import { parseHead } from '../claims/authority.ts';
 import { epochLimit, successorPattern, vaultHashPattern } from '../claims/parse-claim.ts';
 import { parseContactOffer } from '../claims/roster.ts';
 import { accountPattern, keyIdPattern, Shape, sha256Pattern, wordPattern } from '../machine/json-shape.ts';
@@ -37,9 +38,17 @@ const parseStamp = (value: unknown): { readonly stamp: AuthorityStamp } | { read
     takeOver: shape.has('takeOver') && shape.flag('takeOver'),
   };
   if (shape.fault !== null) return { fault: shape.fault };
-  if (!shape.has('contact')) return { stamp };
+  const told = shape.has('history') ? readHistory(shape.value('history')) : {};
+  if (told === null) return { fault: 'field "history" has a wrong value' };
+  if (!shape.has('contact')) return { stamp: { ...stamp, ...told } };
   const offer = parseContactOffer(shape.value('contact'));
-  return 'fault' in offer ? { fault: `contact: ${offer.fault}` } : { stamp: { ...stamp, contact: offer.contact } };
+  return 'fault' in offer ? { fault: `contact: ${offer.fault}` } : { stamp: { ...stamp, ...told, contact: offer.contact } };
+};
+
+const readHistory = (value: unknown): Pick<AuthorityStamp, 'history'> | null => {
+  const head = parseHead(value);
+  const shape = new Shape(value);
+  return head === null ? null : { history: { ...head, isNew: shape.has('isNew') && shape.flag('isNew') } };
 };
 
 const parseAct = (value: unknown): { readonly act: HostAct } | { readonly fault: string } => {

@@ -1,5 +1,5 @@
 import type { Claim } from './claim.ts';
-import type { BootVerdict } from './host.ts';
+import type { BootVerdict, HistoryHead } from './host.ts';
 import type { ContactOffer, FleetHost } from './roster.ts';
 
 /** What this release's programs on hosts understand: 2 since requests carry a roster. Hosts of earlier releases do not name it. */
@@ -28,6 +28,8 @@ export interface AuthorityStamp {
   readonly deadlineMs: number;
   /** Makes this ledger the host's authority although another one was. */
   readonly takeOver?: boolean;
+  /** Where the ledger's history stands. `isNew`: the operator has said that this one counts, whatever was heard before. */
+  readonly history?: HistoryHead & { readonly isNew?: boolean };
   /** Absent: the stamp is no contact. */
   readonly contact?: ContactOffer;
 }

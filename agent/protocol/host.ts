@@ -38,6 +38,14 @@ export interface AuthorityRecord {
   readonly nonce: string;
   /** Last serial of each authority that was taken over, so that a late take-over by one of them is refused. */
   readonly former?: Readonly<Record<string, number>>;
+  /** Where this authority's history stood when runs of it were heard, oldest first, a dozen at most. Absent: none told it. */
+  readonly heads?: readonly HistoryHead[];
+}
+
+/** Where a ledger's history stands: how many entries it has, and the hash of the last (SHA-256, hex), which depends on all of them. */
+export interface HistoryHead {
+  readonly length: number;
+  readonly hash: string;
 }
 
 /** Longest time from an announcement to its end, ms. */

@@ -81,8 +81,11 @@ function ownUsers(): readonly number[] | null {
   return [own, 0, ...(Number.isInteger(before) ? [before] : [])];
 }
 
+/** `needsAllRights`: log in as `ssh.init_user`, for what an everyday login user may not do. */
+export type ContextOptions = GlobalOptions & { readonly needsAllRights?: boolean };
+
 /** Everything a command that talks to hosts needs. `linkSignal` cuts its connections. The caller closes it. */
-async function openContext(options: GlobalOptions, signal: AbortSignal, linkSignal: AbortSignal): Promise<OpenContext> {
+async function openContext(options: ContextOptions, signal: AbortSignal, linkSignal: AbortSignal): Promise<OpenContext> {
   const [{ openLedger }, inventory] = await Promise.all([import('../ledger/ledger.ts'), loadInventoryOf(options)]);
   const ledger = await openLedger(inventory.paths.ledger, undefined, serialCopyIn(process.env));
   const progress = await startProgress(options);
@@ -91,7 +94,7 @@ async function openContext(options: GlobalOptions, signal: AbortSignal, linkSign
     const { openRemotes } = await import('./open-remotes.ts');
     const { passphrasePrompt } = await import('./confirm.ts');
     const secrets = { readSecret: secretReader(inventory), askPassphrase: passphrasePrompt(options) };
-    return openRemotes({ knownHosts: inventory.paths.knownHosts, ...secrets, signal: linkSignal, onWarning: warn });
+    return openRemotes({ knownHosts: inventory.paths.knownHosts, ...secrets, signal: linkSignal, onWarning: warn }, options.needsAllRights);
   });
   const isKnownAuthentic = async (): Promise<boolean> => {
     const [{ readMeta }, { vaultAuthenticKey }] = await Promise.all([
@@ -131,7 +134,7 @@ async function openContext(options: GlobalOptions, signal: AbortSignal, linkSign
  * unless `linkSignal` says otherwise.
  */
 export async function withContext<T>(
-  options: GlobalOptions,
+  options: ContextOptions,
   signal: AbortSignal,
   act: (context: OpenContext) => Promise<T>,
   linkSignal: AbortSignal = signal,
@@ -153,7 +156,7 @@ export async function withContext<T>(
  */
 export function withLock<T>(
   command: string,
-  options: GlobalOptions,
+  options: ContextOptions,
   signal: AbortSignal,
   act: (context: OpenContext, begin: () => Promise<Run>) => Promise<T>,
 ): Promise<T> {

@@ -15,9 +15,16 @@ export interface Remotes {
   readonly close: () => Promise<void>;
 }
 
-/** Connects nothing yet: each host is connected by its first use. */
+/** As the user who may do everything, where the everyday login user may not (`ssh.sudo: narrow`). Pure. */
+const withAllRights = (host: HostSpec): HostSpec => ({
+  ...host,
+  ssh: { ...host.ssh, sudo: 'full', user: host.ssh.initUser ?? host.ssh.user },
+});
+
+/** `needsAllRights`: the command does what an everyday login user may not. Connects nothing yet: each host is connected by its first use. */
 export function openRemotes(
   options: Pick<SshContextOptions, 'knownHosts' | 'readSecret' | 'signal' | 'onWarning' | 'askPassphrase'>,
+  needsAllRights = false,
 ): Remotes {
   const ssh = createSshContext({
     homeDirectory: homeDirectory(),
@@ -25,11 +32,12 @@ export function openRemotes(
     agentSocket: process.env.SSH_AUTH_SOCK || null,
     ...options,
   });
-  const pool = createRemotePool((host) => createSshRemote(host, ssh));
+  const make = (host: HostSpec): Remote => createSshRemote(needsAllRights ? withAllRights(host) : host, ssh);
+  const pool = createRemotePool(make);
   return {
     ssh,
     remoteFor: (host) => pool.remote(host),
-    freshRemoteFor: (host) => createSshRemote(host, ssh),
+    freshRemoteFor: make,
     close: () => pool.close(),
   };
 }

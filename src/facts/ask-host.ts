@@ -64,6 +64,7 @@ export async function askHost(remote: Remote, request: HostRequest, options: Ask
     command: helperCommand,
     stdin: `${JSON.stringify(request)}\n`,
     asRoot: true,
+    narrow: ['helper'],
     timeoutMs: options.timeoutMs,
     onLine: take,
     maxOutputBytes: stderrBytes,

@@ -1,4 +1,8 @@
+import * as z from 'zod';
+import type { HistoryHead } from '../../agent/protocol/host.ts';
+import { hostPaths } from '../../agent/protocol/paths.ts';
 import type { Finding } from '../model/finding.ts';
+import { quoteShell } from '../remote/shell-command.ts';
 
 /** What a look at a host tells beyond its agent's sample. */
 export interface HostCheckup {
@@ -16,12 +20,25 @@ export interface HostCheckup {
   readonly refusedPackets: number;
   /** How far chrony finds the clock off, seconds; null: there is no chrony, or it has not heard from a server. The agent's sandbox keeps it from asking. */
   readonly chronyOffsetSeconds: number | null;
+  /** Which ledger the host obeys, and what it has heard of that one's history; null: none. */
+  readonly authority: { readonly id: string; readonly heads: readonly HistoryHead[] } | null;
+  /** What sudo lets the narrowed login user do without a password; null: nobody is narrowed, or nobody looked. */
+  readonly narrowSudo: 'narrow' | 'wide' | 'broken' | null;
 }
 
 const reachLimitSeconds = 8;
 
-/** Run as root. One `key value` a line; nothing is changed. `telegram`: an IPv4 address of a data centre. */
-export const checkupCommand = (telegram: string): string => `export LC_ALL=C
+/** As the login user: what has to work, and what must not. */
+const narrowLook = (user: string): string => `as() { runuser -u ${quoteShell(user)} -- sudo -n -- "$@" </dev/null >/dev/null 2>&1; }
+if ! as ${hostPaths.current}/bin/fleet-sudo fleet-${'0'.repeat(18)} 5 nothing; then echo 'sudo broken'; elif as true; then echo 'sudo wide'; else echo 'sudo narrow'; fi`;
+
+/**
+ * Run as root. One `key value` a line; nothing is changed. `telegram`: an IPv4 address of a data centre. `narrowUser`: the login user whose sudo is to be narrow;
+ * null: nobody's.
+ */
+export const checkupCommand = (telegram: string, narrowUser: string | null = null): string => `export LC_ALL=C
+${narrowUser === null ? '' : narrowLook(narrowUser)}
+echo "authority $(head -c 16384 ${hostPaths.authority} 2>/dev/null | tr -d '\\n')"
 systemctl list-units --plain --no-legend --state=failed | while read -r unit rest; do echo "failed $unit"; done
 ss -Hltnp | while read -r state receive send local peer users; do echo "listen $local $users"; done
 [ ! -e /var/run/reboot-required ] || echo reboot
@@ -47,6 +64,18 @@ const chronyOffset = (line: string): number | null => {
   return offset === '' || /^(?:0{8}|7F7F0101)$/.test(reference) || !Number.isFinite(Number(offset)) ? null : Number(offset);
 };
 
+const headSchema = z.object({ length: z.int().nonnegative(), hash: z.string().regex(/^[0-9a-f]{64}$/) });
+/** More than a host keeps are not looked at. */
+const authoritySchema = z.object({ id: z.string().max(128), heads: z.array(headSchema).max(64).catch([]) });
+
+function authorityIn(text: string): HostCheckup['authority'] {
+  try {
+    return authoritySchema.safeParse(JSON.parse(text)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
 /** Pure. */
 export function parseCheckup(stdout: string): HostCheckup {
   const lines = stdout.split('\n');
@@ -67,6 +96,8 @@ export function parseCheckup(stdout: string): HostCheckup {
     needsReboot: lines.includes('reboot'),
     inodesUsedRatio: inodes === undefined ? null : Number(inodes) / 100,
     deniesMetadata: lines.includes('enforced') || lines.includes('filter'),
+    authority: authorityIn(after('authority')[0] ?? ''),
+    narrowSudo: (['narrow', 'wide', 'broken'] as const).find((word) => lines.includes(`sudo ${word}`)) ?? null,
     refusedPackets: Number(/^\d{1,15}$/.exec(after('refused')[0] ?? '')?.[0] ?? 0),
     chronyOffsetSeconds: chronyOffset(after('chrony')[0] ?? ''),
   };
@@ -104,7 +135,18 @@ export function checkupFindings(where: string, checkup: HostCheckup): Finding[] 
     const remedy = `fleet exec ${where} --root -- chronyc makestep`;
     found.push({ where, level: 'critical', text: `its clock is off by ${offset.toFixed(1)} s, as chrony finds`, remedy });
   }
-  return [...found, ...egressFindings(where, checkup)];
+  return [...found, ...egressFindings(where, checkup), ...sudoFindings(where, checkup)];
+}
+
+function sudoFindings(where: string, { narrowSudo }: HostCheckup): Finding[] {
+  if (narrowSudo === 'wide') {
+    const text = 'ssh.sudo is narrow, but the login user may still do everything by sudo without a password';
+    const remedy = `fleet init --limit ${where}; if that changes nothing, a rule after /etc/sudoers.d/zz-fleet gives it: fleet exec ${where} --root -- sudo -l -U USER`;
+    return [{ where, level: 'critical', text, remedy }];
+  }
+  if (narrowSudo !== 'broken') return [];
+  const text = "sudo does not let the login user run fleet's helper";
+  return [{ where, level: 'critical', text, remedy: `fleet init --limit ${where}; then, as root on the host: visudo -c` }];
 }
 
 function egressFindings(where: string, { deniesMetadata, refusedPackets }: HostCheckup): Finding[] {

@@ -91,6 +91,8 @@ const sshFrom = (host: HostYaml, layers: readonly SshYaml[], absolute: (path: st
   password: last(layers, (layer) => layer.password) ?? null,
   passphrase: last(layers, (layer) => layer.passphrase) ?? null,
   sudoPassword: last(layers, (layer) => layer.sudo_password) ?? null,
+  sudo: last(layers, (layer) => layer.sudo) ?? 'full',
+  initUser: last(layers, (layer) => layer.init_user) ?? null,
   connectTimeoutMs: last(layers, (layer) => layer.connect_timeout) ?? 10_000,
   commandTimeoutMs: last(layers, (layer) => layer.command_timeout) ?? 120_000,
 });

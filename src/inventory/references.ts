@@ -2,6 +2,7 @@ import { modelWord } from './egress.ts';
 import { nearest } from './nearest.ts';
 import { findPlace, nearestPlace } from './places.ts';
 import { didYouMean } from './problems.ts';
+import { sudoRules } from './sudo-rules.ts';
 import { parseDuration } from './units.ts';
 import type { KeyPath, Problem, Target, YamlDocument } from './yaml-document.ts';
 
@@ -185,6 +186,7 @@ export const referenceProblems = (document: YamlDocument): readonly Problem[] =>
     ...modelRules(raw),
     ...egressRules(raw),
     ...weightRules(raw),
+    ...sudoRules(raw),
     ...groupRules(raw),
     ...sites.flatMap(([path, inner]) => [...placeRules(inner, path), ...timeZoneRules(inner, path)]),
     ...accountRules(mapAt(raw, 'account_defaults'), ['account_defaults'], hosts, areas),

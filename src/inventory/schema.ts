@@ -47,13 +47,17 @@ const location = () =>
     { error: 'the name of a place such as frankfurt or fra, or { lat: 50.11, lon: 8.68 }' },
   );
 
+const userName = () => matching(/^[^\s@:-][^\s@:]{0,31}$/, 'a user name');
+
 const sshShape = {
-  user: matching(/^[^\s@:-][^\s@:]{0,31}$/, 'a user name').optional(),
+  user: userName().optional(),
   port: whole(1, 65_535).optional(),
   identity_files: listOf(path()).optional(),
   password: secret().optional(),
   passphrase: secret().optional(),
   sudo_password: secret().optional(),
+  sudo: oneOf(['full', 'narrow']).optional(),
+  init_user: userName().optional(),
   connect_timeout: duration('1s', '5m').optional(),
   command_timeout: duration('1s', '1d').optional(),
 };

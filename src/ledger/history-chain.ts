@@ -56,6 +56,14 @@ export async function readChainHead(db: LedgerDb): Promise<ChainHead> {
   return { length: rows[0]?.length ?? 0, hash: rows[0]?.hash ?? emptyHash };
 }
 
+/** Those of `heads`, noted elsewhere, that the chain does not contain: it was rolled back, or made anew. As it is recorded: what {@link findChainFault} finds, it does not. */
+export async function headsNotIn(db: LedgerDb, heads: readonly ChainHead[]): Promise<readonly ChainHead[]> {
+  const { rows } = await sql<{ seq: number; hash: string }>`SELECT seq, hash FROM chain
+    WHERE seq IN (SELECT value FROM json_each(${JSON.stringify(heads.map(({ length }) => length))}))`.execute(db);
+  const hashes = new Map([[0, emptyHash], ...rows.map(({ seq, hash }) => [seq, hash] as const)]);
+  return heads.filter(({ length, hash }) => hashes.get(length) !== hash);
+}
+
 /**
  * What is wrong with the history: an entry that was changed, taken out or put in; null: nothing. `known`: a head that was noted elsewhere, which has to be
  * part of the chain. Reads all of it.

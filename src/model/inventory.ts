@@ -73,6 +73,10 @@ export interface SshSettings {
   readonly password: SecretReference | null;
   readonly passphrase: SecretReference | null;
   readonly sudoPassword: SecretReference | null;
+  /** `narrow`: after `fleet init` sudo lets `user` do nothing but the acts of bin/fleet-sudo. */
+  readonly sudo: 'full' | 'narrow';
+  /** Who logs in for what needs all rights of root (`init`, `doctor`, `uninstall`, `exec --root`); null: `user`. */
+  readonly initUser: string | null;
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
 }

@@ -7,6 +7,11 @@ export interface RemoteCommand {
   readonly stdin?: string | Uint8Array | AsyncIterable<Uint8Array>;
   /** Run as root by `sudo -n` (or `sudo -S` with the configured password) when the login user is not root. */
   readonly asRoot?: boolean;
+  /**
+   * With `asRoot`: the same as an act of bin/fleet-sudo and its words, for hosts whose login user may do nothing else (`ssh.sudo: narrow`). A command
+   * without it needs all rights, and is refused there (`sudo`).
+   */
+  readonly narrow?: readonly string[];
   /** Ends the command and rejects with `command-timeout`. Default: the host's `commandTimeoutMs`. */
   readonly timeoutMs?: number;
   /**

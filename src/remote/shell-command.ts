@@ -1,3 +1,5 @@
+import { hostPaths } from '../../agent/protocol/paths.ts';
+
 /** Quotes `text` as one word for any POSIX shell (and fish). Safe for every character but NUL, which no argument can hold. */
 export function quoteShell(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
@@ -8,7 +10,15 @@ export type Elevation =
   | { readonly kind: 'none' }
   | { readonly kind: 'sudo' }
   /** `drained` is a line that no password can be: it separates the password from the payload on standard input. */
-  | { readonly kind: 'sudo-password'; readonly drained: string };
+  | { readonly kind: 'sudo-password'; readonly drained: string }
+  /** One act of bin/fleet-sudo, all that a narrowed login user may do; by `sudo -n` as any other command where that program is not there (yet). */
+  | { readonly kind: 'narrow'; readonly act: readonly string[] };
+
+const narrowProgram = `${hostPaths.current}/bin/fleet-sudo`;
+
+/** `sudo -n` for one act of that program. */
+const narrowly = (marker: string, limitS: number, act: readonly string[]): string =>
+  `exec env LC_ALL=C sudo -n -- ${narrowProgram} ${[marker, String(limitS), ...act].map(quoteShell).join(' ')}`;
 
 /** What goes to the host, and whether standard error also carries the marker (only /bin/sh below sudo writes it there). */
 export interface WrappedCommand {
@@ -29,6 +39,11 @@ export function wrapCommand(command: string, marker: string, elevation: Elevatio
     return { command: `exec /bin/sh -c ${quoteShell(`printf %s ${marker}$$.; ${command}`)}`, marksStderr: false };
   }
   const limitS = Math.ceil(timeoutMs / 1000) + 5;
+  if (elevation.kind === 'narrow') {
+    const wide = wrapCommand(command, marker, { kind: 'sudo' }, timeoutMs).command;
+    const script = `if [ -x ${narrowProgram} ]; then ${narrowly(marker, limitS, elevation.act)}; else ${wide}; fi`;
+    return { command: `exec /bin/sh -c ${quoteShell(script)}`, marksStderr: true };
+  }
   // Where sudo asks for nothing (NOPASSWD) the password is still on standard input: it must not become the payload's first line.
   const drain =
     elevation.kind === 'sudo-password' ? `while IFS= read -r l; do [ "$l" = ${elevation.drained} ] && break; done; unset l; ` : '';
@@ -46,7 +61,10 @@ export function stopScript(pid: number, elevation: Elevation): string {
   const script = `g=$(sed 's/.*) //' /proc/${pid}/stat | cut -d' ' -f3) && kill -TERM "-$g" && sleep 1; kill -KILL "-$g"`;
   const inner = `exec 2>/dev/null; ${script}; true`;
   if (elevation.kind === 'none') return `exec /bin/sh -c ${quoteShell(inner)}`;
-  return `exec env LC_ALL=C sudo ${elevation.kind === 'sudo' ? '-n' : "-S -p ''"} -- /bin/sh -c ${quoteShell(inner)}`;
+  const wide = `exec env LC_ALL=C sudo ${elevation.kind === 'sudo-password' ? "-S -p ''" : '-n'} -- /bin/sh -c ${quoteShell(inner)}`;
+  if (elevation.kind !== 'narrow') return wide;
+  const narrow = narrowly(`fleet-${'0'.repeat(18)}`, 5, ['stop', String(pid)]);
+  return `exec /bin/sh -c ${quoteShell(`if [ -x ${narrowProgram} ]; then ${narrow}; else ${wide}; fi`)}`;
 }
 
 /**

@@ -137,7 +137,7 @@ class SshRemote implements Remote {
     const { target } = link;
     const timeoutMs = command.timeoutMs ?? target.commandTimeoutMs;
     const marker = `fleet-${randomBytes(9).toString('hex')}`;
-    const elevation = elevationOf(command, target, marker);
+    const elevation = elevationOf(this.host, command, target, marker);
     const wrapped = wrapCommand(command.command, marker, elevation, timeoutMs);
     const password =
       elevation.kind === 'sudo-password' && target.sudoPassword !== null
@@ -202,8 +202,19 @@ class SshRemote implements Remote {
   }
 }
 
-function elevationOf(command: RemoteCommand, target: SshTarget, marker: string): Elevation {
+function elevationOf(host: HostName, command: RemoteCommand, target: SshTarget, marker: string): Elevation {
   if (command.asRoot !== true || target.user === 'root') return { kind: 'none' };
+  if (target.sudo === 'narrow') {
+    if (command.narrow !== undefined) return { kind: 'narrow', act: command.narrow };
+    throw new FleetError(
+      'sudo',
+      `${host}: this needs all of root's rights, and ssh.sudo: narrow leaves ${target.user} fleet's helper only`,
+      {
+        hint: 'fleet init, doctor, uninstall and exec --root log in as ssh.init_user, or use ssh.sudo_password; set one of them in the inventory',
+        host,
+      },
+    );
+  }
   return target.sudoPassword === null ? { kind: 'sudo' } : { kind: 'sudo-password', drained: `${marker}-payload` };
 }
 

@@ -42,6 +42,7 @@ export interface SshTarget {
   readonly password: SecretReference | null;
   readonly passphrase: SecretReference | null;
   readonly sudoPassword: SecretReference | null;
+  readonly sudo: SshSettings['sudo'];
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
   /** Servers to pass on the way, first one first. */
@@ -135,6 +136,7 @@ function resolve(ask: Ask, config: SshConfig, around: SshSurroundings): SshTarge
     password: ssh.password,
     passphrase: ssh.passphrase,
     sudoPassword: ssh.sudoPassword,
+    sudo: ssh.sudo,
     connectTimeoutMs: ssh.connectTimeoutMs,
     commandTimeoutMs: ssh.commandTimeoutMs,
     jumps: resolveJumps(ask, { ...facts, text: facts.jump }, config, around),

@@ -20,6 +20,7 @@ import { type PythonEnvironment, pythonStep } from './python.ts';
 import { agentStep, hostConfigStep, releaseStep, runtimeStep, unitsStep } from './release.ts';
 import { servicesStep } from './services.ts';
 import { filesStep, type Step } from './step.ts';
+import { type NarrowSudo, sudoStep } from './sudo.ts';
 import { timeZoneStep } from './time-zone.ts';
 import { directoriesStep, formerUserStep, serviceUser, userStep } from './user.ts';
 
@@ -39,6 +40,8 @@ export interface DesiredHost {
   readonly upgrade: boolean;
   /** Content of /etc/fleet/host.json. */
   readonly hostConfig: string;
+  /** null: sudo stays as the operator has it. */
+  readonly narrowSudo: NarrowSudo | null;
   /** {@link Inventory.egress} */
   readonly egress: readonly string[] | null;
   readonly release: HostRelease;
@@ -91,6 +94,7 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
     hostConfigStep(desired.hostConfig, desired.egress),
     unitsStep(desired.units),
     agentStep(release),
+    sudoStep(desired.narrowSudo),
     formerUserStep(),
     ...(desired.upgrade ? [upgradeStep()] : []),
     ...(profile.timeZone !== false ? [timeZoneStep(desired.timeZone)] : []),

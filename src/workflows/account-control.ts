@@ -93,8 +93,9 @@ export async function readSilences(
 ): Promise<RecentSilences | null> {
   // A file of the worker's: one that is none, or without end, is not waited for.
   const file = `${hostPaths.accountRuntime}/${keyId}/silences.json`;
-  const command = `[ ! -f ${file} ] || [ -L ${file} ] || timeout 5 head -c ${silencesBytes} ${file} 2>/dev/null || true`;
-  const { stdout } = await context.remoteFor(host).run({ command, asRoot: true, replyLimit: { bytes: silencesBytes } });
+  const command = `timeout 5 dd if=${file} iflag=nofollow,nonblock,fullblock bs=64k count=${silencesBytes / 65_536} 2>/dev/null || true`;
+  const how = { asRoot: true, narrow: ['silences', keyId], replyLimit: { bytes: silencesBytes } };
+  const { stdout } = await context.remoteFor(host).run({ command, ...how });
   return parseSilences(new TextDecoder().decode(stdout));
 }
 

@@ -1,6 +1,7 @@
 import type { ActReply, AuthorityStamp, ContactResult, HostAct } from '../../agent/protocol/host-acts.ts';
 import type { ContactOffer } from '../../agent/protocol/roster.ts';
 import { type AskOptions, askHost } from '../facts/ask-host.ts';
+import { type ChainHead, readChainHead } from '../ledger/history-chain.ts';
 import { listHosts, recordContactIntent } from '../ledger/hosts.ts';
 import { readJournalFacts } from '../ledger/journal-facts.ts';
 import { recordEvent } from '../ledger/records.ts';
@@ -37,7 +38,15 @@ export interface ClosedOnContact {
 
 /** By run: rosters made so far, and what contacts have closed. */
 const revisions = new WeakMap<Run, number>();
+const heads = new WeakMap<Run, Promise<ChainHead>>();
 const closings = new WeakMap<Run, ClosedOnContact[]>();
+
+/** Where the history stood when this run first spoke: a host notes it once for each run. */
+function headOf({ ledger }: FleetContext, run: Run): Promise<ChainHead> {
+  const head = heads.get(run) ?? readChainHead(ledger.db);
+  heads.set(run, head);
+  return head;
+}
 
 /** What the contacts of this run have closed so far. */
 export const closedBy = (run: Run): readonly ClosedOnContact[] => closings.get(run) ?? [];
@@ -61,7 +70,7 @@ export interface Contacted {
 
 export interface AskAsOptions extends Partial<AskOptions> {
   readonly takeOver?: boolean;
-  /** The ledger may have forgotten: it is heard, and neither closes nor frees anything. */
+  /** The ledger may have forgotten, and the operator says that it counts: it is heard, its history from now on, and it neither closes nor frees anything. */
   readonly withoutRoster?: boolean;
 }
 
@@ -85,6 +94,7 @@ export async function contactHost(
   const authority: AuthorityStamp = {
     ...stampOf(run, timeoutMs),
     ...(takeOver ? { takeOver } : {}),
+    history: { ...(await headOf(context, run)), ...(withoutRoster ? { isNew: true } : {}) },
     ...(withoutRoster ? {} : { contact: await offerContact(context, run, host, atMs) }),
   };
   // Told last, so that a request whose answer nobody reads ends where it did before; applied first.

@@ -1,7 +1,9 @@
-import { checkupCommand, checkupFindings, parseCheckup } from '../facts/host-checkup.ts';
+import { checkupCommand, checkupFindings, type HostCheckup, parseCheckup } from '../facts/host-checkup.ts';
 import { findingsIn } from '../facts/host-findings.ts';
+import { headsNotIn } from '../ledger/history-chain.ts';
 import { listHosts } from '../ledger/hosts.ts';
 import type { HostRow } from '../ledger/schema.ts';
+import { readStaleness } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { Finding } from '../model/finding.ts';
 import type { HostSpec } from '../model/inventory.ts';
@@ -12,7 +14,7 @@ import type { HostInitOutcome } from './init.ts';
 import { type HostReading, readSamples } from './read-samples.ts';
 
 /** Most accounts live there. */
-const telegramCheck = checkupCommand(canonicalAddress(2));
+const commandFor = ({ ssh }: HostSpec): string => checkupCommand(canonicalAddress(2), ssh.sudo === 'narrow' ? ssh.user : null);
 
 /** Failed units and open ports of a host that has far too many of both. */
 const checkupBytes = 256 * 1024;
@@ -34,7 +36,7 @@ export async function examineHosts(
     context.inventory.concurrency,
     async (host) => {
       const { exitCode, stdout, stderr } = await context.remoteFor(host).run({
-        command: telegramCheck,
+        command: commandFor(host),
         asRoot: true,
         timeoutMs: 60_000,
         replyLimit: { bytes: checkupBytes },
@@ -50,6 +52,10 @@ export async function examineHosts(
   const answering = looks.filter(({ ok }) => ok).map(({ host }) => host);
   const ready = answering.filter(({ name }) => rows.get(name)?.release != null);
   const [readings, outcomes] = await Promise.all([readSamples(context, ready, 0), checkInit(answering)]);
+  const faults = await historyFaults(
+    context,
+    looks.flatMap((look) => (look.ok ? [[look.host.name, look.value.authority] as const] : [])),
+  );
   return looks.flatMap((look) => {
     const { name } = look.host;
     if (!look.ok) return [problem(look.error, name)];
@@ -59,10 +65,30 @@ export async function examineHosts(
       ...initFindings(name, outcome),
       ...sampleFindings(context, name, reading, rows.get(name)),
       ...checkupFindings(name, look.value),
+      ...faults.filter(({ where }) => where === name),
     ];
-    const well = 'reachable, ready, measured, no failed unit, no open port but ssh, Telegram in reach';
+    const narrow = look.value.narrowSudo === 'narrow' ? ', sudo narrow' : '';
+    const well = `reachable, ready, measured, no failed unit, no open port but ssh, Telegram in reach${narrow}`;
     return found.length > 0 ? found : [{ where: name, level: 'ok', text: well, remedy: '' }];
   });
+}
+
+/** What hosts have heard of this ledger's history and it does not contain. An old copy of the ledger says so itself. */
+async function historyFaults(
+  { ledger }: FleetContext,
+  heard: readonly (readonly [string, HostCheckup['authority']])[],
+): Promise<Finding[]> {
+  if ((await readStaleness(ledger.db)) !== null) return [];
+  const faults = await Promise.all(
+    heard.map(async ([where, authority]): Promise<Finding[]> => {
+      const [lost] = authority?.id === ledger.authorityId ? await headsNotIn(ledger.db, authority.heads) : [];
+      if (lost === undefined) return [];
+      const text = `it has heard of ${lost.length} entries of the ledger's history, which are not there like that any more`;
+      const remedy = `who changed the ledger? Compare with a backup (fleet restore FILE --dry-run). If it was away while fleet adopt ran: fleet hosts take-over ${where}`;
+      return [{ where, level: 'critical', text, remedy }];
+    }),
+  );
+  return faults.flat();
 }
 
 function initFindings(where: string, outcome: HostInitOutcome | undefined): Finding[] {

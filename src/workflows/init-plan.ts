@@ -3,6 +3,7 @@ import { FleetError } from '../model/errors.ts';
 import type { HoldPolicy, HostSpec, Inventory } from '../model/inventory.ts';
 import { hostSteps } from '../steps/host-steps.ts';
 import { type Caller, compileProgram } from '../steps/program.ts';
+import type { NarrowSudo } from '../steps/sudo.ts';
 import type { InitMaterials } from './init-materials.ts';
 
 export interface InitOptions {
@@ -94,11 +95,15 @@ function stepsOf(
     upgrade: options.upgrade,
     hostConfig: hostConfigText(inventory.fleet, host, inventory.hold),
     egress: inventory.egress ?? null,
+    narrowSudo: narrowSudoOf(host),
     release: materials.bundle.release,
     runtimes: materials.runtimes,
     units: materials.bundle.units,
   });
 }
+
+const narrowSudoOf = ({ ssh }: HostSpec): NarrowSudo | null =>
+  ssh.sudo === 'narrow' && ssh.user !== null ? { user: ssh.user, byPassword: ssh.initUser === null } : null;
 
 function hostConfigText(fleet: string, host: HostSpec, hold: HoldPolicy): string {
   const config: HostConfig = {

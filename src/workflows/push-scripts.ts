@@ -128,7 +128,7 @@ export async function readBehaviours(context: FleetContext, host: HostSpec): Pro
   const command = `cat ${hostPaths.behaviour}/*.json 2>/dev/null || true`;
   // As root: nobody else may list that folder.
   const replyLimit = { bytes: behaviourBytes * (host.maxAccounts + 1) };
-  const { stdout } = await context.remoteFor(host).run({ command, asRoot: true, replyLimit });
+  const { stdout } = await context.remoteFor(host).run({ command, asRoot: true, narrow: ['behaviours'], replyLimit });
   const lines = new TextDecoder()
     .decode(stdout)
     .split('\n')

@@ -37,24 +37,30 @@ export const journalCommand = (unit: string, { lines, isFollowing, level, sinceM
     ...(isFollowing ? ['--follow'] : []),
   ].join(' ');
 
-async function subjectOf(context: FleetContext, about: LogSubject): Promise<{ readonly host: HostSpec; readonly unit: string }> {
+/** The same for bin/fleet-sudo. Pure. */
+export const journalAct = (keyId: string | null, { lines, isFollowing, level, sinceMs }: LogOptions): readonly string[] => [
+  ...['logs', keyId ?? 'all', String(lines), level === null ? 'all' : priorities[level]],
+  ...[sinceMs === null ? 'all' : String(Math.floor(sinceMs / 1000)), isFollowing ? 'follow' : 'once'],
+];
+
+async function subjectOf(context: FleetContext, about: LogSubject): Promise<{ readonly host: HostSpec; readonly keyId: string | null }> {
   if ('account' in about) {
     const { account, host } = await findOwned(context, about.account);
-    return { host, unit: accountUnit(account.key_id) };
+    return { host, keyId: account.key_id };
   }
   const host = context.inventory.hosts.find(({ name }) => name === about.host);
-  if (host !== undefined) return { host, unit: accountUnit('*') };
+  if (host !== undefined) return { host, keyId: null };
   throw new FleetError('usage', `no such host: ${about.host}`, { hint: 'fleet hosts list shows the known ones' });
 }
 
 /** The journal of the accounts' units on its host, line by line as it comes. With `isFollowing` it ends by the context's signal. */
 export async function readLogs(context: FleetContext, about: LogSubject, options: LogOptions, show: (line: string) => void): Promise<void> {
-  const { host, unit } = await subjectOf(context, about);
-  const command = journalCommand(unit, options);
+  const { host, keyId } = await subjectOf(context, about);
+  const command = journalCommand(accountUnit(keyId ?? '*'), options);
   const { lines, isFollowing } = options;
   try {
     const result = await context.remoteFor(host).run({
-      ...{ command, asRoot: true, stopsWithCaller: true, maxOutputBytes: lineBytes },
+      ...{ command, asRoot: true, narrow: journalAct(keyId, options), stopsWithCaller: true, maxOutputBytes: lineBytes },
       onLine: (line) => show(line.length > lineBytes ? `${line.slice(0, lineBytes)} ... (line cut after ${lineBytes} characters)` : line),
       ...(isFollowing ? { timeoutMs: followMs } : { replyLimit: { bytes: (lines + 1) * journalLineBytes } }),
     });

@@ -23,6 +23,7 @@ export async function stopOldUnits(context: FleetContext, host: HostSpec, claims
   const { exitCode, stderr } = await context.remoteFor(host).run({
     command: `failed=0\n${stops.join('\n')}\nexit $failed`,
     asRoot: true,
+    narrow: ['retire', ...claims.map(({ keyId }) => keyId)],
     timeoutMs: stopTimeoutMs * claims.length,
     replyLimit: { bytes: 64 * 1024 },
   });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { decideAuthority, parseAuthority, type StoredAuthority } from '../../agent/claims/authority.ts';
+import type { AuthorityRecord } from '../../agent/protocol/host.ts';
 import type { AuthorityStamp } from '../../agent/protocol/host-acts.ts';
 
 const stamp = (id: string, serial: number, nonce: string, takeOver = false): AuthorityStamp => ({
@@ -47,3 +48,40 @@ test.each([
 ])('garbage is no record: %j', (value) => {
   expect(parseAuthority(value)).toBeNull();
 });
+
+const head = (length: number, digit: string) => ({ length, hash: digit.repeat(64) });
+const heard = (record: StoredAuthority, serial: number, history: AuthorityStamp['history']): AuthorityRecord => {
+  const decision = decideAuthority(record, { ...stamp('one', serial, `n${serial}`), ...(history ? { history } : {}) });
+  if (decision.kind === 'refuse') throw new Error(decision.message);
+  return decision.record;
+};
+
+test('what was heard of the history stays beside what a history that was made anew says', () => {
+  const before = heard(heard(null, 1, head(10, 'a')), 2, head(20, 'b'));
+  expect(heard(before, 3, head(15, 'c')).heads).toEqual([head(10, 'a'), head(20, 'b'), head(15, 'c')]);
+  expect(heard(before, 3, undefined).heads).toEqual(before.heads);
+  expect(heard(before, 3, head(20, 'b')).heads).toEqual(before.heads);
+  expect(heard(before, 3, { ...head(15, 'c'), isNew: true }).heads).toEqual([head(15, 'c')]);
+  // The same run, asked again: nothing is written.
+  expect(decideAuthority(before, { ...stamp('one', 2, 'n2'), history: head(21, 'd') })).toMatchObject({ changed: false, record: before });
+});
+
+test('a thousand runs later a host still knows an early head and the newest, in a dozen', () => {
+  let record = heard(null, 1, head(1, 'a'));
+  for (let serial = 2; serial <= 1000; serial += 1) record = heard(record, serial, head(serial, 'b'));
+  expect(record.heads?.length).toBeLessThanOrEqual(12);
+  expect([record.heads?.[0], record.heads?.at(-1)]).toEqual([head(1, 'a'), head(1000, 'b')]);
+  expect(parseAuthority(JSON.parse(JSON.stringify(record)))).toEqual(record);
+});
+
+test.each([[{}], ['x'], [[{ length: -1, hash: 'a'.repeat(64) }]], [[{ length: 1, hash: '../../etc' }]], [Array(5000).fill({})]])(
+  'heads that are none never make a record unreadable: %j',
+  (heads) => {
+    expect(parseAuthority({ format: 1, id: 'one', serial: 5, nonce: 'n5', heads })).toEqual({
+      format: 1,
+      id: 'one',
+      serial: 5,
+      nonce: 'n5',
+    });
+  },
+);

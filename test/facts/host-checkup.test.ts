@@ -1,10 +1,14 @@
 import { expect, it } from 'vitest';
+import type { HistoryHead } from '../../agent/protocol/host.ts';
 import { checkupFindings, type HostCheckup, parseCheckup } from '../../src/facts/host-checkup.ts';
 
 const well: HostCheckup = {
   ...{ failedUnits: [], openPorts: [], reachesTelegram: true, needsReboot: false, inodesUsedRatio: 0.06 },
-  ...{ deniesMetadata: true, refusedPackets: 0, chronyOffsetSeconds: null },
+  ...{ deniesMetadata: true, refusedPackets: 0, chronyOffsetSeconds: null, narrowSudo: null, authority: null },
 };
+
+const hash = 'a'.repeat(64);
+const heard = (heads: readonly HistoryHead[]): Partial<HostCheckup> => ({ authority: { id: 'one', heads } });
 
 const healthy = `listen 0.0.0.0:22 users:(("sshd",pid=211,fd=3))
 listen [::]:22 users:(("sshd",pid=211,fd=4))
@@ -46,6 +50,13 @@ it.each<[string, string, Partial<HostCheckup>]>([
   ['many small files', healthy.replace('6%', '97%'), { inodesUsedRatio: 0.97 }],
   ['a kernel that does not enforce IPAddressDeny', healthy.replace('enforced\n', ''), { deniesMetadata: false }],
   ['the packet filter instead', healthy.replace('enforced\n', 'filter\nrefused 7\n'), { refusedPackets: 7 }],
+  ["a login user's sudo", `sudo wide\n${healthy}`, { narrowSudo: 'wide' }],
+  ['a word for it that is none', `sudo everything\n${healthy}`, {}],
+  ['whom it obeys', `authority {"id":"one","heads":[{"length":7,"hash":"${hash}"}]}\n${healthy}`, heard([{ length: 7, hash }])],
+  ['heads that are none', `authority {"id":"one","heads":[{"length":-1,"hash":"x"}]}\n${healthy}`, heard([])],
+  ['heads without end', `authority {"id":"one","heads":${JSON.stringify(Array(65).fill({ length: 7, hash }))}}\n${healthy}`, heard([])],
+  ['a ledger of before', `authority {"id":"one","serial":4}\n${healthy}`, heard([])],
+  ['half a record', `authority {"id":"one\n${healthy}`, {}],
   ['a file system without inodes', healthy.replace('6%', '-'), { inodesUsedRatio: null }],
 ])('reads %s', (_, stdout, expected) => {
   expect(parseCheckup(stdout)).toEqual({ ...well, ...expected });
@@ -64,6 +75,9 @@ it.each<[Partial<HostCheckup>, string[]]>([
   [{ reachesTelegram: false }, ['critical: it cannot reach Telegram']],
   [{ deniesMetadata: false }, [expect.stringMatching(/^warning: its accounts can reach the metadata service/) as unknown as string]],
   [{ refusedPackets: 3 }, ['warning: 3 packets of its accounts were refused since its boot']],
+  [{ narrowSudo: 'narrow' }, []],
+  [{ narrowSudo: 'wide' }, ['critical: ssh.sudo is narrow, but the login user may still do everything by sudo without a password']],
+  [{ narrowSudo: 'broken' }, ["critical: sudo does not let the login user run fleet's helper"]],
   [{ needsReboot: true }, ['warning: an upgrade waits for a reboot']],
   [{ inodesUsedRatio: 0.97 }, ['critical: 97 % of its files are used up']],
 ])('finds what is wrong with %j, and says what to do', (over, expected) => {

@@ -62,6 +62,8 @@ test('the least inventory has the documented defaults', () => {
       password: null,
       passphrase: null,
       sudoPassword: null,
+      sudo: 'full',
+      initUser: null,
       connectTimeoutMs: 10_000,
       commandTimeoutMs: 120_000,
     },

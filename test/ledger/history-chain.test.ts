@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findChainFault, readChainHead } from '../../src/ledger/history-chain.ts';
+import { findChainFault, headsNotIn, readChainHead } from '../../src/ledger/history-chain.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { migrations } from '../../src/ledger/migrations/all.ts';
 import { recordEvent, recordHistory } from '../../src/ledger/records.ts';
@@ -163,4 +163,18 @@ describe('the history', () => {
     console.log(`2,500 events in one transaction: ${chained.toFixed(0)} ms with the chain, ${bare.toFixed(0)} ms without`);
     expect(chained).toBeLessThan(10 * bare + 500);
   });
+});
+
+it('a head that somebody else has noted is part of the chain, or is named', async () => {
+  const empty = await readChainHead(ledger.db);
+  await fill();
+  const early = await readChainHead(ledger.db);
+  await recordEvent(ledger.db, event('one more'));
+  const late = await readChainHead(ledger.db);
+  expect(await headsNotIn(ledger.db, [empty, early, late])).toEqual([]);
+  const [other, further] = [
+    { ...early, hash: late.hash },
+    { length: late.length + 1, hash: late.hash },
+  ];
+  expect(await headsNotIn(ledger.db, [early, other, further])).toEqual([other, further]);
 });

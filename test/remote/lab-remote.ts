@@ -17,6 +17,8 @@ export function remoteOn(lab: Lab, index: number, user: string, settings: Partia
     password: null,
     passphrase: null,
     sudoPassword: null,
+    sudo: 'full',
+    initUser: null,
     connectTimeoutMs: 10_000,
     commandTimeoutMs: 20_000,
     ...settings,

@@ -34,6 +34,8 @@ const inventory: SshSettings = {
   password: null,
   passphrase: null,
   sudoPassword: null,
+  sudo: 'full',
+  initUser: null,
   connectTimeoutMs: 1000,
   commandTimeoutMs: 1000,
 };

@@ -60,6 +60,8 @@ describe('SSH to lab hosts', () => {
       password: null,
       passphrase: null,
       sudoPassword: null,
+      sudo: 'full',
+      initUser: null,
       connectTimeoutMs: 5_000,
       commandTimeoutMs: 20_000,
       ...settings,

@@ -24,6 +24,8 @@ const bare: SshSettings = {
   password: null,
   passphrase: null,
   sudoPassword: null,
+  sudo: 'full',
+  initUser: null,
   connectTimeoutMs: 1000,
   commandTimeoutMs: 1000,
 };

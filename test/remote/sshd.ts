@@ -113,6 +113,8 @@ function settings(port: number, key: string): SshSettings {
     password: null,
     passphrase: null,
     sudoPassword: null,
+    sudo: 'full',
+    initUser: null,
     connectTimeoutMs: 5_000,
     commandTimeoutMs: 10_000,
   };

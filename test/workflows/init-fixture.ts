@@ -14,6 +14,8 @@ const ssh: SshSettings = {
   password: null,
   passphrase: null,
   sudoPassword: null,
+  sudo: 'full',
+  initUser: null,
   connectTimeoutMs: 10_000,
   commandTimeoutMs: 30_000,
 };

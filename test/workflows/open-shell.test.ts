@@ -20,6 +20,8 @@ const ssh: SshSettings = {
   password: null,
   passphrase: null,
   sudoPassword: null,
+  sudo: 'full',
+  initUser: null,
   connectTimeoutMs: 1,
   commandTimeoutMs: 1,
 };

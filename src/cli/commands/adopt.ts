@@ -31,8 +31,11 @@ export function registerAdopt(program: Command): void {
       const { beginAdoption } = await import('../../ledger/runs.ts');
       await executeAdoption(context, await beginAdoption(context.ledger, context.now(), adoption), adoption);
       const { readSamples } = await import('../../workflows/read-samples.ts');
+      const { noteHistoryHead } = await import('../../workflows/history-head.ts');
       const { recordStates } = await import('../../workflows/record-states.ts');
       const heard = adoption.hosts.filter(({ survey }) => survey !== null && survey.release !== '').map(({ host }) => host);
+      // What counts from now on; without it `fleet doctor` would compare with the last backup of the former history.
+      await noteHistoryHead(context, await context.readSecret(context.inventory.vaultKey));
       await recordStates(context, await readSamples(context, heard, 0));
       await context.progress.stop();
       return { data, text: 'The ledger is up to date: fleet status shows it.', errors };

@@ -17,7 +17,7 @@ export function registerDoctor(program: Command): void {
       import('../../inventory/select-hosts.ts'),
       import('../render/doctor.ts'),
     ]);
-    return withContext(options, signal, async (context): Promise<CommandResult> => {
+    return withContext({ ...options, needsAllRights: true }, signal, async (context): Promise<CommandResult> => {
       const chosen = selectHosts(context.inventory, options.limit);
       context.report({ kind: 'phase', text: `looking at this machine and at ${chosen.length} hosts` });
       const findings = [...(await examineHere(context)), ...(await examineHosts(context, chosen, (hosts) => checkInit(context, hosts)))];

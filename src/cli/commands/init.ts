@@ -39,7 +39,7 @@ export function registerInit(program: Command): void {
     .option('--rollback', 'go back to the release that each host had before; settings and packages stay');
   setAction<InitFlags>(command, async ({ options, signal }) => {
     const render = await import('../render/init.ts');
-    return withLastingLinks(options, signal, async (context) => {
+    return withLastingLinks({ ...options, needsAllRights: true }, signal, async (context) => {
       const { refuseLostLedger } = await import('../../workflows/lost-ledger.ts');
       if (!options.listSteps) await refuseLostLedger(context);
       const { selectHosts } = await import('../../inventory/select-hosts.ts');

@@ -30,7 +30,7 @@ function registerExec(program: Command): void {
     const { execOnHosts } = await import('../../workflows/exec-on-hosts.ts');
     const { selectHosts } = await import('../../inventory/select-hosts.ts');
     const { formatExec } = await import('../render/exec.ts');
-    return withContext(options, signal, async (context) => {
+    return withContext({ ...options, needsAllRights: options.root === true }, signal, async (context) => {
       const hosts = selectHosts(context.inventory, [pattern, ...options.limit]);
       const results = await execOnHosts(context, hosts, words.join(' '), { asRoot: options.root === true, timeoutMs: options.timeout });
       await context.progress.stop();

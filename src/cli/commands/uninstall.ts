@@ -24,7 +24,7 @@ export function registerUninstall(program: Command): void {
     .option('--purge-packages', 'also remove the packages that fleet installed')
     .option('--forget-claims', 'also remove the tombstones that keep old copies of accounts from running there');
   setAction<UninstallFlags>(command, ({ options, args, signal }) =>
-    withLock('uninstall', options, signal, async (context) => {
+    withLock('uninstall', { ...options, needsAllRights: true }, signal, async (context) => {
       const [{ selectHosts }, { refuseOwners }] = await Promise.all([
         import('../../inventory/select-hosts.ts'),
         import('../../workflows/uninstall.ts'),
