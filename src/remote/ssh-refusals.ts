@@ -82,7 +82,7 @@ const SUDO_MEANINGS: readonly Meaning[] = [
   {
     pattern: /(password|authentication) is required|terminal is required|no askpass program/i,
     what: () => 'sudo asks for a password',
-    hint: () => 'set sudo_password in the inventory, or give the user NOPASSWD in /etc/sudoers.d',
+    hint: () => 'set sudo_password in the inventory, or give the user NOPASSWD in /etc/sudoers.d; where sudo was narrowed, set init_user',
   },
   {
     pattern: /(account|password) (is|has) expired|account validation failure|is your account locked/i,

@@ -87,7 +87,7 @@ put_guarded() { # unit|'' run|try path...
   [[ $FAIL_CODE ]] || { [[ $how = run && ! $RELEASE_NOW ]] && remember_unit "$unit"; restart_guarded "$unit" "$how"; }
   [[ $unit ]] && settle "restart.$unit"
   if [[ $FAIL_CODE ]]; then guard_revert; FAIL_HINT="$REVERTED; $FAIL_HINT"; return 1; fi
-  guard_confirm "${*}" 'correct the file in the profile, then run fleet init again'
+  guard_confirm "${*}" 'correct it in the profile or in the inventory, then run fleet init again'
 }
 # Settings that are read together with others are asked about in their place, before anything is restarted.
 all_sound() {

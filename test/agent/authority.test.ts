@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { decideAuthority, parseAuthority, type StoredAuthority } from '../../agent/claims/authority.ts';
+import { parseRequest } from '../../agent/host/request.ts';
 import type { AuthorityRecord } from '../../agent/protocol/host.ts';
 import type { AuthorityStamp } from '../../agent/protocol/host-acts.ts';
 
@@ -85,3 +86,10 @@ test.each([[{}], ['x'], [[{ length: -1, hash: 'a'.repeat(64) }]], [[{ length: 1,
     });
   },
 );
+
+test('a stamp carries it, and one that is none is refused as a whole', () => {
+  const request = (history: unknown) => parseRequest({ format: 2, authority: { ...stamp('one', 5, 'n5'), history }, acts: [] });
+  expect(request({ ...head(7, 'a'), more: 'x' })).toMatchObject({ request: { authority: { history: { ...head(7, 'a'), isNew: false } } } });
+  for (const wrong of [null, [], 7, {}, { length: -1, hash: 'a'.repeat(64) }, { length: 1, hash: 'A'.repeat(64) }])
+    expect(request(wrong)).toEqual({ fault: 'authority: field "history" has a wrong value' });
+});

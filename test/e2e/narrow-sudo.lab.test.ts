@@ -40,13 +40,13 @@ test('a way back that does not work is found while there still is another one', 
   expect(wrong.code).not.toBe(0);
   expect(wrong.stderr + wrong.stdout).toMatch(/no fresh SSH connection came through[\s\S]*taken back/);
   expect(await isWide(1)).toBe(true);
-  const right = await world.operator.fleet(['init', '--yes', '--limit', 'h1'], { env: { UBUNTU_PASSWORD: 'right-one' } });
+  const right = await world.operator.fleet(['init', '--yes'], { env: { UBUNTU_PASSWORD: 'right-one' } });
   expect([right.code, await isWide(1), right.stdout.includes('right-one')]).toEqual([0, false, false]);
   // With the password the whole right is there, and without it the commands of the day still work: it is not even read.
   expect(
     (await world.operator.fleet(['exec', 'h1', '--root', '--', 'id', '-u'], { env: { UBUNTU_PASSWORD: 'right-one' } })).stdout,
   ).toMatch(/\b0\b/);
-  expect((await world.operator.fleet(['sweep', '--yes', '--limit', 'h1'])).code).toBe(0);
+  expect((await world.operator.fleet(['sweep', '--yes'])).code).toBe(0);
 });
 
 test('the login user is left the acts of the helper, and no word of theirs becomes a path, an option or a command', async () => {
@@ -101,7 +101,7 @@ test('every command of the day works under it, doctor says that it is narrow, an
   expect(await liveStates(world)).toEqual({ anna: 'online', ben: 'online' });
   await must(world, 'sweep');
   const owner = (await listAccounts(world)).find(({ name }) => name === 'anna')?.host;
-  await must(world, 'move', 'anna', '--to', owner === 'h1' ? 'h2' : 'h1');
+  await must(world, 'move', 'anna', owner === 'h1' ? 'h2' : 'h1');
   await must(world, 'accounts', 'stop', 'ben');
   await must(world, 'accounts', 'start', 'ben');
   await must(world, 'scripts', 'push');

@@ -207,3 +207,25 @@ test('an empty file and one that holds no mapping say so', () => {
   expect(problemsOf('# nothing\n')).toEqual(['1:1 the file is empty']);
   expect(problemsOf('hello')).toEqual(['1:1 must be a mapping of keys, not text']);
 });
+
+const narrow = (ssh: string, host = '{ address: 192.0.2.1 }') =>
+  problemsOf(`${minimalYaml.replace('  web-2:\n', '').replace('{ address: 192.0.2.1 }', host)}ssh: { sudo: narrow, ${ssh} }\n`);
+const way = 'init_user: root';
+
+test.each([
+  [way, 'needs ssh.user: the user whose rights are narrowed'],
+  [`user: root, ${way}`, 'means a user who becomes root by sudo, and ssh.user is root'],
+  [`user: "#0", ${way}`, 'takes as ssh.user letters, digits, "_" and "-" only'],
+  [`user: "%sudo", ${way}`, 'takes as ssh.user letters, digits, "_" and "-" only'],
+  ['user: ann, init_user: ann', 'needs another ssh.init_user than ssh.user, whose rights are narrowed'],
+  ['user: ann', 'needs a way back for fleet init: ssh.init_user or ssh.sudo_password'],
+])('narrow sudo with { %s } is refused', (ssh, problem) => {
+  expect(narrow(ssh)).toEqual([`6:3 hosts.web-1: ssh.sudo: narrow ${problem}`]);
+});
+
+test('narrow sudo with a way back is taken, and a host that is root all the same says full', () => {
+  expect(narrow(`user: ann, ${way}`)).toEqual([]);
+  expect(narrow('user: ann, sudo_password: env:PW')).toEqual([]);
+  expect(narrow(`user: ann, ${way}`, '{ ssh: { user: root, sudo: full } }')).toEqual([]);
+  expect(narrow(`user: ann, ${way}`, '{ ssh: { user: root } }')).toHaveLength(1);
+});

@@ -45,7 +45,7 @@ export function registerReboot(program: Command): void {
       import('../../workflows/reboot-hosts.ts'),
       import('../render/reboot.ts'),
     ]);
-    return withLock('reboot', options, signal, async (context, begin): Promise<CommandResult> => {
+    return withLock('reboot', { ...options, needsAllRights: true }, signal, async (context, begin): Promise<CommandResult> => {
       const hosts = selectHosts(context.inventory, [...args, ...options.limit]);
       const plan = await planReboots(context, hosts, { withinMs: options.within, isRolling });
       const data = { dryRun: options.dryRun === true, plan: render.planData(plan) };
