@@ -29,6 +29,6 @@ const fullText = '# Written by fleet init: ssh.sudo is full, so nothing is narro
  */
 export function sudoStep(narrow: NarrowSudo | null): Step {
   const file = { path: sudoersPath, text: narrow === null ? fullText : narrowText(narrow), mode: '440', owner: 'root:root' };
-  const step = guardedFilesStep({ id: 'sudo', title: "the login user's sudo", restart: null, files: [file] }, []);
+  const step = guardedFilesStep({ id: 'narrow-sudo', title: "the login user's sudo", restart: null, files: [file] }, []);
   return narrow === null ? { ...step, check: `! remembered file ${sudoersPath} || { ${step.check}; }` } : step;
 }

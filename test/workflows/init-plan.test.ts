@@ -34,7 +34,7 @@ describe('plan of fleet init', () => {
         'user',
         'directories',
       ],
-      ...['runtime', 'release', 'host-config', 'units', 'agent', 'sudo', 'former-user', 'time-zone', 'services', 'firewall'],
+      ...['runtime', 'release', 'host-config', 'units', 'agent', 'narrow-sudo', 'former-user', 'time-zone', 'services', 'firewall'],
     ]);
   });
 
@@ -55,7 +55,7 @@ describe('plan of fleet init', () => {
         'host-config',
         'units',
         'agent',
-        'sudo',
+        'narrow-sudo',
         'former-user',
       ],
     ]);
