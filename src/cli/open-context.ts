@@ -178,7 +178,7 @@ export function withLock<T>(
 
 /** For commands that change hosts: Ctrl-C does not cut the links, so the act that is under way ends, and is recorded. What still connects afterwards is cut. */
 export async function withLastingLinks<T>(
-  options: GlobalOptions,
+  options: ContextOptions,
   signal: AbortSignal,
   act: (context: OpenContext) => Promise<T>,
 ): Promise<T> {
