@@ -47,12 +47,17 @@ async function restartWorker(context: FleetContext, run: Run, { host, account, w
   // Before the stop: a run that dies in between is found by the next `fleet init`.
   await note(restartBegun, why);
   context.report({ kind: 'account', account: name, host: host.name, state: 'restarting', reason: why });
-  const replies = await actOnOwner(context, run, host, name, [
+  const restart: HostAct[] = [
     { act: 'stop', keyId },
     ...acts,
     { act: 'start', keyId },
     { act: 'await', keyIds: [keyId], timeoutMs: onlineTimeoutMs },
-  ]);
+  ];
+  const replies = await actOnOwner(context, run, host, name, restart).catch(async (error: unknown) => {
+    // Programs that do not understand the request do nothing of it: no restart was interrupted.
+    if (error instanceof FleetError && error.code === 'host-not-ready') await note(restartEnded, `not restarted: ${error.message}`);
+    throw error;
+  });
   const result = replies.at(-1)?.result;
   const awaited = result?.kind === 'awaited' ? result.accounts[0] : undefined;
   const state = awaited === undefined ? 'offline' : awaitedState(awaited);

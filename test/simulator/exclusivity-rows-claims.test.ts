@@ -3,7 +3,7 @@ import './borders.ts';
 import { readFileSync } from 'node:fs';
 import { readAuthority } from '../../agent/host/authority-record.ts';
 import { readStaged } from '../../agent/host/world.ts';
-import { readContact } from '../../agent/machine/boot.ts';
+import { readBootVerdict, readContact } from '../../agent/machine/boot.ts';
 import { claimPath } from '../../agent/machine/places.ts';
 import type { ActReply, AuthorityStamp, HostAct } from '../../agent/protocol/host-acts.ts';
 import type { Roster } from '../../agent/protocol/roster.ts';
@@ -253,6 +253,24 @@ describe('a contact closes what is over, and counts for what it lists', () => {
     const { h1, own } = await ownerOf();
     await tell(h1, [], { roster: { revision: 90, owned: [{ keyId: a1, epoch: 1, moveId: own, ...change }] } });
     await reboot('h1');
+    expect(usersOf('a1')).toEqual([]);
+    nothingWrong();
+  });
+
+  it('34 a claim that this boot holds is not in the record of a contact, and every later boot judges that it is held', async () => {
+    const { h1, own } = await ownerOf();
+    h1.crash();
+    await world.simulation.pass(1_300_000);
+    for (let boots = 0; boots < 2; boots += 1) {
+      h1.boot();
+      await world.simulation.pass(60_000);
+      expect(readBootVerdict(h1.places)?.claims).toMatchObject([{ keyId: a1, epoch: 1, isHeld: true }]);
+      expect(claimAt('h1')).toMatchObject({ format: 2, heldSince: expect.any(String) });
+      await tell(h1, [], { roster: { revision: 90 + boots, owned: [{ keyId: a1, epoch: 1, moveId: own }] } });
+      expect(readContact(h1.places)).toMatchObject({ revision: 90 + boots, claims: [], isWhole: false });
+      h1.crash();
+      await world.simulation.pass(10_000);
+    }
     expect(usersOf('a1')).toEqual([]);
     nothingWrong();
   });

@@ -44,19 +44,27 @@ export async function restartStale(
     return { data: { stale: workers.map(workerData), restarted: [] }, text: stillOld(workers, lock.message), errors: [lock] };
   }
   try {
-    const errors = await restartWorkers(context, await beginRun(context.ledger, 'init', context.now()), restartsOf(owned));
+    const all = await restartWorkers(context, await beginRun(context.ledger, 'init', context.now()), restartsOf(owned));
+    // A release before that was put back: there is nothing to mend, and what runs there goes on.
+    const strange = new Set(all.flatMap(({ code, host }) => (code === 'host-not-ready' && host !== undefined ? [host] : [])));
+    const errors = all.filter(({ code }) => code !== 'host-not-ready');
     const foreign = workers.filter(({ account }) => account === null);
-    const failed = new Set(errors.map(({ host }) => host));
+    const failed = new Set(all.map(({ host }) => host));
     const done = owned.filter(({ host }) => !failed.has(host.name));
+    const kept = owned.filter(({ host }) => strange.has(host.name));
     const text = [
       ...(done.length === 0 ? [] : [`Restarted with the new release: ${done.map(nameOf).join(', ')}`]),
       ...(foreign.length === 0 ? [] : [stillOld(foreign, 'this ledger does not own them')]),
+      ...(kept.length === 0 ? [] : [goesOn(kept, [...strange])]),
     ].join('\n');
-    return { data: { stale: foreign.map(workerData), restarted: done.map(workerData) }, text, errors };
+    return { data: { stale: [...foreign, ...kept].map(workerData), restarted: done.map(workerData) }, text, errors };
   } finally {
     await lock.release();
   }
 }
+
+const goesOn = (workers: readonly StaleWorker[], hosts: readonly string[]): string =>
+  `Not restarted: ${workers.map(nameOf).join(', ')}. The programs on ${hosts.join(', ')} are of an earlier fleet, which this one cannot tell anything; the workers go on as they are.`;
 
 const restartsOf = (workers: readonly StaleWorker[]): readonly Restart[] =>
   workers.flatMap(({ account, host }) =>
