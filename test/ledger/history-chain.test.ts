@@ -114,6 +114,7 @@ describe('the history', () => {
     // What came after the chain.
     for (const column of ['machine_id', 'told_name', 'announced_until', 'announced_boot'])
       forged.exec(`ALTER TABLE hosts DROP COLUMN ${column}`);
+    forged.exec('ALTER TABLE accounts DROP COLUMN display_name');
     forged.exec('DROP TABLE forgotten_hosts');
     forged.close();
     await ledger.close();
