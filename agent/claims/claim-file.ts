@@ -3,13 +3,22 @@ import { basename } from 'node:path';
 import { errorCode, fsyncDirectory, namesIn, writeDurably, writeFully } from '../machine/durable-file.ts';
 import { claimPath, type Places } from '../machine/places.ts';
 import type { Claim } from '../protocol/claim.ts';
+import { isPutBack, markInBoot } from './boot-marks.ts';
 import { type ClaimReading, claimFileBytes, decodeClaimFile, encodeSlot, slotBytes } from './claim-slots.ts';
 
 const noClaim: ClaimReading = { claim: null, fault: null, sequence: 0, nextSlot: 0 };
 const unreadable: ClaimReading = { ...noClaim, fault: 'unreadable' };
 
-/** Reads the claim of a key; never throws. A claim of another key in the file (copied by hand) is `torn`: claims are filed by key. */
+/** The claim of a key as it counts in this boot; never throws. One from before what this boot has written was put back: it is held. */
 export const readClaim = (places: Places, keyId: string): ClaimReading => {
+  const reading = readStoredClaim(places, keyId);
+  const { claim, fault } = reading;
+  if (claim === null || fault !== null || claim.heldSince !== undefined || !isPutBack(places, claim)) return reading;
+  return { ...reading, claim: { ...claim, format: 2, heldSince: 'put-back' } };
+};
+
+/** The claim of a key as its file has it; never throws. A claim of another key in the file (copied by hand) is `torn`: claims are filed by key. */
+export const readStoredClaim = (places: Places, keyId: string): ClaimReading => {
   let descriptor: number;
   try {
     descriptor = openSync(claimPath(places, keyId), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -54,6 +63,13 @@ export const syncClaims = (places: Places, keyIds: readonly string[]): void => {
  * there is none or neither slot is sound. Only the holder of the account's act lock may call it. Throws what the file system throws.
  */
 export const writeClaim = (places: Places, reading: ClaimReading, claim: Claim): void => {
+  if (claim.state !== 'active') markInBoot(places, claim);
+  writeSlot(places, reading, claim);
+  // One that is marked as held was put back, perhaps: it opens nothing.
+  if (claim.state === 'active' && claim.heldSince === undefined) markInBoot(places, claim);
+};
+
+const writeSlot = (places: Places, reading: ClaimReading, claim: Claim): void => {
   const path = claimPath(places, claim.keyId);
   const slot = encodeSlot(claim, reading.sequence + 1);
   if (reading.claim === null) {

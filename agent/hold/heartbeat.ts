@@ -1,9 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { claimedKeyIds, readClaim } from '../claims/claim-file.ts';
 import { readBootVerdict, readContact } from '../machine/boot.ts';
 import { readSmallFile, writeDurably } from '../machine/durable-file.ts';
 import { parseJson, Shape } from '../machine/json-shape.ts';
 import type { Places } from '../machine/places.ts';
+import { holdOf } from '../protocol/hold-of.ts';
 import type { BootVerdict, ContactRecord } from '../protocol/host.ts';
 
 /** When the host was last known to be up, as it wrote itself: ms since the epoch by its clock. */
@@ -23,10 +25,18 @@ export const mayBeat = (verdict: BootVerdict | null, contact: Pick<ContactRecord
 
 /** One heartbeat, durable, where it is allowed. Throws what the file system throws. */
 export const beat = (places: Places): void => {
-  if (!mayBeat(readBootVerdict(places), readContact(places))) return;
+  const verdict = readBootVerdict(places);
+  if (!mayBeat(verdict, readContact(places)) || hasHeldClaim(places, verdict)) return;
   mkdirSync(dirname(places.heartbeat), { recursive: true, mode: 0o755 });
   writeDurably(places.heartbeat, `${JSON.stringify({ format: 1, wallMs: Date.now() })}\n`, 0o644);
 };
+
+/** Files that were put back while the machine ran bring an old contact with them, by which the next boot would start what this one holds. */
+const hasHeldClaim = (places: Places, verdict: BootVerdict | null): boolean =>
+  claimedKeyIds(places).some((keyId) => {
+    const { claim } = readClaim(places, keyId);
+    return claim?.state === 'active' && holdOf(claim, verdict?.bootId ?? '', verdict) !== null;
+  });
 
 /** null: there is none, or garbage. Its writer is the agent, which has no rights: it can make a boot look younger, never a contact. */
 export const readHeartbeat = (places: Places): Heartbeat | null => {

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { hostPaths } from '../protocol/paths.ts';
 
 /** {@link hostPaths} and what only the host's side needs, all below a root directory (`/` on a host, a scratch directory in tests). */
@@ -58,6 +58,8 @@ export const placesBelow = (root: string): Places => {
 };
 
 export const claimPath = (places: Places, keyId: string): string => join(places.claims, `${keyId}.claim`);
+/** What the claim became in this boot; in memory, so that no backup and no disk has it. */
+export const bootMarkPath = (places: Places, keyId: string): string => join(dirname(places.bootVerdict), 'claims', keyId);
 /** Held by a running worker. */
 export const runLockPath = (places: Places, keyId: string): string => join(places.locks, `${keyId}.lock`);
 /** Exists when users were recorded from the beginning of this boot: who is not there has not run. */

@@ -21,12 +21,13 @@ export type ClaimTruth =
   /** Nobody has it. */
   | { readonly kind: 'free'; readonly epoch: number }
   /**
-   * The claim on `host` is torn, so nothing starts from it. `epoch`: the highest one that still shows there, in the claim or in files. `rest`: what the
+   * The claim on `host` is torn, or gone under a unit that still runs (`isMissing`), so nothing starts from it. `epoch`: the highest one that still shows there, in the claim or in files. `rest`: what the
    * other hosts say; null: nothing.
    */
   | {
       readonly kind: 'torn';
       readonly host: string;
+      readonly isMissing: boolean;
       readonly epoch: number;
       readonly stagedEpochs: readonly number[];
       readonly rest: ClaimTruth | null;
@@ -56,6 +57,10 @@ export function readClaims(evidence: readonly HostEvidence[]): Map<string, Claim
   );
 }
 
+/** Its folders were removed under it. */
+const runsUnclaimed = ({ claim, unit, processes }: Found['account']): boolean =>
+  claim === null && (processes > 0 || unit === 'active' || unit === 'activating' || unit === 'deactivating');
+
 const isOpen = ({ state }: Claim): boolean => state === 'active' || state === 'releasing';
 
 /** null: files or a unit, but never a claim. */
@@ -65,14 +70,15 @@ function judge(found: readonly Found[]): ClaimTruth | null {
   );
   const epoch = Math.max(0, ...claims.map(({ claim }) => claim.epoch));
   const conflict = (what: string): ClaimTruth => ({ kind: 'conflict', epoch, what });
-  const unreadable = found.find(({ account }) => account.claimFault !== null);
+  const unreadable = found.find(({ account }) => account.claimFault !== null) ?? found.find(({ account }) => runsUnclaimed(account));
   if (unreadable !== undefined) {
     const { host, account } = unreadable;
     const rest = judge(found.filter((each) => each !== unreadable));
-    if (account.claimFault !== 'torn' || rest?.kind === 'torn')
-      return conflict(`the claim on ${host} cannot be read (${account.claimFault})`);
+    const isMissing = account.claimFault === null;
+    if ((account.claimFault !== 'torn' && !isMissing) || rest?.kind === 'torn')
+      return conflict(`the claim on ${host} cannot be read (${account.claimFault ?? 'missing'})`);
     const { stagedEpochs } = account;
-    return { kind: 'torn', host, epoch: Math.max(account.claim?.epoch ?? 0, ...stagedEpochs), stagedEpochs, rest };
+    return { kind: 'torn', host, isMissing, epoch: Math.max(account.claim?.epoch ?? 0, ...stagedEpochs), stagedEpochs, rest };
   }
   if (claims.length === 0) return null;
   // A revoked claim closes its own host and says nothing about the others: an aborted move leaves one above the epoch of the owner.

@@ -66,7 +66,7 @@ export interface FoundMove {
   readonly epoch: number;
 }
 
-/** A torn claim that its host closes for good, at an epoch above all that were used. Only then may the account start again, there or elsewhere. */
+/** A torn or missing claim that its host closes for good, at an epoch above all that were used. Only then may the account start again, there or elsewhere. */
 export interface ClosedClaim {
   readonly account: string;
   readonly keyId: string;
@@ -194,12 +194,22 @@ function torn(known: KnownAccount, truth: Extract<ClaimTruth, { kind: 'torn' }>,
   const closed = (at: number) => ({ closed: { account, keyId, host, epoch: at, stagedEpochs } });
   if (rest?.kind === 'owned' && rest.claim.epoch >= epoch && (owner === null || owner === rest.host))
     return { ...claimed(known, rest, facts), ...closed(rest.claim.epoch) };
-  if ((rest !== null && rest.kind !== 'free') || (owner !== null && owner !== host))
-    return conflicting(known, `the claim on ${host} cannot be read (torn)`);
-  const next = Math.max(epoch, ledger?.epoch ?? 0, rest?.epoch ?? 0) + 1;
-  const reason = `its claim on ${host} is torn and will be closed; fleet allocate starts it again`;
+  if ((rest !== null && !isBelow(rest, owner === host ? (ledger?.epoch ?? 0) : 0)) || (owner !== null && owner !== host))
+    return conflicting(known, `the claim on ${host} cannot be read (${truth.isMissing ? 'missing, and it runs' : 'torn'})`);
+  const next = Math.max(epoch, ledger?.epoch ?? 0, rest === null ? 0 : epochAtMost(rest)) + 1;
+  const reason = `its claim on ${host} is ${truth.isMissing ? 'gone, and it runs: it' : 'torn and'} will be closed; fleet allocate starts it again`;
   return { adopted: nowAt(known, null, next, reason), found: [], ...closed(next), problems: [] };
 }
+
+const epochAtMost = (truth: ClaimTruth): number =>
+  truth.kind === 'leaving' ? truth.highest : truth.kind === 'owned' ? truth.claim.epoch : truth.epoch;
+
+/** Nobody has it; or what the others say is over, because the host in question was granted `epoch` after it. */
+const isBelow = (truth: ClaimTruth, epoch: number): boolean => {
+  if (truth.kind === 'free') return true;
+  const isOver = truth.kind === 'detached' || (truth.kind === 'leaving' && truth.claim.state === 'released');
+  return isOver && epochAtMost(truth) < epoch;
+};
 
 /**
  * The ledger has used a higher epoch than any host that answers shows, and the owner answers: its disk was rolled back, or it was installed anew. What older

@@ -213,7 +213,7 @@ async function closeClaim(
   if (refused === undefined) return;
   throw new FleetError(
     'claim-refused',
-    `${host.name} did not close its torn claim on ${account}: ${refused.message ?? 'no reason given'}`,
+    `${host.name} did not close its torn or missing claim on ${account}: ${refused.message ?? 'no reason given'}`,
     {
       ...{ host: host.name, account },
       hint: 'put that right on the host, then run fleet adopt again',

@@ -1,9 +1,10 @@
-import { ensureHosts } from '../ledger/hosts.ts';
+import { ensureHosts, rememberHosts } from '../ledger/hosts.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import { markDoubt } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
+import { isHostName } from '../model/names.ts';
 import { contactHost } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 
@@ -15,12 +16,19 @@ export async function takeOverHost(context: FleetContext, run: Run, host: HostSp
   const { db } = context.ledger;
   await ensureHosts(db, [host.name]);
   await markDoubt(db, `it took over ${host.name}`);
-  const contacted = await contactHost(context, run, host, [], { takeOver: true, withoutRoster: true });
+  const contacted = await contactHost(context, run, host, [{ act: 'survey' }], { takeOver: true, withoutRoster: true });
   if (contacted === null || contacted.refusal !== null) {
     throw new FleetError('authority-refused', `${host.name} refused: ${contacted?.refusal?.message ?? 'fleet is not installed there'}`, {
       host: host.name,
       hint: 'look at the host: fleet ssh, then journalctl',
     });
   }
+  // Whom the host remembers may own accounts, too; this ledger's first contact replaces what it remembers.
+  const [look] = contacted.replies;
+  if (look?.result?.kind === 'survey')
+    await rememberHosts(
+      db,
+      (look.result.survey.hosts ?? []).filter(({ name }) => isHostName(name)),
+    );
   await recordEvent(db, { at: context.now(), kind: 'host-taken-over', host: host.name, account: null, text: 'by the operator' });
 }

@@ -203,6 +203,22 @@ describe('a torn claim is closed', () => {
   });
 });
 
+describe('an owner has lost its claim', () => {
+  test('and is not running it: the account is free above its epoch, whatever older claims say', () => {
+    const receipt = claimOn('h2', 4, { state: 'released', successor: 'h1', moveId: 'm5' });
+    expect(outcome(adopt([asked('h1', null), asked('h2', receipt)], known('h1', 5)))).toEqual([['h1', null, 5, true]]);
+    expect(outcome(adopt([silent('h1'), asked('h2', receipt)], known('h1', 5)))).toEqual([['h1', 'h1', 5, false]]);
+  });
+
+  test('under a unit that runs: it is closed first', () => {
+    const plan = adopt([asked('h1', null, { claimFault: null })], known('h1', 5));
+    expect([outcome(plan), plan.closedClaims]).toEqual([
+      [['h1', null, 6, true]],
+      [{ account: 'anna', keyId, host: 'h1', epoch: 6, stagedEpochs: [] }],
+    ]);
+  });
+});
+
 describe('conflicts are listed and nothing is changed', () => {
   test.each([
     ['two hosts at one epoch', [asked('h1', claimOn('h1', 3)), asked('h2', claimOn('h2', 3))], 'h1 and h2 both claim it at epoch 3'],

@@ -179,3 +179,21 @@ it('46 the folders are put back from a backup in a boot that had no claims: what
   expect(claimAt('h1')?.state).toBe('revoked');
   nothingWrong();
 });
+
+it.each([false, true])('46 the folders are put back in the very boot that let go of the account (and it reboots: %s)', async (reboots) => {
+  await placed();
+  const backup = world.placeFor('backup');
+  world.host('h1').backUpFiles(backup);
+  expect(await world.command({ verb: 'move', account: 'a1', host: 'h2' })).toBeNull();
+  world.host('h1').link = cut;
+  world.host('h1').restoreFiles(backup);
+  expect(claimAt('h1')?.heldSince).toBe('put-back');
+  world.host('h1').units.start(a1);
+  await world.simulation.pass(100_000);
+  expect(usersOf('a1')).toEqual(['h2']);
+  if (reboots) await reboot('h1');
+  expect(usersOf('a1')).toEqual(['h2']);
+  world.host('h1').link = whole;
+  await settle(world);
+  nothingWrong();
+});

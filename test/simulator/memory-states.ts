@@ -9,7 +9,12 @@ export function memoryStatesOf(vault: Vault): StateStore {
   if (known !== undefined) return known;
   const records = new Map<string, StateRecord>();
   const store: StateStore = {
-    put: async (record) => void records.set(record.account, { ...record, archive: record.archive.slice() }),
+    put: async (record) => {
+      const before = records.get(record.account);
+      if ('undo' in vault)
+        vault.undo = () => void (before === undefined ? records.delete(record.account) : records.set(record.account, before));
+      records.set(record.account, { ...record, archive: record.archive.slice() });
+    },
     get: async (account) => records.get(account) ?? null,
     freeBytes: async () => 2 ** 40,
   };

@@ -6,6 +6,10 @@ import { serializeRecord, type VaultRecord, vaultHashOf } from '../../src/vault/
 export interface MemoryVault extends Vault {
   /** Accounts whose session was put aside by `accounts remove`. */
   readonly removed: ReadonlySet<string>;
+  /** What was written last, a session or a state beside it, is not there after all. */
+  readonly loseLastWrite: () => void;
+  /** How to take back what was written last. */
+  undo: () => void;
 }
 
 /** The vault without a disk and without age: real encryption works in other threads, for which a simulated moment cannot wait. */
@@ -17,11 +21,18 @@ export function memoryVault(): MemoryVault {
     if (record !== undefined) return record;
     throw new FleetError('vault', `no session of ${account}`, { account, hint: 'import it' });
   };
-  return {
+  const vault: MemoryVault = {
     removed,
+    undo: () => undefined,
+    loseLastWrite: () => {
+      vault.undo();
+      vault.undo = () => undefined;
+    },
     put: async (account, session, meta) => {
       const kept: VaultRecord = { ...meta, account, session: { ...session, authKey: session.authKey.slice() } };
       const receipt = { keyId: session.keyId, vaultHash: vaultHashOf(serializeRecord(kept)) };
+      const before = records.get(account);
+      vault.undo = () => void (before === undefined ? records.delete(account) : records.set(account, before));
       records.set(account, { ...kept, ...receipt });
       removed.delete(account);
       return receipt;
@@ -39,4 +50,5 @@ export function memoryVault(): MemoryVault {
     },
     vaultHash: async (account) => find(account).vaultHash,
   };
+  return vault;
 }

@@ -136,7 +136,16 @@ export const mishaps = {
     host.units.dropIns.add(keyId);
     world.later(chance.between(1_000, 10 * minute), () => void host.units.dropIns.delete(keyId));
   },
+  'removed-files': ({ simulation }, host) => {
+    simulation.note(`${host.name} fleet's files are removed`);
+    host.removeFiles();
+  },
   'lost-commit': (world) => world.losePowerOfOperator(),
+  'lost-vault-write': (world) => {
+    world.simulation.note("the operator's machine loses its power, and the vault its last write");
+    world.killControllers();
+    world.vault.loseLastWrite();
+  },
   'stalled-helper': (_, host, chance) => {
     host.stallMs = chance.between(30_000, 15 * minute);
   },

@@ -154,15 +154,21 @@ export class ModelHost implements Machine {
 
   /** What `fleet init` leaves on a new machine. */
   install(): void {
-    for (const directory of ['fleet/claims', 'fleet/locks', 'fleet/accounts', 'fleet-agent'].map((part) =>
-      join(this.root, 'var/lib', part),
-    ))
-      mkdirSync(directory, { recursive: true });
+    this.repair();
     for (const path of [this.places.hostConfig, this.places.current, join(this.enabledLinks, 'x'), this.#cloudId])
       mkdirSync(dirname(path), { recursive: true });
     symlinkSync('releases/r1', this.places.current);
     this.configure({});
     this.identify(`machine-${this.name}`);
+    mountDisk(this.root);
+  }
+
+  /** What `fleet init` puts right on a host whose folders were removed. */
+  repair(): void {
+    for (const directory of ['fleet/claims', 'fleet/locks', 'fleet/accounts', 'fleet-agent'].map((part) =>
+      join(this.root, 'var/lib', part),
+    ))
+      mkdirSync(directory, { recursive: true });
     mountDisk(this.root);
   }
 

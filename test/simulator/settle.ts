@@ -62,6 +62,8 @@ function endFaults(world: World): void {
 async function isDoneAfterRound(world: World): Promise<boolean> {
   const found = await world.read();
   await world.command({ verb: 'sweep' });
+  for (const host of world.hosts.filter(({ name }) => world.hints.some((hint) => hint.includes(`fleet init --limit ${name}`))))
+    host.repair();
   // What only the operator can know, the sweep asks for in a hint.
   if (world.hints.some((hint) => hint.includes('fleet adopt'))) await world.command({ verb: 'adopt' });
   const before = await world.read();
@@ -69,6 +71,7 @@ async function isDoneAfterRound(world: World): Promise<boolean> {
     const isOwner = before.accounts.some((account) => account.host === host);
     if (isOwner || !before.destroyed.includes(host)) await world.command({ verb: 'failover', host, statement: 'destroyed' });
   }
+  for (const { name } of before.accounts) await importAgain(world, name);
   // Somebody with another ledger has taken it out of the fleet; fleet adopt has said so.
   const removed = before.accounts.map(({ name }) => name).filter((name) => world.vault.removed.has(name));
   for (const account of new Set([...before.leaving, ...removed])) await removeAccount(world, account);
@@ -81,6 +84,12 @@ async function isDoneAfterRound(world: World): Promise<boolean> {
   const isAtRest = [found, after].every((each) => JSON.stringify(each) === JSON.stringify(before));
   // What the way of a moved account has left behind is for the sweep after the one that has ended the move.
   return isAtRest && after.openMoves.length === 0 && idle.length === 0 && isQuiet(world);
+}
+
+/** The vault has lost the session of an account that the ledger knows: fleet adopt says to import it again. */
+async function importAgain(world: World, account: string): Promise<void> {
+  if (world.vault.removed.has(account) || (await world.vault.list()).includes(account as never)) return;
+  await world.command({ verb: 'import', account });
 }
 
 /** On its way to a host it is not removed before it has arrived, for which its session has to be imported again: fleet adopt has said that, too. */

@@ -127,3 +127,28 @@ it('what lies in memory is on no disk that is put back', async () => {
   expect(usersOf('a1')).toEqual(['h2']);
   nothingWrong();
 });
+
+it("fleet's folders are removed under a running account: adopt closes what is left there, and allocate starts it again", async () => {
+  await placed();
+  await remember(world);
+  await world.command({ verb: 'sweep' });
+  world.host('h1').removeFiles();
+  world.host('h1').repair();
+  expect((await world.command({ verb: 'sweep' }))?.message).toBe('a1 should be on h1, which has no claim');
+  expect((await world.command({ verb: 'move', account: 'a1', host: 'h2' }))?.code).toBe('claim-refused');
+  expect(await world.command({ verb: 'adopt' })).toBeNull();
+  expect([claimAt('h1')?.state, usersOf('a1')]).toEqual(['revoked', []]);
+  expect(await world.command({ verb: 'allocate' })).toBeNull();
+  await everythingIsWell();
+});
+
+it('a release whose state the vault has lost is read from the host again', async () => {
+  await placed();
+  await remember(world);
+  const lost = { fateOf: at('stage+put-state', 'h2', { kill: 'before' }) } as const;
+  await world.command({ verb: 'move', account: 'a1', host: 'h2' }, lost);
+  world.vault.loseLastWrite();
+  expect(await world.command({ verb: 'sweep' })).toBeNull();
+  expect(usersOf('a1')).toEqual(['h2']);
+  await everythingIsWell();
+});

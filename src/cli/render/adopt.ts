@@ -18,7 +18,7 @@ export function formatAdoption({ plan, hosts, takenOver, forgotten, isOld, condu
     ...plan.foundMoves.map(({ account, from, to }) => `${account} was on its way from ${from} to ${to}: fleet resume carries it on.`),
     ...plan.closedClaims.map(
       ({ account, host, epoch }) =>
-        `${host} closes its torn claim on ${account} at epoch ${epoch}: whatever still runs there is stopped; what ${account} remembers goes on from the last sweep.`,
+        `${host} closes its torn or missing claim on ${account} at epoch ${epoch}: whatever still runs there is stopped; what ${account} remembers goes on from the last sweep.`,
     ),
     ...conduct.map(describeConduct),
     ...(forgotten.length === 0 ? [] : [`${forgotten.join(', ')} no longer count as lost: say it again (fleet failover HOST) if they are.`]),
