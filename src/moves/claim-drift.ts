@@ -40,6 +40,8 @@ const isOpenClaim = ({ state }: Claim): boolean => state === 'active' || state =
 export interface OpenMove {
   readonly account: string;
   readonly to: string;
+  /** The owner has given its receipt: what it still has no longer matters. */
+  readonly isReleased: boolean;
 }
 
 /** Compares what hosts claim with the ledger. Keys that the ledger does not know are none of its business. */
@@ -64,7 +66,9 @@ function driftAt(host: string, found: SurveyedAccount | undefined, owner: KnownO
   const about = { host, account: owner.account };
   // What is over is closed by the contact, and is none of the operator's business.
   if (isOpen && owner.host !== host && claim.epoch < owner.epoch) return [];
-  if (moves.length > 0) return [];
+  // A move cannot stop what its owner knows nothing of: that is for the operator.
+  const isForgotten = owner.host === host && claim === null && moves.every(({ isReleased }) => !isReleased);
+  if (moves.length > 0 && !isForgotten) return [];
   if (isOpen && claim.epoch > owner.epoch) return [{ kind: 'ahead', ...about, epoch: claim.epoch }];
   if (owner.host !== host) return [];
   if (claim?.state === 'active' && claim.epoch === owner.epoch && found?.claimFault === null) return [];

@@ -194,7 +194,11 @@ function torn(known: KnownAccount, truth: Extract<ClaimTruth, { kind: 'torn' }>,
   const closed = (at: number) => ({ closed: { account, keyId, host, epoch: at, stagedEpochs } });
   if (rest?.kind === 'owned' && rest.claim.epoch >= epoch && (owner === null || owner === rest.host))
     return { ...claimed(known, rest, facts), ...closed(rest.claim.epoch) };
-  if ((rest !== null && !isBelow(rest, owner === host ? (ledger?.epoch ?? 0) : 0)) || (owner !== null && owner !== host))
+  const isRestOver = rest === null || isBelow(rest, owner === host ? (ledger?.epoch ?? 0) : 0);
+  // What runs without a claim has no right to, whatever the others say.
+  if (truth.isMissing && rest !== null && !isRestOver && rest.kind !== 'conflict')
+    return { ...claimed(known, rest, facts), ...closed(Math.max(epoch, epochAtMost(rest))) };
+  if (!isRestOver || (owner !== null && owner !== host))
     return conflicting(known, `the claim on ${host} cannot be read (${truth.isMissing ? 'missing, and it runs' : 'torn'})`);
   const next = Math.max(epoch, ledger?.epoch ?? 0, rest === null ? 0 : epochAtMost(rest)) + 1;
   const reason = `its claim on ${host} is ${truth.isMissing ? 'gone, and it runs: it' : 'torn and'} will be closed; fleet allocate starts it again`;

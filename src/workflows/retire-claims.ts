@@ -20,7 +20,9 @@ export async function retireClaims(context: FleetContext, run: Run, evidence: re
   const owners = (await listAccounts(db)).flatMap(({ name, key_id, host, epoch }) =>
     host === null || epoch === null ? [] : [{ account: name, keyId: key_id, host, epoch }],
   );
-  const moving = (await listOpenMoves(db)).map(({ account, to_host }) => ({ account, to: to_host }));
+  const moving = (await listOpenMoves(db)).map(({ account, to_host, phase }) => {
+    return { account, to: to_host, isReleased: phase === 'released' || phase === 'granted' };
+  });
   const drift = findDrift(evidence, owners, moving);
   return [...(await stopOutdated(context, run, evidence)), ...closedBy(run).flatMap(ranTwice), ...drift.map(driftError)];
 }

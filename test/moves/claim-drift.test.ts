@@ -49,10 +49,14 @@ it.each<[string, HostEvidence[], unknown[]]>([
 });
 
 it('leaves to a move what it touches, and keys alone that the ledger does not know', () => {
-  const moving = [{ account: 'alice', to: 'h2' }];
+  const moving = [{ account: 'alice', to: 'h2', isReleased: true }];
   expect(findDrift([host('h1'), host('h2', claimed('active', 4))], [owner], moving)).toEqual([]);
   expect(findDrift([host('h1'), host('h3', claimed('active', 4))], [owner], moving)).toEqual([]);
   expect(findDrift([host('h2', claimed('active', 9))], [], [])).toEqual([]);
+  // Before the receipt there is nothing that the move could stop.
+  const begun = [{ account: 'alice', to: 'h2', isReleased: false }];
+  expect(findDrift([host('h1')], [owner], begun)).toMatchObject([{ kind: 'lost', host: 'h1', found: 'no claim' }]);
+  expect(findDrift([host('h1', claimed('releasing', 4))], [owner], begun)).toEqual([]);
 });
 
 it('finds what a host claims although it is over, by key and epoch', () => {

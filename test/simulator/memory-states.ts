@@ -1,5 +1,6 @@
 import type { StateRecord, StateStore } from '../../src/vault/state-store.ts';
 import type { Vault } from '../../src/vault/vault.ts';
+import type { MemoryVault } from './memory-vault.ts';
 
 const stores = new WeakMap<Vault, StateStore>();
 
@@ -11,8 +12,13 @@ export function memoryStatesOf(vault: Vault): StateStore {
   const store: StateStore = {
     put: async (record) => {
       const before = records.get(record.account);
-      if ('undo' in vault)
-        vault.undo = () => void (before === undefined ? records.delete(record.account) : records.set(record.account, before));
+      if ('undo' in vault) {
+        (vault as MemoryVault).undo = () => {
+          if (before === undefined) records.delete(record.account);
+          else records.set(record.account, before);
+          return record.moveId.startsWith('sweep-') ? record.account : null;
+        };
+      }
       records.set(record.account, { ...record, archive: record.archive.slice() });
     },
     get: async (account) => records.get(account) ?? null,

@@ -6,10 +6,10 @@ import { serializeRecord, type VaultRecord, vaultHashOf } from '../../src/vault/
 export interface MemoryVault extends Vault {
   /** Accounts whose session was put aside by `accounts remove`. */
   readonly removed: ReadonlySet<string>;
-  /** What was written last, a session or a state beside it, is not there after all. */
-  readonly loseLastWrite: () => void;
-  /** How to take back what was written last. */
-  undo: () => void;
+  /** What was written last, a session or a state beside it, is not there after all. Gives the account of which a sweep had copied that state; null: it was none. */
+  readonly loseLastWrite: () => string | null;
+  /** How to take back what was written last; gives what `loseLastWrite` gives. */
+  undo: () => string | null;
 }
 
 /** The vault without a disk and without age: real encryption works in other threads, for which a simulated moment cannot wait. */
@@ -23,16 +23,21 @@ export function memoryVault(): MemoryVault {
   };
   const vault: MemoryVault = {
     removed,
-    undo: () => undefined,
+    undo: () => null,
     loseLastWrite: () => {
-      vault.undo();
-      vault.undo = () => undefined;
+      const account = vault.undo();
+      vault.undo = () => null;
+      return account;
     },
     put: async (account, session, meta) => {
       const kept: VaultRecord = { ...meta, account, session: { ...session, authKey: session.authKey.slice() } };
       const receipt = { keyId: session.keyId, vaultHash: vaultHashOf(serializeRecord(kept)) };
       const before = records.get(account);
-      vault.undo = () => void (before === undefined ? records.delete(account) : records.set(account, before));
+      vault.undo = () => {
+        if (before === undefined) records.delete(account);
+        else records.set(account, before);
+        return null;
+      };
       records.set(account, { ...kept, ...receipt });
       removed.delete(account);
       return receipt;

@@ -1,3 +1,4 @@
+import { readAnnouncement } from '../../agent/machine/boot.ts';
 import type { FaultKind } from './kinds.ts';
 import type { ModelHost } from './model-host.ts';
 import type { Chance } from './simulation.ts';
@@ -116,6 +117,8 @@ export const mishaps = {
     });
   },
   'same-identity': (world, host, chance) => {
+    // A copy that was made between the announcement of a reboot and that reboot is the machine that was announced: no software can tell them apart.
+    if (readAnnouncement(host.places)?.usedBy === null) return;
     const copy = world.clone(host, true);
     world.later(chance.between(2 * minute, 9 * minute), () => copy.boot());
     world.later(chance.between(12 * minute, 30 * minute), () => copy.crash());
@@ -144,7 +147,9 @@ export const mishaps = {
   'lost-vault-write': (world) => {
     world.simulation.note("the operator's machine loses its power, and the vault its last write");
     world.killControllers();
-    world.vault.loseLastWrite();
+    const account = world.vault.loseLastWrite();
+    // Only its host has what a sweep had copied: what is lost with that host nobody has.
+    if (account !== null) world.remembering.delete(account);
   },
   'stalled-helper': (_, host, chance) => {
     host.stallMs = chance.between(30_000, 15 * minute);

@@ -152,3 +152,15 @@ it('a release whose state the vault has lost is read from the host again', async
   expect(usersOf('a1')).toEqual(['h2']);
   await everythingIsWell();
 });
+
+it('the owner has lost its claim when the account is to leave the fleet: adopt frees it, and it runs again or leaves', async () => {
+  await placed();
+  world.host('h1').removeFiles();
+  world.host('h1').repair();
+  expect((await world.command({ verb: 'remove', account: 'a1' }))?.code).toBe('claim-refused');
+  expect((await world.command({ verb: 'sweep' }))?.hint).toContain('fleet adopt');
+  await everythingIsWell();
+  expect(usersOf('a1')).toHaveLength(1);
+  expect(await world.command({ verb: 'remove', account: 'a1' })).toBeNull();
+  expect(usersOf('a1')).toEqual([]);
+});
