@@ -52,6 +52,7 @@ export type SessionWarningCode =
   | 'OLD_STRING'
   | 'SHARED_KEY'
   | 'DESCRIBED'
+  | 'OTHER_APPLICATION'
   | `FORK_V${number}`;
 
 /** Something the operator should know about a session that is accepted nevertheless. */

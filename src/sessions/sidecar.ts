@@ -10,7 +10,8 @@ const names = {
   langCode: ['lang_code', 'lang_pack', 'system_lang_code'],
 } as const satisfies Readonly<Record<keyof SessionDevice, readonly string[]>>;
 
-const line = /^[^\p{Cc}]{1,64}$/u;
+/** Nothing that a terminal obeys, that has no width or that turns the direction of text. */
+const line = /^[^\p{C}\p{Zl}\p{Zp}]{1,64}$/u;
 const forms = {
   apiId: /^[1-9]\d{0,9}$/,
   apiHash: /^[0-9a-fA-F]{32}$/,

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, opendir, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { SessionDevice } from '../model/session.ts';
-import { refuse, type SessionOutcome, type SessionWarning } from '../sessions/session-outcome.ts';
+import { type ParsedSession, refuse, type SessionOutcome, type SessionWarning } from '../sessions/session-outcome.ts';
 import { parseSidecar } from '../sessions/sidecar.ts';
 import { isStoreFile, parseStoreSession } from '../sessions/store-session.ts';
 import { isTdataFile, parseTdata } from '../sessions/tdata.ts';
@@ -97,7 +97,18 @@ export const readSessionSources = async (path: string, passcode = '', where = pa
   }
   const outcome = await readSessionSource(path, where);
   const device = outcome.ok ? await describedBeside(path) : null;
-  return [outcome.ok && device !== null ? { ...outcome, device, warnings: [...outcome.warnings, described] } : outcome];
+  return [outcome.ok && device !== null ? withDevice(outcome, device) : outcome];
+};
+
+/** A session that says itself which application made it is believed before a description that says another one. */
+const withDevice = (parsed: ParsedSession, device: SessionDevice): ParsedSession => {
+  if (parsed.apiId === null || device.apiId === undefined || device.apiId === parsed.apiId) {
+    return { ...parsed, device, warnings: [...parsed.warnings, described] };
+  }
+  const { apiId, apiHash: _, ...look } = device;
+  const message = `the .json file beside it says that application ${apiId} made it, the session says ${parsed.apiId}: only its device is taken`;
+  const warnings: SessionWarning[] = [...parsed.warnings, { code: 'OTHER_APPLICATION', message }];
+  return Object.keys(look).length === 0 ? { ...parsed, warnings } : { ...parsed, device: look, warnings };
 };
 
 const described: SessionWarning = {

@@ -22,6 +22,8 @@ export interface VaultRecord extends VaultMeta {
 }
 
 const recordFormat = 1;
+/** With a device, which releases that do not know it must not leave out: to them the record is of a newer fleet, not damaged. */
+const deviceFormat = 2;
 
 const formats = [
   'pyrogram',
@@ -38,7 +40,7 @@ const formats = [
 const word = z.string().max(64).optional();
 
 const recordSchema = z.strictObject({
-  format: z.literal(recordFormat),
+  format: z.literal([recordFormat, deviceFormat]),
   account: z.string().refine(isAccountName),
   dataCentre: z.int().min(1).max(5),
   key: z.base64().refine((text) => Buffer.from(text, 'base64').length === authKeyBytes),
@@ -59,6 +61,9 @@ const recordSchema = z.strictObject({
     .optional(),
 });
 
+const inOrder = (device: SessionDevice | undefined): object | undefined =>
+  device && Object.fromEntries(Object.entries(device).sort(([a], [b]) => (a < b ? -1 : 1)));
+
 /**
  * The canonical plaintext: UTF-8 JSON with keys in a fixed order, so that equal records have equal bytes and hashes.
  * The user id is a string (64 bits). A secret: zero it after use.
@@ -68,8 +73,9 @@ export const serializeRecord = (record: VaultRecord): Buffer => {
   const key = Buffer.from(session.authKey.buffer, session.authKey.byteOffset, session.authKey.byteLength).toString('base64');
   const userId = session.userId === null ? null : session.userId.toString();
   const { dataCentre, isBot } = session;
+  const format = device === undefined ? recordFormat : deviceFormat;
   return Buffer.from(
-    JSON.stringify({ format: recordFormat, account, dataCentre, key, userId, isBot, importedAt, sourceFormat, apiId, device }),
+    JSON.stringify({ format, account, dataCentre, key, userId, isBot, importedAt, sourceFormat, apiId, device: inOrder(device) }),
     'utf8',
   );
 };
@@ -85,7 +91,7 @@ export const parseRecord = (plaintext: Uint8Array): VaultRecord | 'newer' | 'dam
     return 'damaged';
   }
   const format = looseFormat.safeParse(json);
-  if (format.success && format.data.format > recordFormat) {
+  if (format.success && format.data.format > deviceFormat) {
     return 'newer';
   }
   const parsed = recordSchema.safeParse(json);

@@ -27,7 +27,9 @@ describe('the description beside a session', () => {
 
   it('an application without its hash does not count, and neither does what has an odd form', () => {
     expect(parse({ app_id: 4, device: 'PC' })).toEqual({ deviceModel: 'PC' });
-    expect(parse({ app_id: 4, app_hash: 'short', device: 'a\nb', lang_code: 'English', sdk: 'x'.repeat(65) })).toBeNull();
+    expect(
+      parse({ app_id: 4, app_hash: 'short', device: 'a\nb', lang_code: 'English', sdk: 'x'.repeat(65), app_version: '1\u202e2' }),
+    ).toBeNull();
   });
 
   it.each(['', '[]', 'null', '{', '"x"', '{"__proto__": {"device": "x"}}', '{"device": {}}'])('%s is none', (content) => {

@@ -4,7 +4,7 @@ import { describe, expect, it, test } from 'vitest';
 import { readSessionSources } from '../../src/vault/read-session-sources.ts';
 import { fixtureKey, fixtureSession } from '../sessions/fixture-sessions.ts';
 import { writeMtcute, writeStoreSession, writeTdata, zipOf } from './real-libraries.ts';
-import { snapshot, temporaryDirectory } from './session-files.ts';
+import { snapshot, temporaryDirectory, writeSessionFile } from './session-files.ts';
 
 const anna = fixtureSession();
 const ben = fixtureSession({ authKey: fixtureKey(2), dataCentre: 4, userId: 6_000_000_123n });
@@ -100,6 +100,18 @@ test('a description beside a session file is read with it', async () => {
       warnings: expect.arrayContaining([expect.objectContaining({ code: 'DESCRIBED' })]),
     },
   ]);
+});
+
+test('an application that the session itself contradicts is not taken from a description, and said', async () => {
+  const directory = temporaryDirectory();
+  const path = writeSessionFile(join(directory, 'anna.session'), 'Pyrogram 3');
+  const about = async (id: number) => {
+    writeFileSync(join(directory, 'anna.json'), JSON.stringify({ app_id: id, app_hash: '0a'.repeat(16), device: 'PC' }));
+    const [outcome] = await readSessionSources(path);
+    return outcome?.ok === true ? [outcome.device, outcome.warnings.map(({ code }) => code)] : outcome;
+  };
+  expect(await about(4321)).toEqual([{ apiId: 4321, apiHash: '0a'.repeat(16), deviceModel: 'PC' }, ['DESCRIBED']]);
+  expect(await about(4)).toEqual([{ deviceModel: 'PC' }, ['OTHER_APPLICATION']]);
 });
 
 test('what is no folder of sessions is refused as before', async () => {
