@@ -14,7 +14,7 @@ const onHost = async (command: string): Promise<string> => {
   return stdout.trim();
 };
 const ownFileSystem = `set -e
-mkdir /mnt/lib && mount -t tmpfs -o mode=755 lib /mnt/lib && cp -a /var/lib/. /mnt/lib/ && mount --move /mnt/lib /var/lib`;
+mkdir /mnt/lib && mount -t tmpfs -o mode=755 lib /mnt/lib && cp -a /var/lib/. /mnt/lib/ && mount --bind /mnt/lib /var/lib`;
 
 beforeAll(async () => {
   world = await makeWorld({ hosts: [1, 2], state: 'wiped', suite: 'trixie', accounts: 'egress: { allow: [telegram] }\n' });

@@ -42,7 +42,8 @@ export function tellStory(suite: Suite): void {
     expect(await liveStates(world)).toEqual({ anna: 'online' });
     await expectExclusive(world, logins);
     await must(world, 'backup');
-    expect(await findFaults(world.operator)).toEqual([]);
+    const faults = (await findFaults(world.operator)).filter((fault) => isSupported || !fault.includes('is not a supported system'));
+    expect(faults).toEqual([]);
   });
 
   test('uninstall leaves nothing of it', async () => {
