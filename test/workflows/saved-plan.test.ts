@@ -23,7 +23,11 @@ beforeEach(async () => {
   ledger = await openLedger(join(folder, 'fleet.db'));
   freeBytes = 3e9;
   await ensureHosts(ledger.db, ['h1', 'h2']);
-  await ledger.db.updateTable('hosts').set({ release: 'r1', instance_id: 'i1' }).execute();
+  // Machines of their own, each with one name.
+  await ledger.db
+    .updateTable('hosts')
+    .set(({ ref }) => ({ release: 'r1', instance_id: ref('name') }))
+    .execute();
   const account = {
     key_id: keyId,
     data_centre: 2,
@@ -55,7 +59,11 @@ const inventory = (pin = '') =>
 function contextOf(): FleetContext {
   const sampleOf = (host: HostSpec) => {
     const reply = hostReply({ accounts: host.name === 'h1' ? [accountReply()] : [] });
-    return { ...reply, host: { ...reply.host, name: host.name }, memory: { ...reply.memory, availableBytes: freeBytes } };
+    return {
+      ...reply,
+      host: { ...reply.host, name: host.name, instanceId: host.name },
+      memory: { ...reply.memory, availableBytes: freeBytes },
+    };
   };
   const remoteFor = (host: HostSpec) => new FakeRemote({ host: host.name, agent: () => ({ status: 200, body: bytesOf(sampleOf(host)) }) });
   const none = {} as never;
