@@ -1,0 +1,72 @@
+/** Rolling maintenance: packages are upgraded host by host, hosts that need it reboot announced, accounts stay online or move away as the operator says. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Login } from './operator.ts';
+import { expectExclusive, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
+
+let world: World;
+let logins: Login[];
+beforeAll(async () => {
+  world = await makeWorld({ hosts: [1, 2], state: 'forgotten' });
+  await prepareFleet(world);
+  logins = await importNew(world, ['anna', 'ben']);
+  await must(world, 'allocate', '--all');
+});
+afterAll(() => world?.end());
+
+/** Version 1 of a package is installed; a source beside those of the host has version `to`, which asks for a reboot or does not. */
+async function offerUpgrade(host: number, to: number, asksForReboot: boolean): Promise<void> {
+  const script = `set -e; rm -rf /srv/patch; mkdir -p /srv/patch; cd /srv/patch
+make() { rm -rf p; mkdir -p p/DEBIAN
+printf 'Package: fleet-patch-probe\\nVersion: %s\\nArchitecture: all\\nMaintainer: nobody <nobody@example.org>\\nDescription: probe\\n' "$1" > p/DEBIAN/control
+printf '#!/bin/sh\\n%s\\n' "$2" > p/DEBIAN/postinst; chmod 755 p/DEBIAN/postinst; dpkg-deb --build p "probe_$1.deb" >/dev/null; }
+make ${to - 1} true; dpkg -i probe_${to - 1}.deb >/dev/null; rm probe_${to - 1}.deb
+make ${to} '${asksForReboot ? 'touch /run/reboot-required' : 'true'}'
+{ dpkg-deb -f probe_${to}.deb; printf 'Filename: ./probe_${to}.deb\\nSize: %s\\nSHA256: %s\\n' "$(stat -c %s probe_${to}.deb)" "$(sha256sum probe_${to}.deb | cut -d' ' -f1)"; } > Packages
+echo 'deb [trusted=yes] file:/srv/patch ./' > /etc/apt/sources.list.d/probe.list; apt-get -q update >/dev/null`;
+  const { code, stderr } = await world.lab.ssh(host, script);
+  expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+}
+const versionOn = async (host: number): Promise<string> =>
+  (await world.lab.ssh(host, 'dpkg -s fleet-patch-probe | sed -n "s/^Version: //p"')).stdout.trim();
+const bootOf = async (host: number): Promise<string> => (await world.lab.ssh(host, 'cat /run/fleet-boot/identity.json')).stdout;
+
+interface Patched {
+  readonly hosts: readonly {
+    readonly host: string;
+    readonly state: string;
+    readonly rebooted: boolean;
+    readonly moved: readonly string[];
+  }[];
+}
+
+test('rolling: accounts stay, only the host that needs it reboots, everybody is online afterwards', async () => {
+  await offerUpgrade(1, 2, true);
+  await offerUpgrade(2, 2, false);
+  const before = { placements: await listAccounts(world), boots: [await bootOf(1), await bootOf(2)] };
+  const dry = await world.operator.json<{ plan: { hosts: { pending: string[] }[] } }>(['patch', '--rolling', '--dry-run']);
+  for (const { pending } of dry.plan.hosts) expect(pending.join()).toMatch(/upgrade \d+ packages/);
+  expect([await versionOn(1), await versionOn(2)]).toEqual(['1', '1']);
+  const { hosts } = await world.operator.json<Patched>(['patch', '--rolling', '--reboot']);
+  expect(hosts.map(({ host, state, rebooted }) => [host, state, rebooted])).toEqual([
+    ['h1', 'patched', true],
+    ['h2', 'patched', false],
+  ]);
+  expect([await versionOn(1), await versionOn(2)]).toEqual(['2', '2']);
+  expect([(await bootOf(1)) === before.boots[0], (await bootOf(2)) === before.boots[1]]).toEqual([false, true]);
+  expect((await listAccounts(world)).map(({ host, epoch }) => [host, epoch])).toEqual(
+    before.placements.map(({ host, epoch }) => [host, epoch]),
+  );
+  expect(await liveStates(world)).toEqual({ anna: 'online', ben: 'online' });
+  await expectExclusive(world, logins);
+});
+
+test('drained first: the accounts of the host move away, and it takes accounts again afterwards; a second patch has nothing to do', async () => {
+  await offerUpgrade(2, 3, false);
+  const { hosts } = await world.operator.json<Patched>(['patch', 'h2', '--drain']);
+  expect(hosts).toMatchObject([{ host: 'h2', state: 'patched', rebooted: false }]);
+  expect((await listAccounts(world)).map(({ host }) => host)).toEqual(['h1', 'h1']);
+  const again = await world.operator.json<Patched>(['patch', 'h2']);
+  expect(again.hosts).toMatchObject([{ host: 'h2', state: 'unchanged' }]);
+  expect(await must(world, 'hosts', 'list')).not.toContain('cordoned');
+  await expectExclusive(world, logins);
+});
