@@ -18,6 +18,8 @@ export interface OnTerminal {
   /** Waits until it has shown the text; fails with what it shows when that takes longer than a minute. */
   shows(text: string): Promise<void>;
   type(keys: string): void;
+  /** The window is closed: the terminal is gone at once. */
+  vanishes(): void;
   /** Its exit code; fails when it does not end within so many ms. Default: a minute. */
   readonly ends: (withinMs?: number) => Promise<number>;
 }
@@ -45,6 +47,7 @@ export function startOnTerminal(argv: readonly string[], { cwd, env, columns = 8
       }
     },
     type: (keys) => child.stdin.write(keys),
+    vanishes: () => child.kill('SIGKILL'),
     ends: (withinMs = limitMs) => Promise.race([ended, late(withinMs)]),
   };
 }

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { missingSshd, startSshd, type TestSshd } from '../remote/sshd.ts';
 import { type Folder, makeFolder } from './fleet-command.ts';
-import { ctrlC, startOnTerminal } from './on-terminal.ts';
+import { ctrlC, type OnTerminal, startOnTerminal } from './on-terminal.ts';
 
 vi.setConfig({ testTimeout: 150_000 });
 
@@ -67,6 +67,29 @@ hosts:
     marks += 1;
     return `${marks}.${process.pid}`;
   };
+
+  test.each([
+    ['Ctrl-C', 0, (run: OnTerminal, _pid: number) => run.type(ctrlC)],
+    ['SIGTERM', 0, (_run: OnTerminal, pid: number) => process.kill(pid, 'SIGTERM')],
+    ['a terminal that is closed', null, (run: OnTerminal, _pid: number) => run.vanishes()],
+  ])('top ends by %s', async (_, code, end) => {
+    const { path, env } = await makeFleet();
+    const run = startOnTerminal(['sh', '-c', `echo "its pid is $$ here"; exec ${program} top --interval 500ms`], { cwd: path, env });
+    await run.shows('hosts answer');
+    const pid = Number(/its pid is (\d+) here/.exec(run.shown())?.[1]);
+    const isThere = (): boolean =>
+      execFileSync('ps', ['-eo', 'pid='], { encoding: 'utf8' })
+        .split('\n')
+        .some((line) => Number(line) === pid);
+    expect(isThere()).toBe(true);
+    end(run, pid);
+    await waitFor(() => !isThere());
+    if (code !== null)
+      expect([await run.ends(), run.shown().endsWith(cursorShown) || run.shown().includes(`${cursorShown}\u001b[?1049l`)]).toEqual([
+        code,
+        true,
+      ]);
+  });
 
   test('Ctrl-C ends exec with code 130, the command on the host with it, and the terminal is as it was', async () => {
     const { path, env } = await makeFleet();

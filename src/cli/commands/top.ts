@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { FleetMoment, FleetWatch } from '../../workflows/watch-fleet.ts';
@@ -45,7 +46,9 @@ export function registerTop(program: Command): void {
   });
 }
 
-/** On the terminal's second screen, so that what was there before is there again afterwards. Ctrl-C is how it ends. */
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** On the terminal's second screen, so that what was there before is there again afterwards. Ctrl-C is how it ends; a terminal that is gone ends it, too. */
 async function watchOnTerminal(
   context: OpenContext,
   watch: FleetWatch,
@@ -55,20 +58,26 @@ async function watchOnTerminal(
   await context.progress.stop();
   const stop = new AbortController();
   const end = (): void => stop.abort();
+  const stopped = once(stop.signal, 'abort');
   // Ctrl-C is no failure here: fleet's own answer to it, an error and code 130, is left out.
-  const others = process.listeners('SIGINT');
-  process.removeAllListeners('SIGINT').on('SIGINT', end).on('SIGTERM', end);
+  const others = endings.map((name) => [name, process.listeners(name)] as const);
+  for (const name of endings) process.removeAllListeners(name).on(name, end);
+  process.stdout.once('error', end);
   screen.enter();
   try {
     while (!stop.signal.aborted) {
-      const moment = await watch.look();
-      const text = draw(moment, screen.rows() - 1);
-      screen.draw(text);
+      // A host that does not answer is not waited for by somebody who wants to leave.
+      const moment = await Promise.race([watch.look(), stopped.then(() => null)]);
+      if (moment === null) break;
+      screen.draw(draw(moment, screen.rows() - 1));
       await sleep(intervalMs, undefined, { signal: stop.signal }).catch(() => undefined);
     }
   } finally {
     screen.leave();
-    process.off('SIGINT', end).off('SIGTERM', end);
-    for (const listener of others) process.on('SIGINT', listener);
+    process.stdout.off('error', end);
+    for (const [name, listeners] of others) {
+      process.off(name, end);
+      for (const listener of listeners) process.on(name, listener);
+    }
   }
 }
