@@ -1,5 +1,5 @@
 import type { AccountSample, HostSample } from '../protocol/sample.ts';
-import { replyBucketsMs } from '../protocol/worker.ts';
+import { closedGroupsGauge, frozenGauge, replyBucketsMs } from '../protocol/worker.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -92,6 +92,14 @@ const accountFamilies = (all: readonly AccountSample[]): readonly Family[] => {
       points: owned.map((account) => ({ labels: { account: account.account, state: stateOf(account) }, value: 1 })),
     },
     { ...accountGauge('paused', 'Whether the operator has paused it.'), points: each(({ status }) => status?.counters.paused ?? null) },
+    {
+      ...accountGauge('frozen', 'Whether Telegram has frozen it.'),
+      points: each(({ status }) => status?.counters[frozenGauge] ?? null),
+    },
+    {
+      ...accountGauge('groups_closed', 'Groups of its allow-list in which Telegram does not let it write.'),
+      points: each(({ status }) => status?.counters[closedGroupsGauge] ?? null),
+    },
     { ...accountGauge('memory_bytes', "Memory of the account's unit."), points: each(({ memoryBytes }) => memoryBytes) },
     { ...accountGauge('cpu_cores', 'Cores used in the last minute.'), points: each(({ cpuCores }) => cpuCores.m1) },
     { ...accountGauge('restarts', 'Restarts by systemd since it was started by hand.'), points: each(({ unit }) => unit.restarts) },

@@ -69,5 +69,10 @@ export const replyBucketsMs = [100, 250, 500, 1_000, 2_000, 5_000, 10_000, 30_00
 /** A custom worker: its absolute path and arguments, separated by one blank each. Nothing that a shell or a unit file would take for more than text. */
 export const workerCommandPattern = /^\/[A-Za-z0-9._/+-]+(?: [A-Za-z0-9._/=:,@+-]+)*$/;
 
+/** Gauge of a worker: 1 while Telegram has frozen its account, 0 once it has written again. */
+export const frozenGauge = 'frozen';
+/** Gauge of a worker: groups of its allow-list in which Telegram does not let it write. */
+export const closedGroupsGauge = 'groups_closed';
+
 /** Counter of a worker that knows Telegram's time: by how many seconds the host's clock is ahead of it; negative: behind. */
 export const clockAheadCounter = 'clock_ahead_seconds';

@@ -2,6 +2,7 @@ import type { AwaitedAccount } from '../../agent/protocol/host-acts.ts';
 import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
 import { workerExit } from '../../agent/protocol/worker.ts';
 import type { AccountState } from '../model/account-state.ts';
+import { troubleIn } from './account-trouble.ts';
 import { clockFault } from './clock.ts';
 
 export interface ReportedState {
@@ -32,7 +33,7 @@ function runningState({ status, statusFault, unit }: AccountSample): ReportedSta
     const restarts = unit.restarts > 0 ? `, ${unit.restarts} restarts` : '';
     return { state: 'placed', reason: `${status?.reason || 'starting'}${restarts}` };
   }
-  return { state: status.state, reason: status.reason || (clockFault(status.counters) ?? '') };
+  return { state: status.state, reason: status.reason || (troubleIn(status.counters)?.text ?? clockFault(status.counters) ?? '') };
 }
 
 /** Ends of a worker that ran in this boot and says for good how its account stands; whether the boot holds accounts does not matter then. */

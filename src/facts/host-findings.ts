@@ -1,5 +1,6 @@
 import { protocolVersion } from '../../agent/protocol/host-acts.ts';
 import type { HostSample } from '../../agent/protocol/sample.ts';
+import { troubleIn } from './account-trouble.ts';
 import { clockFault } from './clock.ts';
 
 /** Something about a host that an operator should know; `critical` wants action now. */
@@ -54,6 +55,10 @@ export function findingsIn(sample: HostSample, release: string | null, requireCl
     release !== null && agent.release !== release
       ? warning(`its agent is of release ${agent.release}, not ${release}`, `fleet init --limit ${name}`)
       : null,
+    ...accounts.map(({ account, status }) => {
+      const trouble = troubleIn(status?.counters);
+      return trouble === null ? null : { level: trouble.level, text: `${account}: ${trouble.text}`, remedy: `fleet why-silent ${account}` };
+    }),
     ...accounts.map(({ account, unit }) =>
       unit.restarts > restartLimit ? warning(`${account} was restarted ${unit.restarts} times`, `fleet logs ${account}`) : null,
     ),

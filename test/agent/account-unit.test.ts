@@ -19,7 +19,7 @@ it.each([
 });
 
 it('the rest of its limits is switched on, and nothing takes a part of the sandbox back', () => {
-  for (const key of ['CPUAccounting', 'MemoryAccounting', 'TasksAccounting', 'NoNewPrivileges', 'DynamicUser', 'SendSIGKILL'])
+  for (const key of ['MemoryAccounting', 'TasksAccounting', 'NoNewPrivileges', 'DynamicUser', 'SendSIGKILL'])
     expect([key, valuesOf(key)]).toEqual([key, ['yes']]);
   expect(valuesOf('CapabilityBoundingSet')).toEqual(['']);
   expect(valuesOf('KillMode')).toEqual(['control-group']);

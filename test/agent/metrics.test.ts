@@ -28,7 +28,17 @@ const sample = (accounts: readonly AccountSample[]): HostSample => ({
   clock: { synchronized: true, offsetMs: 1.5 },
 });
 const busy = status({
-  ...{ received: 12, answered: 7, skipped_no_rule: 4, skipped_hours: 1, paused: 1, flood_waits: 2, lost_connections: 3 },
+  ...{
+    received: 12,
+    answered: 7,
+    skipped_no_rule: 4,
+    skipped_hours: 1,
+    paused: 1,
+    frozen: 0,
+    groups_closed: 2,
+    flood_waits: 2,
+    lost_connections: 3,
+  },
   ...{ model_calls: 5, model_failures: 1, model_tokens: 900, model_money: 0.0125, reply_ms_100: 3, reply_ms_2000: 3, reply_ms_more: 1 },
   ...{ reply_ms_sum: 75_250, reply_own_ms_100: 7, reply_own_ms_sum: 210 },
 });
@@ -44,6 +54,8 @@ test('states, counters, reasons and times of each account that the host owns', (
     'fleet_account_online{host="h1",account="anna"} 1',
     'fleet_account_state{host="h1",account="anna",state="online"} 1',
     'fleet_account_paused{host="h1",account="anna"} 1',
+    'fleet_account_frozen{host="h1",account="anna"} 0',
+    'fleet_account_groups_closed{host="h1",account="anna"} 2',
     'fleet_account_messages_received_total{host="h1",account="anna"} 12',
     'fleet_account_messages_received_total{host="h1",account="ben"} 0',
     'fleet_account_messages_skipped_total{host="h1",account="anna",reason="no_rule"} 4',

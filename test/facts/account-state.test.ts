@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
 import { accountStateIn, awaitedState } from '../../src/facts/account-state.ts';
+import { findingsIn } from '../../src/facts/host-findings.ts';
 import { accountReply, hostReply, keyId } from './sample-reply.ts';
 
 const status = accountReply().status;
@@ -32,6 +33,20 @@ describe('the state of an account', () => {
   ])('%s', (_, account, host, expected) => {
     const sample = hostReply({ ...host, accounts: [accountReply(account)] });
     expect(accountStateIn(sample, keyId, true).state).toBe(expected);
+  });
+
+  it.each([
+    [{ frozen: 1, groups_closed: 2 }, /^Telegram has frozen it: its owner/],
+    [{ frozen: 0, groups_closed: 1 }, /^it may not write in one of its groups: /],
+    [{ frozen: 0, groups_closed: 2 }, /^it may not write in 2 of its groups: /],
+    [{ frozen: 0, groups_closed: 0 }, /^$/],
+  ])('online with %j names what keeps it from answering', (counters, reason) => {
+    const sample = hostReply({ accounts: [accountReply({ status: status && { ...status, counters } })] });
+    const told = accountStateIn(sample, keyId, true);
+    expect(told).toEqual({ state: 'online', reason: expect.stringMatching(reason) });
+    expect(findingsIn(sample, null, false).map(({ remedy }) => remedy)).toEqual(
+      told.reason === '' ? [] : [`fleet why-silent ${sample.accounts[0]?.account}`],
+    );
   });
 
   it('stays stopped by the operator when systemd has forgotten how it ended', () => {

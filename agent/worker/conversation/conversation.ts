@@ -16,6 +16,7 @@ import type { Desk } from './desk.ts';
 import { Errand, type ErrandEnd } from './errand.ts';
 import { InTurn } from './in-turn.ts';
 import type { SilenceFile } from './recent-silences.ts';
+import { Standing } from './standing.ts';
 import type { StateFiles } from './state-files.ts';
 import type { Tally } from './tally.ts';
 import { TestMessages } from './test-message.ts';
@@ -61,6 +62,7 @@ export class Conversation implements LinkUser {
   readonly #titles = new Map<string, string>();
   readonly #tests: TestMessages;
   readonly #catchUp: CatchUp;
+  readonly #standing: Standing;
   #conduct: Conduct | null = null;
   #model: ModelCaller | null = null;
   #modelSettings = '';
@@ -70,6 +72,7 @@ export class Conversation implements LinkUser {
   constructor(world: ConversationWorld) {
     this.#world = world;
     this.#tests = new TestMessages(world);
+    this.#standing = new Standing({ ...world, chatIds: () => this.#conduct?.chatIds ?? [] });
     this.#catchUp = new CatchUp({
       ...{ tally: world.tally, say: world.say, random: world.random },
       chatIds: () => this.#conduct?.chatIds ?? [],
@@ -129,6 +132,7 @@ export class Conversation implements LinkUser {
   tidy(): void {
     if (this.#conduct === null) return;
     prune(this.#world.state.memory, this.#conduct.chatIds, this.#world.now());
+    this.#standing.count();
   }
 
   /** Nothing is sent any more; what was not said stays pending, for the next start here or elsewhere. */
@@ -209,18 +213,14 @@ export class Conversation implements LinkUser {
     this.#errands.delete(plan.randomId);
     state.changed(true);
     this.#tests.ended(plan, end);
+    this.#standing.ended(end);
     if (end.end === 'sent') {
       tally.add('answered');
       tally.replied(end.totalMs, end.ownMs);
     }
     if (end.end === 'silent') this.#keepSilent(end.silence, plan.event);
     // A hold of Telegram, or a connection that came back meanwhile: there may be another time for it.
-    if (end.end === 'suspended' && this.#link !== null && (this.#link !== linkBefore || this.#isHeld(plan.chatId))) this.#resume();
-  }
-
-  #isHeld(chatId: string): boolean {
-    const nowMs = this.#world.now();
-    return this.#memory.floodUntilMs > nowMs || (this.#memory.chats.get(chatId)?.blockedUntilMs ?? 0) > nowMs;
+    if (end.end === 'suspended' && this.#link !== null && (this.#link !== linkBefore || this.#standing.isHeld(plan.chatId))) this.#resume();
   }
 
   /** The oldest answer of the group that waits is given up for the newest. */
@@ -290,7 +290,7 @@ export class Conversation implements LinkUser {
       now,
       say,
       changed: (isGrave) => state.changed(isGrave),
-      isHeld: (chatId) => this.#isHeld(chatId),
+      isHeld: (chatId) => this.#standing.isHeld(chatId),
       flooded: (seconds) => this.#reportFlood(seconds),
       heardMeanwhile: (events) => {
         for (const event of events) this.#hear(event, true);

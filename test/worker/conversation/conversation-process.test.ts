@@ -270,7 +270,15 @@ test("Telegram's pauses are kept: flood wait for everything, slow mode for the g
   dc.people.restrict(chatId, ann, 'muted');
   say(bob, 'price');
   await until(() => counter('skipped_write_forbidden'), 1, 20_000);
-  expect(answers()).toHaveLength(3);
+  expect([answers().length, counter('groups_closed'), counter('frozen')]).toEqual([3, 1, 0]);
+});
+
+test('an account that Telegram has frozen says so, and stays online', async () => {
+  await start();
+  dc.fault({ method: 'messages.sendMessage', times: 1, effect: { kind: 'error', code: 420, message: 'FROZEN_METHOD_INVALID' } });
+  say(bob, 'price');
+  await until(() => counter('frozen'), 1, 20_000);
+  expect([answers().length, counter('groups_closed'), worker.status?.state]).toEqual([0, 0, 'online']);
 });
 
 test.each([
