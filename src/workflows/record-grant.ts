@@ -23,10 +23,12 @@ export function historyOf(move: MoveRow, atMs: number): NewHistory {
 export function recordGrant(context: FleetContext, move: MoveRow): Promise<MoveRow> {
   const nowMs = context.now();
   return context.ledger.db.transaction().execute(async (transaction) => {
+    // First, because it refuses what another run has ended meanwhile: its account may be gone.
+    const granted = await advanceMove(transaction, move, 'granted', nowMs);
     await raiseEpoch(transaction, move.key_id, move.epoch);
     await setPlacement(transaction, { account: move.account, host: move.to_host, epoch: move.epoch, move_id: move.id, since: nowMs });
     await setAccountState(transaction, move.account, 'placed', 'starting', nowMs);
     await recordHistory(transaction, historyOf(move, nowMs));
-    return advanceMove(transaction, move, 'granted', nowMs);
+    return granted;
   });
 }
