@@ -1,4 +1,5 @@
 import type { ClaimTruth } from './adopt-claims.ts';
+import { type EndedMove, endOf, type JournaledMove } from './ended-moves.ts';
 import { detached } from './phases.ts';
 
 /** An account as the ledger or the vault has it. */
@@ -15,14 +16,6 @@ export interface KnownAccount {
     readonly highest: number;
   } | null;
   readonly isInVault: boolean;
-}
-
-export interface JournaledMove {
-  readonly id: string;
-  readonly account: string;
-  readonly keyId: string;
-  readonly epoch: number;
-  readonly to: string;
 }
 
 export interface AdoptionFacts {
@@ -86,7 +79,7 @@ export interface AdoptionProblem {
 export interface AdoptionPlan {
   readonly accounts: readonly AdoptedAccount[];
   /** Open moves of the ledger that are over on the hosts. */
-  readonly endedMoves: readonly { readonly id: string; readonly account: string; readonly end: 'done' | 'overtaken' }[];
+  readonly endedMoves: readonly EndedMove[];
   readonly foundMoves: readonly FoundMove[];
   readonly closedClaims: readonly ClosedClaim[];
   /** What cannot be decided from here. Nothing is guessed about it. */
@@ -98,9 +91,21 @@ export function planAdoption(facts: AdoptionFacts): AdoptionPlan {
   const judged = facts.accounts.map((account) => judgeAccount(account, facts));
   const known = new Set(facts.accounts.map(({ keyId }) => keyId));
   const freed = new Set(judged.flatMap(({ adopted, closed }) => (closed !== undefined && adopted.after === null ? [closed.keyId] : [])));
+  const unplaced = new Map(
+    facts.accounts.flatMap(({ keyId, ledger }, index) =>
+      judged[index]?.adopted.after === null && ledger ? [[keyId, ledger] as const] : [],
+    ),
+  );
+  /** It was granted, and its host has lost that claim since: there is nothing left to wait for. */
+  const isForgotten = ({ keyId, to, epoch }: JournaledMove): boolean =>
+    unplaced.get(keyId)?.host === to && (unplaced.get(keyId)?.epoch ?? 0) >= epoch;
+  const ends = (move: JournaledMove): EndedMove[] =>
+    isForgotten(move)
+      ? [{ id: move.id, account: move.account, end: 'done' }]
+      : endOf(move, facts.truths.get(move.keyId), freed.has(move.keyId));
   return {
     accounts: judged.map(({ adopted }) => adopted),
-    endedMoves: facts.openMoves.flatMap((move) => endOf(move, facts.truths.get(move.keyId), freed.has(move.keyId))),
+    endedMoves: facts.openMoves.flatMap(ends),
     foundMoves: judged.flatMap(({ found }) => found),
     closedClaims: judged.flatMap(({ closed }) => closed ?? []),
     problems: [
@@ -268,25 +273,6 @@ function leaving(
       },
     ],
   };
-}
-
-/** What the claims say about an open move; nothing: it goes on. */
-function endOf({ id, account, epoch, to }: JournaledMove, truth: ClaimTruth | undefined, isFreed: boolean): AdoptionPlan['endedMoves'] {
-  if (isFreed) return [{ id, account, end: 'overtaken' }];
-  if (truth === undefined || truth.kind === 'conflict' || truth.kind === 'torn') return [];
-  if (to === detached) {
-    // Its host has given the receipt, and whoever asked for it did not hear it.
-    if (truth.kind === 'detached' && truth.epoch >= epoch) return [{ id, account, end: 'done' }];
-    // Its host has let go of that epoch already, and was given the account anew since.
-    const isOwnedAnew = truth.kind === 'owned' && truth.claim.epoch > epoch;
-    // Its host gives that epoch up by another move, which alone can get the receipt.
-    const isOfAnother = truth.kind === 'leaving' && truth.claim.epoch >= epoch && truth.claim.moveId !== id;
-    return isOwnedAnew || isOfAnother ? [{ id, account, end: 'overtaken' }] : [];
-  }
-  if (truth.kind === 'owned' && truth.claim.moveId === id && truth.host === to) return [{ id, account, end: 'done' }];
-  const seen = truth.kind === 'owned' || truth.kind === 'leaving' ? truth.claim.epoch : truth.epoch;
-  const isOther = truth.kind !== 'owned' || truth.claim.moveId !== id;
-  return seen >= epoch && isOther ? [{ id, account, end: 'overtaken' }] : [];
 }
 
 /** A host has the right to run something that the operator has no session of. */

@@ -210,6 +210,15 @@ describe('an owner has lost its claim', () => {
     expect(outcome(adopt([silent('h1'), asked('h2', receipt)], known('h1', 5)))).toEqual([['h1', 'h1', 5, false]]);
   });
 
+  test('before the move that gave it was closed: that one is done, and one that goes elsewhere goes on', () => {
+    const moves = [
+      { id: 'm5', account: 'anna', keyId, epoch: 5, to: 'h1' },
+      { id: 'm6', account: 'anna', keyId, epoch: 6, to: 'h2' },
+    ];
+    expect(adopt([asked('h1', null)], known('h1', 5), moves).endedMoves).toEqual([{ id: 'm5', account: 'anna', end: 'done' }]);
+    expect(adopt([silent('h1')], known('h1', 5), moves).endedMoves).toEqual([]);
+  });
+
   test('under a unit that runs: it is closed first', () => {
     const plan = adopt([asked('h1', null, { claimFault: null })], known('h1', 5));
     expect([outcome(plan), plan.closedClaims]).toEqual([

@@ -164,3 +164,20 @@ it('the owner has lost its claim when the account is to leave the fleet: adopt f
   expect(await world.command({ verb: 'remove', account: 'a1' })).toBeNull();
   expect(usersOf('a1')).toEqual([]);
 });
+
+it('an owner loses its claim before its grant is closed in the ledger: adopt closes it, and allocate starts the stopped account again', async () => {
+  const other = await World.create(1);
+  await other.command({ verb: 'allocate' }, { fateOf: at('await', 'h1', { kill: 'before' }) });
+  await other.simulation.pass(10_000);
+  expect(await other.command({ verb: 'stop', account: 'a1' })).toBeNull();
+  other.host('h1').removeFiles();
+  other.host('h1').repair();
+  expect((await other.read()).openMoves[0]).toContain('a1 -> h1 granted');
+  expect(await other.command({ verb: 'adopt' })).toBeNull();
+  await other.command({ verb: 'sweep' });
+  expect((await other.read()).accounts[0]).toMatchObject({ name: 'a1', host: null, state: 'stored' });
+  expect(await other.command({ verb: 'allocate' })).toBeNull();
+  await settle(other);
+  expect([other.dataCentre.usersOf(a1).length, other.simulation.violations]).toEqual([1, []]);
+  await other.destroy();
+});
