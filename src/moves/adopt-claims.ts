@@ -2,6 +2,7 @@ import type { Claim } from '../../agent/protocol/claim.ts';
 import type { HostSurvey } from '../../agent/protocol/host-acts.ts';
 import type { HostEvidence } from './evidence.ts';
 import { detached } from './phases.ts';
+import type { ClosedClaim } from './plan-adoption.ts';
 
 /** What the claims of all hosts that answered say together about one key. */
 export type ClaimTruth =
@@ -57,9 +58,21 @@ export function readClaims(evidence: readonly HostEvidence[]): Map<string, Claim
   );
 }
 
+const isAlive = ({ unit, processes }: Found['account']): boolean =>
+  processes > 0 || unit === 'active' || unit === 'activating' || unit === 'deactivating';
+
 /** Its folders were removed under it. */
-const runsUnclaimed = ({ claim, unit, processes }: Found['account']): boolean =>
-  claim === null && (processes > 0 || unit === 'active' || unit === 'activating' || unit === 'deactivating');
+const runsUnclaimed = (account: Found['account']): boolean => account.claim === null && isAlive(account);
+
+/** Claims whose revoke is on disk and whose account runs all the same: the helper died before the stop, and a survey shows nobody else who goes on. */
+export const findCutOff = (evidence: readonly HostEvidence[]): ClosedClaim[] =>
+  evidence.flatMap(({ host, survey }) =>
+    (survey?.accounts ?? []).flatMap((found): ClosedClaim[] => {
+      const { keyId, claim, claimFault } = found;
+      if (claim?.state !== 'revoked' || claimFault !== null || !isAlive(found)) return [];
+      return [{ account: claim.account, keyId, host, epoch: claim.epoch, stagedEpochs: [], moveId: claim.moveId }];
+    }),
+  );
 
 const isOpen = ({ state }: Claim): boolean => state === 'active' || state === 'releasing';
 

@@ -46,7 +46,8 @@ export type EvidenceVerdict =
   | { readonly kind: 'kept' }
   /** Some host has seen `epoch - 1`: stage again at `epoch`. */
   | { readonly kind: 'raise'; readonly epoch: number }
-  | { readonly kind: 'owned'; readonly host: string; readonly what: string }
+  /** `isForAdopt`: its claim there is torn, or it runs without one or under a revoked one, which `fleet adopt` closes. */
+  | { readonly kind: 'owned'; readonly host: string; readonly what: string; readonly isForAdopt?: boolean }
   | { readonly kind: 'poisoned'; readonly host: string; readonly epoch: number }
   | { readonly kind: 'incomplete'; readonly hosts: readonly string[] };
 
@@ -63,7 +64,9 @@ export function judgeEvidence(intent: GrantIntent, evidence: readonly HostEviden
     const account = survey?.accounts.find((candidate) => candidate.keyId === intent.keyId);
     if (account === undefined) continue;
     const { claim } = account;
-    if (account.claimFault !== null) return { kind: 'owned', host, what: `its claim cannot be read (${account.claimFault})` };
+    const { claimFault } = account;
+    if (claimFault !== null)
+      return { kind: 'owned', host, what: `its claim cannot be read (${claimFault})`, isForAdopt: claimFault === 'torn' };
     const isHeldHere = host === intent.toHost && isHeld(survey, account);
     if (isHeldHere && isUnfenced !== true && claim?.epoch === intent.ownedEpoch) isHeldAsOwned = true;
     const isThisMove =
@@ -74,7 +77,8 @@ export function judgeEvidence(intent: GrantIntent, evidence: readonly HostEviden
     else if (claim !== null && (claim.state === 'active' || claim.state === 'releasing')) {
       return { kind: 'owned', host, what: `it holds a claim (${claim.state}, epoch ${claim.epoch})` };
     } else if (account.processes > 0 || account.unit === 'active' || account.unit === 'activating' || account.unit === 'deactivating') {
-      return { kind: 'owned', host, what: `its unit is ${account.unit} with ${account.processes} processes` };
+      const isForAdopt = claim === null || claim.state === 'revoked';
+      return { kind: 'owned', host, what: `its unit is ${account.unit} with ${account.processes} processes`, isForAdopt };
     }
     if (claim !== null && !isThisMove) {
       if (claim.epoch > intent.epoch + maxEpochJump) return { kind: 'poisoned', host, epoch: claim.epoch };

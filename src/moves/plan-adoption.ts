@@ -20,6 +20,8 @@ export interface KnownAccount {
 
 export interface AdoptionFacts {
   readonly truths: ReadonlyMap<string, ClaimTruth>;
+  /** See `findCutOff`. */
+  readonly cutOff: readonly ClosedClaim[];
   readonly accounts: readonly KnownAccount[];
   readonly openMoves: readonly JournaledMove[];
   readonly answering: ReadonlySet<string>;
@@ -59,7 +61,10 @@ export interface FoundMove {
   readonly epoch: number;
 }
 
-/** A torn or missing claim that its host closes for good, at an epoch above all that were used. Only then may the account start again, there or elsewhere. */
+/**
+ * A torn or missing claim that its host closes for good, at an epoch above all that were used; or one that is revoked, whose stop was cut off. Only then
+ * may the account start again, there or elsewhere.
+ */
 export interface ClosedClaim {
   readonly account: string;
   readonly keyId: string;
@@ -67,6 +72,8 @@ export interface ClosedClaim {
   readonly epoch: number;
   /** Files that go with it. */
   readonly stagedEpochs: readonly number[];
+  /** Of the revoke that was cut off, which is made again as it was; left out: it is a new one. */
+  readonly moveId?: string;
 }
 
 export interface AdoptionProblem {
@@ -107,7 +114,7 @@ export function planAdoption(facts: AdoptionFacts): AdoptionPlan {
     accounts: judged.map(({ adopted }) => adopted),
     endedMoves: facts.openMoves.flatMap(ends),
     foundMoves: judged.flatMap(({ found }) => found),
-    closedClaims: judged.flatMap(({ closed }) => closed ?? []),
+    closedClaims: [...judged.flatMap(({ closed }) => closed ?? []), ...facts.cutOff],
     problems: [
       ...judged.flatMap(({ problems }) => problems),
       ...[...facts.truths].filter(([keyId]) => !known.has(keyId)).flatMap(strangeKey),

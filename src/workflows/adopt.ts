@@ -8,7 +8,7 @@ import type { Run } from '../ledger/runs.ts';
 import { lastSerial, readStaleness } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
-import { readClaims } from '../moves/adopt-claims.ts';
+import { findCutOff, readClaims } from '../moves/adopt-claims.ts';
 import { findMissing, type MissingHost } from '../moves/missing-hosts.ts';
 import { type AdoptionPlan, type ClosedClaim, type KnownAccount, planAdoption } from '../moves/plan-adoption.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
@@ -141,8 +141,9 @@ async function planFrom(
     to: to_host,
   }));
   const answering = hosts.filter(({ problem }) => problem === null);
+  const evidence = answering.map(({ host, survey }) => ({ host: host.name, survey }));
   return planAdoption({
-    truths: readClaims(answering.map(({ host, survey }) => ({ host: host.name, survey }))),
+    ...{ truths: readClaims(evidence), cutOff: findCutOff(evidence) },
     accounts: accounts.toSorted((a, b) => (a.account < b.account ? -1 : 1)),
     openMoves,
     destroyed: new Set((await listHosts(ledger.db)).filter(({ destroyed_at }) => destroyed_at !== null).map(({ name }) => name)),
@@ -202,21 +203,17 @@ async function closeClaim(
   context: FleetContext,
   run: Run,
   host: HostSpec,
-  { account, keyId, epoch, stagedEpochs }: ClosedClaim,
+  { account, keyId, epoch, stagedEpochs, moveId = `adopt-${run.serial}` }: ClosedClaim,
 ): Promise<void> {
   const acts: HostAct[] = [
-    { act: 'revoke', keyId, account, epoch, moveId: `adopt-${run.serial}`, settle: true },
+    { act: 'revoke', keyId, account, epoch, moveId, settle: true },
     ...stagedEpochs.map((staged): HostAct => ({ act: 'wipe', keyId, epoch: staged })),
   ];
   const replies = await askAsAuthority(context, run, host, acts, { timeoutMs: helperTimeoutMs + onlineTimeoutMs, withoutRoster: true });
   const refused = replies.find(({ ok }) => !ok);
   if (refused === undefined) return;
-  throw new FleetError(
-    'claim-refused',
-    `${host.name} did not close its torn or missing claim on ${account}: ${refused.message ?? 'no reason given'}`,
-    {
-      ...{ host: host.name, account },
-      hint: 'put that right on the host, then run fleet adopt again',
-    },
-  );
+  throw new FleetError('claim-refused', `${host.name} did not close its claim on ${account}: ${refused.message ?? 'no reason given'}`, {
+    ...{ host: host.name, account },
+    hint: 'put that right on the host, then run fleet adopt again',
+  });
 }

@@ -54,7 +54,9 @@ export function evidenceError(move: MoveRow, verdict: EvidenceVerdict, problems:
       return new FleetError('claim-refused', `${move.account} may be running on ${verdict.host}: ${verdict.what}`, {
         ...about,
         host: verdict.host,
-        hint: `it is not started twice. If ${verdict.host} should own it, bring the ledger in line with it; if its disk was rolled back: fleet sweep; else stop it there first`,
+        hint: verdict.isForAdopt
+          ? `it is not started twice. ${verdict.host} has no valid claim on it: fleet adopt stops whatever runs there; then: fleet allocate ${move.account}`
+          : `it is not started twice. If ${verdict.host} should own it, bring the ledger in line with it; if its disk was rolled back: fleet sweep; else stop it there first`,
       });
     case 'poisoned':
       return new FleetError(

@@ -72,8 +72,9 @@ function* lookAtAll(ledger: Ledger): Steps<Surveys> {
 type Plan = ReturnType<Rules['planAdoption']>;
 
 function planFrom(rules: Rules, ledger: Ledger, surveys: Surveys, isOld: boolean): Plan {
+  const evidence = [...surveys].map(([host, survey]) => ({ host: hostName(host), survey }));
   return rules.planAdoption({
-    truths: rules.readClaims([...surveys].map(([host, survey]) => ({ host: hostName(host), survey }))),
+    ...{ truths: rules.readClaims(evidence), cutOff: rules.findCutOff(evidence) },
     accounts: ledger.accounts.map(({ host, epoch, state, highest }, account) => ({
       ...{ account: `a${account}`, keyId: keyId(account), isInVault: true },
       ledger: { host: host === null ? null : hostName(host), epoch, isDetached: state === 'detached', highest },
@@ -86,9 +87,9 @@ function planFrom(rules: Rules, ledger: Ledger, surveys: Surveys, isOld: boolean
   });
 }
 
-function* closeClaim(run: Run, { keyId: key, host, epoch, stagedEpochs }: ClosedClaim): Steps<void> {
+function* closeClaim(run: Run, { keyId: key, host, epoch, stagedEpochs, moveId = `adopt-${run.serial}` }: ClosedClaim): Steps<void> {
   const acts: HostAct[] = [
-    { act: 'revoke', keyId: key, account: 'a', epoch, moveId: `adopt-${run.serial}`, settle: true },
+    { act: 'revoke', keyId: key, account: 'a', epoch, moveId, settle: true },
     ...stagedEpochs.map((staged): HostAct => ({ act: 'wipe', keyId: key, epoch: staged })),
   ];
   const replies = yield* askAsAuthority(run, hostIndex(host), 'revoke, wipe', acts, { withoutRoster: true });

@@ -11,7 +11,7 @@ import {
 import { decideClosure, isOlderRoster, judgeContact } from '../../agent/claims/roster.ts';
 import { decideGate } from '../../agent/gate/decide.ts';
 import { decideBoot } from '../../agent/hold/decide.ts';
-import { readClaims } from '../../src/moves/adopt-claims.ts';
+import { findCutOff, readClaims } from '../../src/moves/adopt-claims.ts';
 import { findDrift } from '../../src/moves/claim-drift.ts';
 import { judgeEvidence } from '../../src/moves/evidence.ts';
 import { contradiction, hasOwnedLater } from '../../src/moves/old-owner.ts';
@@ -35,7 +35,19 @@ export interface Mechanisms {
 const shippedDecisions = {
   ...{ decideAuthority, decideStage, decideGrant, decideRelease, completeRelease, decideRevoke, decideStart, decideWipe },
   ...{ decideGate, decideBoot, decideClosure, judgeContact, isOlderRoster },
-  ...{ judgeEvidence, findDrift, rosterFor, contradiction, hasOwnedLater, mayFollow, routeOf, safeMoment, readClaims, planAdoption },
+  ...{
+    judgeEvidence,
+    findDrift,
+    rosterFor,
+    contradiction,
+    hasOwnedLater,
+    mayFollow,
+    routeOf,
+    safeMoment,
+    readClaims,
+    findCutOff,
+    planAdoption,
+  },
 } as const;
 
 export type Rules = typeof shippedDecisions & { readonly mechanisms: Mechanisms };

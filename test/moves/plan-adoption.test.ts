@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Claim } from '../../agent/protocol/claim.ts';
 import type { HostSurvey, SurveyedAccount } from '../../agent/protocol/host-acts.ts';
-import { readClaims } from '../../src/moves/adopt-claims.ts';
+import { findCutOff, readClaims } from '../../src/moves/adopt-claims.ts';
 import type { HostEvidence } from '../../src/moves/evidence.ts';
 import { type AdoptionPlan, type KnownAccount, planAdoption } from '../../src/moves/plan-adoption.ts';
 
@@ -39,7 +39,7 @@ function adopt(
 ): AdoptionPlan {
   const answering = new Set(evidence.filter(({ survey }) => survey !== null).map(({ host }) => host));
   return planAdoption({
-    truths: readClaims(evidence),
+    ...{ truths: readClaims(evidence), cutOff: findCutOff(evidence) },
     accounts: account === null ? [] : [account],
     openMoves,
     answering,
@@ -187,10 +187,11 @@ describe('under way', () => {
 
 describe('a torn claim is closed', () => {
   const torn = asked('h1', null, { claimFault: 'torn', stagedEpochs: [3] });
+  const ended = { unit: 'failed', processes: 0 } as const;
 
   test('of its owner: the account is free above every epoch that was used, and its open moves are over', () => {
     const move = { id: 'm9', account: 'anna', keyId, epoch: 4, to: 'h2' };
-    const plan = adopt([torn, asked('h2', claimOn('h2', 7, { state: 'revoked' }))], known('h1', 3), [move]);
+    const plan = adopt([torn, asked('h2', claimOn('h2', 7, { state: 'revoked' }), ended)], known('h1', 3), [move]);
     expect([outcome(plan), plan.problems]).toEqual([[['h1', null, 8, true]], []]);
     expect(plan.closedClaims).toEqual([{ account: 'anna', keyId, host: 'h1', epoch: 8, stagedEpochs: [3] }]);
     expect(plan.endedMoves).toEqual([{ id: 'm9', account: 'anna', end: 'overtaken' }]);
@@ -225,6 +226,23 @@ describe('an owner has lost its claim', () => {
       [['h1', null, 6, true]],
       [{ account: 'anna', keyId, host: 'h1', epoch: 6, stagedEpochs: [] }],
     ]);
+  });
+});
+
+describe('a revoke was cut off before its stop', () => {
+  const runs = asked('h1', claimOn('h1', 6, { state: 'revoked', moveId: 'adopt-3' }), { stagedEpochs: [5] });
+  const closed = { account: 'anna', keyId, host: 'h1', epoch: 6, stagedEpochs: [], moveId: 'adopt-3' };
+
+  test('it is made again as it was, and says nothing about who owns the account', () => {
+    expect(adopt([runs], known(null, null)).closedClaims).toEqual([closed]);
+    const plan = adopt([runs, asked('h2', claimOn('h2', 5))], known('h2', 5));
+    expect([outcome(plan), plan.closedClaims]).toEqual([[['h2', 'h2', 5, false]], [closed]]);
+  });
+
+  test('also of an account that nobody knows, and not of one that has ended', () => {
+    expect(adopt([runs], null).closedClaims).toEqual([closed]);
+    const ended = asked('h1', claimOn('h1', 6, { state: 'revoked' }), { unit: 'failed', processes: 0 });
+    expect(adopt([ended], known(null, null)).closedClaims).toEqual([]);
   });
 });
 

@@ -181,3 +181,37 @@ it('an owner loses its claim before its grant is closed in the ledger: adopt clo
   expect([other.dataCentre.usersOf(a1).length, other.simulation.violations]).toEqual([1, []]);
   await other.destroy();
 });
+
+it('adopt dies between its revoke and the stop: the next one ends what runs under a revoked claim', async () => {
+  await placed();
+  await remember(world);
+  await world.command({ verb: 'sweep' });
+  world.host('h1').removeFiles();
+  world.host('h1').repair();
+  for (let helperWrites = 0; helperWrites < 40 && claimAt('h1') === null; helperWrites += 1)
+    await world.command({ verb: 'adopt' }, { fateOf: at('revoke', 'h1', { helperWrites }) });
+  await world.simulation.pass(60_000);
+  expect([claimAt('h1')?.state, usersOf('a1')]).toEqual(['revoked', ['h1']]);
+  expect(await world.command({ verb: 'adopt' })).toBeNull();
+  expect([claimAt('h1')?.state, usersOf('a1')]).toEqual(['revoked', []]);
+  expect(await world.command({ verb: 'allocate' })).toBeNull();
+  await everythingIsWell();
+});
+
+it('folders are removed under an account whose grant the ledger never heard of: the refusal names fleet adopt, which stops it', async () => {
+  const other = await World.create(1);
+  await other.command({ verb: 'allocate' }, { fateOf: at('grant', 'h1', { kill: 'after' }) });
+  await other.simulation.pass(10_000);
+  other.host('h1').removeFiles();
+  other.host('h1').repair();
+  expect([(await other.read()).accounts[0]?.host, other.dataCentre.usersOf(a1)]).toEqual([null, ['h1']]);
+  expect((await other.command({ verb: 'allocate' }))?.hint).toBe(
+    'it is not started twice. h1 has no valid claim on it: fleet adopt stops whatever runs there; then: fleet allocate a1',
+  );
+  expect(await other.command({ verb: 'adopt' })).toBeNull();
+  expect(other.dataCentre.usersOf(a1)).toEqual([]);
+  expect(await other.command({ verb: 'allocate' })).toBeNull();
+  await settle(other);
+  expect([other.dataCentre.usersOf(a1).length, other.simulation.violations]).toEqual([1, []]);
+  await other.destroy();
+});

@@ -16,9 +16,10 @@ export function formatAdoption({ plan, hosts, takenOver, forgotten, isOld, condu
       : [`${takenOver.join(', ')} obey another ledger and will obey this one; any copy of that one is refused from then on.`]),
     ...plan.endedMoves.map(({ account, end }) => `The open move of ${account} is ${end === 'done' ? 'done' : 'overtaken by a later one'}.`),
     ...plan.foundMoves.map(({ account, from, to }) => `${account} was on its way from ${from} to ${to}: fleet resume carries it on.`),
-    ...plan.closedClaims.map(
-      ({ account, host, epoch }) =>
-        `${host} closes its torn or missing claim on ${account} at epoch ${epoch}: whatever still runs there is stopped; what ${account} remembers goes on from the last sweep.`,
+    ...plan.closedClaims.map(({ account, host, epoch, moveId }) =>
+      moveId !== undefined
+        ? `${host} has revoked its claim on ${account}, which runs there all the same: it is stopped.`
+        : `${host} closes its torn or missing claim on ${account} at epoch ${epoch}: whatever still runs there is stopped; what ${account} remembers goes on from the last sweep.`,
     ),
     ...conduct.map(describeConduct),
     ...(forgotten.length === 0 ? [] : [`${forgotten.join(', ')} no longer count as lost: say it again (fleet failover HOST) if they are.`]),
