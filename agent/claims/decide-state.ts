@@ -12,12 +12,12 @@ export const decideReadState = ({ claim, fault }: StandingClaim, act: Act<'read-
   return claim.moveId === act.moveId ? null : refuse('move', `epoch ${claim.epoch} was released by move ${claim.moveId}`);
 };
 
-/** Only of the owner: anybody else's state is history. null: go on. */
+/** Only of the owner, or of who was one until this epoch's revoke ended it: anybody else's state is history. null: go on. */
 export const decideCopyState = ({ claim, fault }: StandingClaim, act: Act<'copy-state'>): Refusal | null => {
   if (fault !== null) return refuseFault(fault);
-  return claim?.state === 'active' && claim.epoch === act.epoch
+  return (claim?.state === 'active' || claim?.state === 'revoked') && claim.epoch === act.epoch
     ? null
-    : refuse('state', `the claim here is ${wordsFor(claim)}, not active at epoch ${act.epoch}`);
+    : refuse('state', `the claim here is ${wordsFor(claim)}, not active or revoked at epoch ${act.epoch}`);
 };
 
 /** `keep`: the grant of this very move has been made, so the state is in use. */

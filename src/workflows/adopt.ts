@@ -17,6 +17,7 @@ import type { VaultRecord } from '../vault/vault-record.ts';
 import { type AdoptedConduct, readConduct } from './adopt-conduct.ts';
 import { askAsAuthority, contactHost, helperTimeoutMs, onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
+import { recordOf } from './keep-states.ts';
 import { recordAdoption } from './record-adoption.ts';
 
 /** A session in the vault, without its key. */
@@ -205,13 +206,20 @@ async function closeClaim(
   host: HostSpec,
   { account, keyId, epoch, stagedEpochs, moveId = `adopt-${run.serial}` }: ClosedClaim,
 ): Promise<void> {
+  const owner = (await listAccounts(context.ledger.db)).find(({ key_id }) => key_id === keyId);
   const acts: HostAct[] = [
     { act: 'revoke', keyId, account, epoch, moveId, settle: true },
+    { act: 'copy-state', keyId, epoch },
     ...stagedEpochs.map((staged): HostAct => ({ act: 'wipe', keyId, epoch: staged })),
   ];
   const replies = await askAsAuthority(context, run, host, acts, { timeoutMs: helperTimeoutMs + onlineTimeoutMs, withoutRoster: true });
-  const refused = replies.find(({ ok }) => !ok);
-  if (refused === undefined) return;
+  const refused = replies.find(({ ok }, index) => !ok && acts[index]?.act !== 'copy-state');
+  if (refused === undefined) {
+    // What the account remembers is final now, and its next start goes on from it.
+    const state = owner?.host === host.name ? recordOf({ account: owner, epoch, known: null }, replies[1], run, context.now()) : null;
+    if (state !== null) await context.states.put(state);
+    return;
+  }
   throw new FleetError('claim-refused', `${host.name} did not close its claim on ${account}: ${refused.message ?? 'no reason given'}`, {
     ...{ host: host.name, account },
     hint: 'put that right on the host, then run fleet adopt again',

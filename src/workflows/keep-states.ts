@@ -16,7 +16,7 @@ import type { FleetContext } from './context.ts';
 const renewAfterMs = 10 * 60_000;
 
 interface Owned {
-  readonly account: PlacedAccount;
+  readonly account: Pick<PlacedAccount, 'name' | 'key_id'>;
   readonly epoch: number;
   readonly known: StateRecord | null;
 }
@@ -76,8 +76,8 @@ function hashOf(archive: Uint8Array): string | null {
   }
 }
 
-/** What is to be kept now; null: nothing new. A claim that is in doubt is no reason to fail: others say so. */
-function recordOf({ account, epoch, known }: Owned, reply: ActReply | undefined, run: Run, nowMs: number): StateRecord | null {
+/** What is to be kept now of the answer to `copy-state`; null: nothing new. A claim that is in doubt is no reason to fail: others say so. */
+export function recordOf({ account, epoch, known }: Owned, reply: ActReply | undefined, run: Run, nowMs: number): StateRecord | null {
   const result = reply?.result;
   if (result?.kind !== 'state-copy' || result.stateHash === undefined) return null;
   if (result.data === undefined) {
