@@ -142,6 +142,18 @@ it("fleet's folders are removed under a running account: adopt closes what is le
   await everythingIsWell();
 });
 
+it('adopt keeps what an account remembers where it closes its claim: it goes on from it elsewhere, although no sweep had kept it', async () => {
+  await placed();
+  await remember(world);
+  world.host('h1').removeFiles();
+  world.host('h1').repair();
+  expect(await world.command({ verb: 'adopt' })).toBeNull();
+  await world.command({ verb: 'drain', host: 'h1' });
+  expect(await world.command({ verb: 'allocate' })).toBeNull();
+  expect(usersOf('a1')).toEqual(['h2']);
+  await everythingIsWell();
+});
+
 it('a release whose state the vault has lost is read from the host again', async () => {
   await placed();
   await remember(world);
