@@ -227,3 +227,19 @@ it('folders are removed under an account whose grant the ledger never heard of: 
   expect([other.dataCentre.usersOf(a1).length, other.simulation.violations]).toEqual([1, []]);
   await other.destroy();
 });
+
+it('the ledger is older than a move, and its target is put back to a disk from before the grant: the state that was kept goes on', async () => {
+  await placed();
+  await remember(world);
+  const [old, disk] = [world.copyLedger('old'), world.snapshotDisk(world.host('h2'))];
+  expect(await world.command({ verb: 'move', account: 'a1', host: 'h2' })).toBeNull();
+  world.host('h2').crash();
+  await world.simulation.pass(200_000);
+  world.restoreDisk(world.host('h2'), disk);
+  world.host('h2').boot();
+  await world.simulation.pass(30_000);
+  world.ledgerPath = old;
+  world.isLedgerOld = true;
+  await everythingIsWell();
+  expect(usersOf('a1')).toEqual(['h2']);
+});
