@@ -31,9 +31,10 @@ const isBroken = (violations: readonly string[]): boolean =>
 
 /**
  * How many of a thousand schedules may end with an account that is safe and stuck, until the faults of the product behind them are mended.
- * None is known today. To be lowered to nothing, never raised.
+ * Of the first 10,000 one is known: 6297, where an owner without its claim was stopped, and its state stays behind on its host. To be lowered to nothing, never
+ * raised.
  */
-const mostStuckPerThousand = 1;
+const mostStuckPerThousand = 0.4;
 
 /**
  * Runs the schedules; stops at the third in which the promise was broken. Those that end stuck are named, each with its seed, and are a
