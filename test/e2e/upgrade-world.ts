@@ -15,7 +15,8 @@ export interface UpgradeWorld extends World {
 /** Two accounts on each host, allocated by the release before. */
 export async function makeOldFleet(hosts: readonly number[], dc?: LabDataCentre): Promise<UpgradeWorld> {
   const release: ReleaseBefore = await unpackReleaseBefore();
-  const world = await makeWorld({ hosts, state: 'forgotten', ...(dc === undefined ? {} : { dc }) });
+  // Machines that no newer programs have judged in this boot.
+  const world = await makeWorld({ hosts, state: 'equipped', ...(dc === undefined ? {} : { dc }) });
   const before: UpgradeWorld['before'] = (...args) =>
     tryCommand(release.argv([...args, '--yes']), { cwd: world.operator.directory, env: world.operator.env, timeoutMs: 300_000 });
   const must = async (...args: string[]): Promise<void> => {
