@@ -8,9 +8,11 @@ import { formatAge, formatTable } from './table.ts';
 export function formatPlan({ reboots, withinMs, isRolling }: RebootPlan): string {
   const names = (accounts: readonly { readonly name: string }[]): string => accounts.map(({ name }) => name).join(', ');
   const rows = reboots.map(({ host, accounts, others }) => [host.name, `${accounts.length}`, names(accounts), names(others)]);
-  const order = isRolling ? 'One host after the other' : 'All of them at once';
-  const note = `${order}. Each may be away for ${formatAge(withinMs)}; no account moves.`;
-  return `${formatTable(['HOST', 'ONLINE', 'OFFLINE MEANWHILE', 'NOT ONLINE NOW'], rows, 'No host can be rebooted now.')}\n${chalk.dim(note)}`;
+  const table = formatTable(['HOST', 'ONLINE', 'OFFLINE MEANWHILE', 'NOT ONLINE NOW'], rows, 'No host can be rebooted now.');
+  if (reboots.length === 0) return table;
+  const order = isRolling ? 'One host after the other. Each' : 'All of them at once. Each';
+  const note = `${reboots.length === 1 ? 'It' : order} may be away for ${formatAge(withinMs)}; no account moves.`;
+  return `${table}\n${chalk.dim(note)}`;
 }
 
 export const question = ({ reboots, isRolling }: RebootPlan): string =>
