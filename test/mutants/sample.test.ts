@@ -5,7 +5,7 @@ import { askSeeds } from './run-mutant.ts';
 /** Of each part of the protocol some that several of the first 60 seeds notice, so that no change of a story hides them; all of them: `npm run mutants`. */
 const sample: readonly string[] = [
   ...['gate-without-the-state', 'older-slot-believed', 'start-before-the-claim', 'closure-by-one', 'export-before-the-release'],
-  ...['granted-before-the-grant', 'staged-not-journaled', 'lost-host-without-a-floor'],
+  ...['granted-without-a-survey', 'receipt-before-the-floor', 'staged-not-journaled', 'lost-host-without-a-floor'],
 ];
 const seeds = 200;
 

@@ -106,3 +106,12 @@ describe('a host that was declared destroyed is powered on', () => {
     nothingWrong();
   });
 });
+
+it('the journal says granted only when the host has done it: a command that dies right before the grant leaves the move released', async () => {
+  await placed();
+  await world.command({ verb: 'move', account: 'a1', host: 'h2' }, { fateOf: at('grant', 'h2', { kill: 'before' }) });
+  expect((await world.read()).openMoves).toEqual([expect.stringContaining('a1 -> h2 released')]);
+  expect(await world.command({ verb: 'sweep' })).toBeNull();
+  expect(usersOf('a1')).toEqual(['h2']);
+  nothingWrong();
+});
