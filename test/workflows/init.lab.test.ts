@@ -78,10 +78,10 @@ async function init(options: Partial<InitOptions> = {}, host = theHost(), from =
 }
 
 const onHost = async (command: string): Promise<string> => (await lab.ssh(1, command)).stdout.trim();
-/** Everything below the places that init changes, with sizes and times; left out is what systemd and fail2ban, which runs, write by themselves. */
+/** Everything below the places that init changes, with sizes and times; left out is what systemd, fail2ban and the agent, which run, write by themselves. */
 const traces = async (): Promise<ReadonlySet<string>> => {
   const list =
-    'find /etc /opt /usr /var/lib /var/backups -newermt @0 -printf "%p %s %T@ %m %u\\n" 2>/dev/null | grep -v -e /var/lib/systemd -e /var/lib/fail2ban/fail2ban.sqlite3';
+    'find /etc /opt /usr /var/lib /var/backups -newermt @0 -printf "%p %s %T@ %m %u\\n" 2>/dev/null | grep -v -e /var/lib/systemd -e /var/lib/fail2ban/fail2ban.sqlite3 -e "^/var/lib/fleet-agent[ /]"';
   return new Set((await onHost(list)).split('\n'));
 };
 const touchedSince = async (before: ReadonlySet<string>): Promise<string[]> => {
