@@ -41,10 +41,10 @@ const namesIn = async (path: string): Promise<readonly string[]> => {
 };
 
 /** A folder of several files that are one login, or several; null: it is none that fleet reads. */
-const readFolder = async (path: string, passcode: string, where: string): Promise<readonly SessionOutcome[] | null> => {
+const readFolder = async (path: string, passcode: string, where: string, isInner = false): Promise<readonly SessionOutcome[] | null> => {
   const names = await namesIn(path);
   // People name the folder of the program, or the one in it.
-  if (names.includes('tdata') && !names.some(isTdataFile)) return readFolder(join(path, 'tdata'), passcode, where);
+  if (!isInner && names.includes('tdata') && !names.some(isTdataFile)) return readFolder(join(path, 'tdata'), passcode, where, true);
   const isTdata = names.some((name) => name.startsWith('key_data') && isTdataFile(name));
   const wanted = names.filter(isTdata ? isTdataFile : isStoreFile);
   if (wanted.length === 0) return null;

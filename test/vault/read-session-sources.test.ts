@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { readSessionSources } from '../../src/vault/read-session-sources.ts';
@@ -116,5 +116,8 @@ test('an application that the session itself contradicts is not taken from a des
 
 test('what is no folder of sessions is refused as before', async () => {
   expect(await readSessionSources('/nowhere/at/all')).toMatchObject([{ code: 'UNREADABLE' }]);
-  expect(await readSessionSources(temporaryDirectory())).toMatchObject([{ code: 'UNREADABLE' }]);
+  const directory = temporaryDirectory();
+  expect(await readSessionSources(directory)).toMatchObject([{ code: 'UNREADABLE' }]);
+  symlinkSync('.', join(directory, 'tdata'));
+  expect(await readSessionSources(directory)).toMatchObject([{ ok: false }]);
 });
