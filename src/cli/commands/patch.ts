@@ -1,17 +1,15 @@
-import { type Command, Option } from 'commander';
-import { longestAnnouncementMs } from '../../../agent/protocol/host.ts';
+import type { Command } from 'commander';
 import { FleetError } from '../../model/errors.ts';
-import { announcedForMs } from '../../moves/announced-reboot.ts';
 import type { RunPatch } from '../../workflows/patch-hosts.ts';
 import { callerOf } from '../caller.ts';
 import { confirm } from '../confirm.ts';
 import { exitCode } from '../exit-codes.ts';
 import { reportSteps } from '../init-progress.ts';
 import { type OpenContext, withLock } from '../open-context.ts';
-import { durationOption } from '../option-values.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
 import { printErr } from '../terminal.ts';
+import { withinOption } from '../within-option.ts';
 import { noBlob } from './init.ts';
 
 interface PatchFlags {
@@ -22,8 +20,6 @@ interface PatchFlags {
   readonly dryRun?: boolean;
 }
 
-const parseWithin = durationOption('--within', { min: 120_000, max: longestAnnouncementMs, words: 'from 2 to 30 minutes' }, '20m');
-
 /** `fleet patch HOST...`: package upgrades, one host after the other, without losing an account. */
 export function registerPatch(program: Command): void {
   const command = program
@@ -32,7 +28,7 @@ export function registerPatch(program: Command): void {
     .option('--rolling', 'without hosts: all of them')
     .option('--reboot', 'reboot hosts that need it afterwards, announced: no account moves, none is held')
     .option('--drain', 'move the accounts of each host away first (otherwise they stay and go on)')
-    .addOption(new Option('--within <duration>', 'how long a reboot may take').argParser(parseWithin).default(announcedForMs, '15m'))
+    .addOption(withinOption('how long a reboot may take'))
     .option('-n, --dry-run', 'show the plan and change nothing');
   setAction<PatchFlags>(command, async ({ options, args, signal }) => {
     if (args.length === 0 && options.limit.length === 0 && options.rolling !== true)

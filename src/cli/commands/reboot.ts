@@ -1,14 +1,12 @@
-import { type Command, Option } from 'commander';
-import { longestAnnouncementMs } from '../../../agent/protocol/host.ts';
+import type { Command } from 'commander';
 import { FleetError } from '../../model/errors.ts';
-import { announcedForMs } from '../../moves/announced-reboot.ts';
 import { confirm } from '../confirm.ts';
 import { exitCode } from '../exit-codes.ts';
 import { withLock } from '../open-context.ts';
-import { durationOption } from '../option-values.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
 import { printErr } from '../terminal.ts';
+import { withinOption } from '../within-option.ts';
 
 interface RebootFlags {
   readonly rolling?: boolean;
@@ -16,22 +14,13 @@ interface RebootFlags {
   readonly within: number;
 }
 
-const parseWithin = durationOption('--within', { min: 120_000, max: longestAnnouncementMs, words: 'from 2 to 30 minutes' }, '20m');
-
 /** `fleet reboot HOST...`: maintenance that neither moves nor strands accounts. */
 export function registerReboot(program: Command): void {
   const command = program
     .command('reboot [hosts...]')
     .description('reboot hosts; announced to them first, so that their accounts come online again without being asked for')
     .option('--rolling', 'one host at a time: the next one when the last is back with its accounts; without hosts: all')
-    .addOption(
-      new Option(
-        '--within <duration>',
-        'how long a host may be away: after it, its accounts wait for a sweep, and it may count as switched off',
-      )
-        .argParser(parseWithin)
-        .default(announcedForMs, '15m'),
-    )
+    .addOption(withinOption('how long a host may be away: after it, its accounts wait for a sweep, and it may count as switched off'))
     .option('-n, --dry-run', 'show the plan and change nothing');
   setAction<RebootFlags>(command, async ({ options, args, signal }) => {
     const isRolling = options.rolling === true;
