@@ -103,7 +103,13 @@ async function sourceKey(root: string): Promise<string> {
   const names = await readdir(join(root, 'agent'), { recursive: true });
   const sources = names.filter((name) => name.endsWith('.ts')).map((name) => join('agent', name));
   const hash = createHash('sha256').update(process.version);
-  for (const name of [...sources.sort(), 'package-lock.json', 'src/release/build-host-files.ts', 'src/release/lean-telegram.ts']) {
+  for (const name of [
+    ...sources.sort(),
+    'package-lock.json',
+    'src/release/build-host-files.ts',
+    'src/release/lean-telegram.ts',
+    'src/release/telegram-layer.ts',
+  ]) {
     const { mtimeMs, size } = await stat(join(root, name));
     hash.update(`${name}\0${mtimeMs}\0${size}\n`);
   }

@@ -1,13 +1,11 @@
-import { globSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { expect, it } from 'vitest';
-import { leanSchema } from '../../src/release/lean-telegram.ts';
+import { leanSchema, workerSource } from '../../src/release/lean-telegram.ts';
+import { currentLayer } from '../../src/release/telegram-layer.ts';
 import { parseSchema } from '../dc/tl/schema-text.ts';
 
-const whole: string = createRequire(import.meta.url)('telegram/tl/apiTl.js');
-const source = globSync('agent/worker/gramjs-*.ts')
-  .map((path) => readFileSync(path, 'utf8'))
-  .join('\n');
+const published: string = createRequire(import.meta.url)('telegram/tl/apiTl.js');
+const source = workerSource('.');
 
 it('keeps what is named, and what can come of it', () => {
   const schema = [
@@ -22,7 +20,10 @@ it('keeps what is named, and what can come of it', () => {
   expect(kept('Api.themes.Get')).toEqual(expect.arrayContaining(['theme', 'themes.get']));
 });
 
-it("leaves out most of Telegram's schema, but nothing that the worker can be told", () => {
+it.each([
+  ['the published', published],
+  ['the current', currentLayer().text],
+])('leaves out most of %s layer, but nothing that the worker can be told', (_, whole) => {
   const lean = parseSchema([leanSchema(whole, source)], { stringsAreBinary: false });
   const full = parseSchema([whole], { stringsAreBinary: false });
   expect(lean.byName.size).toBeLessThan(full.byName.size / 2);

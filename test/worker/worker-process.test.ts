@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { readClaim, writeClaim } from '../../agent/claims/claim-file.ts';
 import { readStopMark } from '../../agent/gate/marks.ts';
 import { forgetStandstill } from '../../agent/host/standstill.ts';
+import { currentLayer } from '../../src/release/telegram-layer.ts';
 import { claimOf } from '../agent/claim-fixtures.ts';
 import { startDeadPath } from '../dc/dead-path.ts';
 import { gramSession } from '../dc/gram-session.ts';
@@ -58,7 +59,8 @@ test('online: status for everybody to read, systemd told, and what was fixed for
   expect(statSync(join(worker.places.accountRuntime, keyId, 'status.json')).mode & 0o777).toBe(0o644);
   await expect.poll(() => worker.notices).toContain('--status=online, user 7770001234567');
   expect(worker.notices.startsWith('--ready\n')).toBe(true);
-  expect(account()?.connections[0]?.init).toMatchObject({ apiId: 4711, deviceModel: 'Pinned Device', appVersion: '9.8.7' });
+  const { layer } = currentLayer();
+  expect(account()?.connections[0]?.init).toMatchObject({ apiId: 4711, layer, deviceModel: 'Pinned Device', appVersion: '9.8.7' });
   await expect.poll(() => worker.status?.counters.health_checks, { timeout: 3000 }).toBeGreaterThan(1);
   for (const line of worker.output.trim().split('\n')) expect(line).toMatch(/^<[3467]>./);
 });

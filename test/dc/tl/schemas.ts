@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { currentLayer } from '../../../src/release/telegram-layer.ts';
 import { TlError } from './bytes.ts';
 import { parseSchema, type TlSchema } from './schema-text.ts';
 
@@ -18,15 +19,25 @@ export interface Schemas {
   api(layer: number): TlSchema | undefined;
 }
 
-/** Reads the texts of the installed client (no client code runs) and parses each layer when it is first asked for. */
+/**
+ * Knows the layer of the installed client (its text, no code of it runs), the current one that workers are built with, and those given. Each is parsed when
+ * it is first asked for.
+ */
 export function loadSchemas(extraLayers: readonly LayerText[]): Schemas {
   const texts = new Map<number, string>([[CLIENT_LAYER, clientText('apiTl')]]);
   for (const { layer, text } of extraLayers) texts.set(layer, text);
   const parsed = new Map<number, TlSchema>();
+  const textOf = (layer: number): string | undefined => {
+    if (layer > CLIENT_LAYER && !texts.has(layer)) {
+      const current = currentLayer();
+      if (current.layer === layer) texts.set(layer, current.text);
+    }
+    return texts.get(layer);
+  };
   return {
     protocol: parseSchema([clientText('schemaTl')], { stringsAreBinary: true }),
     api(layer) {
-      const text = texts.get(layer);
+      const text = textOf(layer);
       if (text === undefined) return undefined;
       const schema = parsed.get(layer) ?? parseSchema([text], { stringsAreBinary: false });
       parsed.set(layer, schema);
