@@ -7,7 +7,7 @@ import { readAnnouncement, readContact, readHostConfig } from '../machine/boot.t
 import { bootedAtMs } from '../machine/boot-identity.ts';
 import { readClockSynchronized } from '../machine/clock-sync.ts';
 import { errorCode, writeDurably } from '../machine/durable-file.ts';
-import { instanceIdFrom, readInstanceParts } from '../machine/instance-id.ts';
+import { keepMachine, lookAtMachine } from '../machine/know-machine.ts';
 import { actLockPath, type Places } from '../machine/places.ts';
 import type { BootVerdict } from '../protocol/host.ts';
 import { type BootFacts, decideBoot, isClockDecisive } from './decide.ts';
@@ -69,9 +69,11 @@ const keepHeld = async (places: Places, keyId: string, bootId: string): Promise<
  * verdict would take the contact that ended the hold for a fresh one.
  */
 export const judgeBoot = async (places: Places, bootId: string): Promise<BootVerdict> => {
-  const instanceId = instanceIdFrom(readInstanceParts(places.root));
+  const machine = lookAtMachine(places);
+  const { instanceId } = machine;
   mkdirSync(dirname(places.bootVerdict), { recursive: true, mode: 0o755 });
   writeDurably(places.bootInstanceId, `${instanceId}\n`, 0o644);
+  keepMachine(places, machine);
   useAnnouncement(places, bootId);
   let facts = gatherFacts(places, bootId, instanceId);
   for (let waitedMs = 0; waitedMs < clockWaitMs && isClockDecisive(facts); waitedMs += clockLookMs) {

@@ -4,6 +4,7 @@ import { decideClosure, isOlderRoster, judgeContact } from '../claims/roster.ts'
 import { markHeld } from '../hold/mark-held.ts';
 import { bootMs, readBootVerdict, readContact } from '../machine/boot.ts';
 import { writeReserved } from '../machine/durable-file.ts';
+import { keepMachine, lookAtMachine } from '../machine/know-machine.ts';
 import { actLockPath, authorityLockPath, contactLockPath } from '../machine/places.ts';
 import type { Claim } from '../protocol/claim.ts';
 import { holdOf } from '../protocol/hold-of.ts';
@@ -178,6 +179,7 @@ const record = async (world: ContactWorld, stamp: AuthorityStamp, offer: Contact
       isWhole: judged.isWhole && readings.every(({ fault }) => fault === null),
     };
     if (world.elapsedMs() >= stamp.deadlineMs) return pastDeadline;
+    keepMachine(places, lookAtMachine(places));
     writeReserved(places.contact, `${JSON.stringify(contact)}\n`, 0o644);
     return null;
   } finally {

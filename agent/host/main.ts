@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { bootIdentity } from '../machine/boot-identity.ts';
-import { instanceIdFrom, readInstanceParts } from '../machine/instance-id.ts';
+import { lookAtMachine } from '../machine/know-machine.ts';
 import { parseJson } from '../machine/json-shape.ts';
 import { placesBelow } from '../machine/places.ts';
 import { parseRequest, requestLimitBytes } from './request.ts';
@@ -56,7 +56,7 @@ const main = async (): Promise<number> => {
     places,
     units: systemdUnits,
     bootId,
-    instanceId: instanceIdFrom(readInstanceParts(root)),
+    instanceId: lookAtMachine(places).instanceId,
     now: () => new Date(),
     proofMs: 5_000,
     elapsedMs: () => performance.now() - startedMs,

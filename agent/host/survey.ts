@@ -4,6 +4,7 @@ import { claimedKeyIds, readClaim, syncClaims } from '../claims/claim-file.ts';
 import { readBootVerdict, readContact, readHostConfig } from '../machine/boot.ts';
 import { namesIn } from '../machine/durable-file.ts';
 import { keyIdPattern } from '../machine/json-shape.ts';
+import { lookAtMachine } from '../machine/know-machine.ts';
 import type { Places } from '../machine/places.ts';
 import type { HostSurvey, SurveyedAccount } from '../protocol/host-acts.ts';
 import { readAuthority } from './authority-record.ts';
@@ -27,6 +28,7 @@ export const survey = (world: HostWorld): HostSurvey => {
   const authority = readAuthority(places);
   const config = readHostConfig(places);
   const hosts = readContact(places)?.hosts;
+  const { changed } = lookAtMachine(places);
   const space = statfsSync(places.claims);
   return {
     instanceId: world.instanceId,
@@ -36,6 +38,7 @@ export const survey = (world: HostWorld): HostSurvey => {
     authority: authority === null || authority === 'unreadable' ? null : { id: authority.id, serial: authority.serial },
     accounts: [...keyIds].sort().map((keyId) => surveyAccount(places, keyId, units.get(keyId) ?? unknownUnit, living.get(keyId) ?? 0)),
     freeBytes: space.bavail * space.bsize,
+    ...(changed === undefined ? {} : { changed }),
     ...(hosts === undefined ? {} : { hosts }),
     ...(config === null ? {} : { config: { fleet: config.fleet, host: config.host, holdAfterMs: config.holdAfterMs } }),
   };

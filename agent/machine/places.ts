@@ -13,6 +13,8 @@ export interface Places {
   readonly authority: string;
   readonly contact: string;
   readonly announcement: string;
+  /** {@link MachineRecord}. */
+  readonly machine: string;
   readonly bootVerdict: string;
   /** The agent's own folder: {@link beat}. */
   readonly heartbeat: string;
@@ -44,6 +46,7 @@ export const placesBelow = (root: string): Places => {
     authority: at(hostPaths.authority),
     contact: at(hostPaths.contact),
     announcement: at(hostPaths.announcement),
+    machine: at(hostPaths.machine),
     bootVerdict: at(hostPaths.bootVerdict),
     heartbeat: at('/var/lib/fleet-agent/heartbeat.json'),
     bootInstanceId: at('/run/fleet-boot/instance-id'),

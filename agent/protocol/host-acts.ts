@@ -149,6 +149,8 @@ export interface HostSurvey {
   readonly authority: { readonly id: string; readonly serial: number } | null;
   readonly accounts: readonly SurveyedAccount[];
   readonly freeBytes: number;
+  /** How the machine differs from the one that its disk was used in before; absent: not at all, or an older helper. */
+  readonly changed?: string;
   /** The fleet's hosts, as the last contact had them; absent: an older helper, or no contact yet. */
   readonly hosts?: readonly FleetHost[];
   /** What `init` told the host; absent: an older helper, or no readable configuration. */

@@ -22,6 +22,8 @@ export const hostPaths = {
   contact: '/var/lib/fleet/contact.json',
   /** {@link AnnouncementRecord}, root 0644: the last reboot that the authority announced. Beside the claims, and taken away with them. */
   announcement: '/var/lib/fleet/claims/announcement.json',
+  /** Parts of the machine that the claims were made on, root 0600. Beside the claims, and put back with them. */
+  machine: '/var/lib/fleet/claims/machine.json',
   /** {@link BootVerdict} of this boot, written once by the hold oneshot. */
   bootVerdict: '/run/fleet-boot/verdict.json',
   agentSocket: '/run/fleet/agent.sock',

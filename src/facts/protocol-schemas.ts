@@ -57,6 +57,7 @@ const surveySchema = z.object({
     )
     .max(100_000),
   freeBytes: z.number().nonnegative(),
+  changed: words(500).optional(),
   hosts: z
     .array(z.object({ name: text, instanceId: text }))
     .max(2_000)

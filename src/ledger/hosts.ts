@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { latestAnnouncedEnd } from '../moves/announced-reboot.ts';
 import type { HostStatement } from '../moves/safe-moment.ts';
+import { heardInstance } from './host-machine.ts';
 import type { LedgerDb } from './ledger.ts';
 import { fixedQuery, hasChanged, preparedQuery } from './prepared-query.ts';
 import type { ForgottenHostRow, HostRow } from './schema.ts';
@@ -127,17 +128,17 @@ interface SeenFacts {
 const noteSeen = preparedQuery<SeenFacts & { name: string; nowMs: number }>((db, value) =>
   db
     .updateTable('hosts')
-    .set(({ fn, ref, val }) => ({
+    .set((eb) => ({
       last_seen_at: value('nowMs'),
       failures: 0,
       failure_reason: null,
       unreachable_since: null,
       off_at: null,
       off_kind: null,
-      instance_id: fn.coalesce(val(value('instanceId')), ref('instance_id')),
-      arch: fn.coalesce(val(value('arch')), ref('arch')),
-      os: fn.coalesce(val(value('os')), ref('os')),
-      latency_ms: fn.coalesce(val(value('latencyMs')), ref('latency_ms')),
+      instance_id: heardInstance(eb, value('instanceId')),
+      arch: eb.fn.coalesce(eb.val(value('arch')), eb.ref('arch')),
+      os: eb.fn.coalesce(eb.val(value('os')), eb.ref('os')),
+      latency_ms: eb.fn.coalesce(eb.val(value('latencyMs')), eb.ref('latency_ms')),
     }))
     .where('name', '=', value('name')),
 );
@@ -271,11 +272,6 @@ function contactsOf(before: HostRow, other: HostRow): Partial<HostRow> {
 /** A forgotten host is one of the ledger again, as it was. Nothing where it is one, or never was. */
 export async function takeBackHost(db: LedgerDb, name: string): Promise<void> {
   if ((await listForgottenHosts(db)).some((row) => row.name === name)) await ensureHosts(db, [name]);
-}
-
-/** Which machine answered under this name, although nothing else of it may be taken. */
-export async function recordInstance(db: LedgerDb, name: string, instanceId: string): Promise<void> {
-  await db.updateTable('hosts').set({ instance_id: instanceId }).where('name', '=', name).execute();
 }
 
 /** fleet was removed from the host, which owns nothing. Refused by a foreign key while the ledger places an account there. */

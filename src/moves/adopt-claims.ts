@@ -22,19 +22,24 @@ export type ClaimTruth =
   /** Nobody has it. */
   | { readonly kind: 'free'; readonly epoch: number }
   /**
-   * The claim on `host` is torn, or gone under a unit that still runs (`isMissing`), so nothing starts from it. `epoch`: the highest one that still shows there, in the claim or in files. `rest`: what the
-   * other hosts say; null: nothing.
+   * Nothing starts from the claim on `host`: it is torn, gone under a unit that still runs, or was made for another machine that runs nothing any more, by the operator's
+   * statement. `epoch`: the highest one that still shows there, in the claim or in files. `rest`: what the other hosts say; null: nothing.
    */
   | {
       readonly kind: 'torn';
       readonly host: string;
-      readonly isMissing: boolean;
+      readonly why: 'torn' | 'missing' | 'foreign';
       readonly epoch: number;
       readonly stagedEpochs: readonly number[];
       readonly rest: ClaimTruth | null;
     }
   /** The claims contradict each other or cannot be read: nothing is guessed. */
-  | { readonly kind: 'conflict'; readonly epoch: number; readonly what: string };
+  | {
+      readonly kind: 'conflict';
+      readonly epoch: number;
+      readonly what: string /** Whose claim is of another machine. */;
+      readonly host?: string;
+    };
 
 interface Found {
   readonly host: string;
@@ -44,15 +49,16 @@ interface Found {
 
 /**
  * Rebuilds from claims who owns what, by key: the highest epoch counts, because it never falls and every change of owner raises it. Hosts that do not
- * answer are not heard; what only they know shows as `free`, `leaving`, or not at all, and is for the caller to mistrust.
+ * answer are not heard; what only they know shows as `free`, `leaving`, or not at all, and is for the caller to mistrust. `replaced`: hosts of which the operator
+ * says that the machine of their claims is this very one, or runs nothing any more.
  */
-export function readClaims(evidence: readonly HostEvidence[]): Map<string, ClaimTruth> {
+export function readClaims(evidence: readonly HostEvidence[], replaced: ReadonlySet<string> = new Set()): Map<string, ClaimTruth> {
   const found = evidence.flatMap(({ host, survey }) =>
     (survey?.accounts ?? []).map((account): Found => ({ host, survey: survey as HostSurvey, account })),
   );
   return new Map(
     [...Map.groupBy(found, ({ account }) => account.keyId)].flatMap(([keyId, here]): [string, ClaimTruth][] => {
-      const truth = judge(here);
+      const truth = judge(here, replaced);
       return truth === null ? [] : [[keyId, truth]];
     }),
   );
@@ -76,22 +82,32 @@ export const findCutOff = (evidence: readonly HostEvidence[]): ClosedClaim[] =>
 
 const isOpen = ({ state }: Claim): boolean => state === 'active' || state === 'releasing';
 
+/** The machine has changed, or the disk: nothing starts from it. */
+export const isForeign = ({ survey, account }: Pick<Found, 'survey' | 'account'>): boolean =>
+  account.claim !== null && isOpen(account.claim) && account.claim.instanceId !== survey.instanceId;
+
 /** null: files or a unit, but never a claim. */
-function judge(found: readonly Found[]): ClaimTruth | null {
+function judge(found: readonly Found[], replaced: ReadonlySet<string>): ClaimTruth | null {
   const claims = found.flatMap(({ host, survey, account }) =>
     account.claim === null ? [] : [{ host, survey, account, claim: account.claim }],
   );
   const epoch = Math.max(0, ...claims.map(({ claim }) => claim.epoch));
   const conflict = (what: string): ClaimTruth => ({ kind: 'conflict', epoch, what });
-  const unreadable = found.find(({ account }) => account.claimFault !== null) ?? found.find(({ account }) => runsUnclaimed(account));
-  if (unreadable !== undefined) {
-    const { host, account } = unreadable;
-    const rest = judge(found.filter((each) => each !== unreadable));
-    const isMissing = account.claimFault === null;
-    if ((account.claimFault !== 'torn' && !isMissing) || rest?.kind === 'torn')
-      return conflict(`the claim on ${host} cannot be read (${account.claimFault ?? 'missing'})`);
+  const useless =
+    found.find(({ account }) => account.claimFault !== null) ??
+    found.find(({ account }) => runsUnclaimed(account)) ??
+    found.find((each) => replaced.has(each.host) && isForeign(each));
+  if (useless !== undefined) {
+    const { host, account } = useless;
+    const rest = judge(
+      found.filter((each) => each !== useless),
+      replaced,
+    );
+    const why = account.claimFault === null ? (account.claim === null ? 'missing' : 'foreign') : 'torn';
+    if ((account.claimFault !== 'torn' && why === 'torn') || rest?.kind === 'torn')
+      return conflict(`the claim on ${host} cannot be read (${account.claimFault ?? why})`);
     const { stagedEpochs } = account;
-    return { kind: 'torn', host, isMissing, epoch: Math.max(account.claim?.epoch ?? 0, ...stagedEpochs), stagedEpochs, rest };
+    return { kind: 'torn', host, why, epoch: Math.max(account.claim?.epoch ?? 0, ...stagedEpochs), stagedEpochs, rest };
   }
   if (claims.length === 0) return null;
   // A revoked claim closes its own host and says nothing about the others: an aborted move leaves one above the epoch of the owner.
@@ -102,7 +118,7 @@ function judge(found: readonly Found[]): ClaimTruth | null {
   if (top === undefined) return { kind: 'free', epoch };
   if (rivals.length > 1) return conflict(`${rivals.map(({ host }) => host).join(' and ')} both claim it at epoch ${top.claim.epoch}`);
   const { host, claim, survey, account } = top;
-  if (isOpen(claim) && claim.instanceId !== survey.instanceId) return conflict(`the claim on ${host} was made for another machine`);
+  if (isForeign(top)) return { kind: 'conflict', epoch, what: `the claim on ${host} was made for another machine`, host };
   if (claim.state === 'active') {
     const isStill = account.processes === 0 && account.unit === 'inactive' && claim.bootId === survey.bootId;
     return { kind: 'owned', host, claim, isStill };
@@ -111,3 +127,14 @@ function judge(found: readonly Found[]): ClaimTruth | null {
   if (claim.successor === detached && claim.state === 'released') return { kind: 'detached', epoch };
   return { kind: 'leaving', host, claim, successor: claim.successor, highest: epoch };
 }
+
+/** Above it nothing was used, as far as the claims tell. */
+export const epochAtMost = (truth: ClaimTruth): number =>
+  truth.kind === 'leaving' ? truth.highest : truth.kind === 'owned' ? truth.claim.epoch : truth.epoch;
+
+/** Nobody has it; or what the others say is over, because the host in question was granted `epoch` after it. */
+export const isBelow = (truth: ClaimTruth, epoch: number): boolean => {
+  if (truth.kind === 'free') return true;
+  const isOver = truth.kind === 'detached' || (truth.kind === 'leaving' && truth.claim.state === 'released');
+  return isOver && epochAtMost(truth) < epoch;
+};

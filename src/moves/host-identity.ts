@@ -7,12 +7,16 @@ export interface KnownMachine {
   readonly machineId: string | null;
   /** The inventory has this name. */
   readonly isListed: boolean;
+  /** The ledger places accounts there, which were given to this very machine. */
+  readonly isOwner?: boolean;
 }
 
 /** What a machine says of itself when it is asked under `name`. */
-export interface HeardMachine extends Omit<KnownMachine, 'isListed'> {
+export interface HeardMachine extends Omit<KnownMachine, 'isListed' | 'isOwner'> {
   /** The name in its own settings, where they are of this fleet; null: it has none. */
   readonly toldName?: string | null;
+  /** What of its hardware is another one, in its own words. */
+  readonly changed?: string;
 }
 
 export type IdentityFault =
@@ -25,7 +29,9 @@ export type IdentityFault =
   /** Another machine with the same installed system. */
   | { readonly kind: 'clone'; readonly other: string }
   /** The same installed system as `other`; whether on the same machine cannot be told yet. */
-  | { readonly kind: 'same-system'; readonly other: string };
+  | { readonly kind: 'same-system'; readonly other: string }
+  /** Its accounts were given to another machine of this name (docs/exclusivity.md, row 21): that one may still run them. `other`: the name itself. */
+  | { readonly kind: 'replaced'; readonly other: string; readonly changed: string };
 
 /** The instance id of every machine that has neither a cloud's id nor a DMI uuid nor a hardware address: it tells nothing. */
 export const namelessInstance = 'af21d7c477512637bacba73edbeda8f3';
@@ -53,13 +59,19 @@ export function judgeIdentity(heard: HeardMachine, known: readonly KnownMachine[
   return { kind: 'same-system', other: copy.name };
 }
 
+function judgeReplaced(heard: HeardMachine, remembered: readonly KnownMachine[]): IdentityFault | null {
+  const owner = remembered.find(({ name, isOwner }) => name === heard.name && isOwner === true);
+  if (owner === undefined || !isKnown(heard.instanceId) || !isKnown(owner.instanceId) || owner.instanceId === heard.instanceId) return null;
+  return { kind: 'replaced', other: heard.name, changed: heard.changed ?? '' };
+}
+
 /** All that answered, each held against all others: what is heard counts more than what is remembered of the same name. Faults by name. */
 export function judgeAll(heard: readonly HeardMachine[], remembered: readonly KnownMachine[]): Map<string, IdentityFault> {
   const answered = new Map(heard.map((each) => [each.name, { ...each, isListed: true }]));
   const known = [...remembered.filter(({ name }) => !answered.has(name)), ...answered.values()];
   return new Map(
     heard.flatMap((each) => {
-      const fault = judgeIdentity(each, known);
+      const fault = judgeIdentity(each, known) ?? judgeReplaced(each, remembered);
       return fault === null ? [] : [[each.name, fault]];
     }),
   );

@@ -1,4 +1,4 @@
-import type { ClaimTruth } from './adopt-claims.ts';
+import { type ClaimTruth, epochAtMost, isBelow } from './adopt-claims.ts';
 import { type EndedMove, endOf, type JournaledMove } from './ended-moves.ts';
 import { detached } from './phases.ts';
 
@@ -27,6 +27,8 @@ export interface AdoptionFacts {
   readonly answering: ReadonlySet<string>;
   /** Hosts that will never boot again. */
   readonly destroyed: ReadonlySet<string>;
+  /** Hosts that are other machines than the one to which their accounts were given, by why: nothing is decided about these accounts. */
+  readonly doubted: ReadonlyMap<string, AdoptionDoubt>;
   /** The ledger may have missed what happened last: what a host says of an account that left the fleet is newer. */
   readonly isOld: boolean;
 }
@@ -62,7 +64,7 @@ export interface FoundMove {
 }
 
 /**
- * A torn or missing claim that its host closes for good, at an epoch above all that were used; or one that is revoked, whose stop was cut off. Only then
+ * A torn, missing or foreign claim that its host closes for good, at an epoch above all that were used; or one that is revoked, whose stop was cut off. Only then
  * may the account start again, there or elsewhere.
  */
 export interface ClosedClaim {
@@ -75,6 +77,9 @@ export interface ClosedClaim {
   /** Of the revoke that was cut off, which is made again as it was; left out: it is a new one. */
   readonly moveId?: string;
 }
+
+/** What the operator has to say before anything is decided. */
+export type AdoptionDoubt = Pick<AdoptionProblem, 'text' | 'hint'>;
 
 export interface AdoptionProblem {
   readonly account: string | null;
@@ -131,6 +136,11 @@ interface Judged {
 
 function judgeAccount(known: KnownAccount, facts: AdoptionFacts): Judged {
   const truth = facts.truths.get(known.keyId);
+  const doubt = facts.doubted.get(known.ledger?.host ?? '');
+  if (doubt !== undefined) {
+    const problem = { account: known.account, host: known.ledger?.host ?? null, ...doubt };
+    return { adopted: same(known, ''), found: [], problems: [problem] };
+  }
   const judged = truth === undefined ? unclaimed(known, facts) : claimed(known, truth, facts);
   if (known.isInVault) return judged;
   const problem = {
@@ -162,7 +172,10 @@ function unclaimed(known: KnownAccount, { answering }: AdoptionFacts): Judged {
 function claimed(known: KnownAccount, truth: ClaimTruth, facts: AdoptionFacts): Judged {
   const { ledger } = known;
   if (truth.kind === 'torn') return torn(known, truth, facts);
-  if (truth.kind === 'conflict') return conflicting(known, truth.what);
+  if (truth.kind === 'conflict') {
+    const doubt = facts.doubted.get(truth.host ?? '');
+    return conflicting(known, truth.what, doubt?.hint);
+  }
   const epoch = epochOf(truth);
   if (ledger?.host && (ledger.epoch ?? 0) > epoch) return newerInLedger(known, ledger.host, truth, facts);
   // Its last owner gave it up and does not answer; what is heard is from before.
@@ -187,10 +200,11 @@ function claimed(known: KnownAccount, truth: ClaimTruth, facts: AdoptionFacts): 
   }
 }
 
-const conflicting = (known: KnownAccount, text: string): Judged => {
-  const hint = 'find out which of the hosts runs it, stop it on the other one, and wipe fleet from that one; then: fleet adopt';
+const conflicting = (known: KnownAccount, text: string, hint: string = whichRuns): Judged => {
   return { adopted: same(known, ''), found: [], problems: [{ account: known.account, host: null, text, hint }] };
 };
+
+const whichRuns = 'find out which of the hosts runs it, stop it on the other one, and wipe fleet from that one; then: fleet adopt';
 
 const epochOf = (truth: Exclude<ClaimTruth, { kind: 'torn' | 'conflict' }>): number =>
   truth.kind === 'owned' || truth.kind === 'leaving' ? truth.claim.epoch : truth.epoch;
@@ -201,31 +215,29 @@ const epochOf = (truth: Exclude<ClaimTruth, { kind: 'torn' | 'conflict' }>): num
  */
 function torn(known: KnownAccount, truth: Extract<ClaimTruth, { kind: 'torn' }>, facts: AdoptionFacts): Judged {
   const { account, keyId, ledger } = known;
-  const { host, epoch, stagedEpochs, rest } = truth;
+  const { host, epoch, stagedEpochs, rest, why } = truth;
   const owner = ledger?.host ?? null;
   const closed = (at: number) => ({ closed: { account, keyId, host, epoch: at, stagedEpochs } });
   if (rest?.kind === 'owned' && rest.claim.epoch >= epoch && (owner === null || owner === rest.host))
-    return { ...claimed(known, rest, facts), ...closed(rest.claim.epoch) };
+    // A sound claim is closed above its epoch, whoever else has that one.
+    return { ...claimed(known, rest, facts), ...closed(Math.max(rest.claim.epoch, why === 'foreign' ? epoch + 1 : 0)) };
   const isRestOver = rest === null || isBelow(rest, owner === host ? (ledger?.epoch ?? 0) : 0);
   // What runs without a claim has no right to, whatever the others say.
-  if (truth.isMissing && rest !== null && !isRestOver && rest.kind !== 'conflict')
+  if (why === 'missing' && rest !== null && !isRestOver && rest.kind !== 'conflict')
     return { ...claimed(known, rest, facts), ...closed(Math.max(epoch, epochAtMost(rest))) };
-  if (!isRestOver || (owner !== null && owner !== host))
-    return conflicting(known, `the claim on ${host} cannot be read (${truth.isMissing ? 'missing, and it runs' : 'torn'})`);
+  if (!isRestOver || (owner !== null && owner !== host)) return conflicting(known, `the claim on ${host} ${uselessNow[why]}`);
   const next = Math.max(epoch, ledger?.epoch ?? 0, rest === null ? 0 : epochAtMost(rest)) + 1;
-  const reason = `its claim on ${host} is ${truth.isMissing ? 'gone, and it runs: it' : 'torn and'} will be closed; fleet allocate starts it again`;
+  const reason = `its claim on ${host} ${closedSince[why]} will be closed; fleet allocate starts it again`;
   return { adopted: nowAt(known, null, next, reason), found: [], ...closed(next), problems: [] };
 }
 
-const epochAtMost = (truth: ClaimTruth): number =>
-  truth.kind === 'leaving' ? truth.highest : truth.kind === 'owned' ? truth.claim.epoch : truth.epoch;
-
-/** Nobody has it; or what the others say is over, because the host in question was granted `epoch` after it. */
-const isBelow = (truth: ClaimTruth, epoch: number): boolean => {
-  if (truth.kind === 'free') return true;
-  const isOver = truth.kind === 'detached' || (truth.kind === 'leaving' && truth.claim.state === 'released');
-  return isOver && epochAtMost(truth) < epoch;
+/** Why nothing starts from a claim, after its name. */
+const uselessNow = {
+  torn: 'cannot be read (torn)',
+  missing: 'cannot be read (missing, and it runs)',
+  foreign: 'was made for another machine',
 };
+const closedSince = { torn: 'is torn and', missing: 'is gone, and it runs: it', foreign: 'was made for another machine and' };
 
 /**
  * The ledger has used a higher epoch than any host that answers shows, and the owner answers: its disk was rolled back, or it was installed anew. What older

@@ -15,6 +15,7 @@ import { forEachHost } from '../remote/for-each-host.ts';
 import type { VaultReceipt } from '../vault/vault.ts';
 import type { VaultRecord } from '../vault/vault-record.ts';
 import { type AdoptedConduct, readConduct } from './adopt-conduct.ts';
+import { doubtsOf, refuseNeedless } from './adopt-replaced.ts';
 import { askAsAuthority, contactHost, helperTimeoutMs, onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 import { recordOf } from './keep-states.ts';
@@ -45,16 +46,22 @@ export interface Adoption {
   readonly missing: readonly MissingHost[];
   /** Of these the operator says that they run nothing. */
   readonly without: readonly string[];
+  /** Other machines than those to which their accounts were given, and these run nothing any more, by the operator's statement. */
+  readonly replaced: readonly string[];
   /** Pauses and scripts that hosts know and the ledger does not. */
   readonly conduct: readonly AdoptedConduct[];
   readonly vault: readonly StoredSession[];
 }
 
 /**
- * Looks at every host and at the vault. `without`: hosts of which the operator says that they run nothing, although others remember them. Changes nothing
- * anywhere. Errors: `vault`, `vault-key`.
+ * Looks at every host and at the vault. `without`: hosts of which the operator says that they run nothing, although others remember them; `replaced`: hosts
+ * of which he says that the machine from before is this very one, or runs nothing any more. Changes nothing anywhere. Errors: `vault`, `vault-key`, `usage`.
  */
-export async function prepareAdoption(context: FleetContext, without: readonly string[] = []): Promise<Adoption> {
+export async function prepareAdoption(
+  context: FleetContext,
+  without: readonly string[] = [],
+  replaced: readonly string[] = [],
+): Promise<Adoption> {
   const { inventory, ledger } = context;
   const look = async (host: HostSpec): Promise<HostSurvey | null> => {
     const replies = await askHost(context.remoteFor(host), { format: 1, acts: [{ act: 'survey' }] }, { timeoutMs: helperTimeoutMs });
@@ -85,10 +92,11 @@ export async function prepareAdoption(context: FleetContext, without: readonly s
   const missing = findMissing(remembering, known, new Set(without));
   const lost = rows.filter(({ off_at, destroyed_at }) => off_at !== null || destroyed_at !== null);
   const forgotten = isOld ? lost.map(({ name }) => name) : [];
-  const plan = await planFrom(context, hosts, vault, isOld);
+  await refuseNeedless(context, hosts, replaced);
+  const plan = await planFrom(context, { hosts, vault, isOld, replaced });
   const answering = hosts.filter(({ survey }) => survey !== null).map(({ host }) => host);
   const conduct = isOld ? await readConduct(context, plan, answering) : [];
-  return { plan, hosts, takenOver, isOld, forgotten, heardSerial, missing, without, conduct, vault };
+  return { plan, hosts, takenOver, isOld, forgotten, heardSerial, missing, without, replaced, conduct, vault };
 }
 
 const foreign = (name: string, theirs: string, ours: string): FleetError =>
@@ -114,11 +122,10 @@ async function readVault({ vault }: FleetContext): Promise<StoredSession[]> {
 }
 
 async function planFrom(
-  { ledger }: FleetContext,
-  hosts: readonly AskedHost[],
-  vault: readonly StoredSession[],
-  isOld: boolean,
+  context: FleetContext,
+  { hosts, vault, isOld, replaced }: Pick<Adoption, 'hosts' | 'vault' | 'isOld' | 'replaced'>,
 ): Promise<AdoptionPlan> {
+  const { ledger } = context;
   const rows = await listAccounts(ledger.db);
   const inVault = new Set(vault.map(({ keyId }) => keyId as string));
   const inLedger = new Set(rows.map(({ key_id }) => key_id));
@@ -144,7 +151,8 @@ async function planFrom(
   const answering = hosts.filter(({ problem }) => problem === null);
   const evidence = answering.map(({ host, survey }) => ({ host: host.name, survey }));
   return planAdoption({
-    ...{ truths: readClaims(evidence), cutOff: findCutOff(evidence) },
+    ...{ truths: readClaims(evidence, new Set(replaced)), cutOff: findCutOff(evidence) },
+    doubted: await doubtsOf(context, hosts, replaced),
     accounts: accounts.toSorted((a, b) => (a.account < b.account ? -1 : 1)),
     openMoves,
     destroyed: new Set((await listHosts(ledger.db)).filter(({ destroyed_at }) => destroyed_at !== null).map(({ name }) => name)),
@@ -191,7 +199,7 @@ export async function executeAdoption(context: FleetContext, run: Run, shown: Ad
     if (outcome.ok) return outcome.value;
     throw outcome.error;
   });
-  if (!isDeepStrictEqual(await planFrom(context, hosts, shown.vault, shown.isOld), shown.plan)) {
+  if (!isDeepStrictEqual(await planFrom(context, { ...shown, hosts }), shown.plan)) {
     throw new FleetError('plan-stale', 'the hosts say something else by now than when they were asked', { hint: 'run fleet adopt again' });
   }
   for (const { host } of hosts)

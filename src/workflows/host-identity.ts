@@ -1,3 +1,4 @@
+import { listAccounts } from '../ledger/accounts.ts';
 import { listForgottenHosts, listHosts } from '../ledger/hosts.ts';
 import type { HostRow } from '../ledger/schema.ts';
 import { FleetError } from '../model/errors.ts';
@@ -9,6 +10,7 @@ export async function listMachines({ inventory, ledger }: Pick<FleetContext, 'in
   const listed = new Set<string>(inventory.hosts.map(({ name }) => name));
   const rows = await listHosts(ledger.db);
   const names = new Set(rows.map(({ name }) => name));
+  const owners = new Set((await listAccounts(ledger.db)).map(({ host }) => host));
   const forgotten = (await listForgottenHosts(ledger.db)).filter(({ name }) => !names.has(name));
   return [
     ...rows.map(({ name, instance_id, machine_id }) => ({
@@ -16,13 +18,15 @@ export async function listMachines({ inventory, ledger }: Pick<FleetContext, 'in
       instanceId: instance_id,
       machineId: machine_id,
       isListed: listed.has(name),
+      isOwner: owners.has(name),
     })),
     ...forgotten.map(({ name, instance_id }) => ({ name, instanceId: instance_id, machineId: null, isListed: listed.has(name) })),
   ];
 }
 
 /** Says what is wrong with the names, and what puts it right. Code `host-foreign`. */
-export function identityError(host: string, { kind, other }: IdentityFault): FleetError {
+export function identityError(host: string, fault: IdentityFault): FleetError {
+  const { kind, other } = fault;
   const fail = (message: string, hint: string): FleetError => new FleetError('host-foreign', message, { host, hint });
   if (kind === 'duplicate')
     return fail(
@@ -35,6 +39,7 @@ export function identityError(host: string, { kind, other }: IdentityFault): Fle
       `${host} answers as ${other}, which the inventory has as well`,
       `does the address of ${host} lead to ${other}? Correct it, or take one of the two names out. If ${host} is a copy of its disk: reinstall ${host}`,
     );
+  if (kind === 'replaced') return fail(replacedText(host, fault.changed), replacedHint(host));
   if (kind === 'clone')
     return fail(
       `${host} is a copy of ${other}: another machine with the same machine id`,
@@ -47,6 +52,13 @@ export function identityError(host: string, { kind, other }: IdentityFault): Fle
       `then here: fleet hosts trust ${host} --replace`,
   );
 }
+
+/** `changed`: in the host's own words; '' where it says nothing. */
+export const replacedText = (host: string, changed: string): string =>
+  `${host} is another machine than the one that its accounts were given to${changed === '' ? '' : ` (${changed})`}`;
+
+export const replacedHint = (host: string): string =>
+  `a copy, or a new machine, while the old one may still run: switch one of them off. The same machine with other hardware, or the old one runs nothing any more: fleet adopt --replaced ${host}`;
 
 export const renameHint = (now: string, before: string): string =>
   `when you renamed it in the inventory: fleet hosts rename ${before} ${now}; otherwise correct the address of ${now}`;

@@ -1,6 +1,7 @@
 import { hostPaths } from '../../agent/protocol/paths.ts';
 import { agentProtocol, type HostSample } from '../../agent/protocol/sample.ts';
-import { ensureHosts, recordFailure, recordInstance, recordSeen } from '../ledger/hosts.ts';
+import { recordInstance } from '../ledger/host-machine.ts';
+import { ensureHosts, recordFailure, recordSeen } from '../ledger/hosts.ts';
 import type { LedgerDb } from '../ledger/ledger.ts';
 import { latestSamples, recordSample } from '../ledger/records.ts';
 import { FleetError } from '../model/errors.ts';

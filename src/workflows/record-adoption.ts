@@ -8,6 +8,7 @@ import {
   setScript,
   setWanted,
 } from '../ledger/accounts.ts';
+import { trustMachine } from '../ledger/host-machine.ts';
 import { forgetStatements, recordBootstrapped, rememberHosts } from '../ledger/hosts.ts';
 import type { LedgerDb } from '../ledger/ledger.ts';
 import { correctMove, findMove, insertMove, setMoveEpoch } from '../ledger/moves.ts';
@@ -33,6 +34,8 @@ export async function recordAdoption(context: FleetContext, adoption: Adoption):
     if (adoption.isOld) await forgetStatements(transaction, nowMs);
     await noteMissing(transaction, adoption, nowMs);
     for (const asked of adoption.hosts) await noteHost(context, transaction, asked, nowMs);
+    for (const { host, survey } of adoption.hosts)
+      if (survey !== null && adoption.replaced.includes(host.name)) await noteReplaced(transaction, host.name, survey.instanceId, nowMs);
     for (const account of adoption.plan.accounts.filter(({ isChanged }) => isChanged)) {
       await noteAccount(transaction, account, adoption.vault, nowMs);
     }
@@ -64,6 +67,12 @@ async function noteHost({ inventory }: FleetContext, db: LedgerDb, { host, surve
   const told = survey.config?.host ?? host.name;
   const { release, instanceId } = survey;
   await recordBootstrapped(db, host.name, nowMs, { release, instanceId, holdAfterMs, ...(told === host.name ? {} : { toldName: told }) });
+}
+
+async function noteReplaced(db: LedgerDb, host: string, instanceId: string, nowMs: number): Promise<void> {
+  await trustMachine(db, host, instanceId);
+  const text = 'stated by the operator: the machine of this name from before is this one, or runs nothing any more';
+  await recordEvent(db, { at: nowMs, kind: 'host-replaced', host, account: null, text });
 }
 
 async function noteAccount(db: LedgerDb, adopted: AdoptedAccount, vault: readonly StoredSession[], nowMs: number): Promise<void> {

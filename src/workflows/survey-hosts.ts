@@ -97,9 +97,10 @@ async function faultsOf(
   const heard = outcomes.flatMap((outcome) => {
     if (!outcome.ok) return [];
     const { name } = outcome.host;
-    const { instanceId, config } = outcome.value.survey;
+    const { instanceId, config, changed } = outcome.value.survey;
     const row = rows.find((each) => each.name === name);
-    return [{ name, instanceId, machineId: null, toldName: toldNameIn(context.inventory.fleet, config, row) }];
+    const told = { toldName: toldNameIn(context.inventory.fleet, config, row), ...(changed === undefined ? {} : { changed }) };
+    return [{ name, instanceId, machineId: null, ...told }];
   });
   return judgeAll(heard, await listMachines(context));
 }

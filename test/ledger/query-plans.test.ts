@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import { expect, it, vi } from 'vitest';
 import * as accounts from '../../src/ledger/accounts.ts';
 import * as inputs from '../../src/ledger/decision-inputs.ts';
+import * as machines from '../../src/ledger/host-machine.ts';
 import * as hosts from '../../src/ledger/hosts.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import * as meta from '../../src/ledger/meta.ts';
@@ -112,7 +113,8 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   latestSamples: ({ db }) => records.latestSamples(db),
   dailySamples: ({ db }) => records.dailySamples(db, 1),
   pruneSamples: ({ db }) => records.pruneSamples(db, 1),
-  recordInstance: ({ db }) => hosts.recordInstance(db, 'x', 'i'),
+  recordInstance: ({ db }) => machines.recordInstance(db, 'x', 'i'),
+  trustMachine: ({ db }) => machines.trustMachine(db, 'x', 'i'),
   forgetHostOnPurpose: async ({ db }) => {
     const [row] = (await hosts.listHosts(db)).filter(({ name }) => name === 'x');
     if (row !== undefined) await hosts.forgetHostOnPurpose(db, row, 1);

@@ -44,6 +44,7 @@ function adopt(
     openMoves,
     answering,
     destroyed: new Set(['gone']),
+    doubted: new Map(),
     isOld,
   });
 }

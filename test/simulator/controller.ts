@@ -28,7 +28,7 @@ import type { World } from './world.ts';
 /** A command of the operator. */
 export type Verb =
   | { readonly verb: 'status' | 'resume' | 'rebalance' }
-  | { readonly verb: 'adopt'; readonly without?: readonly string[] }
+  | { readonly verb: 'adopt'; readonly without?: readonly string[]; readonly replaced?: readonly string[] }
   /** `promptMs`: how long the question to the operator waits for its answer. */
   | { readonly verb: 'allocate'; readonly promptMs?: number }
   | { readonly verb: 'sweep'; readonly isAutomatic?: boolean }
@@ -136,7 +136,9 @@ export class Controller {
 
   #context(ledger: Ledger): FleetContext {
     const { simulation, inventory } = this.#world;
-    const remotes = new Map(this.#world.hosts.map((host) => [host.name, new ModelRemote(host, this)]));
+    const remotes = new Map(
+      this.#world.hosts.map((host) => [host.name, new ModelRemote(this.#world.leadsTo.get(host.name) ?? host, this)]),
+    );
     const plugin: KyselyPlugin = {
       transformQuery: ({ node }) => node,
       transformResult: async ({ result }) => {
@@ -219,7 +221,7 @@ export class Controller {
         return problemsOf(await executeFailover(context, await begin(), plan));
       }
       case 'adopt': {
-        const adoption = await prepareAdoption(context, verb.without);
+        const adoption = await prepareAdoption(context, verb.without, verb.replaced);
         await executeAdoption(context, await beginAdoption(context.ledger, context.now(), adoption), adoption);
         this.#world.heardAtAdoption(adoption.plan.problems);
         return [];

@@ -48,7 +48,7 @@ it('41 a disk is rolled back by minutes, within hold.after of the last contact: 
 
 it('41 a clone that keeps the identity of its machine boots within hold.after', async () => {
   await placed();
-  const clone = world.clone(world.host('h1'), true);
+  const clone = world.clone(world.host('h1'), 'everything');
   await world.simulation.pass(100_000);
   clone.boot();
   await world.simulation.pass(60_000);

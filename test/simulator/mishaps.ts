@@ -119,9 +119,46 @@ export const mishaps = {
   'same-identity': (world, host, chance) => {
     // A copy that was made between the announcement of a reboot and that reboot is the machine that was announced: no software can tell them apart.
     if (readAnnouncement(host.places)?.usedBy === null) return;
-    const copy = world.clone(host, true);
+    const copy = world.clone(host, 'everything');
     world.later(chance.between(2 * minute, 9 * minute), () => copy.boot());
     world.later(chance.between(12 * minute, 30 * minute), () => copy.crash());
+  },
+  /** At any moment, also right after the copy was made. */
+  'same-ids': (world, host, chance) => {
+    const copy = world.clone(host, 'ids');
+    world.later(chance.between(1_000, 9 * minute), () => copy.boot());
+    world.later(chance.between(12 * minute, 30 * minute), () => copy.crash());
+  },
+  'wrong-machine': (world, host, chance) => {
+    const copy = world.clone(host, chance.pick(['system', 'ids'] as const));
+    copy.link = whole;
+    world.later(chance.between(1_000, 3 * minute), () => {
+      copy.boot();
+      world.leadsTo.set(host.name, copy);
+      world.simulation.note(`the address of ${host.name} leads to ${copy.name}`);
+    });
+    world.later(chance.between(5 * minute, 20 * minute), () => {
+      copy.crash();
+      world.leadsTo.delete(host.name);
+    });
+  },
+  'new-hardware': (world, host, chance) => {
+    host.crash();
+    const what = chance.pick(['card', 'firmware', 'cloud', 'all'] as const);
+    world.simulation.note(`${host.name} has new hardware (${what})`);
+    const serial = String(chance.between(10, 99));
+    if (what === 'card' || what === 'all') host.macs = [`02:00:00:00:00:${serial}`];
+    if (what === 'firmware' || what === 'all') host.dmiUuid = `4c4c4544-0000-4000-8000-0000000000${serial}`;
+    if (what === 'cloud' || what === 'all') host.identify(`machine-${serial}`);
+    bootLater(world, host, chance, chance.between(2_000, 60_000));
+  },
+  /** Nothing by which it would be another machine. */
+  'less-hardware': (world, host, chance) => {
+    host.crash();
+    const added = `02:00:00:00:01:${chance.between(10, 99)}`;
+    host.macs = chance.chance(0.5) ? [...host.macs, added] : [added, ...host.macs];
+    if (chance.chance(0.5)) host.identify(null);
+    bootLater(world, host, chance, chance.between(2_000, 30_000));
   },
   'changed-settings': ({ simulation }, host, chance) => {
     const holdAfterMs = chance.pick([minute, 2 * hour, 24 * hour]);

@@ -7,7 +7,7 @@ import { judgeBoot } from '../../agent/hold/judge-boot.ts';
 import { parseRequest } from '../../agent/host/request.ts';
 import { runRequest } from '../../agent/host/run-request.ts';
 import { bootIdentity } from '../../agent/machine/boot-identity.ts';
-import { instanceIdFrom, readInstanceParts } from '../../agent/machine/instance-id.ts';
+import { lookAtMachine } from '../../agent/machine/know-machine.ts';
 import { type Places, placesBelow } from '../../agent/machine/places.ts';
 import type { HostConfig } from '../../agent/protocol/host.ts';
 import type { ModelDataCentre } from './model-dc.ts';
@@ -107,9 +107,9 @@ export class ModelHost implements Machine {
   /** It boots without a new boot id, because the machine around it stays up. */
   isContainer = false;
   #identity = '';
-  /** What the firmware says, and the address of the network card. */
+  /** What the firmware says, and the addresses of the network cards. */
   dmiUuid: string;
-  readonly mac: string;
+  macs: readonly string[];
   clockOffsetMs = 0;
   isClockSynchronized = true;
   /** fleet-agent answers on its socket. */
@@ -149,14 +149,16 @@ export class ModelHost implements Machine {
     this.chance = simulation.branch(`host ${name}`);
     const digits = createHash('sha256').update(name).digest('hex');
     this.dmiUuid = [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20, 32)].join('-');
-    this.mac = `02:${digits.slice(32, 42).match(/../g)?.join(':')}`;
+    this.macs = [`02:${digits.slice(32, 42).match(/../g)?.join(':')}`];
   }
 
   /** What `fleet init` leaves on a new machine. */
   install(): void {
     this.repair();
-    for (const path of [this.places.hostConfig, this.places.current, join(this.enabledLinks, 'x'), this.#cloudId])
+    const machineId = join(this.root, 'etc/machine-id');
+    for (const path of [this.places.hostConfig, this.places.current, join(this.enabledLinks, 'x'), this.#cloudId, machineId])
       mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(machineId, `${createHash('sha256').update(this.name).digest('hex').slice(0, 32)}\n`);
     symlinkSync('releases/r1', this.places.current);
     this.configure({});
     this.identify(`machine-${this.name}`);
@@ -211,9 +213,10 @@ export class ModelHost implements Machine {
     mountDisk(this.root);
   }
 
-  /** Another machine, as a clone is one. */
-  identify(cloudId: string): void {
-    writeFileSync(this.#cloudId, `${cloudId}\n`);
+  /** Another machine, as a clone is one. null: cloud-init was removed. */
+  identify(cloudId: string | null): void {
+    if (cloudId === null) rmSync(this.#cloudId, { force: true });
+    else writeFileSync(this.#cloudId, `${cloudId}\n`);
   }
 
   /** What another program's init, or the operator's own, tells it about itself. */
@@ -262,8 +265,8 @@ export class ModelHost implements Machine {
     const early = this.spawn('early boot');
     this.#identity = this.inside(early, () => bootIdentity(this.places)) ?? '';
     this.end(early);
-    const hardware = { 'sys/class/dmi/id/product_uuid': this.dmiUuid, 'sys/class/net/eth0/address': this.mac };
-    for (const [path, text] of Object.entries(hardware)) {
+    const cards = this.macs.map((mac, index) => [`sys/class/net/eth${index}/address`, mac] as const);
+    for (const [path, text] of [['sys/class/dmi/id/product_uuid', this.dmiUuid] as const, ...cards]) {
       mkdirSync(dirname(join(this.root, path)), { recursive: true });
       writeFileSync(join(this.root, path), `${text}\n`);
     }
@@ -490,7 +493,7 @@ export class ModelHost implements Machine {
       if (stallMs > 0) await this.sleep(process, stallMs);
       return runRequest(parsed.request, {
         ...world,
-        instanceId: instanceIdFrom(readInstanceParts(this.root)),
+        instanceId: lookAtMachine(this.places).instanceId,
         now: () => new Date(this.wallMs),
         elapsedMs: () => this.monotonicMs - startedMs,
       });

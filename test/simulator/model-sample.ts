@@ -1,6 +1,5 @@
 import { claimedKeyIds, readClaim } from '../../agent/claims/claim-file.ts';
-import { readBootVerdict } from '../../agent/machine/boot.ts';
-import { instanceIdFrom, readInstanceParts } from '../../agent/machine/instance-id.ts';
+import { readBootInstanceId, readBootVerdict } from '../../agent/machine/boot.ts';
 import { agentProtocol, type HostSample } from '../../agent/protocol/sample.ts';
 import type { ModelHost } from './model-host.ts';
 
@@ -15,7 +14,7 @@ export function sampleOf(host: ModelHost): HostSample {
     takenAtMs: host.wallMs,
     agent: { version: '0', release: 'r1', startedAtMs: host.wallMs - host.uptimeMs, helperProtocol: 2 },
     host: {
-      ...{ name: host.name, instanceId: instanceIdFrom(readInstanceParts(host.root)), bootId: host.bootId },
+      ...{ name: host.name, instanceId: readBootInstanceId(host.places) ?? '', bootId: host.bootId },
       ...{ uptimeSeconds: host.uptimeMs / 1000, os: 'model', kernel: 'model', arch: 'x64' },
     },
     cpu: { cores: 2, busyRatio: { ...none, now: 0.1 } },

@@ -185,7 +185,7 @@ export const returnStories = {
     const host = simulation.pick(world.hosts);
     const isClone = simulation.chance(0.4);
     simulation.count(isClone ? 'same-identity' : 'young-rollback');
-    const clone = isClone ? world.clone(host, true) : null;
+    const clone = isClone ? world.clone(host, 'everything') : null;
     const disk = world.snapshotDisk(host);
     await simulation.pass(simulation.between(0, minute));
     for (const verb of [{ verb: 'drain', host: host.name }, { verb: 'sweep' }] as const)

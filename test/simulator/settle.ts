@@ -1,3 +1,4 @@
+import type { FleetError } from '../../src/model/errors.ts';
 import { goodLuck } from './model-host.ts';
 import { keyIds, type World } from './world.ts';
 
@@ -14,7 +15,7 @@ export async function settle(world: World): Promise<void> {
   world.simulation.note('--- the faults are over');
   if (world.isLedgerOld) {
     for (const host of world.gone) await world.command({ verb: 'failover', host, statement: 'destroyed' });
-    const problem = await world.command({ verb: 'adopt' });
+    const problem = await adopt(world);
     if (problem !== null) world.simulation.violate(`adopt: ${problem.message}`);
     await importStrangers(world);
   }
@@ -36,6 +37,7 @@ async function importStrangers(world: World): Promise<void> {
 
 function endFaults(world: World): void {
   world.isCalm = true;
+  world.leadsTo.clear();
   world.killControllers();
   world.fences = { fails: false, isUnknown: false };
   world.inventory = world.wholeInventory;
@@ -58,6 +60,13 @@ function endFaults(world: World): void {
   world.stepOperatorClock(-world.operatorClockMs);
 }
 
+/** Hosts with other hardware are what they were: copies of them have no way to the operator. */
+async function adopt(world: World): Promise<FleetError | null> {
+  const replaced = world.hosts.map(({ name }) => name).filter((name) => world.hints.some((hint) => hint.includes(`--replaced ${name}`)));
+  const problem = await world.command({ verb: 'adopt', replaced });
+  return problem === null && world.doubted.length > 0 ? world.command({ verb: 'adopt', replaced: world.doubted }) : problem;
+}
+
 /** Whether the sweep of this round found everything as it should be, and nothing was left to do for the operator. */
 async function isDoneAfterRound(world: World): Promise<boolean> {
   const found = await world.read();
@@ -65,7 +74,7 @@ async function isDoneAfterRound(world: World): Promise<boolean> {
   for (const host of world.hosts.filter(({ name }) => world.hints.some((hint) => hint.includes(`fleet init --limit ${name}`))))
     host.repair();
   // What only the operator can know, the sweep asks for in a hint.
-  if (world.hints.some((hint) => hint.includes('fleet adopt'))) await world.command({ verb: 'adopt' });
+  if (world.hints.some((hint) => hint.includes('fleet adopt'))) await adopt(world);
   const before = await world.read();
   for (const host of world.gone) {
     const isOwner = before.accounts.some((account) => account.host === host);

@@ -108,6 +108,10 @@ export class World implements HostWatch {
   isLedgerOld = false;
   /** Accounts that some host claims although their session is not in the vault, as the last adoption said. */
   strangers: readonly string[] = [];
+  /** Hosts of which the last adoption asked whether the machine from before still runs. */
+  doubted: readonly string[] = [];
+  /** Machines to which the addresses of hosts lead instead, by name. */
+  readonly leadsTo = new Map<string, ModelHost>();
   /** What the last command told the operator to do. */
   hints: readonly string[] = [];
   /** The inventory that the operator uses now; it may have forgotten hosts. */
@@ -321,13 +325,17 @@ export class World implements HostWatch {
     this.simulation.at(delayMs, () => (this.isCalm ? undefined : act()));
   }
 
-  /** A machine from the image of another, with an identity of its own, or the other's but for its network card, and without a way to the operator. */
-  clone(host: ModelHost, keepsIdentity = false): ModelHost {
+  /**
+   * A machine from the image of another, without a way to the operator. `keeps`: nothing of its identity but the machine id, all but the network card, or
+   * all of it.
+   */
+  clone(host: ModelHost, keeps: 'system' | 'ids' | 'everything' = 'system'): ModelHost {
     const name = this.simulation.nameOf(`${host.name}-clone`);
     const copy = new ModelHost(name, this.snapshotDisk(host), this.simulation, this.dataCentre, this);
     copy.clearMemory();
-    if (keepsIdentity) copy.dmiUuid = host.dmiUuid;
-    else copy.identify(`machine-${copy.name}`);
+    if (keeps === 'system') copy.identify(`machine-${copy.name}`);
+    else copy.dmiUuid = host.dmiUuid;
+    if (keeps === 'everything') copy.macs = host.macs;
     copy.link = { hears: false, isHeard: false };
     copy.luck = host.luck;
     this.machines.push(copy);
@@ -358,6 +366,7 @@ export class World implements HostWatch {
   }
 
   heardAtAdoption(problems: readonly AdoptionProblem[]): void {
+    this.doubted = this.hosts.map(({ name }) => name).filter((name) => problems.some(({ hint }) => hint.includes(`--replaced ${name}`)));
     for (const { text, hint } of problems) this.simulation.note(`adopt: ${text}; ${hint}`);
     const strange = problems.filter(({ hint }) => hint.includes('import that session'));
     this.strangers = this.accounts.filter((name) => strange.some(({ text }) => text.includes(`"${name}"`)));

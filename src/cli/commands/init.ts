@@ -188,7 +188,8 @@ async function judgeFacts(context: OpenContext): Promise<NonNullable<InitWorld['
     if (fault === null) return null;
     const error = identityError(name, fault);
     const isCopy = fault.kind === 'clone' || fault.kind === 'same-system';
-    if (isCopy && established.has(name)) return `${error.message} (${error.hint})`;
+    // It is to become a host all the same: fleet adopt asks about its accounts.
+    if (fault.kind === 'replaced' || (isCopy && established.has(name))) return `${error.message} (${error.hint})`;
     throw error;
   };
 }

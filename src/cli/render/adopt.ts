@@ -19,7 +19,7 @@ export function formatAdoption({ plan, hosts, takenOver, forgotten, isOld, condu
     ...plan.closedClaims.map(({ account, host, epoch, moveId }) =>
       moveId !== undefined
         ? `${host} has revoked its claim on ${account}, which runs there all the same: it is stopped.`
-        : `${host} closes its torn or missing claim on ${account} at epoch ${epoch}: whatever still runs there is stopped; what ${account} remembers goes on from the last sweep.`,
+        : `${host} closes its claim on ${account} at epoch ${epoch}: whatever still runs there is stopped; what ${account} remembers goes on from the last sweep.`,
     ),
     ...conduct.map(describeConduct),
     ...(forgotten.length === 0 ? [] : [`${forgotten.join(', ')} no longer count as lost: say it again (fleet failover HOST) if they are.`]),
@@ -38,9 +38,10 @@ const describeConduct = ({ account, isPaused, script, missingScript }: Adoption[
 };
 
 /** Nothing would be written. */
-export const isAdopted = ({ plan, isOld, missing }: Adoption): boolean =>
+export const isAdopted = ({ plan, isOld, missing, replaced }: Adoption): boolean =>
   !isOld &&
   missing.length === 0 &&
+  replaced.length === 0 &&
   plan.endedMoves.length === 0 &&
   plan.foundMoves.length === 0 &&
   plan.closedClaims.length === 0 &&
@@ -76,6 +77,7 @@ export const adoptionData = ({
   conduct,
   missing,
   without,
+  replaced,
 }: Adoption): Record<string, unknown> => ({
   isOld,
   hosts: hosts.map(({ host, problem }) => ({ host: host.name, answered: problem === null, code: problem?.code ?? null })),
@@ -83,6 +85,7 @@ export const adoptionData = ({
   forgotten,
   missing,
   without,
+  replaced,
   accounts: plan.accounts.map(({ account, before, after, epoch, isChanged, isNew, reason }) => ({
     account,
     before,

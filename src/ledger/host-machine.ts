@@ -1,0 +1,33 @@
+import type { ExpressionBuilder } from 'kysely';
+import type { LedgerDb } from './ledger.ts';
+import type { LedgerSchema } from './schema.ts';
+
+/** Which machine answered under this name, although nothing else of it may be taken. Not where accounts were given to another one. */
+export async function recordInstance(db: LedgerDb, name: string, instanceId: string): Promise<void> {
+  await db
+    .updateTable('hosts')
+    .set({ instance_id: instanceId })
+    .where('name', '=', name)
+    .where((eb) => eb.or([eb('instance_id', 'is', null), eb.not(ownsAccounts(eb))]))
+    .execute();
+}
+
+/** The operator has said that the machine which answers under this name counts, whatever was there before. */
+export async function trustMachine(db: LedgerDb, name: string, instanceId: string): Promise<void> {
+  await db.updateTable('hosts').set({ instance_id: instanceId }).where('name', '=', name).execute();
+}
+
+type OfHosts = ExpressionBuilder<LedgerSchema, 'hosts'>;
+
+/** What `instance_id` becomes when a machine answers: accounts were given to a machine, and another one under its name does not take their place unasked. */
+export const heardInstance = (eb: OfHosts, heard: string | null) => {
+  const { case: when, fn, ref, val } = eb;
+  return when()
+    .when(ownsAccounts(eb))
+    .then(fn.coalesce(ref('instance_id'), val(heard)))
+    .else(fn.coalesce(val(heard), ref('instance_id')))
+    .end();
+};
+
+const ownsAccounts = ({ exists, selectFrom }: OfHosts) =>
+  exists(selectFrom('placements').select('account').whereRef('placements.host', '=', 'hosts.name'));
