@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { bootIdentity } from '../machine/boot-identity.ts';
-import { lookAtMachine } from '../machine/know-machine.ts';
 import { parseJson } from '../machine/json-shape.ts';
+import { lookAtMachine } from '../machine/know-machine.ts';
 import { placesBelow } from '../machine/places.ts';
 import { parseRequest, requestLimitBytes } from './request.ts';
 import { runRequest } from './run-request.ts';

@@ -6,7 +6,9 @@ const rowsFile = (name: string): string => `test/simulator/exclusivity-rows${nam
 /** What the document calls the files of rows; the tests in them begin with the number of their row. */
 const short: Readonly<Record<string, string>> = {
   ...{ rows: rowsFile(''), roster: rowsFile('second') },
-  ...Object.fromEntries(['statements', 'boots', 'holds', 'reboots', 'forgotten', 'claims'].map((name) => [name, rowsFile(name)])),
+  ...Object.fromEntries(
+    ['statements', 'boots', 'holds', 'reboots', 'forgotten', 'claims', 'machines'].map((name) => [name, rowsFile(name)]),
+  ),
 };
 
 interface Row {

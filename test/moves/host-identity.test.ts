@@ -42,6 +42,17 @@ describe('one machine, one name', () => {
     expect(judgeIdentity(machine('h2', namelessInstance), [machine('h1', namelessInstance)])).toBeNull();
   });
 
+  it('another machine under the name of one that has accounts is told, unless it is a known one or nobody has accounts there', () => {
+    const owner = { ...h1, isOwner: true };
+    const heard = { ...machine('h1', 'i9'), changed: 'the DMI uuid a is now b' };
+    expect([...judgeAll([heard], [owner])]).toEqual([['h1', { kind: 'replaced', other: 'h1', changed: 'the DMI uuid a is now b' }]]);
+    expect(judgeAll([heard], [h1]).size).toBe(0);
+    expect(judgeAll([machine('h1', '')], [owner]).size).toBe(0);
+    expect(judgeAll([machine('h1', 'i1')], [owner]).size).toBe(0);
+    expect(judgeAll([machine('h1', 'i9')], [machine('h1', null), { ...machine('h1', null), isOwner: true }]).size).toBe(0);
+    expect(judgeAll([machine('h1', 'i2')], [owner, machine('h2', 'i2')]).get('h1')).toEqual({ kind: 'duplicate', other: 'h2' });
+  });
+
   it('both names of one machine are at fault, and addresses that were exchanged are told by the settings', () => {
     const both = judgeAll([machine('h1', 'i1'), machine('h2', 'i1')], [h1]);
     expect([...both]).toEqual([

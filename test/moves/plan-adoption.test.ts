@@ -3,7 +3,7 @@ import type { Claim } from '../../agent/protocol/claim.ts';
 import type { HostSurvey, SurveyedAccount } from '../../agent/protocol/host-acts.ts';
 import { findCutOff, readClaims } from '../../src/moves/adopt-claims.ts';
 import type { HostEvidence } from '../../src/moves/evidence.ts';
-import { type AdoptionPlan, type KnownAccount, planAdoption } from '../../src/moves/plan-adoption.ts';
+import { type AdoptionDoubt, type AdoptionPlan, type KnownAccount, planAdoption } from '../../src/moves/plan-adoption.ts';
 
 const keyId = 'a'.repeat(32);
 
@@ -36,15 +36,16 @@ function adopt(
   account: KnownAccount | null,
   openMoves: Parameters<typeof planAdoption>[0]['openMoves'] = [],
   isOld = false,
+  { replaced = new Set<string>(), doubted = new Map<string, AdoptionDoubt>() } = {},
 ): AdoptionPlan {
   const answering = new Set(evidence.filter(({ survey }) => survey !== null).map(({ host }) => host));
   return planAdoption({
-    ...{ truths: readClaims(evidence), cutOff: findCutOff(evidence) },
+    ...{ truths: readClaims(evidence, replaced), cutOff: findCutOff(evidence) },
     accounts: account === null ? [] : [account],
     openMoves,
     answering,
     destroyed: new Set(['gone']),
-    doubted: new Map(),
+    doubted,
     isOld,
   });
 }
@@ -244,6 +245,47 @@ describe('a revoke was cut off before its stop', () => {
     expect(adopt([runs], null).closedClaims).toEqual([closed]);
     const ended = asked('h1', claimOn('h1', 6, { state: 'revoked' }), { unit: 'failed', processes: 0 });
     expect(adopt([ended], known(null, null)).closedClaims).toEqual([]);
+  });
+});
+
+describe('another machine under the name of the one that had the account', () => {
+  const foreign = (epoch: number, changes: Partial<Claim> = {}) =>
+    asked('h1', claimOn('h0', epoch, changes), { unit: 'inactive', processes: 0 });
+  const doubted = new Map([['h1', { text: 'h1 is another machine', hint: 'fleet adopt --replaced h1' }]]);
+  const replaced = new Set(['h1']);
+
+  test('until the operator says what it is, nothing is decided, whatever it and the others say', () => {
+    for (const evidence of [[foreign(3)], [asked('h1', null)], [foreign(3), asked('h2', claimOn('h2', 4))]]) {
+      const plan = adopt(evidence, known('h1', 3), [], false, { doubted });
+      expect([outcome(plan), plan.closedClaims, texts(plan)]).toEqual([[['h1', 'h1', 3, false]], [], ['h1 is another machine']]);
+    }
+    const lost = adopt([foreign(3)], stored, [], true, { doubted });
+    expect(lost.problems.map(({ hint }) => hint)).toEqual(['fleet adopt --replaced h1']);
+  });
+
+  test('then its claim is closed above all epochs, and the account is free', () => {
+    const plan = adopt(
+      [foreign(3), asked('h2', claimOn('h2', 2, { state: 'revoked' }), { unit: 'inactive', processes: 0 })],
+      known('h1', 3),
+      [],
+      false,
+      { replaced },
+    );
+    expect(outcome(plan)).toEqual([['h1', null, 4, true]]);
+    expect(plan.closedClaims).toEqual([{ account: 'anna', keyId, host: 'h1', epoch: 4, stagedEpochs: [] }]);
+    const leaving = adopt([foreign(3, { state: 'releasing', successor: 'h2' })], known('h1', 3), [], false, { replaced });
+    expect(leaving.closedClaims[0]?.epoch).toBe(4);
+  });
+
+  test('a later owner stays, and a copy with the claim of its original is closed above it', () => {
+    const later = adopt([foreign(3), asked('h2', claimOn('h2', 5))], known('h2', 5), [], false, { replaced });
+    expect([outcome(later), later.closedClaims[0]?.epoch]).toEqual([[['h2', 'h2', 5, false]], 5]);
+    const copy = adopt([foreign(3), asked('h0', claimOn('h0', 3))], known('h0', 3), [], false, { replaced });
+    expect([outcome(copy), copy.closedClaims[0]?.epoch]).toEqual([[['h0', 'h0', 3, false]], 4]);
+  });
+
+  test('a claim that is over is none to ask about', () => {
+    expect(texts(adopt([foreign(3, { state: 'revoked' })], known(null, null)))).toEqual([]);
   });
 });
 

@@ -1,12 +1,15 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import './borders.ts';
-import { a1, allocate, claimAt, cut, nothingWrong, placed, usersOf, whole, world } from './rows-fixture.ts';
+import { a1, allocate, claimAt, nothingWrong, placed, usersOf, whole, world } from './rows-fixture.ts';
 import { settle } from './settle.ts';
 
 /** Rule R7 of docs/exclusivity.md: machines are known by their parts. */
 
 const h1 = () => world.host('h1');
+const plug = (macs: readonly string[]): void => {
+  h1().macs = macs;
+};
 const heldOn = (machine = h1()): boolean => machine.units.workerOf(a1) === null;
 
 /** Down for ten seconds, with what `change` makes of it; then a minute. */
@@ -67,9 +70,9 @@ describe('R7 copies', () => {
 
 describe('R7 the same machine', () => {
   it.each<[string, () => void]>([
-    ['a network card more', () => void (h1().macs = [...h1().macs, '02:00:00:00:00:09'])],
+    ['a network card more', () => plug([...h1().macs, '02:00:00:00:00:09'])],
     ['cloud-init removed', () => h1().identify(null)],
-    ['no card at the time of the boot', () => void (h1().macs = [])],
+    ['no card at the time of the boot', () => plug([])],
     ['no record, as after an upgrade', () => rmSync(h1().places.machine, { force: true })],
   ])('R7 a reboot with %s holds nothing', async (_, change) => {
     await placed();
@@ -82,7 +85,7 @@ describe('R7 the same machine', () => {
 
 describe('R7 other hardware', () => {
   it.each<[string, () => void]>([
-    ['another network card', () => void (h1().macs = ['02:00:00:00:00:07'])],
+    ['another network card', () => plug(['02:00:00:00:00:07'])],
     [
       'a snapshot restored elsewhere',
       () => {
