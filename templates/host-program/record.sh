@@ -75,7 +75,7 @@ want_nothing_foreign() {
     for name in "${inside[@]}"; do
       [[ -e $name || -L $name ]] || continue
       case $name in
-        /var/lib/fleet/claims) [[ $(find "$name" -mindepth 1 -maxdepth 1 ! -name '[0-9a-f]*.claim*' -print -quit) ]] && found+=("$name");;
+        /var/lib/fleet/claims) [[ $(find "$name" -mindepth 1 -maxdepth 1 ! -name '[0-9a-f]*.claim*' ! -name 'announcement.json*' ! -name 'machine.json*' -print -quit) ]] && found+=("$name");;
         /var/lib/fleet/init | /var/lib/fleet/locks | /var/lib/fleet/authority.json*) ;;
         *) found+=("$name");;
       esac

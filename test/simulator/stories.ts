@@ -1,5 +1,5 @@
 import { commandAt, fates, mishapAt, someVerb } from './faults.ts';
-import { cutLink } from './mishaps.ts';
+import { cutLink, mishaps } from './mishaps.ts';
 import type { CallFate, RemoteCall } from './model-remote.ts';
 import { someMove } from './moving.ts';
 import type { World } from './world.ts';
@@ -79,6 +79,14 @@ export const stories = {
     const { simulation } = world;
     await world.command({ verb: 'allocate' });
     await simulation.pass(simulation.between(1_000, 120_000));
+    const chance = simulation.branch('the machine');
+    const kind = chance.pick(['clone', 'same-ids', 'wrong-machine', 'new-hardware', 'less-hardware'] as const);
+    if (kind !== 'clone') {
+      simulation.count(kind);
+      mishaps[kind](world, simulation.pick(world.hosts), chance);
+      for (let minutes = chance.between(6, 25); minutes > 0; minutes -= 5) await someCommands(world, 0.02);
+      return;
+    }
     const copy = world.clone(simulation.pick(world.hosts));
     await simulation.pass(simulation.between(1_000, 600_000));
     copy.boot();
