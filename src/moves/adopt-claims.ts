@@ -1,8 +1,8 @@
 import type { Claim } from '../../agent/protocol/claim.ts';
 import type { HostSurvey } from '../../agent/protocol/host-acts.ts';
+import type { ClosedClaim } from './adoption-plan.ts';
 import type { HostEvidence } from './evidence.ts';
 import { detached } from './phases.ts';
-import type { ClosedClaim } from './plan-adoption.ts';
 
 /** What the claims of all hosts that answered say together about one key. */
 export type ClaimTruth =

@@ -1,4 +1,5 @@
 import { type ClaimTruth, epochAtMost, isBelow } from './adopt-claims.ts';
+import type { AdoptedAccount, AdoptionDoubt, AdoptionPlan, AdoptionProblem, ClosedClaim, FoundMove } from './adoption-plan.ts';
 import { type EndedMove, endOf, type JournaledMove } from './ended-moves.ts';
 import { detached } from './phases.ts';
 
@@ -31,71 +32,6 @@ export interface AdoptionFacts {
   readonly doubted: ReadonlyMap<string, AdoptionDoubt>;
   /** The ledger may have missed what happened last: what a host says of an account that left the fleet is newer. */
   readonly isOld: boolean;
-}
-
-/** What happens to one account in the ledger. `before` and `after`: hosts, null for none. */
-export interface AdoptedAccount {
-  readonly account: string;
-  readonly keyId: string;
-  readonly isNew: boolean;
-  readonly before: string | null;
-  readonly after: string | null;
-  /** Epoch that is known from now on; 0: it never ran. */
-  readonly epoch: number;
-  /** The move that gave it to `after`; null without a change of the placement. */
-  readonly moveId: string | null;
-  readonly isChanged: boolean;
-  readonly isDetached: boolean;
-  readonly isStill: boolean;
-  readonly reason: string;
-}
-
-/** A change of owner that only the hosts know of; it is put back into the journal and goes on like any other. */
-export interface FoundMove {
-  readonly id: string;
-  readonly account: string;
-  readonly keyId: string;
-  readonly from: string;
-  readonly to: string;
-  /** Epoch at which `from` holds it. */
-  readonly fromEpoch: number;
-  /** Above all that any host has seen, so that `to` takes it although it has revoked this very move. */
-  readonly epoch: number;
-}
-
-/**
- * A torn, missing or foreign claim that its host closes for good, at an epoch above all that were used; or one that is revoked, whose stop was cut off. Only then
- * may the account start again, there or elsewhere.
- */
-export interface ClosedClaim {
-  readonly account: string;
-  readonly keyId: string;
-  readonly host: string;
-  readonly epoch: number;
-  /** Files that go with it. */
-  readonly stagedEpochs: readonly number[];
-  /** Of the revoke that was cut off, which is made again as it was; left out: it is a new one. */
-  readonly moveId?: string;
-}
-
-/** What the operator has to say before anything is decided. */
-export type AdoptionDoubt = Pick<AdoptionProblem, 'text' | 'hint'>;
-
-export interface AdoptionProblem {
-  readonly account: string | null;
-  readonly host: string | null;
-  readonly text: string;
-  readonly hint: string;
-}
-
-export interface AdoptionPlan {
-  readonly accounts: readonly AdoptedAccount[];
-  /** Open moves of the ledger that are over on the hosts. */
-  readonly endedMoves: readonly EndedMove[];
-  readonly foundMoves: readonly FoundMove[];
-  readonly closedClaims: readonly ClosedClaim[];
-  /** What cannot be decided from here. Nothing is guessed about it. */
-  readonly problems: readonly AdoptionProblem[];
 }
 
 /** Brings a ledger in line with what the hosts know. Pure: the same facts give the same plan; without differences nothing in it is changed. */

@@ -2,7 +2,7 @@ import { accountSpecFor } from '../inventory/account-spec.ts';
 import { listAccounts } from '../ledger/accounts.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
-import type { AdoptionPlan } from '../moves/plan-adoption.ts';
+import type { AdoptionPlan } from '../moves/adoption-plan.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import { listScripts } from '../scripts/read-script.ts';
 import { isAnsweringFleet, scriptFolders } from './answer-behaviour.ts';

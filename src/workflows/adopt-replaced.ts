@@ -1,7 +1,7 @@
 import { FleetError } from '../model/errors.ts';
 import { isForeign } from '../moves/adopt-claims.ts';
+import type { AdoptionDoubt } from '../moves/adoption-plan.ts';
 import { judgeAll } from '../moves/host-identity.ts';
-import type { AdoptionDoubt } from '../moves/plan-adoption.ts';
 import type { AskedHost } from './adopt.ts';
 import type { FleetContext } from './context.ts';
 import { listMachines, replacedHint, replacedText } from './host-identity.ts';

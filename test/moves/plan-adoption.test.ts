@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import type { Claim } from '../../agent/protocol/claim.ts';
 import type { HostSurvey, SurveyedAccount } from '../../agent/protocol/host-acts.ts';
 import { findCutOff, readClaims } from '../../src/moves/adopt-claims.ts';
+import type { AdoptionDoubt, AdoptionPlan } from '../../src/moves/adoption-plan.ts';
 import type { HostEvidence } from '../../src/moves/evidence.ts';
-import { type AdoptionDoubt, type AdoptionPlan, type KnownAccount, planAdoption } from '../../src/moves/plan-adoption.ts';
+import { type KnownAccount, planAdoption } from '../../src/moves/plan-adoption.ts';
 
 const keyId = 'a'.repeat(32);
 

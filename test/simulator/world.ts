@@ -15,7 +15,7 @@ import { markStale } from '../../src/ledger/staleness.ts';
 import type { FleetError } from '../../src/model/errors.ts';
 import type { Inventory } from '../../src/model/inventory.ts';
 import type { AccountName } from '../../src/model/names.ts';
-import type { AdoptionProblem } from '../../src/moves/plan-adoption.ts';
+import type { AdoptionProblem } from '../../src/moves/adoption-plan.ts';
 import { forEachHost } from '../../src/remote/for-each-host.ts';
 import { formatSession } from '../../src/sessions/format-session.ts';
 import { fixtureKey, fixtureSession } from '../sessions/fixture-sessions.ts';
