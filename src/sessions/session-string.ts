@@ -65,6 +65,13 @@ const maxUserId = 2n ** 53n - 1n;
 const maxApiId = 2 ** 31 - 1;
 
 /**
+ * Four or eight bytes less make a newer string as long as an old one, with a key from the wrong place. Then the bool of the newer head lies in the key, or the
+ * upper half of the newer user id does. One old string in 120 looks like that as well, and is refused rather than read wrongly.
+ */
+const mayBeCut = (data: Buffer): boolean =>
+  data.readUInt8(5) <= 1 || (data.length === 263 && BigInt(data.readUInt32BE(2 + authKeyBytes - 4)) <= maxUserId >> 32n);
+
+/**
  * Pyrogram: u8 dc, [u32 api id,] bool test, key, u64 (oldest: u32) user id, bool bot; 271, 267 or 263 bytes. Nothing in it names the format, so what
  * could be no number or bool of Pyrogram's is another's string.
  */
@@ -77,7 +84,7 @@ const pyrogramFacts = (data: Buffer): SessionFacts | undefined => {
   const userStart = keyStart + authKeyBytes;
   const userId = data.length === 263 ? BigInt(data.readUInt32BE(userStart)) : data.readBigUInt64BE(userStart);
   const [test = 2, bot = 2] = [data[keyStart - 1], data.at(-1)];
-  if (test > 1 || bot > 1 || userId > maxUserId || (current && data.readUInt32BE(1) > maxApiId)) {
+  if (test > 1 || bot > 1 || userId > maxUserId || (current ? data.readUInt32BE(1) > maxApiId : mayBeCut(data))) {
     return undefined;
   }
   return {

@@ -1,9 +1,15 @@
+import { execFileSync } from 'node:child_process';
+import { join, resolve } from 'node:path';
 import { convertFromGramjsSession, convertFromPyrogramSession, convertFromTelethonSession } from '@mtcute/convert';
 import { readStringSession } from '@mtcute/core/utils.js';
+import { StringSession } from 'telegram/sessions/index.js';
 import { expect, test } from 'vitest';
 import type { SessionStringFormat } from '../../src/model/session.ts';
+import { canonicalAddress } from '../../src/sessions/data-centres.ts';
 import { formatSession } from '../../src/sessions/format-session.ts';
+import { exportSession } from '../../src/vault/export-session.ts';
 import { fixtureKey, fixtureSession } from '../sessions/fixture-sessions.ts';
+import { temporaryDirectory } from './session-files.ts';
 
 const readers: readonly [SessionStringFormat, (text: string) => ReturnType<typeof readStringSession>][] = [
   ['gramjs-string', convertFromGramjsSession],
@@ -21,4 +27,48 @@ test.each(readers)('%s is read back by a library that fleet does not use', (form
       const self = format === 'pyrogram-string' || format === 'mtcute-string' ? [Number(session.userId), isBot] : [undefined, undefined];
       expect([back.self?.userId, back.self?.isBot]).toEqual(self);
     }
+});
+
+test('gramjs-string and telethon-string are read back by GramJS itself', async () => {
+  for (const format of ['gramjs-string', 'telethon-string'] as const)
+    for (const dataCentre of [1, 2, 3, 4, 5]) {
+      const session = fixtureSession({ dataCentre, authKey: fixtureKey(dataCentre) });
+      const read = new StringSession(formatSession(session, format));
+      await read.load();
+      expect([read.dcId, read.serverAddress, read.port, read.authKey?.getKey()]).toEqual([
+        ...[dataCentre, canonicalAddress(dataCentre), 443, Buffer.from(session.authKey)],
+      ]);
+    }
+});
+
+/** Debian's own; setup installs python3-telethon where there is apt. */
+const python = '/usr/bin/python3';
+const hasTelethon = (): boolean => {
+  try {
+    execFileSync(python, ['-c', 'import telethon'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+test.skipIf(!hasTelethon())('telethon and telethon-string are read back by Telethon itself', async () => {
+  const directory = temporaryDirectory();
+  const sessions = [1, 2, 3, 4, 5].map((dataCentre) => fixtureSession({ dataCentre, authKey: fixtureKey(dataCentre) }));
+  const exported: string[] = [];
+  for (const session of sessions)
+    for (const format of ['telethon', 'telethon-string'] as const) {
+      const path = join(directory, `${format}-${session.dataCentre}.session`);
+      await exportSession(path, session, format);
+      exported.push(format === 'telethon' ? 'file' : 'string', path);
+    }
+  const lines = execFileSync(python, [resolve('test/vault/read-by-telethon.py'), ...exported], { encoding: 'utf8' })
+    .trim()
+    .split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(
+    sessions.flatMap(({ dataCentre, authKey, userId }) => {
+      const found = { dc: dataCentre, address: canonicalAddress(dataCentre), port: 443, key: Buffer.from(authKey).toString('hex') };
+      return [{ ...found, self: Number(userId) }, found];
+    }),
+  );
 });
