@@ -14,6 +14,8 @@ export const canonicalKey = (path: readonly string[]): string => {
   if (inner[0] === 'chats' && inner.length > 1) return 'chats.*';
   if (inner[0] === 'labels' && inner.length > 1) return 'labels.*';
   if (first === 'placement' && inner[0] === 'strategy_by_label' && inner.length > 1) return 'placement.strategy_by_label.*';
+  if (first === 'alerts' && (inner[0] === 'channels' || inner[0] === 'rules') && inner.length > 1)
+    return ['alerts', inner[0], '*', ...inner.slice(2)].join('.');
   const owner =
     first === 'hosts' || first === 'groups' || first === 'defaults'
       ? 'host'

@@ -8,14 +8,16 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/planning': ['src/model'],
   'src/moves': ['src/model', 'agent/protocol'],
   'src/sessions': ['src/model'],
-  'src/inventory': ['src/model', 'src/surroundings', 'agent/protocol', 'yaml', 'zod', 'picomatch'],
+  'src/alerts': ['src/model'],
+  'src/inventory': ['src/model', 'src/alerts', 'src/surroundings', 'agent/protocol', 'yaml', 'zod', 'picomatch'],
   'src/scripts': ['src/model', 'src/inventory', 'agent/answering', 'agent/protocol', 'zod'],
   'src/remote': ['src/model', 'src/surroundings', 'agent/protocol', 'ssh2', 'ssh-config', 'p-limit'],
-  'src/ledger': ['src/model', 'src/surroundings', 'src/planning', 'src/moves', 'kysely', 'better-sqlite3'],
+  'src/ledger': ['src/model', 'src/alerts', 'src/surroundings', 'src/planning', 'src/moves', 'kysely', 'better-sqlite3'],
   'src/vault': ['src/model', 'src/surroundings', 'src/sessions', 'age-encryption', 'yauzl', 'better-sqlite3', 'zod'],
   'src/facts': ['src/model', 'src/remote', 'agent/protocol', 'zod'],
   'src/steps': ['src/model', 'src/remote', 'agent/protocol', 'yaml', 'zod'],
   'src/release': ['src/model', 'src/surroundings', 'src/steps', 'agent/protocol', 'esbuild', 'zod'],
+  'src/channels': ['src/model', 'src/alerts', 'src/release', 'yaml', 'zod', 'nodemailer'],
   'src/workflows': ['src', 'agent/protocol', 'zod'],
   'src/cli': ['src', 'agent/protocol', 'commander', 'chalk', 'listr2', '@inquirer/prompts', 'zod'],
   agent: ['agent'],
@@ -24,7 +26,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rooms that decide and never act. */
-const pureRooms = ['src/model', 'src/planning', 'src/moves', 'src/sessions', 'agent/answering'];
+const pureRooms = ['src/model', 'src/alerts', 'src/planning', 'src/moves', 'src/sessions', 'agent/answering'];
 const impure =
   /\bawait\b|\basync\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.(?:env|argv|std|pid|cwd|hrtime|memory)|\bsetTimeout\b|node:(?!crypto\b)/;
 

@@ -4,6 +4,7 @@ import { FleetError } from '../model/errors.ts';
 import { registerWhySilent } from './commands/account-control.ts';
 import { registerAccounts } from './commands/accounts.ts';
 import { registerAdopt } from './commands/adopt.ts';
+import { registerAlerts } from './commands/alerts.ts';
 import { registerAllocate } from './commands/allocate.ts';
 import { registerBackup } from './commands/backup.ts';
 import { registerCheck } from './commands/check.ts';
@@ -83,6 +84,7 @@ function buildProgram(): Command {
     registerLooks,
     registerWhySilent,
     registerMetrics,
+    registerAlerts,
     registerScripts,
     registerScriptPush,
     registerSimulate,

@@ -19,6 +19,7 @@ import type {
   TelegramSettings,
 } from '../model/inventory.ts';
 import type { AccountName, HostName } from '../model/names.ts';
+import { alertsFrom } from './assemble-alerts.ts';
 import { expandEgress } from './egress.ts';
 import { findPlace } from './places.ts';
 import { resolvePath } from './resolve-path.ts';
@@ -287,6 +288,7 @@ export const assembleInventory = (yaml: InventoryYaml, path: string, home: strin
     model: modelFrom(yaml.model),
     answerSlotMs: yaml.answer_slot ?? 20_000,
     egress: expandEgress(yaml.egress?.allow, yaml.model?.base_url ?? null),
+    alerts: alertsFrom(yaml.alerts),
     hosts: Object.entries(yaml.hosts).map(([name, host]) => hostFrom(name, host ?? {}, yaml, absolute)),
     accounts: Object.entries(yaml.accounts ?? {}).map(([name, own]) => ({ name: name as AccountName, ...accountFrom(own ?? {}, yaml) })),
     accountDefaults: accountFrom({}, yaml),

@@ -1,3 +1,4 @@
+import { alertRules } from './alert-rules.ts';
 import { modelWord } from './egress.ts';
 import { nearest } from './nearest.ts';
 import { findPlace, nearestPlace } from './places.ts';
@@ -187,6 +188,7 @@ export const referenceProblems = (document: YamlDocument): readonly Problem[] =>
     ...egressRules(raw),
     ...weightRules(raw),
     ...sudoRules(raw),
+    ...alertRules(raw),
     ...groupRules(raw),
     ...sites.flatMap(([path, inner]) => [...placeRules(inner, path), ...timeZoneRules(inner, path)]),
     ...accountRules(mapAt(raw, 'account_defaults'), ['account_defaults'], hosts, areas),

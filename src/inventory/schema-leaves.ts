@@ -6,7 +6,10 @@ import { parseDuration, parseSize, unitPatterns } from './units.ts';
 z.config({ jitless: true });
 
 /** Keys whose values are never repeated in a message: somebody may have written the secret itself. */
-export const secretKeys: ReadonlySet<string> = new Set(['key', 'api_id', 'api_hash', 'api_key', 'password', 'passphrase', 'sudo_password']);
+export const secretKeys: ReadonlySet<string> = new Set([
+  ...['key', 'api_id', 'api_hash', 'api_key', 'password', 'passphrase', 'sudo_password'],
+  ...['url', 'heartbeat', 'authorization', 'sign_key', 'token'],
+]);
 
 // What the schema of the inventory is made of. Every leaf carries in `error` what is allowed, as the end of the sentence "must be ...": the words that the operator reads.
 

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { accountPattern, hostPattern } from '../model/names.ts';
+import { alertsSchema } from './alert-schema.ts';
 import { isEgressWord, modelWord, telegramWord } from './egress.ts';
 import {
   decimal,
@@ -256,6 +257,7 @@ export const inventorySchema = mapping({
     down_after: duration('0s', '1d').optional(),
     keep_samples: duration('1h', '365d').optional(),
   }).optional(),
+  alerts: alertsSchema.optional(),
   defaults: mapping(hostShape).optional(),
   groups: z
     .record(named(groupPattern, groupForm), emptyable({ groups: memberOf(), ...hostShape, ssh: mapping(sshShape).optional() }), {

@@ -20,6 +20,9 @@ export interface LedgerSchema {
   chain: { seq: Generated<number>; source: string; row: number; hash: string };
   runs: RunsTable;
   lock: LockTable;
+  alerts: { key: string; state: string; alert_json: string };
+  alert_messages: AlertMessagesTable;
+  alert_silences: AlertSilencesTable;
 }
 
 interface HostsTable {
@@ -172,6 +175,30 @@ interface LockTable {
   expires_at: number;
 }
 
+/** A message about alerts, until a channel of its route has taken it and for a while afterwards. */
+interface AlertMessagesTable {
+  id: string;
+  created_at: number;
+  route_json: string;
+  message_json: string;
+  attempts: number;
+  next_try_at: number;
+  /** Why no channel took it at the last try. */
+  problem: string | null;
+  delivered_at: number | null;
+  delivered_by: string | null;
+}
+
+interface AlertSilencesTable {
+  id: Generated<number>;
+  rule: string;
+  subject: string;
+  until: number;
+  reason: string;
+  by: string;
+  created_at: number;
+}
+
 export type HostRow = Selectable<HostsTable>;
 export type ForgottenHostRow = Selectable<ForgottenHostsTable>;
 export type AccountRow = Selectable<AccountsTable>;
@@ -179,4 +206,5 @@ export type PlacementRow = Selectable<PlacementsTable>;
 export type MoveRow = Selectable<MovesTable>;
 export type HistoryRow = Selectable<HistoryTable>;
 export type NewHistory = Insertable<HistoryTable>;
+export type AlertMessageRow = Selectable<AlertMessagesTable>;
 export type EventRow = Selectable<EventsTable>;

@@ -3,6 +3,7 @@
  *
  * `usage`/`inventory`/`session-file` are the operator's input; `ssh-*`, `host-*` concern one host; `claim-*`,
  * `authority-*` protect exclusivity and are never retried blindly; `ledger-*`, `vault-*` concern the operator's own files;
+ * `channel` is one that takes alerts;
  * `this-machine` is what the operator's own operating system refused.
  */
 export type FleetErrorCode =
@@ -44,6 +45,7 @@ export type FleetErrorCode =
   | 'placement'
   | 'plan-stale'
   | 'account-offline'
+  | 'channel'
   | 'in-doubt'
   | 'this-machine'
   | 'interrupted'

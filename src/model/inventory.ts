@@ -1,3 +1,4 @@
+import type { AlertPolicy } from './alert-policy.ts';
 import type { AccountName, HostName } from './names.ts';
 import type { SessionStringFormat } from './session.ts';
 
@@ -265,6 +266,8 @@ export interface Inventory {
   readonly answerSlotMs: number;
   /** Addresses, ranges and names of machines that accounts may connect to, besides name servers; null: all but metadata services and link-local addresses. */
   readonly egress: readonly string[] | null;
+  /** Whom fleet tells what is wrong; null: nobody. */
+  readonly alerts: AlertPolicy | null;
   readonly hosts: readonly HostSpec[];
   readonly accounts: readonly AccountSpec[];
   /** For accounts that are in the vault but not named in the inventory. */

@@ -24,6 +24,7 @@ import { type HostReading, readSamples } from './read-samples.ts';
 import { recordStates } from './record-states.ts';
 import { retireClaims } from './retire-claims.ts';
 import { type SurveyResult, surveyHosts } from './survey-hosts.ts';
+import { type Telling, tellFleet } from './tell-fleet.ts';
 import { wipeOrphans } from './wipe-orphans.ts';
 
 /** One host as a sweep found it. */
@@ -55,6 +56,8 @@ export interface SweepResult {
   readonly prunedSamples: number;
   /** Hosts that were switched off and failed over by this sweep. */
   readonly failedOver: readonly string[];
+  /** What was told of it; null: the inventory has no `alerts:`. */
+  readonly told: Telling | null;
 }
 
 /**
@@ -96,7 +99,8 @@ export async function sweepFleet(context: FleetContext, begin: () => Promise<Run
   for (const reading of readings) hosts.push(await judge(context, reading, survey, rows.get(reading.host.name), accounts));
   const failedOver = run !== null && isAutomatic ? await failOverDown(context, run, hosts, { grants, problems }) : [];
   const prunedSamples = await pruneSamples(ledger.db, context.now() - inventory.sweep.keepSamplesMs);
-  return { isObserver, hosts, moves, grants, problems, prunedSamples, failedOver };
+  const told = inventory.alerts === null ? null : await tellFleet(context, inventory.alerts, hosts, readings);
+  return { isObserver, hosts, moves, grants, problems, prunedSamples, failedOver, told };
 }
 
 const isReady = (row: HostRow | undefined): boolean => row !== undefined && row.release !== null && row.destroyed_at === null;

@@ -82,6 +82,7 @@ test('the least inventory has the documented defaults', () => {
     model: null,
     answerSlotMs: 20_000,
     egress: null,
+    alerts: null,
     vaultKey: { kind: 'env', target: 'VAULT_KEY' },
     concurrency: 32,
     placement: {

@@ -24,16 +24,19 @@ export function registerAllocate(program: Command): void {
   setAction<AllocateOptions>(command, async ({ options, args, signal }) => {
     if (args.length === 0 && !options.all) throw new FleetError('usage', 'which accounts?', { hint: 'name them, or use --all' });
     if (args.length > 0 && options.all) throw new FleetError('usage', 'both --all and names were given', { hint: 'use one of the two' });
-    const [{ executeAllocation, isEmptyPlan, planAllocation }, { announceColleagues, pushStaleBehaviours }] = await Promise.all([
-      import('../../workflows/allocate.ts'),
-      import('../../workflows/push-scripts.ts'),
-    ]);
+    const [{ executeAllocation, isEmptyPlan, planAllocation }, { noteFailedAllocation }, { announceColleagues, pushStaleBehaviours }] =
+      await Promise.all([
+        import('../../workflows/allocate.ts'),
+        import('../../workflows/note-failed-allocation.ts'),
+        import('../../workflows/push-scripts.ts'),
+      ]);
     const render = await import('../render/allocation.ts');
     return withLock('allocate', options, signal, async (context, begin): Promise<CommandResult> => {
       const plan = await planAllocation(context, args.length === 0 ? null : args, options.strategy ?? null);
       const unplaced = render.unplacedErrors(plan);
       const data = { dryRun: options.dryRun === true, plan: render.planData(plan) };
       if (options.dryRun || isEmptyPlan(plan)) {
+        if (!options.dryRun) await noteFailedAllocation(context, unplaced);
         await context.progress.stop();
         return { data: { ...data, accounts: [] }, text: render.formatPlan(plan), errors: unplaced };
       }
@@ -46,6 +49,7 @@ export function registerAllocate(program: Command): void {
       const { errors: untold } = await pushStaleBehaviours(context, run);
       await context.progress.stop();
       const errors = [...unplaced, ...outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem])), ...untold];
+      await noteFailedAllocation(context, errors);
       const accounts = outcomes.map(({ account, host, state }) => ({ account, host, state }));
       return { data: { ...data, accounts }, text: render.formatOutcomes(outcomes), errors };
     });

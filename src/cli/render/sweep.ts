@@ -1,5 +1,6 @@
 import type { FleetError } from '../../model/errors.ts';
 import type { SweepResult, SweptHost } from '../../workflows/sweep.ts';
+import type { Telling } from '../../workflows/tell-fleet.ts';
 import { chalk } from '../style.ts';
 import { formatOutcomes } from './allocation.ts';
 import { formatMoveOutcomes, outcomeData } from './moves.ts';
@@ -7,16 +8,25 @@ import { formatState } from './states.ts';
 import { formatAge, formatTable } from './table.ts';
 
 /** One line per host, then what was carried on. */
-export function formatSweep({ hosts, moves, grants, isObserver, failedOver }: SweepResult, nowMs: number): string {
+export function formatSweep({ hosts, moves, grants, isObserver, failedOver, told }: SweepResult, nowMs: number): string {
   const rows = hosts.map((host) => [host.host, formatState(host.health), `${host.online ?? '?'}/${host.accounts}`, noteOf(host, nowMs)]);
   const sections = [formatTable(['HOST', 'HEALTH', 'ONLINE', 'FINDINGS'], rows, 'No host is ready: fleet init comes first.')];
   if (moves.length > 0) sections.push(`Moves carried on\n${formatMoveOutcomes(moves)}`);
   if (grants.length > 0) sections.push(`Accounts given back, started or failed over\n${formatOutcomes(grants)}`);
   if (failedOver.length > 0)
     sections.push(chalk.yellow(`Switched off and failed over: ${failedOver.join(', ')}. Keep it off until you have looked at it.`));
+  if (told !== null && told.items + told.sent + told.waiting > 0) sections.push(tellingText(told));
   if (hosts.some(({ findings }) => findings.length > 0)) sections.push(chalk.dim('fleet doctor says what to do about findings.'));
   if (isObserver) sections.push(chalk.dim('This ledger has no account and never had one on a host: the sweep has only looked.'));
   return sections.join('\n\n');
+}
+
+const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
+
+/** One line on what was told to whom. */
+function tellingText({ items, sent, waiting }: Telling): string {
+  const waits = waiting === 0 ? '' : chalk.yellow(`; ${plural(waiting, 'message')} wait for the next sweep`);
+  return `Alerts: ${plural(items, 'item')} to tell, ${plural(sent, 'message')} sent${waits}`;
 }
 
 function noteOf({ unreachableSinceMs, awayUntilMs, findings, problem }: SweptHost, nowMs: number): string {
@@ -26,14 +36,15 @@ function noteOf({ unreachableSinceMs, awayUntilMs, findings, problem }: SweptHos
   return [...(problem === null ? [] : [chalk.red(problem.message)]), ...texts].join('; ');
 }
 
-export const sweepErrors = ({ hosts, problems, moves, grants }: SweepResult): FleetError[] => [
+export const sweepErrors = ({ hosts, problems, moves, grants, told }: SweepResult): FleetError[] => [
   ...hosts.flatMap(({ problem }) => (problem === null ? [] : [problem])),
   ...problems,
+  ...(told?.problems ?? []),
   ...[...moves, ...grants].flatMap(({ problem }) => (problem === null ? [] : [problem])),
 ];
 
 /** The result for programs. */
-export const sweepData = ({ isObserver, hosts, moves, grants, prunedSamples, failedOver }: SweepResult): Record<string, unknown> => ({
+export const sweepData = ({ isObserver, hosts, moves, grants, prunedSamples, failedOver, told }: SweepResult): Record<string, unknown> => ({
   isObserver,
   hosts: hosts.map(({ problem, unreachableSinceMs, awayUntilMs, ...host }) => ({
     ...host,
@@ -45,4 +56,5 @@ export const sweepData = ({ isObserver, hosts, moves, grants, prunedSamples, fai
   accounts: grants.map(({ account, host, state, problem }) => ({ account, host, state, code: problem?.code ?? null })),
   prunedSamples,
   failedOver,
+  alerts: told === null ? null : { items: told.items, sent: told.sent, waiting: told.waiting },
 });

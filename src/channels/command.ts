@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process';
+import type { Message } from '../alerts/message.ts';
+import type { CommandChannel } from '../model/alert-policy.ts';
+import { type Channel, ChannelRefusal, type ChannelWorld } from './channel.ts';
+import { quoted } from './http.ts';
+
+/** A program may take so long, ms. */
+const limitMs = 30_000;
+
+/** A program of this machine: the message is JSON on its standard input, 0 means taken. No shell. It ends with everything it started when its time is up. */
+export const commandChannel = (name: string, { argv }: CommandChannel, world: ChannelWorld): Channel => ({
+  send: (message: Message): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const [program = '', ...args] = argv;
+      const fail = (what: string, hint: string, cause?: unknown): void =>
+        reject(new ChannelRefusal(name, `${program} ${what}`, hint, null, cause));
+      const child = spawn(program, args, { cwd: world.folder, stdio: ['pipe', 'ignore', 'pipe'], detached: true });
+      let said = '';
+      let isLate = false;
+      const end = (): void => {
+        if (child.pid === undefined) return;
+        try {
+          process.kill(-child.pid, 'SIGKILL');
+        } catch {
+          // It has ended.
+        }
+      };
+      const timer = setTimeout(() => {
+        isLate = true;
+        end();
+      }, limitMs);
+      world.signal.addEventListener('abort', end, { once: true });
+      child.stderr.on('data', (chunk: Buffer) => {
+        said = `${said}${chunk.toString('utf8')}`.slice(-2000);
+      });
+      // It may end without reading.
+      child.stdin.on('error', () => undefined);
+      child.stdin.end(`${JSON.stringify(message)}\n`);
+      const settle = (): void => {
+        clearTimeout(timer);
+        world.signal.removeEventListener('abort', end);
+      };
+      child.on('error', (cause: NodeJS.ErrnoException) => {
+        settle();
+        fail(`cannot be run (${cause.code ?? cause.name})`, 'is it there, and may it be executed?', cause);
+      });
+      child.on('close', (code) => {
+        settle();
+        if (code === 0) return resolve();
+        if (isLate) return fail(`did not end within ${limitMs / 1000} s`, 'it was ended; run it by hand to see what it waits for');
+        const line = quoted(said.trim().split('\n').at(-1) ?? '');
+        return fail(
+          `ended with ${code ?? 'a signal'}${line === '' ? '' : `: ${line}`}`,
+          'run it by hand, with a message on its standard input',
+        );
+      });
+    }),
+});

@@ -1,0 +1,122 @@
+import { ChannelRefusal, type ChannelWorld } from './channel.ts';
+
+/** A whole request may take so long, ms. */
+const limitMs = 10_000;
+/** Bytes of a reply that are read at most. */
+const replyBytes = 16_384;
+/** Characters of a reply in a message. */
+const quotedLength = 200;
+
+export interface Reply {
+  readonly status: number;
+  readonly text: string;
+}
+
+export interface Post {
+  readonly method?: 'POST' | 'GET';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/**
+ * One request, without following redirects: a message with names of accounts goes where the operator said. The address is named by its origin only, because a webhook's path is its
+ * secret. Errors: `channel` when there is no answer in time or its status is none of 2xx.
+ */
+export async function request(
+  channel: string,
+  url: URL,
+  { method = 'POST', headers = {}, body }: Post,
+  world: ChannelWorld,
+): Promise<Reply> {
+  const reply = await ask(channel, url, { method, headers, ...(body === undefined ? {} : { body }) }, world);
+  if (reply.status >= 200 && reply.status < 300) return reply;
+  const { origin } = url;
+  const said = quoted(masked(reply.text, url));
+  if (reply.status >= 300 && reply.status < 400)
+    throw new ChannelRefusal(
+      channel,
+      `${origin} sends elsewhere (status ${reply.status})`,
+      'redirects are not followed: name the final address',
+    );
+  throw new ChannelRefusal(
+    channel,
+    `${origin} answered with status ${reply.status}${said === '' ? '' : `: ${said}`}`,
+    hintFor(reply.status),
+    reply.retryAfterMs,
+  );
+}
+
+export const quoted = (text: string): string => text.replace(/\s+/g, ' ').trim().slice(0, quotedLength);
+
+/** What the other side says may repeat the address, and that is a secret. */
+function masked(text: string, url: URL): string {
+  const parts = [...url.pathname.split('/'), ...url.searchParams.values(), url.password].filter((part) => part.length >= 8);
+  return parts.reduce((left, part) => left.replaceAll(part, '***').replaceAll(decodeURIComponent(part), '***'), text);
+}
+
+const hintFor = (status: number): string => {
+  if (status === 401 || status === 403) return 'its address or token is refused: make a new one there';
+  if (status === 404 || status === 410) return 'the address is not known there: it was mistyped or revoked';
+  if (status === 429) return 'it is asked less often from now on';
+  return status >= 500
+    ? 'it is tried again by the next sweeps'
+    : 'the request is not as that service wants it: look at body: of the channel';
+};
+
+async function ask(
+  channel: string,
+  url: URL,
+  init: { method: string; headers: Readonly<Record<string, string>>; body?: string },
+  { signal }: ChannelWorld,
+): Promise<Reply & { readonly retryAfterMs: number | null }> {
+  const { origin } = url;
+  try {
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
+    const response = await fetch(withoutUser(url), {
+      ...init,
+      headers: { ...init.headers, ...authorizationOf(url) },
+      redirect: 'manual',
+      signal: limited,
+    });
+    const seconds = Number(response.headers.get('retry-after'));
+    const retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? Math.min(86_400, seconds) * 1000 : null;
+    return { status: response.status, text: await readSome(response), retryAfterMs };
+  } catch (cause) {
+    if (signal.aborted) throw new ChannelRefusal(channel, `${origin} was not asked to the end`, 'the next sweep asks again', null, cause);
+    const isLate = cause instanceof Error && cause.name === 'TimeoutError';
+    const what = isLate ? `did not answer within ${limitMs / 1000} s` : `cannot be reached (${reasonOf(cause)})`;
+    throw new ChannelRefusal(channel, `${origin} ${what}`, 'is the service up, and may this machine connect to it?', null, cause);
+  }
+}
+
+/** fetch refuses addresses that carry a login. */
+function withoutUser(url: URL): URL {
+  const bare = new URL(url);
+  bare.username = '';
+  bare.password = '';
+  return bare;
+}
+
+function authorizationOf({ username, password }: URL): Readonly<Record<string, string>> {
+  if (username === '' && password === '') return {};
+  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(login).toString('base64')}` };
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  if (cause instanceof Error && 'code' in cause) return String(cause.code);
+  return cause instanceof Error ? cause.name : 'unknown';
+}
+
+async function readSome(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  if (response.body === null) return '';
+  for await (const chunk of response.body) {
+    chunks.push(chunk);
+    length += chunk.byteLength;
+    if (length >= replyBytes) break;
+  }
+  return Buffer.concat(chunks).subarray(0, replyBytes).toString('utf8');
+}

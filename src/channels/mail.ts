@@ -1,0 +1,70 @@
+import { createTransport } from 'nodemailer';
+import type { Message } from '../alerts/message.ts';
+import type { MailChannel } from '../model/alert-policy.ts';
+import { type Channel, ChannelRefusal, type ChannelWorld } from './channel.ts';
+import { quoted } from './http.ts';
+
+/** Each wait for the server, and the whole, ms. */
+const stepMs = 10_000;
+const limitMs = 30_000;
+
+/** One mail a message. A password is only ever sent over TLS, whose certificate is checked. */
+export const mailChannel = (name: string, spec: MailChannel, world: ChannelWorld): Channel => ({
+  send: async (message: Message): Promise<void> => {
+    const { hostname, port, protocol } = new URL(spec.server);
+    const isTls = protocol === 'smtps:';
+    const password = spec.password === null ? null : (await world.readSecret(spec.password)).trim();
+    const transport = createTransport({
+      host: hostname,
+      port: port === '' ? (isTls ? 465 : 587) : Number(port),
+      secure: isTls,
+      requireTLS: !isTls && password !== null,
+      ...(password === null ? {} : { auth: { user: spec.user ?? '', pass: password } }),
+      ...{ connectionTimeout: stepMs, greetingTimeout: stepMs, socketTimeout: stepMs, dnsTimeout: stepMs },
+      ...{ disableFileAccess: true, disableUrlAccess: true },
+    });
+    const late = AbortSignal.any([world.signal, AbortSignal.timeout(limitMs)]);
+    try {
+      await Promise.race([
+        transport.sendMail({
+          from: spec.from,
+          to: [...spec.to],
+          subject: message.title,
+          text: message.text,
+          messageId: `<${message.id}@fleet>`,
+          date: new Date(message.at),
+          headers: { 'Auto-Submitted': 'auto-generated' },
+        }),
+        new Promise<never>((_, reject) => late.addEventListener('abort', () => reject(late.reason), { once: true })),
+      ]);
+    } catch (cause) {
+      throw refusal(name, hostname, cause, world.signal.aborted);
+    } finally {
+      transport.close();
+    }
+  },
+});
+
+const hints: Readonly<Record<string, string>> = {
+  EAUTH: 'user or password is refused there',
+  ETLS: 'its certificate is not valid, or it offers no TLS: a password is sent over TLS only',
+  EENVELOPE: 'it refuses an address: look at from: and to: of the channel',
+};
+
+function refusal(name: string, server: string, cause: unknown, isEnded: boolean): ChannelRefusal {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const said = cause instanceof Error && 'response' in cause ? quoted(String(cause.response)) : '';
+  const isLate = (cause instanceof Error && cause.name === 'TimeoutError') || code === 'ETIMEDOUT';
+  const what = isEnded
+    ? 'was not told to the end'
+    : isLate
+      ? `did not come to an end within ${limitMs / 1000} s`
+      : `did not take the mail${code === '' ? '' : ` (${code})`}${said === '' ? '' : `: ${said}`}`;
+  return new ChannelRefusal(
+    name,
+    `mail server ${server} ${what}`,
+    hints[code] ?? 'is the server up, and may this machine connect to it?',
+    null,
+    cause,
+  );
+}

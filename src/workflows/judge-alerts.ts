@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto';
+import type { SubjectFacts } from '../alerts/facts.ts';
+import { judge } from '../alerts/judge.ts';
+import { compose, type Item, type Message } from '../alerts/message.ts';
+import { settleRoute } from '../alerts/outbox.ts';
+import {
+  changeMessage,
+  insertMessage,
+  listAlerts,
+  listSilences,
+  pruneMessages,
+  saveAlerts,
+  takeFresh,
+  waitingMessages,
+} from '../ledger/alerts.ts';
+import type { LedgerDb } from '../ledger/ledger.ts';
+import type { AlertPolicy } from '../model/alert-policy.ts';
+import { newsIn } from './alert-facts.ts';
+import type { FleetContext } from './context.ts';
+
+/** Delivered messages are kept for so long, ms. */
+const keptMs = 30 * 86_400_000;
+
+/**
+ * What a sweep found, against the rules: alerts and the messages about them are on disk in one transaction, so that a sweep that is killed tells nothing twice and
+ * forgets nothing. How many items are to be told. Sends nothing.
+ */
+export function judgeAlerts(context: FleetContext, policy: AlertPolicy, subjects: readonly SubjectFacts[]): Promise<number> {
+  const nowMs = context.now();
+  return context.ledger.db.transaction().execute(async (transaction) => {
+    const news = newsIn(await takeFresh(transaction));
+    const silences = await listSilences(transaction, nowMs);
+    const { alerts, items } = judge(policy, await listAlerts(transaction), subjects, news, silences, nowMs);
+    await saveAlerts(transaction, alerts);
+    await pruneMessages(transaction, nowMs - keptMs);
+    await enqueue(transaction, context.inventory.fleet, policy, items, nowMs);
+    return items.length;
+  });
+}
+
+async function enqueue(db: LedgerDb, fleet: string, policy: AlertPolicy, items: readonly Item[], nowMs: number): Promise<void> {
+  if (items.length === 0) return;
+  const waiting = await waitingMessages(db);
+  const recompose = (message: Message, left: readonly Item[]): Message => compose(message.id, fleet, left, policy.language, message.at);
+  for (const route of policy.routes) {
+    const own = waiting.filter((outgoing) => outgoing.route.join('\n') === route.join('\n'));
+    const settled = settleRoute(items, own, recompose);
+    for (const [index, outgoing] of settled.waiting.entries()) if (outgoing !== own[index]) await changeMessage(db, outgoing);
+    if (settled.items.length === 0) continue;
+    const id = randomUUID();
+    await insertMessage(db, id, route, compose(id, fleet, settled.items, policy.language, nowMs));
+  }
+}
