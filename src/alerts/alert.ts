@@ -32,8 +32,10 @@ export interface Alert {
   readonly toldAt: number | null;
   /** Messages about it since it fired. */
   readonly tellings: number;
-  /** When its end was last told. */
+  /** When its end was last told; null: never. */
   readonly endToldAt: number | null;
+  /** When it last ended, told or not; null: never. */
+  readonly overAt: number | null;
 }
 
 /** So many sweeps must find it untrue before it is over. */
@@ -64,14 +66,13 @@ export function advance(
 }
 
 const over = (alert: Alert, nowMs: number): Alert =>
-  alert.state === 'resolved' ? alert : { ...alert, state: 'resolved', resolvedAt: nowMs, clean: 0 };
+  alert.state === 'resolved' ? alert : { ...alert, state: 'resolved', resolvedAt: nowMs, overAt: nowMs, clean: 0 };
 
 /** A pending one that was told before (it flaps) is resolved again, not forgotten. */
-const forget = (alert: Alert | null, nowMs: number): Alert | null =>
-  alert === null || alert.endToldAt === null ? null : forgetAfterWindow({ ...alert, state: 'resolved', resolvedAt: nowMs }, nowMs);
+const forget = (alert: Alert | null, nowMs: number): Alert | null => (alert === null || alert.overAt === null ? null : over(alert, nowMs));
 
 const forgetAfterWindow = (alert: Alert, nowMs: number): Alert | null =>
-  alert.told === null && Math.abs(nowMs - (alert.endToldAt ?? alert.resolvedAt ?? 0)) >= flapWindowMs ? null : alert;
+  alert.told === null && Math.abs(nowMs - (alert.overAt ?? 0)) >= flapWindowMs ? null : alert;
 
 function raise(alert: Alert | null, reading: Reading, severity: Severity, rule: AlertRule, nowMs: number): Alert {
   const { key, rule: name, measure, kind, subject, host, value, reason } = reading;
@@ -79,7 +80,12 @@ function raise(alert: Alert | null, reading: Reading, severity: Severity, rule: 
   if (alert?.state === 'firing') return { ...alert, ...now };
   if (alert === null || alert.state === 'resolved') {
     const fresh = { since: nowMs, firedAt: null, resolvedAt: null, heldMs: 0, seenAt: nowMs, tellings: 0 };
-    const before = { told: alert?.told ?? null, toldAt: alert?.toldAt ?? null, endToldAt: alert?.endToldAt ?? null };
+    const before = {
+      told: alert?.told ?? null,
+      toldAt: alert?.toldAt ?? null,
+      endToldAt: alert?.endToldAt ?? null,
+      overAt: alert?.overAt ?? null,
+    };
     return fireAfter({ ...now, ...fresh, ...before, state: 'pending' }, rule, nowMs);
   }
   const step = Math.min(Math.max(0, nowMs - alert.seenAt), rule.forMs);

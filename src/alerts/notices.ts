@@ -39,5 +39,10 @@ export function tell(alert: Alert, repeatMs: number, nowMs: number, isSilenced: 
   return age >= repeatAfterMs(repeatMs, alert.tellings, alert.severity) ? say('again') : quiet;
 }
 
-const isFlapping = ({ endToldAt, firedAt }: Alert, nowMs: number): boolean =>
-  endToldAt !== null && Math.abs(nowMs - endToldAt) < flapWindowMs && nowMs - (firedAt ?? nowMs) < steadyMs;
+/** It ended a short while ago, and that was told within a day: one that flaps for ever is told once a day. */
+const isFlapping = ({ endToldAt, overAt, firedAt }: Alert, nowMs: number): boolean =>
+  endToldAt !== null &&
+  overAt !== null &&
+  Math.abs(nowMs - overAt) < flapWindowMs &&
+  Math.abs(nowMs - endToldAt) < longestRepeatMs &&
+  nowMs - (firedAt ?? nowMs) < steadyMs;

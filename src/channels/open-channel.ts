@@ -1,7 +1,7 @@
 import type { ChannelSpec } from '../model/alert-policy.ts';
-import { alertmanagerChannel } from './alertmanager.ts';
 import type { Channel, ChannelWorld } from './channel.ts';
 import { commandChannel } from './command.ts';
+import { alertmanagerChannel } from './prometheus-alerts.ts';
 import { telegramChannel } from './telegram.ts';
 import { webhookChannel } from './webhook.ts';
 

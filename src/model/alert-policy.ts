@@ -54,15 +54,7 @@ export interface NewsRule {
   readonly severity: Severity | 'info';
 }
 
-export const newsNames = [
-  'allocation-failed',
-  'rebalanced',
-  'failed-over',
-  'ran-twice',
-  'destroyed-host-answers',
-  'clock-stepped',
-] as const;
-export type NewsName = (typeof newsNames)[number];
+export type NewsName = 'allocation-failed' | 'rebalanced' | 'failed-over' | 'ran-twice' | 'destroyed-host-answers' | 'clock-stepped';
 
 /** A secret reference, or text that holds no secret. */
 export type Address = SecretReference | string;

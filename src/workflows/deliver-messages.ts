@@ -1,10 +1,10 @@
 import { dirname } from 'node:path';
 import type { Message } from '../alerts/message.ts';
 import { type Outgoing, retryAfterMs } from '../alerts/outbox.ts';
-import { postAlerts } from '../channels/alertmanager.ts';
 import { ChannelRefusal } from '../channels/channel.ts';
 import { beat } from '../channels/heartbeat.ts';
 import { openChannel } from '../channels/open-channel.ts';
+import { postAlerts } from '../channels/prometheus-alerts.ts';
 import { listAlerts, recordDelivery, recordRefusal, waitingMessages } from '../ledger/alerts.ts';
 import type { AlertPolicy } from '../model/alert-policy.ts';
 import { FleetError } from '../model/errors.ts';

@@ -102,7 +102,7 @@ const added: readonly (readonly [yaml: string, problem: string])[] = [
   ['<<: {}', '8:1 ["<<"]: merge keys are not supported: use defaults and groups to share settings'],
   [
     'zzz: 1',
-    '8:1 zzz: unknown key; allowed here: version, fleet, vault, ledger, concurrency, runtime_mirror, scripts, model, answer_slot, egress, ssh, telegram, placement, failover, rebalance, hold, sweep, defaults, groups, hosts, account_defaults, accounts',
+    '8:1 zzz: unknown key; allowed here: version, fleet, vault, ledger, concurrency, runtime_mirror, scripts, model, answer_slot, egress, ssh, telegram, placement, failover, rebalance, hold, sweep, alerts, defaults, groups, hosts, account_defaults, accounts',
   ],
 ];
 

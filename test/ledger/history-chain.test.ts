@@ -115,7 +115,7 @@ describe('the history', () => {
     for (const column of ['machine_id', 'told_name', 'announced_until', 'announced_boot'])
       forged.exec(`ALTER TABLE hosts DROP COLUMN ${column}`);
     forged.exec('ALTER TABLE accounts DROP COLUMN display_name');
-    forged.exec('DROP TABLE forgotten_hosts');
+    for (const name of ['forgotten_hosts', 'alerts', 'alert_messages', 'alert_silences']) forged.exec(`DROP TABLE ${name}`);
     forged.close();
     await ledger.close();
     ledger = await openLedger(join(folder, 'fleet.db'));
