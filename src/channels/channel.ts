@@ -17,6 +17,8 @@ export interface ChannelWorld {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly signal: AbortSignal;
+  /** One answer may take so long, ms. */
+  readonly limitMs: number;
 }
 
 /** The other side did not take a message. */

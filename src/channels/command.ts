@@ -4,14 +4,13 @@ import type { CommandChannel } from '../model/alert-policy.ts';
 import { type Channel, ChannelRefusal, type ChannelWorld } from './channel.ts';
 import { quoted } from './http.ts';
 
-/** A program may take so long, ms. */
-const limitMs = 30_000;
-
 /** A program of this machine: the message is JSON on its standard input, 0 means taken. No shell. It ends with everything it started when its time is up. */
 export const commandChannel = (name: string, { argv }: CommandChannel, world: ChannelWorld): Channel => ({
   send: (message: Message): Promise<void> =>
     new Promise((resolve, reject) => {
       const [program = '', ...args] = argv;
+      // A program may have to ask somebody else.
+      const limitMs = 3 * world.limitMs;
       const fail = (what: string, hint: string, cause?: unknown): void =>
         reject(new ChannelRefusal(name, `${program} ${what}`, hint, null, cause));
       const child = spawn(program, args, { cwd: world.folder, stdio: ['pipe', 'ignore', 'pipe'], detached: true });

@@ -1,7 +1,5 @@
 import { ChannelRefusal, type ChannelWorld } from './channel.ts';
 
-/** A whole request may take so long, ms. */
-const limitMs = 10_000;
 /** Bytes of a reply that are read at most. */
 const replyBytes = 16_384;
 /** Characters of a reply in a message. */
@@ -67,7 +65,7 @@ async function ask(
   channel: string,
   url: URL,
   init: { method: string; headers: Readonly<Record<string, string>>; body?: string },
-  { signal }: ChannelWorld,
+  { signal, limitMs }: ChannelWorld,
 ): Promise<Reply & { readonly retryAfterMs: number | null }> {
   const { origin } = url;
   try {

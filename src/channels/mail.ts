@@ -4,14 +4,13 @@ import type { MailChannel } from '../model/alert-policy.ts';
 import { type Channel, ChannelRefusal, type ChannelWorld } from './channel.ts';
 import { quoted } from './http.ts';
 
-/** Each wait for the server, and the whole, ms. */
-const stepMs = 10_000;
-const limitMs = 30_000;
-
 /** One mail a message. A password is only ever sent over TLS, whose certificate is checked. */
 export const mailChannel = (name: string, spec: MailChannel, world: ChannelWorld): Channel => ({
   send: async (message: Message): Promise<void> => {
     const { hostname, port, protocol } = new URL(spec.server);
+    const stepMs = world.limitMs;
+    // Several answers, one after the other.
+    const limitMs = 3 * stepMs;
     const isTls = protocol === 'smtps:';
     const password = spec.password === null ? null : (await world.readSecret(spec.password)).trim();
     const transport = createTransport({
@@ -38,7 +37,7 @@ export const mailChannel = (name: string, spec: MailChannel, world: ChannelWorld
         new Promise<never>((_, reject) => late.addEventListener('abort', () => reject(late.reason), { once: true })),
       ]);
     } catch (cause) {
-      throw refusal(name, hostname, cause, world.signal.aborted);
+      throw refusal(name, hostname, cause, world.signal.aborted, limitMs);
     } finally {
       transport.close();
     }
@@ -51,7 +50,7 @@ const hints: Readonly<Record<string, string>> = {
   EENVELOPE: 'it refuses an address: look at from: and to: of the channel',
 };
 
-function refusal(name: string, server: string, cause: unknown, isEnded: boolean): ChannelRefusal {
+function refusal(name: string, server: string, cause: unknown, isEnded: boolean, limitMs: number): ChannelRefusal {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const said = cause instanceof Error && 'response' in cause ? quoted(String(cause.response)) : '';
   const isLate = (cause instanceof Error && cause.name === 'TimeoutError') || code === 'ETIMEDOUT';

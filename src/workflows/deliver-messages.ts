@@ -52,6 +52,7 @@ export const channelWorld = (context: Pick<FleetContext, 'inventory' | 'readSecr
   readSecret: context.readSecret,
   now: context.now,
   signal: context.signal,
+  limitMs: 10_000,
 });
 
 async function deliver(context: FleetContext, policy: AlertPolicy, outgoing: Outgoing, broken: Map<string, FleetError>): Promise<boolean> {

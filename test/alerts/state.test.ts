@@ -214,19 +214,8 @@ describe('whatever happens', () => {
         for (const [index, gap] of gaps.entries()) {
           nowMs += gap;
           if (index > 0) seenMs += Math.max(0, gap);
-          const reading = {
-            ...{
-              key: 'host-cpu/h1',
-              rule: 'host-cpu',
-              measure: 'host-cpu',
-              kind: 'host',
-              subject: 'h1',
-              host: null,
-              value: 80,
-              reason: '',
-            },
-            severity: 'warning',
-          } as const;
+          const about = { key: 'host-cpu/h1', rule: 'host-cpu', subject: 'h1', host: null, reason: '' };
+          const reading = { ...about, measure: 'host-cpu', kind: 'host', severity: 'warning', value: 80 } as const;
           alert = advance(alert, reading, rule, nowMs, false);
           if (seenMs < (rule?.forMs ?? 0)) expect(alert?.state).toBe('pending');
         }
