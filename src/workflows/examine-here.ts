@@ -13,6 +13,7 @@ import type { SecretReference } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
 import { lastBackupKey } from './backup.ts';
 import type { FleetContext } from './context.ts';
+import { examineAlerts } from './examine-alerts.ts';
 import { examinePermissions } from './examine-permissions.ts';
 import { findHistoryFault } from './history-head.ts';
 import { renamedHosts, strayHint } from './host-identity.ts';
@@ -41,6 +42,7 @@ export async function examineHere(context: FleetContext): Promise<Finding[]> {
     examineSecrets,
     examineBackup,
     examineSweeps,
+    examineAlerts,
     examineWork,
   ].map((part) => tried(() => part(context)));
   const accounts = inventory.accounts.length;

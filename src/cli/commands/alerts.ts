@@ -5,7 +5,7 @@ import { setAction } from '../run-command.ts';
 
 interface SilenceOptions {
   readonly for: number;
-  readonly reason: string;
+  readonly reason?: string;
 }
 
 const longestMs = 30 * 86_400_000;
@@ -79,14 +79,14 @@ function registerSilences(alerts: Command): void {
     .command('silence <pattern>')
     .description('tell nothing about RULE/SUBJECT for a while; * stands for any text, a host covers its accounts')
     .option('--for <time>', 'how long', silenceTime, 7_200_000)
-    .option('--reason <text>', 'why, for whoever looks next', reasonText, '');
+    .option('--reason <text>', 'why, for whoever looks next', reasonText);
   silence.options.find(({ long }) => long === '--for')?.default(7_200_000, '2h');
   setAction<SilenceOptions>(silence, ({ options, args, signal }) =>
     withLock('alerts silence', options, signal, async (context) => {
       const [work, render] = await load();
-      const wish = { pattern: args[0] ?? '', untilMs: context.now() + options.for, reason: options.reason };
+      const wish = { pattern: args[0] ?? '', untilMs: context.now() + options.for, reason: options.reason ?? '' };
       const made = await work.silenceAlerts(context, wish);
-      return { data: render.silenceData(made), text: render.formatSilence(made, context.now()) };
+      return { data: render.silenceData(made), text: render.formatSilence(made) };
     }),
   );
   setAction(

@@ -140,8 +140,8 @@ export const verdictData = ({ rule, subject, alert, silence }: Verdict): Record<
   silence: silence === null ? null : silenceData(silence),
 });
 
-export const formatSilence = ({ id, rule, subject, until }: Silence, nowMs: number): string =>
-  `silence ${id}: nothing is told about ${rule}/${subject} for ${formatAge(until - nowMs)}. To end it: fleet alerts unsilence ${id}`;
+export const formatSilence = ({ id, rule, subject, until, createdAt }: Silence): string =>
+  `silence ${id}: nothing is told about ${rule}/${subject} for ${formatAge(until - createdAt)}. To end it: fleet alerts unsilence ${id}`;
 
 export const formatTrials = (trials: readonly ChannelTrial[]): string =>
   formatTable(
