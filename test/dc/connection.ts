@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
+import { type AgreedKey, KeyExchange } from './auth/key-exchange.ts';
 import { type Context, type DataCentreEvent, serverNow } from './context.ts';
 import { receiveEnvelope } from './incoming.ts';
 import type { Session, SessionCarrier } from './session.ts';
 import { CryptoError, openEnvelope, sealEnvelope } from './wire/crypto.ts';
 import { FramingError } from './wire/framing.ts';
 import type { Message } from './wire/messages.ts';
-import { nonceOfQuestion, questionAnswer } from './wire/plain.ts';
+import { nonceOfQuestion, openPlain, questionAnswer, sealPlain } from './wire/plain.ts';
 import { Transport } from './wire/transport.ts';
 import { type ConnectionRecord, type Duplicate, judgePacket, noteAuthorized, noteClosed, notePacket } from './world/key-use.ts';
 import type { CloseReason, Peer, Refusal, Violation } from './world/report.ts';
@@ -34,6 +35,7 @@ export class Connection implements SessionCarrier {
   readonly #idleTimer: NodeJS.Timeout;
   #pingDelayTimer: NodeJS.Timeout | undefined;
   #login: Login | null = null;
+  #exchange: KeyExchange | null = null;
   #isOpen = true;
   #endReason: CloseReason | null = null;
 
@@ -164,15 +166,36 @@ export class Connection implements SessionCarrier {
     return null;
   }
 
-  /** Tells the time without a key; a key exchange is not offered beyond its first question. */
+  /** Tells the time without a key. A key exchange is offered beyond its first question only where there is a key for it. */
   #plain(packet: Buffer): void {
     const nonce = nonceOfQuestion(packet);
-    if (nonce === null) {
-      this.#turnAway('key-exchange', null);
-      return;
-    }
+    const { exchangeKey } = this.#context.behaviour;
+    if (nonce !== null) {
+      const exchange = exchangeKey === null ? null : new KeyExchange(exchangeKey, this.#context.schemas.protocol);
+      this.#exchange = exchange;
+      this.#afterFault(() =>
+        exchange === null ? this.#write(questionAnswer(nonce, this.nextMessageId(true))) : this.#exchangeStep(exchange, packet),
+      );
+    } else if (this.#exchange !== null) this.#exchangeStep(this.#exchange, packet);
+    else this.#turnAway('key-exchange', null);
+  }
+
+  #exchangeStep(exchange: KeyExchange, packet: Buffer): void {
+    const { body, agreed } = exchange.answer(openPlain(packet), Math.floor(serverNow(this.#context) / 1000));
+    if (agreed !== null) this.#keep(agreed);
+    this.#write(sealPlain(body, this.nextMessageId(true)));
+  }
+
+  /** A key belongs to the data centre that was asked; where all have the same address, to the one that the client named. */
+  #keep({ authKey, dcId, salt }: AgreedKey): void {
+    const known = this.#dcsAsked();
+    const own = known.length === 1 ? Number(known[0]) : (dcId ?? 2);
+    if (dcId !== null && dcId !== own) this.violation('crypto', `a key for data centre ${dcId} was made at ${own}`);
+    this.#context.world.addKey(authKey, own, salt);
+  }
+
+  #afterFault(answer: () => void): void {
     const effect = this.#context.world.faults.take('req_pq_multi', '');
-    const answer = (): void => this.#write(questionAnswer(nonce, this.nextMessageId(true)));
     if (effect === null || effect.kind === 'lose-answer') answer();
     else if (effect.kind === 'delay') setTimeout(answer, effect.ms).unref();
     else if (effect.kind === 'close') this.close('fault');
@@ -180,9 +203,16 @@ export class Connection implements SessionCarrier {
   }
 
   #isOtherDc(login: Login): boolean {
+    const known = this.#dcsAsked();
+    return known.length === 1 && known[0] !== String(login.dcId);
+  }
+
+  /** The data centres that are to be had at the address that the client wanted to reach. */
+  #dcsAsked(): string[] {
     const address = this.origin.asked.slice(0, this.origin.asked.lastIndexOf(':'));
-    const dcIds = Object.entries(this.#context.behaviour.dcAddresses).filter(([, known]) => known === address);
-    return dcIds.length === 1 && dcIds[0]?.[0] !== String(login.dcId);
+    return Object.entries(this.#context.behaviour.dcAddresses)
+      .filter(([, known]) => known === address)
+      .map(([id]) => id);
   }
 
   #turnAway(kind: Refusal['kind'], keyId: string | null): void {

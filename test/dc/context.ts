@@ -1,3 +1,4 @@
+import type { ExchangeKey } from './auth/key-exchange.ts';
 import type { Connection } from './connection.ts';
 import type { Schemas } from './tl/schemas.ts';
 import type { ServerMessageIds } from './wire/message-ids.ts';
@@ -21,6 +22,8 @@ export interface Behaviour {
   clockSkewMs: number;
   readonly dcAddresses: Readonly<Record<string, string>>;
   readonly dcPorts: readonly number[];
+  /** Null: key exchanges are not offered. */
+  readonly exchangeKey: ExchangeKey | null;
 }
 
 /** What every connection of one data centre shares. */

@@ -41,6 +41,9 @@ const accountSchema = personSchema.extend({
   layer: z.number().int().positive().optional(),
 });
 
+const phone = z.string().regex(/^\d+$/);
+const dcId = z.number().int().min(1).max(5).optional();
+
 /** What each act takes. */
 export const ACTS = {
   report: nothing,
@@ -86,6 +89,18 @@ export const ACTS = {
   'lose-updates': z.object({ userId, count: z.number().int().nonnegative() }),
   said: z.object({ chatId: chatId.optional(), userId: userId.optional(), afterRef: z.number().int().optional(), replyTo: ref.optional() }),
   typings: nothing,
+  'add-phone': personSchema.extend({
+    phone,
+    dcId,
+    password: z.string().optional(),
+    hint: z.string().optional(),
+    isNumberBanned: z.boolean().optional(),
+  }),
+  'add-bot': personSchema.extend({ token: z.string(), dcId }),
+  'code-for': z.object({ phone }),
+  'expire-code': z.object({ phone }),
+  scan: z.object({ url: z.string(), phone }),
+  'public-key': nothing,
 } as const;
 
 export type Act = keyof typeof ACTS;

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
+import type { BotSpec, PhoneSpec } from './auth/login-desk.ts';
 import type { GroupSpec } from './chats/chats.ts';
 import { ACTS, type Act, type ActInput } from './control-protocol.ts';
 import type { SaidFilter, SaySpec } from './conversation.ts';
@@ -71,6 +72,12 @@ const PERFORMERS: { readonly [A in Act]: (dataCentre: DataCentre, input: ActInpu
   'lose-updates': ({ people }, { userId, count }) => people.loseUpdates(userId, count),
   said: ({ people }, input) => people.said(input as SaidFilter),
   typings: ({ people }) => people.typings(),
+  'add-phone': ({ desk }, input) => desk.addPhone(input as PhoneSpec),
+  'add-bot': ({ desk }, input) => desk.addBot(input as BotSpec),
+  'code-for': ({ desk }, input) => ({ code: desk.codeFor(input.phone) }),
+  'expire-code': ({ desk }, input) => desk.expireCode(input.phone),
+  scan: (dataCentre, { url, phone }) => dataCentre.scan(url, phone),
+  'public-key': ({ exchangeKey }) => ({ pem: exchangeKey?.publicPem ?? null }),
 };
 
 function perform<A extends Act>(dataCentre: DataCentre, act: A, body: unknown): unknown {

@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import type { BotSpec, PhoneSpec } from './auth/login-desk.ts';
 import type { GroupSpec, Said, Typing } from './chats/chats.ts';
 import type { Restriction } from './chats/message.ts';
 import type { Act, ActInput } from './control-protocol.ts';
@@ -17,6 +18,8 @@ const POLL_MS = 25;
 const loginSchema = z.object({ userId: z.string(), dcId: z.number(), keyId: z.string(), authKey: z.string() });
 const closedSchema = z.object({ closed: z.number() });
 const chatSchema = z.object({ chatId: z.string() });
+const codeSchema = z.object({ code: z.string().nullable() });
+const keySchema = z.object({ pem: z.string().nullable() });
 const errorSchema = z.object({ error: z.string() });
 
 /** The data centre of another process, through its control socket: the methods of `DataCentre`, each as a promise. */
@@ -35,6 +38,19 @@ export interface DataCentreControl {
   resume(): Promise<void>;
   report(): Promise<DataCentreReport>;
   readonly people: ConversationControl;
+  readonly desk: DeskControl;
+}
+
+/** Who may log in anew, and what they do with the codes that they are sent. */
+export interface DeskControl {
+  addPhone(spec: PhoneSpec): Promise<void>;
+  addBot(spec: BotSpec): Promise<void>;
+  /** What the owner of the number reads; null: nothing was sent, or it was used up. */
+  codeFor(phone: string): Promise<string | null>;
+  expireCode(phone: string): Promise<void>;
+  scan(url: string, phone: string): Promise<void>;
+  /** PEM; null: key exchanges are not offered. */
+  publicKey(): Promise<string | null>;
 }
 
 type Id = bigint | number | string;
@@ -96,8 +112,18 @@ function controlOf(path: string): DataCentreControl {
     // Written by the same code: its shape is not checked a second time.
     report: async () => (await call(path, 'report', {})) as DataCentreReport,
     people: peopleOf(path),
+    desk: deskOf(path),
   };
 }
+
+const deskOf = (path: string): DeskControl => ({
+  addPhone: async (spec) => void (await call(path, 'add-phone', { ...spec, userId: String(spec.userId) })),
+  addBot: async (spec) => void (await call(path, 'add-bot', { ...spec, userId: String(spec.userId) })),
+  codeFor: async (phone) => codeSchema.parse(await call(path, 'code-for', { phone })).code,
+  expireCode: async (phone) => void (await call(path, 'expire-code', { phone })),
+  scan: async (url, phone) => void (await call(path, 'scan', { url, phone })),
+  publicKey: async () => keySchema.parse(await call(path, 'public-key', {})).pem,
+});
 
 /** Answers are written by the same code, as the report is. Ids become text, since JSON has no numbers of 64 bits. */
 function peopleOf(path: string): ConversationControl {

@@ -215,8 +215,8 @@ describe('what can go wrong', () => {
 
   test('a method that is not there is an error and a violation', async () => {
     const client = await online();
-    expect(await errorOf(client.invoke(new Api.account.GetPassword()))).toMatchObject({ errorMessage: 'NOT_IMPLEMENTED' });
-    expect(dataCentre.report().violations).toMatchObject([{ kind: 'not-implemented', detail: 'account.getPassword' }]);
+    expect(await errorOf(client.invoke(new Api.account.GetAccountTTL()))).toMatchObject({ errorMessage: 'NOT_IMPLEMENTED' });
+    expect(dataCentre.report().violations).toMatchObject([{ kind: 'not-implemented', detail: 'account.getAccountTTL' }]);
   });
 });
 

@@ -14,6 +14,7 @@ const USAGE = `Test data centre. Options (each of the first two any number of ti
   --idle-timeout-ms N
   --clock-skew-ms N
   --layer N=FILE            schema text (.tl) for clients of another layer
+  --offer-keys              offer key exchanges, so that new logins can be made
   --end-with-stdin          end when standard input does (its owner died)
   --announce                print {"listen": [...], "socks": [...]} when ready
   --verbose                 every event as a JSON line on standard error`;
@@ -29,6 +30,7 @@ async function main(): Promise<void> {
       'idle-timeout-ms': { type: 'string' },
       'clock-skew-ms': { type: 'string' },
       layer: { type: 'string', multiple: true },
+      'offer-keys': { type: 'boolean' },
       'end-with-stdin': { type: 'boolean' },
       announce: { type: 'boolean' },
       verbose: { type: 'boolean' },
@@ -44,6 +46,7 @@ async function main(): Promise<void> {
     ...numberOption('idleTimeoutMs', values['idle-timeout-ms']),
     ...numberOption('clockSkewMs', values['clock-skew-ms']),
     ...(values['telegram-addresses'] === true ? { dcAddresses: TELEGRAM_ADDRESSES } : {}),
+    ...(values['offer-keys'] === true ? { offersKeys: true } : {}),
     ...(values.verbose === true ? { onEvent: printEvent } : {}),
   };
   const dataCentre = await startDataCentre(options);

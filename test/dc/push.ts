@@ -4,7 +4,7 @@ import { type Context, serverNow } from './context.ts';
 import { briefUpdate, peersIn, updateObject } from './rpc/objects.ts';
 import type { Session } from './session.ts';
 import { encodeObject, type TlObject } from './tl/codec.ts';
-import type { Account } from './world/world.ts';
+import type { Account, Login } from './world/world.ts';
 
 /** Tells every live session of the accounts, except the one that did it; events to be lost (see `World.lostUpdates`) stay untold. */
 export function pushAll(context: Context, deliveries: readonly Delivery[], except: Session | null = null): void {
@@ -34,6 +34,15 @@ export function push(context: Context, account: Account, except: Session | null,
       session.queue({ body, isContent: true, isAnswer: false });
     }
   }
+}
+
+/** The key's QR code was scanned: told although nobody is logged in. */
+export function tellScanned(context: Context, login: Login): void {
+  const schema = login.layer === null ? undefined : context.schemas.api(login.layer);
+  if (schema === undefined) return;
+  const date = Math.floor(serverNow(context) / 1000);
+  const body = encodeObject(schema, { _: 'updateShort', update: { _: 'updateLoginToken' }, date });
+  for (const session of login.sessions.values()) if (session.isOnline) session.queue({ body, isContent: true, isAnswer: false });
 }
 
 /** Updates with everything that they name. */

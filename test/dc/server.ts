@@ -1,7 +1,10 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { type ExchangeKey, newExchangeKey } from './auth/key-exchange.ts';
+import type { LoginDesk } from './auth/login-desk.ts';
 import { Connection } from './connection.ts';
-import type { Behaviour, Context, DataCentreEvent } from './context.ts';
+import { type Behaviour, type Context, type DataCentreEvent, serverNow } from './context.ts';
 import { Conversation } from './conversation.ts';
+import { tellScanned } from './push.ts';
 import { type SocksRequest, serveSocks } from './socks.ts';
 import { type LayerText, loadSchemas } from './tl/schemas.ts';
 import { ServerMessageIds } from './wire/message-ids.ts';
@@ -51,6 +54,8 @@ export interface DataCentreOptions {
   readonly dcAddresses?: Readonly<Record<string, string>>;
   /** Ports per data centre in `help.getConfig`. Default 80 and 443. */
   readonly dcPorts?: readonly number[];
+  /** Offers key exchanges, so that new logins can be made. Takes a second to start. Default: false. */
+  readonly offersKeys?: boolean;
   /** Schemas for clients of other layers than GramJS' 198. */
   readonly layers?: readonly LayerText[];
   /** Told about everything that happens. Default: nobody is. */
@@ -78,6 +83,12 @@ export interface DataCentre {
   readonly world: World;
   /** What people do in groups and in private. */
   readonly people: Conversation;
+  /** Who may log in anew, and what they do with the codes that they are sent. */
+  readonly desk: LoginDesk;
+  /** Null: key exchanges are not offered. */
+  readonly exchangeKey: ExchangeKey | null;
+  /** The owner of a number scans a QR code: its address `tg://login?token=...`. */
+  scan(url: string, phone: string): void;
   addAccount(spec: AccountSpec): LoginCredentials;
   /** Arranges something to go wrong. Faults act in the order in which they were added. */
   fault(fault: Fault): void;
@@ -137,16 +148,21 @@ function behaviourOf(options: DataCentreOptions): Behaviour {
     clockSkewMs: options.clockSkewMs ?? 0,
     dcAddresses: options.dcAddresses ?? LOCAL_ADDRESSES,
     dcPorts: options.dcPorts ?? [80, 443],
+    exchangeKey: options.offersKeys === true ? newExchangeKey() : null,
   };
 }
 
 function dataCentreOf(context: Context, front: Front, addresses: ListenAddress[], socksAddresses: ListenAddress[]): DataCentre {
   const { world } = context;
+  world.desk.onScanned = (login) => tellScanned(context, login);
   return {
     addresses,
     socksAddresses,
     world,
     people: new Conversation(context),
+    desk: world.desk,
+    exchangeKey: context.behaviour.exchangeKey,
+    scan: (url, phone) => world.desk.scan(url, phone, Math.floor(serverNow(context) / 1000)),
     addAccount(spec) {
       const { authKey, keyId, dcId, account } = world.addLogin(spec);
       return { authKey, keyId, dcId, userId: String(account.userId) };

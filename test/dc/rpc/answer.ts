@@ -8,6 +8,7 @@ import type { FaultEffect } from '../world/faults.ts';
 import { judgeRequest } from '../world/key-use.ts';
 import type { KeyStatus } from '../world/report.ts';
 import type { HandlerTable } from './handler.ts';
+import { authHandlers } from './handlers/auth.ts';
 import { helpHandlers } from './handlers/help.ts';
 import { messageHandlers } from './handlers/messages.ts';
 import { updateHandlers } from './handlers/updates.ts';
@@ -15,7 +16,7 @@ import { userHandlers } from './handlers/users.ts';
 import { RpcError } from './rpc-error.ts';
 import { type Call, unwrapCall } from './unwrap.ts';
 
-const HANDLERS: HandlerTable = { ...helpHandlers, ...userHandlers, ...updateHandlers, ...messageHandlers };
+const HANDLERS: HandlerTable = { ...helpHandlers, ...authHandlers, ...userHandlers, ...updateHandlers, ...messageHandlers };
 
 /** `everywhere`: also where nobody needs to be logged in. That AUTH_KEY_UNREGISTERED is not is an assumption about Telegram. */
 const STATUS_ERRORS: Readonly<Record<Exclude<KeyStatus, 'live'>, { code: number; message: string; everywhere: boolean }>> = {
@@ -49,7 +50,7 @@ async function resultOf(incoming: Incoming): Promise<Buffer | null> {
   const { context, login } = incoming;
   const call = readCall(incoming);
   noteCall(incoming, call);
-  const isOpenToAll = call.method.name in helpHandlers;
+  const isOpenToAll = call.method.name in helpHandlers || call.method.name in authHandlers;
   if (login.status !== 'live' && (STATUS_ERRORS[login.status].everywhere || !isOpenToAll)) throw statusError(login.status);
   const effect = context.world.faults.take(call.method.name, String(login.account.userId));
   if (effect !== null && !(await passes(incoming, effect))) return null;

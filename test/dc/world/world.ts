@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { type Identity, LoginDesk } from '../auth/login-desk.ts';
 import { Chats } from '../chats/chats.ts';
 import { type Feed, newFeed } from '../chats/feed.ts';
 import type { Session } from '../session.ts';
@@ -29,7 +30,10 @@ export interface Account {
 export interface Login {
   readonly authKey: Buffer;
   readonly keyId: string;
-  readonly account: Account;
+  /** {@link nobody} for a key that is not logged in. */
+  account: Account;
+  /** Whose password is waited for; null: nobody's. */
+  waitingFor: Identity | null;
   /** The data centre that the key belongs to, 1-5. */
   readonly dcId: number;
   status: KeyStatus;
@@ -61,12 +65,19 @@ export interface AccountSpec extends PersonSpec {
   readonly layer?: number;
 }
 
+/** In place of an account where none is logged in. */
+const nobody = (): Account => ({
+  ...{ userId: 0n, firstName: '', username: null, isBot: false, language: null, accessHash: 0n },
+  ...{ feed: newFeed(), logins: [], randomIds: new Set() },
+});
+
 /** Everything that outlives a connection. No I/O. */
 export class World {
   readonly accounts = new Map<string, Account>();
   /** By key id. */
   readonly logins = new Map<string, Login>();
   readonly chats = new Chats(this);
+  readonly desk = new LoginDesk(this);
   readonly faults = new FaultList();
   /** By user id: how many of the next pushes are never sent. */
   readonly lostUpdates = new Map<string, number>();
@@ -77,25 +88,40 @@ export class World {
   /** Adds a login; the account is made when its user id is new. Throws RangeError on a wrong or already known key. */
   addLogin(spec: AccountSpec): Login {
     const authKey = keyOf(spec);
-    const keyId = authKeyId(authKey);
     const dcId = spec.dcId ?? 2;
     if (authKey.length !== 256) throw new RangeError(`an authorization key has 256 bytes, not ${authKey.length}`);
-    if (this.logins.has(keyId)) throw new RangeError(`key ${keyId} is already known`);
     if (!Number.isInteger(dcId) || dcId < 1 || dcId > 5) throw new RangeError(`there is no data centre ${dcId}`);
+    const login = this.addKey(authKey, dcId, randomSalt());
+    login.layer = spec.layer ?? null;
+    this.signIn(login, this.addPerson(spec));
+    return login;
+  }
+
+  /** A key with which nobody is logged in. Throws RangeError when it is known. */
+  addKey(authKey: Buffer, dcId: number, salt: bigint): Login {
+    const keyId = authKeyId(authKey);
+    if (this.logins.has(keyId)) throw new RangeError(`key ${keyId} is already known`);
     const login: Login = {
-      authKey,
-      keyId,
-      account: this.addPerson(spec),
-      dcId,
-      status: 'live',
-      layer: spec.layer ?? null,
-      salts: [randomSalt()],
-      sessions: new Map(),
-      use: newKeyUse(),
+      ...{ authKey, keyId, account: nobody(), waitingFor: null, dcId, status: 'unregistered' },
+      ...{ layer: null, salts: [salt], sessions: new Map(), use: newKeyUse() },
     };
     this.logins.set(keyId, login);
-    login.account.logins.push(login);
     return login;
+  }
+
+  signIn(login: Login, account: Account): void {
+    login.account = account;
+    login.waitingFor = null;
+    login.status = 'live';
+    account.logins.push(login);
+  }
+
+  /** By the client: the key stays, and nobody is logged in with it. */
+  signOut(login: Login): void {
+    const { logins } = login.account;
+    logins.splice(0, logins.length, ...logins.filter((other) => other !== login));
+    login.waitingFor = null;
+    login.status = 'unregistered';
   }
 
   /** A user without a login; one who is known stays as they are. */
