@@ -2,10 +2,14 @@ import { FleetError } from '../model/errors.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { visible, visibleLine } from './visible.ts';
 
+const unchanged = (): FleetError => new FleetError('interrupted', 'nothing was changed', { hint: 'run it again when you are ready' });
+
 /**
- * Asks on the terminal. Errors: `usage` without a terminal and without `--yes`; `interrupted` when the answer is no or Ctrl-C.
+ * Asks on the terminal. Errors: `usage` without a terminal and without `--yes`; `interrupted` when the answer is no or Ctrl-C, and, with `--yes` too, when Ctrl-C
+ * came while the plan was made: what hosts were not asked then is missing in it.
  */
 export async function confirm(question: string, options: Pick<GlobalOptions, 'yes' | 'json' | 'signal'>): Promise<void> {
+  if (options.signal.aborted) throw unchanged();
   if (options.yes) return;
   if (options.json || !process.stdin.isTTY || !process.stderr.isTTY) {
     throw new FleetError('usage', 'confirmation needed: there is no terminal to ask on', {
@@ -16,7 +20,7 @@ export async function confirm(question: string, options: Pick<GlobalOptions, 'ye
   const isWanted = await prompts
     .confirm({ message: visible(question), default: false }, { output: process.stderr, signal: options.signal })
     .catch(() => false);
-  if (!isWanted) throw new FleetError('interrupted', 'nothing was changed', { hint: 'run it again when you are ready' });
+  if (!isWanted) throw unchanged();
 }
 
 /** How to ask for the passphrase of a key, hidden, on the terminal; null where nobody can be asked. */

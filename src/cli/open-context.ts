@@ -2,6 +2,7 @@ import { dirname, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Run } from '../ledger/runs.ts';
 import { serialCopyIn } from '../ledger/serial-copy.ts';
+import { FleetError } from '../model/errors.ts';
 import type { HostSpec, Inventory, SecretReference } from '../model/inventory.ts';
 import type { Remote } from '../remote/remote.ts';
 import type { SshContext } from '../remote/ssh-context.ts';
@@ -11,7 +12,9 @@ import type { FleetContext } from '../workflows/context.ts';
 import type { Fence } from '../workflows/fence.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { lazyRemotes } from './lazy-remotes.ts';
+import type { CommandResult } from './output.ts';
 import { type Progress, startProgress } from './progress.ts';
+import { showDisplayNames } from './render/account-names.ts';
 import { printErr } from './terminal.ts';
 
 /** A secret reference as the inventory means it: relative to its own folder. */
@@ -117,7 +120,7 @@ async function openContext(options: ContextOptions, signal: AbortSignal, linkSig
     fence: lazyFence(inventory, signal),
     readSecret: secretReader(inventory),
     now: () => Date.now(),
-    pause: (ms) => sleep(ms),
+    pause: (ms, until) => sleep(ms, undefined, until === undefined ? {} : { signal: until }).catch(() => undefined),
     report: progress.report,
     signal,
     progress,
@@ -141,6 +144,8 @@ export async function withContext<T>(
 ): Promise<T> {
   const context = await openContext(options, signal, linkSignal);
   try {
+    const { listDisplayNames } = await import('../ledger/accounts.ts');
+    showDisplayNames(await listDisplayNames(context.ledger.db));
     return await act(context);
   } catch (error) {
     const { ledgerUseError } = await import('../ledger/ledger.ts');
@@ -154,7 +159,7 @@ export async function withContext<T>(
  * The same for commands that change accounts: alone on this ledger from here on. The first Ctrl-C ends them between two acts. `begin` takes the run's serial; it is called once, after the operator
  * has agreed and before the first connection with authority is made.
  */
-export function withLock<T>(
+export function withLock<T extends CommandResult>(
   command: string,
   options: ContextOptions,
   signal: AbortSignal,
@@ -168,7 +173,14 @@ export function withLock<T>(
       if (command !== 'adopt') await refuseLostLedger(context);
       const { authenticateRecords } = await import('../workflows/authenticate-records.ts');
       await authenticateRecords(context);
-      return await act(context, () => beginRun(context.ledger, command, context.now()));
+      const result = await act(context, async () => {
+        // What was not asked because of it is missing in what would be done now.
+        if (signal.aborted) throw new FleetError('interrupted', 'nothing was changed', { hint: 'run it again when you are ready' });
+        return beginRun(context.ledger, command, context.now());
+      });
+      return signal.aborted ? await (await import('./open-after-interruption.ts')).withOpenMoves(context.ledger.db, result) : result;
+    } catch (error) {
+      throw signal.aborted ? await (await import('./open-after-interruption.ts')).sayingOpenMoves(context.ledger.db, error) : error;
     } finally {
       await lock.release();
     }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { withAccountNames } from './account-words.ts';
 import { exitCode } from './exit-codes.ts';
 import { type GlobalOptions, globalOptions } from './global-options.ts';
 import { listenForInterruption } from './interruption.ts';
@@ -26,7 +27,8 @@ export function setAction<O>(command: Command, act: (invocation: Invocation<O>) 
     const interruption = listenForInterruption();
     const { signal } = interruption;
     try {
-      const result = await act({ options: { ...options, signal } as O & GlobalOptions, args: command.args, signal });
+      const { args, options: named } = await withAccountNames(command, { args: command.args, options });
+      const result = await act({ options: { ...named, signal } as O & GlobalOptions, args, signal });
       printResult(nameOf(command), options.json, signal.aborted && result.endsBySignal !== true ? interrupted(result) : result);
     } catch (error) {
       printFailure(nameOf(command), options.json, error);

@@ -17,6 +17,11 @@ const placed = (db: LedgerDb) =>
     .selectAll('accounts')
     .select(['placements.host as host', 'placements.epoch as epoch', 'placements.since as placed_since']);
 
+/** Accounts that people call otherwise than by their name. */
+export const listDisplayNames = fixedQuery<{ name: string; displayName: string | null }>((db) =>
+  db.selectFrom('accounts').select(['name', 'display_name as displayName']).where('display_name', 'is not', null),
+);
+
 /** By name. */
 export const listAccounts = fixedQuery<PlacedAccount>((db) => placed(db).orderBy('accounts.name'));
 

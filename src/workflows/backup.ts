@@ -55,10 +55,13 @@ const nameOf = (fleet: string, nowMs: number): string =>
 /**
  * One encrypted file with the ledger and everything in the vault. It gets its name only after it was restored to a scratch folder and every session in it was
  * read. Others may work meanwhile. Then all but the newest `keep` backups of this fleet in that folder are removed (null: none). Errors: `vault`,
- * `vault-key`, `ledger-*`.
+ * `vault-key`, `ledger-*`, `interrupted`: then nothing is left of it.
  */
 export async function makeBackup(context: FleetContext, directory: string, keep: number | null): Promise<MadeBackup> {
   const { inventory, ledger } = context;
+  const goOn = (): void => {
+    if (context.signal.aborted) throw new FleetError('interrupted', 'no backup was made', { hint: 'run it again when you are ready' });
+  };
   makeFolder(directory);
   const scratch = await mkdtemp(join(directory, '.backup-'));
   try {
@@ -66,7 +69,8 @@ export async function makeBackup(context: FleetContext, directory: string, keep:
     const copy = join(scratch, 'copy.db');
     // The ledger first: a session is in the vault before the ledger knows of it.
     await copyLedger(ledger, copy);
-    await carryFiles(copy, vaultFiles(inventory.paths.vault));
+    await carryFiles(copy, vaultFiles(inventory.paths.vault, goOn));
+    goOn();
     const sealed = join(scratch, 'sealed');
     await sealFile(copy, sealed, identity);
     const {
@@ -75,7 +79,7 @@ export async function makeBackup(context: FleetContext, directory: string, keep:
       vaultPath: ___,
       files: ____,
       ...content
-    } = await unpackBackup(sealed, join(scratch, 'check'), identity);
+    } = await unpackBackup(sealed, join(scratch, 'check'), identity, { goOn });
     const path = join(directory, nameOf(inventory.fleet, context.now()));
     await rename(sealed, path);
     await syncDirectory(directory);
@@ -89,10 +93,11 @@ export async function makeBackup(context: FleetContext, directory: string, keep:
 }
 
 /** Sessions, states and what was removed or replaced, as they lie there: encrypted. */
-async function* vaultFiles(vault: string): AsyncGenerator<CarriedFile> {
+async function* vaultFiles(vault: string, goOn: () => void): AsyncGenerator<CarriedFile> {
   for (const folder of ['', 'states', 'removed']) {
     const names = await readdir(join(vault, folder)).catch(() => []);
     for (const name of names.filter((each) => each.endsWith('.age') && !each.startsWith('.')).sort()) {
+      goOn();
       yield { path: folder === '' ? name : `${folder}/${name}`, content: await readFile(join(vault, folder, name)) };
     }
   }
@@ -107,17 +112,34 @@ async function removeOlder(directory: string, fleet: string, keep: number): Prom
   return old;
 }
 
+interface UnpackOptions {
+  readonly takesUnsealed?: boolean;
+  /** Called between two files; throws where it should end. */
+  readonly goOn?: () => void;
+}
+
 /** Decrypts a backup into the new folder `directory` and reads all of it. Errors: `vault`, `vault-key`, `ledger-corrupt`, `ledger-newer`. */
-export async function unpackBackup(path: string, directory: string, identity: string, takesUnsealed = false): Promise<UnpackedBackup> {
+export async function unpackBackup(
+  path: string,
+  directory: string,
+  identity: string,
+  { takesUnsealed = false, goOn = () => undefined }: UnpackOptions = {},
+): Promise<UnpackedBackup> {
   await mkdir(directory, { mode: 0o700 });
   const [ledgerPath, vaultPath] = [join(directory, 'ledger.db'), join(directory, 'vault')];
   await unsealFile(path, ledgerPath, identity, takesUnsealed);
   const files = carriedFiles(ledgerPath);
-  for (const { path: name, content } of files) await writeCarried(vaultPath, name, content);
+  for (const { path: name, content } of files) {
+    goOn();
+    await writeCarried(vaultPath, name, content);
+  }
   unloadCopy(ledgerPath);
   const vault = await openVault({ directory: vaultPath, readIdentity: async () => identity });
   const sessions = new Set(await vault.list());
-  for (const account of sessions) (await vault.get(account)).session.authKey.fill(0);
+  for (const account of sessions) {
+    goOn();
+    (await vault.get(account)).session.authKey.fill(0);
+  }
   const ledger = await openLedger(ledgerPath);
   try {
     const accounts = await listAccounts(ledger.db);

@@ -33,8 +33,8 @@ export async function checkFleet(
   if (stages.includes('hosts')) checks.push(...(await checkHostToHost(context, hosts)), await checkRealMove(context));
   if (stages.includes('load') && !context.signal.aborted) {
     context.report({ kind: 'phase', text: `watching the load for ${Math.round(loadMs / 1000)} s` });
-    await context.pause(loadMs);
-    checks.push(...checkLoad(first, await watch.look()));
+    await context.pause(loadMs, context.signal);
+    if (!context.signal.aborted) checks.push(...checkLoad(first, await watch.look()));
   }
   return checks;
 }

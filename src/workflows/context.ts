@@ -37,8 +37,8 @@ export interface FleetContext {
   readonly readSecret: (reference: SecretReference) => Promise<string>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Resolves after so many milliseconds by the same clock. */
-  readonly pause: (ms: number) => Promise<void>;
+  /** Resolves after so many milliseconds by the same clock, or when `until` is aborted. Without it not even Ctrl-C shortens it: for floors that have to pass. */
+  readonly pause: (ms: number, until?: AbortSignal) => Promise<void>;
   readonly report: (event: FleetEvent) => void;
   /** Ctrl-C: work stops between two acts. */
   readonly signal: AbortSignal;

@@ -13,6 +13,7 @@ import { requireUserId } from '../sessions/format-session.ts';
 import { exportSession } from '../vault/export-session.ts';
 import { actOnOwner, findOwned, requireAccount } from './account-acts.ts';
 import type { FleetContext } from './context.ts';
+import { endingCommandOf } from './ending-command.ts';
 
 /**
  * Makes the owner give the account up: stopped, proven, recorded on the host, its files wiped, the placement gone. The journal survives a kill anywhere;
@@ -24,7 +25,7 @@ async function detach(context: FleetContext, run: Run, account: PlacedAccount): 
   if (open !== undefined && open.to_host !== detached) {
     throw new FleetError('in-doubt', `${account.name} is on its way to ${open.to_host} (${open.phase})`, {
       account: account.name,
-      hint: `let the move end first: ${open.from_host === null ? `fleet allocate ${account.name}` : 'fleet resume'}`,
+      hint: `let the move end first: ${endingCommandOf(open)}`,
     });
   }
   if (account.host === null) {

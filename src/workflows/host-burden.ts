@@ -3,6 +3,7 @@ import type { LedgerDb } from '../ledger/ledger.ts';
 import { listOpenMoves } from '../ledger/moves.ts';
 import type { MoveRow } from '../ledger/schema.ts';
 import { FleetError } from '../model/errors.ts';
+import { endingCommands } from './ending-command.ts';
 import { lostHostOf } from './lost-host.ts';
 
 /** Accounts that the ledger has on this host, by name. */
@@ -16,7 +17,7 @@ export async function refuseOpenMoves(db: LedgerDb, hosts: readonly string[]): P
   const open = (await listOpenMoves(db)).filter((move) => hosts.some((host) => touches(move, host)));
   if (open.length === 0) return;
   throw new FleetError('claim-refused', `a move is open on ${hosts.join(' or ')}: nothing was changed`, {
-    hint: `let it come to its end first: fleet resume; when its host is gone for good: fleet failover ${hosts[0] ?? 'HOST'} --destroyed`,
+    hint: `let it come to its end first: ${endingCommands(open)}; when its host is gone for good: fleet failover ${hosts[0] ?? 'HOST'} --destroyed`,
     problems: open.map(({ account, from_host, to_host, phase }) => `${account}: ${from_host ?? 'nowhere'} -> ${to_host}, ${phase}`),
   });
 }

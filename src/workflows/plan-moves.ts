@@ -14,6 +14,7 @@ import type { FleetView } from '../planning/fleet-view.ts';
 import type { PlacementPlan } from '../planning/placement.ts';
 import { requireAccount } from './account-acts.ts';
 import type { FleetContext } from './context.ts';
+import { endingCommandOf } from './ending-command.ts';
 import { movableStates } from './move-decision.ts';
 import type { MovePlan, PlannedMove } from './plan-file.ts';
 import { readFleetView } from './read-fleet-view.ts';
@@ -122,7 +123,7 @@ export async function planMove(context: FleetContext, name: string, host: string
   if (open !== undefined && (open.to_host !== host || !isChange(open))) {
     throw new FleetError('in-doubt', `${name} is on its way to ${open.to_host} (${open.phase})`, {
       account: name,
-      hint: 'let it arrive first: fleet resume',
+      hint: `let that end first: ${endingCommandOf(open)}`,
     });
   }
   if (open !== undefined) return prepare(context, gathered, { ...empty, summary: `${name} is on its way to ${host} already` }, own);

@@ -9,6 +9,7 @@ import { expectedBack, type RebootedAccount, whyNotReboot } from '../moves/annou
 import { forEachHost } from '../remote/for-each-host.ts';
 import { helperTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
+import { endingCommands } from './ending-command.ts';
 import { readSamples } from './read-samples.ts';
 import { recordStates } from './record-states.ts';
 
@@ -50,7 +51,8 @@ export async function planReboots(
   const errors: FleetError[] = [];
   for (const outcome of surveys) {
     const { host } = outcome;
-    const why = whyNotReboot(moves.filter(({ from_host, to_host }) => from_host === host.name || to_host === host.name));
+    const open = moves.filter(({ from_host, to_host }) => from_host === host.name || to_host === host.name);
+    const why = whyNotReboot(open);
     if (!outcome.ok) errors.push(outcome.error);
     else if (why === null) {
       const here = accounts
@@ -58,7 +60,10 @@ export async function planReboots(
         .map(({ name, key_id: keyId, state, wanted }) => ({ name, keyId, state, wanted: wanted === 1 }));
       const back = expectedBack(here);
       reboots.push({ host, bootId: outcome.value.bootId, accounts: back, others: here.filter((account) => !back.includes(account)) });
-    } else errors.push(new FleetError('in-doubt', `${host.name}: ${why}`, { host: host.name, hint: 'finish that first: fleet resume' }));
+    } else
+      errors.push(
+        new FleetError('in-doubt', `${host.name}: ${why}`, { host: host.name, hint: `finish that first: ${endingCommands(open)}` }),
+      );
   }
   return { reboots, errors, ...options };
 }

@@ -42,7 +42,7 @@ export async function planRestore(
   makeFolder(dirname(ledger));
   const directory = await mkdtemp(join(dirname(ledger), '.restore-'));
   try {
-    const backup = await unpackBackup(source, join(directory, 'unpacked'), identity, takesUnsealed);
+    const backup = await unpackBackup(source, join(directory, 'unpacked'), identity, { takesUnsealed });
     // Records of a former release come back with the authentication that this vault asks for.
     await authenticateVault(backup.vaultPath, identity);
     const returning: string[] = [];

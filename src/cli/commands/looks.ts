@@ -3,6 +3,7 @@ import { FleetError } from '../../model/errors.ts';
 import { isAccountName, isHostName } from '../../model/names.ts';
 import { withContext } from '../open-context.ts';
 import { linesOption } from '../option-values.ts';
+import { called } from '../render/account-names.ts';
 import { setAction } from '../run-command.ts';
 import { timeOf } from '../time-option.ts';
 
@@ -89,7 +90,7 @@ function registerWhyNot(program: Command): void {
         const { view } = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
         await context.progress.stop();
         const answer = explainRefusal(view, account, host, context.inventory.placement);
-        return { data: { account, host, ...answer }, text: answer.message };
+        return { data: { account, host, ...answer }, text: `${called(account)} on ${host}: ${answer.message}` };
       });
     },
   );
@@ -124,11 +125,11 @@ function registerMoves(program: Command): void {
     program.command('moves').description('changes of owner that are not finished, and what each waits for'),
     async ({ options, signal }) => {
       const { listOpenMoves } = await import('../../ledger/moves.ts');
+      const { openMoveData } = await import('../../workflows/ending-command.ts');
       const { formatMoves } = await import('../render/decision.ts');
       return withContext(options, signal, async ({ ledger, now }) => {
         const rows = await listOpenMoves(ledger.db);
-        const data = rows.map(({ decision_json: _, ...row }) => row);
-        return { data: { moves: data }, text: formatMoves(rows, now()) };
+        return { data: { moves: rows.map(openMoveData) }, text: formatMoves(rows, now()) };
       });
     },
   );

@@ -153,7 +153,7 @@ async function resultOf(context: OpenContext, outcomes: readonly MoveOutcome[]):
   const { formatMoveOutcomes } = await import('../render/moves.ts');
   const { exitCode } = await import('../exit-codes.ts');
   await context.progress.stop();
-  const text = formatMoveOutcomes(outcomes);
+  const text = formatMoveOutcomes(outcomes, !context.signal.aborted);
   return context.signal.aborted ? { text, exitCode: exitCode.interrupted } : { text };
 }
 

@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import type { EventRow, HistoryRow, MoveRow } from '../../ledger/schema.ts';
-import { detached } from '../../moves/phases.ts';
+import { endingCommandOf } from '../../workflows/ending-command.ts';
 import type { Replayed } from '../../workflows/explain-decision.ts';
 import { chalk } from '../style.ts';
+import { called } from './account-names.ts';
 import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
 
 const parts = z.object({ cpu: z.number(), memory: z.number(), slots: z.number(), disk: z.number() });
@@ -19,7 +20,7 @@ const decisionSchema = z.object({
 /** One decision for people: the choice, its score part by part, the runners-up, and why each other host could not have it. */
 export function formatDecision(entry: HistoryRow, decision: unknown): string {
   const { scoreBefore, scoreAfter, runnersUp, refusals } = decisionSchema.parse(decision);
-  const head = `${chalk.bold(entry.account)} is on ${chalk.bold(entry.host)} since ${formatTime(entry.at)} (${entry.type}${entry.strategy === null ? '' : `, strategy ${entry.strategy}`})`;
+  const head = `${chalk.bold(called(entry.account))} is on ${chalk.bold(entry.host)} since ${formatTime(entry.at)} (${entry.type}${entry.strategy === null ? '' : `, strategy ${entry.strategy}`})`;
   const lines = [head, `  ${entry.reason}`];
   if (scoreBefore !== undefined && scoreAfter !== undefined) {
     const names = ['cpu', 'memory', 'slots', 'disk'] as const;
@@ -67,23 +68,17 @@ export function formatReplay({ inputHash, isSame, hosts, accounts, verdict }: Re
   return chalk.yellow(`Made again ${from} by this release of fleet: ${other}.`);
 }
 
-/** The command that carries a move on. */
-const carrierOf = (account: string, from: string | null, to: string): string => {
-  if (to === detached) return `fleet accounts remove ${account}`;
-  return from === null ? 'fleet allocate --all' : 'fleet resume';
-};
-
 export const formatMoves = (rows: readonly MoveRow[], nowMs: number): string =>
   formatTable(
     ['ACCOUNT', 'FROM', 'TO', 'PHASE', 'EPOCH', 'AGE', 'WAITS FOR'],
-    rows.map(({ account, from_host, to_host, phase, epoch, created_at, problem }) => [
-      account,
-      from_host ?? chalk.dim('-'),
-      to_host,
-      phase,
-      epoch.toString(),
-      formatAge(nowMs - created_at),
-      problem ?? `the next run: ${carrierOf(account, from_host, to_host)}`,
+    rows.map((move) => [
+      move.account,
+      move.from_host ?? chalk.dim('-'),
+      move.to_host,
+      move.phase,
+      move.epoch.toString(),
+      formatAge(nowMs - move.created_at),
+      `${move.problem === null ? '' : `${move.problem}; `}the next run: ${endingCommandOf(move)}`,
     ]),
     'No open moves.',
   );

@@ -24,5 +24,5 @@ export function formatError(error: FleetError): string {
   return lines.join('\n');
 }
 
-/** Many errors one below the other; those beyond {@link mostLines} are summed up. */
-export const formatErrors = (errors: readonly FleetError[]): readonly string[] => summedUp(errors.map(formatError));
+/** Many errors one below the other, each once; those beyond {@link mostLines} are summed up. */
+export const formatErrors = (errors: readonly FleetError[]): readonly string[] => summedUp([...new Set(errors.map(formatError))]);

@@ -1,5 +1,6 @@
 import { FleetError } from '../../model/errors.ts';
 import type { HostStatement } from '../../moves/safe-moment.ts';
+import { endingCommandOf } from '../../workflows/ending-command.ts';
 import type { FailoverPlan } from '../../workflows/failover.ts';
 import { chalk } from '../style.ts';
 import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
@@ -49,10 +50,10 @@ export const leftErrors = ({ host, placement, underWay }: FailoverPlan): FleetEr
       }),
   ),
   ...underWay.map(
-    ({ account, phase, to_host }) =>
-      new FleetError('in-doubt', `${account} is on its way to ${to_host} (${phase}) and stays with its move`, {
-        account,
-        hint: 'fleet resume carries it on; fleet moves shows where it stands',
+    (move) =>
+      new FleetError('in-doubt', `${move.account} is on its way to ${move.to_host} (${move.phase}) and stays with its move`, {
+        account: move.account,
+        hint: `${endingCommandOf(move)} carries it on; fleet moves shows where it stands`,
       }),
   ),
 ];

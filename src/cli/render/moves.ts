@@ -4,6 +4,7 @@ import type { MoveOutcome } from '../../workflows/carry-move.ts';
 import type { MovePlan } from '../../workflows/plan-file.ts';
 import type { PreparedMoves } from '../../workflows/plan-moves.ts';
 import { chalk } from '../style.ts';
+import { called } from './account-names.ts';
 import { formatState } from './states.ts';
 import { formatPoints, formatTable } from './table.ts';
 
@@ -46,7 +47,8 @@ export const movePlanData = ({ plan: { input: _, ...plan }, resumed }: PreparedM
 
 const seconds = (ms: number | null): string => (ms === null ? '' : `${(ms / 1000).toFixed(1)} s`);
 
-export function formatMoveOutcomes(outcomes: readonly MoveOutcome[]): string {
+/** `namesOpen`: what is open stands below; the end of an interrupted command says it of all moves. */
+export function formatMoveOutcomes(outcomes: readonly MoveOutcome[], namesOpen = true): string {
   const rows = outcomes.map(({ account, from, to, host, state, phase, offlineMs }) => [
     account,
     from,
@@ -57,9 +59,9 @@ export function formatMoveOutcomes(outcomes: readonly MoveOutcome[]): string {
   const done = outcomes.filter(({ problem }) => problem === null).length;
   const open = outcomes.filter(({ phase }) => phase === 'planned' || phase === 'staged' || phase === 'released' || phase === 'granted');
   const hint =
-    open.length === 0
+    open.length === 0 || !namesOpen
       ? ''
-      : `\nOpen: ${open.map(({ account, to, phase }) => `${account} → ${to} (${phase})`).join(', ')}. Carry on with: fleet resume`;
+      : `\nOpen: ${open.map(({ account, to, phase }) => `${called(account)} → ${to} (${phase})`).join(', ')}. Carry on with: fleet resume`;
   return `${formatTable(['ACCOUNT', 'FROM', 'TO', 'STATE', 'OFFLINE FOR'], rows, 'Nothing was moved.')}\n${done} of ${outcomes.length} moved.${hint}`;
 }
 

@@ -1,5 +1,6 @@
 import type { PatchOutcome, PatchPlan } from '../../workflows/patch-hosts.ts';
 import { chalk } from '../style.ts';
+import { called } from './account-names.ts';
 import { formatState } from './states.ts';
 import { formatTable } from './table.ts';
 
@@ -9,8 +10,8 @@ export function formatPlan({ patches, wishes }: PatchPlan): string {
     host.name,
     pending.length === 0 ? chalk.dim('nothing known') : pending.join(', '),
     rebootWord(wantsReboot, wishes.reboot),
-    accounts.join(', '),
-    notOnline.join(', '),
+    accounts.map(called).join(', '),
+    notOnline.map(called).join(', '),
   ]);
   const table = formatTable(
     ['HOST', 'UPGRADE', 'REBOOT', wishes.drain ? 'MOVE AWAY' : 'STAY', 'NOT ONLINE NOW'],
@@ -38,8 +39,8 @@ export function formatOutcomes(outcomes: readonly PatchOutcome[]): string {
     state === 'failed' ? chalk.red(state) : state,
     changes.join(', '),
     rebooted ? 'rebooted' : wantsReboot ? chalk.yellow('needed') : '',
-    moved.join(', '),
-    accounts.map(({ account, state: own }) => `${account} ${formatState(own)}`).join(', '),
+    moved.map(called).join(', '),
+    accounts.map(({ account, state: own }) => `${called(account)} ${formatState(own)}`).join(', '),
   ]);
   return formatTable(['HOST', 'STATE', 'UPGRADE', 'REBOOT', 'MOVED', 'ACCOUNTS'], rows, 'Nothing was patched.');
 }

@@ -1,12 +1,13 @@
 import type { RebootPlan } from '../../workflows/plan-reboots.ts';
 import type { RebootOutcome } from '../../workflows/reboot-hosts.ts';
 import { chalk } from '../style.ts';
+import { called } from './account-names.ts';
 import { formatState } from './states.ts';
 import { formatAge, formatTable } from './table.ts';
 
 /** The plan for people: what goes offline for the time of each reboot. */
 export function formatPlan({ reboots, withinMs, isRolling }: RebootPlan): string {
-  const names = (accounts: readonly { readonly name: string }[]): string => accounts.map(({ name }) => name).join(', ');
+  const names = (accounts: readonly { readonly name: string }[]): string => accounts.map(({ name }) => called(name)).join(', ');
   const rows = reboots.map(({ host, accounts, others }) => [host.name, `${accounts.length}`, names(accounts), names(others)]);
   const table = formatTable(['HOST', 'ONLINE', 'OFFLINE MEANWHILE', 'NOT ONLINE NOW'], rows, 'No host can be rebooted now.');
   if (reboots.length === 0) return table;
@@ -27,7 +28,7 @@ export function formatOutcomes(outcomes: readonly RebootOutcome[]): string {
     state === 'failed' ? chalk.red(state) : state,
     minutes(downMs),
     minutes(offlineMs),
-    accounts.map(({ account, state: own }) => `${account} ${formatState(own)}`).join(', '),
+    accounts.map(({ account, state: own }) => `${called(account)} ${formatState(own)}`).join(', '),
   ]);
   return formatTable(['HOST', 'STATE', 'AWAY', 'ACCOUNTS OFFLINE', 'ACCOUNTS'], rows, 'Nothing was rebooted.');
 }

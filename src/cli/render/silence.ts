@@ -1,14 +1,15 @@
 import type { BehaviourChange } from '../../workflows/push-scripts.ts';
 import type { SilenceReport } from '../../workflows/why-silent.ts';
 import { chalk } from '../style.ts';
+import { called } from './account-names.ts';
 import { formatTable, formatTime } from './table.ts';
 
 /** Counts first, then the last messages. */
 export function formatSilence({ account, host, isPaused, received, answered, reasons, recent }: SilenceReport): string {
   const head =
     received === null
-      ? `${chalk.bold(account)} on ${host}: its worker tells nothing yet`
-      : `${chalk.bold(account)} on ${host}: ${received} messages received and ${answered} answered since its worker started${isPaused ? `, ${chalk.yellow('paused')}` : ''}`;
+      ? `${chalk.bold(called(account))} on ${host}: its worker tells nothing yet`
+      : `${chalk.bold(called(account))} on ${host}: ${received} messages received and ${answered} answered since its worker started${isPaused ? `, ${chalk.yellow('paused')}` : ''}`;
   const counts = formatTable(
     ['TIMES', 'REASON', 'MEANING'],
     reasons.map(({ reason, count, meaning }) => [String(count), reason, meaning]),

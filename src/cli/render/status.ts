@@ -1,3 +1,4 @@
+import { openMoveData } from '../../workflows/ending-command.ts';
 import type { FleetStatus, Stray } from '../../workflows/fleet-status.ts';
 import { chalk } from '../style.ts';
 import { accountData, formatAccounts } from './accounts.ts';
@@ -38,5 +39,5 @@ export const statusData = ({ fleet, hosts, rows, accounts, moves, strays }: Flee
   hosts: hosts.map((rank) => hostData(rank, rows.get(rank.host))),
   accounts: accounts.map(accountData),
   hostsNotInInventory: strays.map(({ host }) => host),
-  openMoves: moves.map(({ decision_json: _, ...row }) => row),
+  openMoves: moves.map(openMoveData),
 });

@@ -1,5 +1,6 @@
 import { chalk } from '../style.ts';
 import { tableWidth } from '../terminal.ts';
+import { called } from './account-names.ts';
 import { columnsOf } from './columns.ts';
 import { fitColumns, wrapCell } from './wrap-cell.ts';
 
@@ -35,11 +36,14 @@ function layOut(head: Row, rows: readonly Row[], total: number): string[][] {
 
 /**
  * A borderless table; columns are as wide as their widest cell. On a terminal that is too narrow the widest cells are broken into lines,
- * and the last column goes below its row where little room is left for it (`--wide` leaves all of them whole). Without rows: `empty`.
+ * and the last column goes below its row where little room is left for it (`--wide` leaves all of them whole). Under `ACCOUNT` stands what people call the
+ * account, too. Without rows: `empty`.
  */
 export function formatTable(head: Row, rows: readonly Row[], empty: string, total: number = tableWidth()): string {
   if (rows.length === 0) return chalk.dim(empty);
-  const oneLine = rows.map((row) => row.map((cell) => cell.replaceAll('\n', '\\n').replaceAll('\t', ' ')));
+  const accounts = head.indexOf('ACCOUNT');
+  const shown = rows.map((row) => row.map((cell, column) => (column === accounts ? called(cell) : cell)));
+  const oneLine = shown.map((row) => row.map((cell) => cell.replaceAll('\n', '\\n').replaceAll('\t', ' ')));
   const titles = head.map((title) => chalk.dim(title));
   const whole = layOut(titles, oneLine, Number.POSITIVE_INFINITY);
   if (whole.every((lines) => lines.every((line) => columnsOf(line) <= total))) return whole.flat().join('\n');
