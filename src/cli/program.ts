@@ -54,7 +54,8 @@ function optionDescription(option: Option): string {
   return notes.length === 0 ? option.description : `${option.description} (${notes.join('; ')})`;
 }
 
-function buildProgram(): Command {
+/** The whole command line, with every command in it. */
+export function buildProgram(): Command {
   const program = new Command('fleet')
     .description('Runs session-bound workers, first of all Telegram account workers, on many small servers over SSH.')
     .version(readVersion())

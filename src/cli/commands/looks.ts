@@ -100,7 +100,7 @@ function registerHistory(program: Command): void {
   const command = program
     .command('history')
     .description('decisions, newest first')
-    .option('--account <name>', 'only of this account')
+    .option('--account <account>', 'only of this account')
     .option('--host <name>', 'only to this host')
     .option('-n, --lines <count>', 'at most this many', linesOption(), 50);
   setAction<{ account?: string; host?: string; lines: number }>(command, async ({ options, signal }) => {
