@@ -1,0 +1,74 @@
+/** More long commands that are interrupted, and more signals: what interrupted.lab.test.ts leaves out for the sake of time. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ctrlC } from '../cli/on-terminal.ts';
+import { type InterruptedWorld, makeInterruptedWorld, other, pidOf } from './interrupted-world.ts';
+import { must } from './world.ts';
+
+let its: InterruptedWorld;
+beforeAll(async () => {
+  its = await makeInterruptedWorld();
+  await must(its.world, 'allocate', '--all');
+});
+afterAll(() => its?.end());
+
+interface Verb {
+  /** Called when it is its turn: what it does may depend on where accounts are. */
+  readonly argv: () => Promise<readonly string[]>;
+  /** What stands on the screen when the key is pressed. */
+  readonly at: string;
+}
+
+const verbs: Readonly<Record<string, Verb>> = {
+  move: { argv: async () => ['move', 'anna', other(await its.hostOf('anna'))], at: 'staged' },
+  drain: { argv: async () => ['drain', await its.hostOf('ben')], at: 'settling' },
+  rebalance: {
+    argv: async () => {
+      for (const name of ['anna', 'ben', 'carla', 'dora']) if ((await its.hostOf(name)) !== 'h1') await must(its.world, 'move', name, 'h1');
+      return ['rebalance', '--threshold', '0', '--max-migrations', '2'];
+    },
+    at: 'settling',
+  },
+};
+
+describe('Ctrl-C on a terminal', () => {
+  test.each(Object.entries(verbs))('%s', { timeout: 300_000 }, async (_, { argv, at }) => {
+    const run = its.start(...(await argv()), '--yes');
+    await run.shows(at);
+    run.type(ctrlC);
+    await run.shows('stopping after the acts that are under way');
+    await its.expectGone(run, 130);
+    await its.expectNamed(run);
+    await must(its.world, 'resume');
+    await must(its.world, 'hosts', 'uncordon', 'h1', 'h2');
+    await its.expectAllWell();
+  });
+
+  test('scripts push: pushed again, every host has the new script', async () => {
+    await must(its.world, 'scripts', 'push');
+    await its.writeScript('Hello again.');
+    const run = its.start('scripts', 'push', '--yes');
+    await run.shows('pid=');
+    await sleep(1_500);
+    run.type(ctrlC);
+    await its.expectGone(run, 130);
+    await must(its.world, 'scripts', 'push');
+    expect(await must(its.world, 'scripts', 'push')).toContain('Nothing to push');
+  });
+
+  test('check does not wait for the end of its watch', async () => {
+    const run = its.start('check', '--stage', 'load', '--for', '1h');
+    await run.shows('watching the load');
+    run.type(ctrlC);
+    await its.expectGone(run, 130);
+  });
+});
+
+test.each(['SIGTERM', 'SIGHUP'] as const)('%s is like Ctrl-C', async (signal) => {
+  const run = its.start('move', 'carla', other(await its.hostOf('carla')), '--yes');
+  await run.shows('staged');
+  process.kill(pidOf(run), signal);
+  await its.expectGone(run, 130);
+  await must(its.world, 'resume');
+  await its.expectAllWell();
+});
