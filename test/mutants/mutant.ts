@@ -20,3 +20,6 @@ export function mutate(text: string, { name, file, from, to }: Mutant): string {
   if (times !== 1) throw new Error(`${name}: ${file} has its text ${times} times; bring the mutant up to date`);
   return text.replace(from, () => to);
 }
+
+/** Under which the row that is known to notice a mutant runs without it. */
+export const titleWithout = (name: string): string => `as shipped, for ${name}`;

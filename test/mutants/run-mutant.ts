@@ -4,7 +4,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Mutant } from './mutant.ts';
+import type { Row } from './caught-by.ts';
+import { type Mutant, titleWithout } from './mutant.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -25,8 +26,8 @@ interface Ended {
   readonly said: string;
 }
 
-async function runTests(files: readonly string[], env: Readonly<Record<string, string>>): Promise<Ended> {
-  const argv = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/mutants/vitest.config.ts', ...files];
+async function runTests(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ended> {
+  const argv = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/mutants/vitest.config.ts', ...args];
   // What this very process was told by its own runner is not for the other one.
   const { VITEST: _, VITEST_POOL_ID: __, VITEST_WORKER_ID: ___, NODE_OPTIONS: ____, ...own } = process.env;
   const child = spawn(process.execPath, argv, { cwd: root, env: { ...own, ...env, NO_COLOR: '1' }, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -42,28 +43,86 @@ async function runTests(files: readonly string[], env: Readonly<Record<string, s
   return { code, said };
 }
 
+/** A mutant, and seeds that are known to notice it. */
+export interface AskedSeeds {
+  readonly mutant: Mutant;
+  readonly known: readonly number[];
+}
+
 /**
- * What the random schedules say about each mutant, by its name; null: none of the seeds `1..seeds`, and none of `known`, noticed. One process for all of
- * them. Throws Error when the schedules could not be run.
+ * What the random schedules say about each mutant, by its name; null: none of its known seeds, and none of the seeds `1..seeds`, noticed. One process for all
+ * of them. Throws Error when the schedules could not be run.
  */
-export async function askSeeds(
-  mutants: readonly Mutant[],
-  seeds: number,
-  known: readonly number[] = [],
-): Promise<Map<string, string | null>> {
-  const directory = await mkdtemp(join(tmpdir(), 'fleet-mutants-'));
-  try {
-    const report = join(directory, 'report');
+export async function askSeeds(asked: readonly AskedSeeds[], seeds: number): Promise<Map<string, string | null>> {
+  if (asked.length === 0) return new Map();
+  return inFolder(async (folder) => {
+    const report = join(folder, 'report');
     const { code, said } = await runTests(['test/mutants/seeds.mutant.ts'], {
-      FLEET_MUTANTS: mutants.map(({ name }) => name).join(),
-      ...{ FLEET_MUTANT_SEEDS: String(seeds), FLEET_MUTANT_KNOWN: known.join(), FLEET_MUTANT_REPORT: report },
+      FLEET_MUTANTS: JSON.stringify(asked.map(({ mutant, known }) => [mutant.name, known])),
+      ...{ FLEET_MUTANT_SEEDS: String(seeds), FLEET_MUTANT_REPORT: report },
     });
     if (code !== 0) throw new Error(`the schedules could not be run:\n${said.slice(-3_000)}`);
     const lines = (await readFile(report, 'utf8')).trim().split('\n');
     const told = lines.map((line) => JSON.parse(line) as { readonly name: string; readonly what: string | null });
     return new Map(told.map(({ name, what }) => [name, what]));
+  });
+}
+
+/** A mutant, and the row that is known to notice it. */
+export interface AskedRow {
+  readonly mutant: Mutant;
+  readonly row: Row;
+}
+
+interface Report {
+  readonly testResults: readonly {
+    readonly assertionResults: readonly {
+      readonly ancestorTitles: readonly string[];
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
+}
+
+/**
+ * What the row that is known to notice a mutant says about it, by the mutant's name; null: it noticed nothing, or is no longer there. One process for all of
+ * them. Throws Error when they could not be run, or when a row fails without any mutant.
+ */
+export async function askRows(asked: readonly AskedRow[]): Promise<Map<string, string | null>> {
+  if (asked.length === 0) return new Map();
+  return inFolder(async (folder) => {
+    const file = join(folder, 'report.json');
+    const names = asked.flatMap(({ mutant, row }) =>
+      [mutant.name, titleWithout(mutant.name)].map((title) => escaped([title, ...row.titles].join(' > '))),
+    );
+    const args = ['--reporter=json', `--outputFile=${file}`, '--bail=0', '-t', `^(?:${names.join('|')})$`];
+    const rows = asked.map(({ mutant, row }) => ({ mutant: mutant.name, row }));
+    const { said } = await runTests(['test/mutants/rows.mutant.ts', ...args], { FLEET_MUTANT_ROWS: JSON.stringify(rows) });
+    const text = await readFile(file, 'utf8').catch(() => null);
+    const results = (text === null ? [] : (JSON.parse(text) as Report).testResults).flatMap(({ assertionResults }) => assertionResults);
+    const ran = results.filter(({ status }) => status === 'passed' || status === 'failed');
+    if (ran.length === 0) throw new Error(`the rows could not be run:\n${said.slice(-3_000)}`);
+    const failed = ran.filter(({ status }) => status === 'failed');
+    const unsound = failed.filter(({ ancestorTitles: [title = ''] }) => title.startsWith(titleWithout('')));
+    if (unsound.length > 0) throw new Error(`without any mutant: ${unsound.map(({ fullName }) => fullName).join('; ')}`);
+    return new Map(
+      asked.map(({ mutant: { name } }) => {
+        const found = failed.find(({ ancestorTitles: [title] }) => title === name);
+        return [name, found === undefined ? null : (found.failureMessages[0] ?? '').split('\n', 1).join('')];
+      }),
+    );
+  });
+}
+
+const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+
+async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'fleet-mutants-'));
+  try {
+    return await use(folder);
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -5,44 +5,16 @@ import { readAuthority } from '../../agent/host/authority-record.ts';
 import { readStaged } from '../../agent/host/world.ts';
 import { readBootVerdict, readContact } from '../../agent/machine/boot.ts';
 import { claimPath } from '../../agent/machine/places.ts';
-import type { ActReply, AuthorityStamp, HostAct } from '../../agent/protocol/host-acts.ts';
-import type { Roster } from '../../agent/protocol/roster.ts';
+import type { HostAct } from '../../agent/protocol/host-acts.ts';
 import { losePower } from './model-disk.ts';
 import type { ModelHost } from './model-host.ts';
 import { a1, claimAt, cut, nothingWrong, placed, reboot, usersOf, whole, world } from './rows-fixture.ts';
+import { tell } from './tell-host.ts';
 
 /**
  * Rows 4, 6, 7, 20, 22, 26 and 29 of docs/exclusivity.md, and rules F2, F3 and R1, at one host: requests that come late, twice, or from somebody who knows less
  * than the host. Whatever a command sends, it is the host that decides.
  */
-interface Told extends Partial<AuthorityStamp> {
-  readonly roster?: Partial<Roster>;
-  /** Changes of the disk after which the helper is killed. */
-  readonly writesLeft?: number;
-}
-
-/** Sends acts with the authority that the host obeys. Gives what was refused, act by act; `ok`: it was not. */
-async function tell(host: ModelHost, acts: readonly HostAct[], { roster, writesLeft, ...stamp }: Told = {}): Promise<readonly string[]> {
-  const obeyed = readAuthority(host.places);
-  if (obeyed === null || obeyed === 'unreadable') throw new Error(`${host.name} obeys nobody`);
-  const contact = { sentAtMs: world.operatorMs, holdAfterMs: 600_000, holdGapMs: 90_000 };
-  const none: Roster = { revision: 1, owned: [], arriving: [], gone: [] };
-  const authority: AuthorityStamp = {
-    ...{ id: obeyed.id, serial: obeyed.serial, nonce: obeyed.nonce, deadlineMs: 50_000, ...stamp },
-    ...(roster === undefined ? {} : { contact: { ...contact, roster: { ...none, ...roster } } }),
-  };
-  let told: readonly ActReply[] | null = null;
-  host.runHelper(
-    JSON.stringify({ format: 2, authority, acts: [...acts, { act: 'contact' }] }),
-    { writesLeft: writesLeft ?? null, powerLost: false, isHeard: () => true },
-    ({ lines }) => {
-      told = lines.filter((line): line is ActReply => 'index' in (line as object));
-    },
-  );
-  await world.simulation.run(() => told !== null, 300_000);
-  return (told ?? []).slice(0, acts.length).map(({ refusal }) => refusal ?? 'ok');
-}
-
 const limits = { memoryMaxBytes: 2e8, memoryHighBytes: 1.5e8, cpuMaxCores: 0.5, tasksMax: 64 };
 const about = { keyId: a1, account: 'a1' };
 const stage = (epoch: number, moveId: string): HostAct => ({
@@ -61,7 +33,7 @@ const stop: HostAct = { act: 'stop', keyId: a1 };
 
 /** The helper is killed right after it has closed the gate for `move`. */
 async function closeGate(host: ModelHost, move: string): Promise<void> {
-  for (let writesLeft = 1; claimAt(host.name)?.state === 'active'; writesLeft += 1)
+  for (let writesLeft = 1; claimAt(host.name)?.state === 'active' && writesLeft < 40; writesLeft += 1)
     await tell(host, [release(1, move, 'h2')], { writesLeft });
   expect(claimAt(host.name)).toMatchObject({ state: 'releasing', moveId: move });
 }

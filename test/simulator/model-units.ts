@@ -18,6 +18,8 @@ interface ModelUnit {
   statusText: string;
   restarts: number;
   worker: ModelWorker | null;
+  /** The worker's process, or that of the last one. */
+  pid: number;
   isFrozen: boolean;
 }
 
@@ -42,6 +44,8 @@ export class ModelUnits implements Units {
   readonly dropIns = new Set<string>();
   /** What lives on after a stop, by a number of its own: how it ends. */
   readonly #remains = new Map<number, (isPowerLost: boolean) => void>();
+  /** By key: the processes in the cgroup of its unit. */
+  readonly #cgroups = new Map<string, Set<number>>();
   #pids = 4_000;
 
   constructor(host: ModelHost) {
@@ -129,20 +133,34 @@ export class ModelUnits implements Units {
     const pid = this.#pids;
     simulation.note(`${name} ${keyId.slice(0, 4)} leaves a process behind (${where})`);
     simulation.count(where === 'cgroup' ? 'leftover' : 'escaped-process');
-    const place = where === 'cgroup' ? join(root, 'sys/fs/cgroup', defaultControlGroup(keyId)) : join(root, 'proc', String(pid));
-    mkdirSync(place, { recursive: true });
-    if (where === 'cgroup') writeFileSync(join(place, 'cgroup.procs'), `${pid}\n`);
+    const place = join(root, 'proc', String(pid));
+    if (where === 'cgroup') this.#count(keyId, pid, true);
     else {
       const uid = uidOf(keyId);
+      mkdirSync(place, { recursive: true });
       writeFileSync(join(place, 'status'), `Name:\tworker\nState:\tS (sleeping)\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\n`);
       writeFileSync(join(place, 'cgroup'), '0::/user.slice\n');
     }
     this.#remains.set(pid, (isPowerLost) => {
       this.#remains.delete(pid);
-      rmSync(place, { recursive: true, force: true });
+      if (where === 'cgroup') this.#count(keyId, pid, false);
+      else rmSync(place, { recursive: true, force: true });
       hangUp(isPowerLost);
     });
     this.#host.after(forMs, () => this.#remains.get(pid)?.(false));
+  }
+
+  /** What the kernel lists of a unit's cgroup, which is there as long as something lives in it. */
+  #count(keyId: string, pid: number, isAlive: boolean): void {
+    const pids = this.#cgroups.get(keyId) ?? new Set();
+    this.#cgroups.set(keyId, pids);
+    if (isAlive) pids.add(pid);
+    else pids.delete(pid);
+    const cgroup = join(this.#host.root, 'sys/fs/cgroup', defaultControlGroup(keyId));
+    rmSync(cgroup, { recursive: true, force: true });
+    if (pids.size === 0) return;
+    mkdirSync(cgroup, { recursive: true });
+    writeFileSync(join(cgroup, 'cgroup.procs'), [...pids, ''].join('\n'));
   }
 
   /** Whatever survived a stop is gone. */
@@ -225,6 +243,7 @@ export class ModelUnits implements Units {
       statusText: '',
       restarts: 0,
       worker: null,
+      pid: 0,
       isFrozen: false,
     };
     this.#units.set(keyId, unit);
@@ -250,6 +269,9 @@ export class ModelUnits implements Units {
       this.#finish(unit, workerExit.gateRefused);
       return;
     }
+    this.#pids += 1;
+    unit.pid = this.#pids;
+    this.#count(keyId, unit.pid, true);
     const world: GateWorld = { keyId, places, stateDirectory, runtimeDirectory };
     unit.worker = startWorker(this.#host, world, readFileSync(session, 'utf8'), process, {
       online: () => {
@@ -273,6 +295,7 @@ export class ModelUnits implements Units {
     const { places } = this.#host;
     const directories = { stateDirectory: join(places.accountState, keyId), runtimeDirectory: join(places.accountRuntime, keyId) };
     unit.worker = null;
+    this.#count(keyId, unit.pid, false);
     unit.isFrozen = false;
     unit.exitStatus = status;
     const how = isClean ? { EXIT_CODE: 'exited', EXIT_STATUS: String(status) } : { EXIT_CODE: 'killed' };

@@ -130,7 +130,7 @@ export async function placed(world: World): Promise<void> {
 /** And a sweep has kept a copy of it, because a host will be lost. */
 export async function placedAndKept(world: World): Promise<void> {
   await placed(world);
-  await world.command({ verb: 'sweep' });
+  await world.tell({ verb: 'sweep' });
 }
 
 function aroundFailover(world: World) {

@@ -84,7 +84,7 @@ export const returnStories = {
     simulation.count(how);
     lost.standStill(how);
     await simulation.pass(untilBelieved + simulation.between(0, hour));
-    await world.command({ verb: 'failover', host: lost.name, statement: 'powered-off' }, { fateOf: fates(simulation, 0.03) });
+    await world.tell({ verb: 'failover', host: lost.name, statement: 'powered-off' }, { fateOf: fates(simulation, 0.03) });
     await simulation.pass(simulation.between(1_000, 2 * hour));
     if (simulation.chance(0.5)) lost.link = cut;
     lost.goOn();
@@ -212,8 +212,8 @@ export const returnStories = {
     simulation.count('restored-files');
     const backup = world.placeFor('backup');
     host.backUpFiles(backup);
-    await world.command({ verb: 'drain', host: host.name }, { fateOf: fates(simulation, 0.03) });
-    if (simulation.chance(0.5)) await world.command({ verb: 'sweep' });
+    await world.tell({ verb: 'drain', host: host.name }, { fateOf: fates(simulation, 0.03) });
+    if (simulation.chance(0.5)) await world.tell({ verb: 'sweep' });
     if (simulation.chance(0.7)) {
       host.shutDown();
       if (simulation.chance(0.5)) host.removeFiles();
@@ -251,7 +251,7 @@ export const returnStories = {
     await placedAndKept(world);
     const lost = simulation.pick(world.hosts);
     setAnew(world, lost);
-    if (simulation.chance(0.7)) await world.command({ verb: 'sweep' });
+    if (simulation.chance(0.7)) await world.tell({ verb: 'sweep' });
     await failOver(world, lost, 0.03);
     lost.link = simulation.pick([whole, cut]);
     lost.boot();
@@ -270,7 +270,7 @@ async function failOver(world: World, lost: ModelHost, fault: number): Promise<v
   const { simulation } = world;
   lost.crash();
   await simulation.pass(untilBelieved + simulation.between(0, 10 * minute));
-  await world.command({ verb: 'failover', host: lost.name, statement: 'powered-off' }, { fateOf: fates(simulation, fault) });
+  await world.tell({ verb: 'failover', host: lost.name, statement: 'powered-off' }, { fateOf: fates(simulation, fault) });
   await simulation.pass(simulation.between(1_000, simulation.pick([minute, hour])));
 }
 

@@ -68,9 +68,14 @@ export async function runSchedule(
   try {
     if (size.hosts > 3) simulation.count('large-fleet');
     for (const host of world.hosts) host.luck = luckOf(simulation, host.name, theme === 'releases' || theme === 'hosts');
-    await stories[theme](world);
-    await settle(world);
-    await checkMemory(world);
+    try {
+      await stories[theme](world);
+      await settle(world);
+      await checkMemory(world);
+    } catch (error) {
+      // Told like any other failure, with its seed and the shortest run.
+      simulation.violate(`the story broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    }
     const { violations, trace, kinds, happened } = simulation;
     return { seed, theme, violations, trace, kinds, happened };
   } finally {

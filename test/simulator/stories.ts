@@ -60,10 +60,10 @@ export const stories = {
     const disk = world.snapshotDisk(host);
     await world.cordon(host.name);
     for (const account of world.accounts) {
-      await world.command({ verb: simulation.pick(['remove', 'export'] as const), account });
-      await world.command({ verb: 'import', account });
+      await world.tell({ verb: simulation.pick(['remove', 'export'] as const), account });
+      await world.tell({ verb: 'import', account });
     }
-    await world.command({ verb: 'allocate' }, { fateOf: fates(simulation, 0.02) });
+    await world.tell({ verb: 'allocate' }, { fateOf: fates(simulation, 0.02) });
     await simulation.pass(simulation.between(610_000, 900_000));
     host.crash();
     world.restoreDisk(host, disk);
@@ -71,8 +71,8 @@ export const stories = {
     host.boot(simulation.between(100, 3_000), simulation.between(100, 3_000));
     await simulation.pass(60_000);
     host.link = { hears: true, isHeard: true };
-    await world.command({ verb: 'status' });
-    await world.command({ verb: 'allocate' });
+    await world.tell({ verb: 'status' });
+    await world.tell({ verb: 'allocate' });
     await simulation.pass(60_000);
   },
   cloned: async (world: World) => {
