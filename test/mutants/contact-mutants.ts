@@ -119,14 +119,14 @@ export const contactMutants: readonly Mutant[] = [
     to: "if (judged === undefined && claim.epoch === 0) return '",
   },
   {
-    ...{ name: 'gone-at-the-owners-epoch', file: journal, rule: 'an owner is never told that it is over' },
-    from: 'end(placement.keyId, placement.epoch - 1);',
-    to: 'end(placement.keyId, placement.epoch);',
+    ...{ name: 'gone-one-too-low', file: journal, rule: 'what was owned right before is over' },
+    from: 'for (const { keyId, epoch } of placements) end(keyId, epoch - 1);',
+    to: 'for (const { keyId, epoch } of placements) end(keyId, epoch - 2);',
   },
   {
     ...{ name: 'gone-without-former-owners', file: journal, rule: 'what was moved or failed over is over' },
-    from: 'for (const placement of placements) if (placement.host !== host) end(',
-    to: 'for (const placement of placements) if (placement.host === `not ${host}`) end(',
+    from: 'for (const { keyId, epoch } of placements) end(keyId, epoch - 1);',
+    to: '',
   },
   {
     ...{ name: 'gone-without-exports', file: journal, rule: 'what was exported or removed is over' },
@@ -149,9 +149,9 @@ export const contactMutants: readonly Mutant[] = [
     to: "to === host && phase === 'planned')",
   },
   {
-    ...{ name: 'gone-over-what-stands', file: journal, rule: 'a roster never closes what it lists' },
-    from: 'const least = Math.min(epoch, ...standing.filter((claim) => claim.keyId === keyId).map((claim) => claim.epoch - 1));',
-    to: 'const least = Math.min(epoch, ...standing.filter((claim) => claim.keyId === `not ${keyId}`).map((claim) => claim.epoch - 1));',
+    ...{ name: 'gone-without-the-unowned', file: journal, rule: 'who owned it before an owner that has lost it owns nothing' },
+    from: 'for (const { keyId, epoch } of unowned) end(keyId, epoch - 1);',
+    to: '',
   },
   {
     ...{ name: 'adoption-with-a-roster', file: 'src/workflows/adopt.ts', rule: 'a ledger that is to be put right closes nothing' },

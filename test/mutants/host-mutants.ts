@@ -6,6 +6,15 @@ const grant = 'agent/host/grant.ts';
 const files = 'agent/machine/durable-file.ts';
 const request = 'agent/host/run-request.ts';
 
+const waitForLock = `  const locks = [
+    { path: authorityLockPath(world.places), shared: true },
+    { path: actLockPath(world.places, act.keyId), shared: false },
+  ];
+  const lock = await takeLocks(locks, Math.min(accountWaitMs, leftMs));
+  if (lock === null) return { ok: false, refusal: 'busy', message: 'another act on this account is under way on the host' };
+  try {
+`;
+
 /** What the helper, the gate and the hold do on a host. */
 export const hostMutants: readonly Mutant[] = [
   {
@@ -30,8 +39,8 @@ export const hostMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'floor-without-linger', file: gate, rule: 'no start while Telegram may count the last connection' },
-    from: 'const uncleanMs = Math.max(floors.settleUncleanMs, lingerMs);\n  if',
-    to: 'const uncleanMs = Math.min(floors.settleUncleanMs, lingerMs, 5_000);\n  if',
+    from: 'const uncleanMs = Math.max(floors.settleUncleanMs, lingerMs);\n  if (start',
+    to: 'const uncleanMs = Math.min(floors.settleUncleanMs, lingerMs, 5_000);\n  if (start',
   },
   {
     ...{ name: 'stop-mark-of-another-start', file: gate, rule: 'a stop mark ends the start that it names' },
@@ -79,8 +88,8 @@ export const hostMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'stopped-unit-stays-enabled', file: release, rule: 'what was stopped does not start at the next boot' },
-    from: 'world.units.setEnabled(keyId, false);\n    world.units.stop(keyId);',
-    to: 'world.units.stop(keyId);',
+    from: 'world.units.setEnabled(keyId, false);\n    stopUnit(world, keyId, before);',
+    to: 'stopUnit(world, keyId, before);',
   },
   {
     ...{ name: 'cgroup-not-counted', file: release, rule: 'a stop is proven by an empty cgroup' },
@@ -114,8 +123,8 @@ export const hostMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'stop-until-the-next-boot', file: grant, rule: "the operator's stop outlives a boot" },
-    from: 'world.units.setEnabled(act.keyId, false);\n  world.units.stop(act.keyId);',
-    to: 'world.units.stop(act.keyId);',
+    from: 'world.units.setEnabled(act.keyId, false);\n  stopUnit(world, act.keyId,',
+    to: 'stopUnit(world, act.keyId,',
   },
   {
     ...{ name: 'act-of-a-replaced-run', file: request, rule: 'a run that was replaced does nothing more' },
@@ -123,9 +132,10 @@ export const hostMutants: readonly Mutant[] = [
     to: '',
   },
   {
+    // Asked before and after the wait for the lock: without one of both the other one still refuses.
     ...{ name: 'act-after-its-deadline', file: request, rule: 'no act begins after its deadline' },
-    from: 'if (leftMs <= 0) return pastDeadline;',
-    to: '',
+    from: `if (leftMs <= 0) return pastDeadline;\n${waitForLock}    if (world.elapsedMs() >= stamp.deadlineMs) return pastDeadline;\n`,
+    to: waitForLock,
   },
   {
     ...{ name: 'raise-without-waiting', file: 'agent/host/authority-record.ts', rule: 'a newer run waits for the acts of older ones' },

@@ -24,8 +24,8 @@ export const movesMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'evidence-without-faults', file: evidence, rule: 'a claim that cannot be read is an owner' },
-    from: "if (account.claimFault !== null) return { kind: 'owned', host, what: `its claim cannot be read (${account.claimFault})` };",
-    to: '',
+    from: 'if (claimFault !== null)\n      return {',
+    to: "if (claimFault === 'unreadable')\n      return {",
   },
   {
     ...{ name: 'evidence-of-a-held-claim-as-granted', file: evidence, rule: 'a boot that holds needs a higher epoch' },
@@ -114,7 +114,7 @@ export const movesMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'adopt-below-the-ledger', file: planAdoption, rule: 'an owner that is silent is not replaced by an older one' },
-    from: 'if (ledger?.host && (ledger.epoch ?? 0) > epoch) return newerInLedger(known, ledger.host, epoch, facts);',
+    from: 'if (ledger?.host && (ledger.epoch ?? 0) > epoch) return newerInLedger(known, ledger.host, truth, facts);',
     to: '',
   },
   {
@@ -129,7 +129,7 @@ export const movesMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'torn-at-the-same-epoch', file: planAdoption, rule: 'a torn claim is closed above every epoch that was used' },
-    from: 'const next = Math.max(epoch, ledger?.epoch ?? 0, rest?.epoch ?? 0) + 1;',
-    to: 'const next = Math.max(epoch, ledger?.epoch ?? 0, rest?.epoch ?? 0);',
+    from: 'const next = Math.max(epoch, ledger?.epoch ?? 0, rest === null ? 0 : epochAtMost(rest)) + 1;',
+    to: 'const next = Math.max(epoch, ledger?.epoch ?? 0, rest === null ? 0 : epochAtMost(rest));',
   },
 ];

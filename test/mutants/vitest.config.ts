@@ -54,6 +54,8 @@ export default defineConfig({
     },
   ],
   test: {
+    // It would know nothing of a mutant that was changed.
+    fsModuleCache: false,
     include: ['test/**/*.test.ts', 'test/mutants/*.mutant.ts'],
     exclude: ['test/**/*.lab.test.ts', 'test/mutants/*.test.ts'],
     setupFiles: ['test/mutants/choose-mutant.ts'],

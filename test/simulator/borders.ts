@@ -30,7 +30,10 @@ vi.mock('node:fs', async (original) => {
     return [
       name,
       (...args) => {
-        if (isChange || (name === 'openSync' && ((args[1] as number) & creates) !== 0)) admitWrite(isChange ? name : 'create');
+        // `mkdir -p` of what is there changes nothing, and needs no room.
+        const isThere = name === 'mkdirSync' && modelDisk.existsSync(args[0] as string);
+        if ((isChange && !isThere) || (name === 'openSync' && ((args[1] as number) & creates) !== 0))
+          admitWrite(isChange ? name : 'create');
         return isModelPath(args[name === 'symlinkSync' ? 1 : 0]) || isModelDescriptor(args[0]) ? onModel(...args) : onReal(...args);
       },
     ];
@@ -42,6 +45,11 @@ vi.mock('node:fs', async (original) => {
     openSync: (path: string, ...more: unknown[]) => {
       const process = path === bootIdPath ? running.getStore() : undefined;
       return functions.openSync?.(process === undefined ? path : `${process.machine.root}/proc/boot-id`, ...more);
+    },
+    statfsSync: (path: string) => {
+      const process = running.getStore();
+      const isFull = process !== undefined && process.machine.diskFault(process, 'create') === 'ENOSPC';
+      return { ...(functions.statfsSync?.(path) as object), ...(isFull ? { bavail: 0 } : {}) };
     },
     /** Descriptor 9 is the run lock, as `fleet-run` hands it over. */
     fstatSync: (descriptor: number) => {
