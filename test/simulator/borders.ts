@@ -32,9 +32,10 @@ vi.mock('node:fs', async (original) => {
       (...args) => {
         // `mkdir -p` of what is there changes nothing, and needs no room.
         const isThere = name === 'mkdirSync' && modelDisk.existsSync(args[0] as string);
+        const path = args[name === 'symlinkSync' ? 1 : 0];
         if ((isChange && !isThere) || (name === 'openSync' && ((args[1] as number) & creates) !== 0))
-          admitWrite(isChange ? name : 'create');
-        return isModelPath(args[name === 'symlinkSync' ? 1 : 0]) || isModelDescriptor(args[0]) ? onModel(...args) : onReal(...args);
+          admitWrite(isChange ? name : 'create', typeof path === 'string' ? path : '');
+        return isModelPath(path) || isModelDescriptor(args[0]) ? onModel(...args) : onReal(...args);
       },
     ];
   });
@@ -48,7 +49,7 @@ vi.mock('node:fs', async (original) => {
     },
     statfsSync: (path: string) => {
       const process = running.getStore();
-      const isFull = process !== undefined && process.machine.diskFault(process, 'create') === 'ENOSPC';
+      const isFull = process !== undefined && process.machine.diskFault(process, 'create', path) === 'ENOSPC';
       return { ...(functions.statfsSync?.(path) as object), ...(isFull ? { bavail: 0 } : {}) };
     },
     /** Descriptor 9 is the run lock, as `fleet-run` hands it over. */

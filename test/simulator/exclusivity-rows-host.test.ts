@@ -6,6 +6,7 @@ import { readStaged } from '../../agent/host/world.ts';
 import { readBootVerdict } from '../../agent/machine/boot.ts';
 import { claimPath } from '../../agent/machine/places.ts';
 import type { HostAct } from '../../agent/protocol/host-acts.ts';
+import { mountDisk } from './model-disk.ts';
 import type { ModelHost } from './model-host.ts';
 import { a1, claimAt, nothingWrong, placed, reboot, usersOf, world } from './rows-fixture.ts';
 import { contactWith, send, tell } from './tell-host.ts';
@@ -67,6 +68,8 @@ describe('what the gate lets through', () => {
 
   it('6 the gate closes while a start waits for its floor', async () => {
     const { h1 } = await owner();
+    // A worker that asks once, at its start.
+    h1.luck = { ...h1.luck, isCustomWorker: true };
     h1.units.crash(a1, false);
     await world.simulation.pass(10 * second);
     await closeGate(h1);
@@ -97,6 +100,8 @@ describe('floors', () => {
     expect(await tell(h1, [stop, start])).toEqual(['ok', 'ok']);
     await world.simulation.pass(30 * second);
     expect(usersOf('a1')).toEqual(['h1']);
+    // By now the kernel has written everything by itself.
+    mountDisk(h1.root);
     h1.crash();
     await world.simulation.pass(5 * second);
     h1.boot();

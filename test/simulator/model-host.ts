@@ -532,12 +532,12 @@ export class ModelHost implements Machine {
     return (this.#locks.get(path) ?? []).filter(({ process }) => process.isAlive);
   }
 
-  /** Writing in place needs no new block, so a full disk does not stop it; the hold oneshot only writes to memory. */
-  diskFault(process: ModelProcess, act: string): 'ENOSPC' | 'EIO' | null {
+  /** Writing in place needs no new block, so a full disk does not stop it, and what lies in memory is on none; the hold oneshot only writes there. */
+  diskFault(process: ModelProcess, act: string, path: string): 'ENOSPC' | 'EIO' | null {
     if (process.name === holdName || process.name === 'early boot') return null;
     if (this.disk === 'broken' && act === 'fsyncSync') return 'EIO';
     const needsSpace = act === 'create' || act === 'mkdirSync' || act === 'symlinkSync' || act === 'writeFileSync';
-    return this.disk === 'full' && needsSpace ? 'ENOSPC' : null;
+    return this.disk === 'full' && needsSpace && !path.startsWith(join(this.root, 'run/')) ? 'ENOSPC' : null;
   }
 
   sleep(process: ModelProcess, ms: number): Promise<void> {

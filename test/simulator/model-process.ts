@@ -14,8 +14,8 @@ export interface Machine {
   isLocked(path: string): boolean;
   takeLock(process: ModelProcess, path: string, shared: boolean): boolean;
   freeLocks(process: ModelProcess, paths: readonly string[]): void;
-  /** `null`, or the error code that a change of the disk by this process meets now. */
-  diskFault(process: ModelProcess, act: string): 'ENOSPC' | 'EIO' | null;
+  /** `null`, or the error code that a change by this process meets now; `path`: '' where only a descriptor is known. */
+  diskFault(process: ModelProcess, act: string, path: string): 'ENOSPC' | 'EIO' | null;
   sleep(process: ModelProcess, ms: number): Promise<void>;
 }
 
@@ -46,7 +46,7 @@ class Killed extends Error {
 }
 
 /** Admits one change of the disk, or ends the process, or fails it as a broken disk does. */
-export function admitWrite(act: string): void {
+export function admitWrite(act: string, path: string): void {
   const process = running.getStore();
   if (process === undefined) return;
   if (process.isAlive && process.writesLeft !== null) {
@@ -58,6 +58,6 @@ export function admitWrite(act: string): void {
   }
   if (!process.isAlive) throw new Killed(`${process.name} is dead`);
   process.onWrite?.();
-  const code = process.machine.diskFault(process, act);
+  const code = process.machine.diskFault(process, act, path);
   if (code !== null) throw Object.assign(new Error(code), { code });
 }
