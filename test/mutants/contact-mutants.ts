@@ -60,8 +60,8 @@ export const contactMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'contact-after-its-deadline', file: contact, rule: 'a request that was held up is no contact' },
-    from: 'if (world.elapsedMs() >= stamp.deadlineMs) return pastDeadline;\n    writeReserved(',
-    to: 'writeReserved(',
+    from: 'if (world.elapsedMs() >= stamp.deadlineMs) return pastDeadline;\n    keepMachine(',
+    to: 'keepMachine(',
   },
   {
     ...{ name: 'contact-by-the-later-clock', file: contact, rule: 'the earlier of both clocks counts' },

@@ -109,8 +109,8 @@ export const movesMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'adopt-a-clone', file: adoptClaims, rule: 'a clone owns nothing' },
-    from: 'if (isOpen(claim) && claim.instanceId !== survey.instanceId)',
-    to: "if (isOpen(claim) && claim.instanceId === '')",
+    from: 'if (isForeign(top)) return {',
+    to: "if (isForeign(top) && claim.instanceId === '') return {",
   },
   {
     ...{ name: 'adopt-below-the-ledger', file: planAdoption, rule: 'an owner that is silent is not replaced by an older one' },
