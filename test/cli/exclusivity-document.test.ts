@@ -7,7 +7,10 @@ const rowsFile = (name: string): string => `test/simulator/exclusivity-rows${nam
 const short: Readonly<Record<string, string>> = {
   ...{ rows: rowsFile(''), roster: rowsFile('second') },
   ...Object.fromEntries(
-    ['statements', 'boots', 'holds', 'reboots', 'forgotten', 'claims', 'machines'].map((name) => [name, rowsFile(name)]),
+    ['statements', 'boots', 'holds', 'reboots', 'forgotten', 'claims', 'machines', 'contacts', 'host'].map((name) => [
+      name,
+      rowsFile(name),
+    ]),
   ),
 };
 
