@@ -18,7 +18,7 @@ export const stage = (world: HostWorld, act: Stage): ActOutcome => {
   const files = filesFor(world, act);
   if (decision.kind === 'stage') writeEpoch(world.places, act, files);
   makeRunLock(world.places, act.keyId);
-  writeLimits(world.places, act, files.areSealed);
+  writeLimits(world, act, files.areSealed);
   return { ...done(), claim: reading.claim };
 };
 
@@ -29,7 +29,7 @@ export const restage = (world: HostWorld, act: Extract<HostAct, { readonly act: 
   if (refusal !== null) return refused(refusal, reading.claim);
   const files = filesFor(world, act);
   writeCredentials(epochPath(world.places, act.keyId, act.epoch), files);
-  writeLimits(world.places, act, files.areSealed);
+  writeLimits(world, act, files.areSealed);
   return { ...done(), claim: reading.claim };
 };
 
@@ -86,11 +86,15 @@ export const limitsPath = (places: Places, keyId: string): string => join(places
 type UnitSettings = Pick<Stage, 'keyId' | 'account' | 'limits' | 'command' | 'lingerMs'>;
 
 /** The drop-in of one account's unit. Every value is a number, a name, or words that need no escape. */
-export const formatLimits = ({ keyId, account, limits, command, lingerMs }: UnitSettings, areSealed = false): string =>
+export const formatLimits = (
+  { keyId, account, limits, command, lingerMs }: UnitSettings,
+  { areSealed = false, is247 = false } = {},
+): string =>
   [
     '# Written by fleet when the account was staged.',
     '[Unit]',
     `Description=fleet account ${account}`,
+    ...(is247 ? ['Wants=fleet-credentials@%i.service', 'After=fleet-credentials@%i.service'] : []),
     '[Service]',
     `User=${accountUser(keyId)}`,
     `MemoryMax=${limits.memoryMaxBytes}`,
@@ -100,13 +104,15 @@ export const formatLimits = ({ keyId, account, limits, command, lingerMs }: Unit
     `Environment=FLEET_ACCOUNT=${account}`,
     ...(command === undefined ? [] : [`Environment="FLEET_COMMAND=${command}"`]),
     ...(areSealed ? [sealedLine('session'), sealedLine('config')] : []),
+    // systemd 247 makes the folders above a state directory with this one, and the account has to pass them; bin/fleet-run sets 077.
+    ...(is247 ? ['UMask=0022'] : []),
     ...(lingerMs === undefined ? [] : [`Environment=FLEET_LINGER_MS=${lingerMs}`]),
     '',
   ].join('\n');
 
-const writeLimits = (places: Places, act: UnitSettings, areSealed: boolean): void => {
+const writeLimits = ({ places, units }: HostWorld, act: UnitSettings, areSealed: boolean): void => {
   const path = limitsPath(places, act.keyId);
-  const text = formatLimits(act, areSealed);
+  const text = formatLimits(act, { areSealed, is247: units.is247() });
   const present = readSmallFile(path, 64 * 1024);
   if (present !== null && 'text' in present && present.text === text) return;
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { plainText } from '../machine/plain-text.ts';
 import { accountUnit } from '../protocol/paths.ts';
 
@@ -36,6 +37,8 @@ export interface Units {
   readonly reload: () => void;
   /** A credential of that name, encrypted with a key that only this host's root has; null where systemd cannot (before 250). */
   readonly seal: (name: string, text: string) => string | null;
+  /** Whether systemd is 247, which builds sandboxes with two faults that a drop-in can mend ({@link formatLimits}). */
+  readonly is247: () => boolean;
 }
 
 const shown =
@@ -77,6 +80,8 @@ export const systemdUnits: Units = {
     const run = spawnSync('systemd-creds', words, { input: text, encoding: 'utf8', timeout: 30_000, maxBuffer: 1024 ** 2 });
     return run.status === 0 && run.stdout !== '' ? run.stdout : null;
   },
+  // The program came with 250, so that only old hosts are asked.
+  is247: () => !existsSync('/usr/bin/systemd-creds') && /^systemd 247\b/.test(systemctl(['--version'])),
 };
 
 export const unknownUnit: UnitFacts = {

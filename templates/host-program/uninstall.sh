@@ -44,6 +44,7 @@ fleet_units() { # -> OWN, unit files of the record with what belongs to them
     path=${entry%%$'\t'*}
     case $path in
       /etc/systemd/system/fleet-account@.service) OWN+=("$path" /etc/systemd/system/fleet-account@[0-9a-f]*.service.d /etc/systemd/system/*.wants/fleet-account@[0-9a-f]*.service);;
+      /etc/systemd/system/fleet-credentials@.service) OWN+=("$path");;
       /etc/systemd/system/fleet-agent.service | /etc/systemd/system/fleet-hold.service) OWN+=("$path" /etc/systemd/system/*.wants/"${path##*/}");;
     esac
   done

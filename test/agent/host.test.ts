@@ -330,6 +330,17 @@ test('where systemd can, session and config lie encrypted, as soon as nothing is
   expect(read(4)).toMatch(/^sealed session /);
 });
 
+test('on systemd 247 the unit waits for the folder of its credentials, and its state is within reach of its user', async () => {
+  const host = newHost();
+  const unitText = (): string => readFileSync(limitsPath(host.places, keyId), 'utf8');
+  await ask(host, [stage(1)]);
+  expect(unitText()).not.toMatch(/fleet-credentials|UMask/);
+  host.units.isOld = true;
+  await ask(host, [stage(2)]);
+  expect(unitText()).toMatch(/^Wants=fleet-credentials@%i\.service\nAfter=fleet-credentials@%i\.service$/m);
+  expect(unitText()).toMatch(/^UMask=0022$/m);
+});
+
 describe('proof of the stop', () => {
   const granted = async (): Promise<Host> => {
     const host = newHost();

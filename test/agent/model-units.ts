@@ -28,6 +28,9 @@ export class ModelUnits implements Units {
   canSeal = false;
   seal = (name: string, text: string): string | null => (this.canSeal ? `sealed ${name} ${Buffer.from(text).toString('hex')}` : null);
 
+  isOld = false;
+  is247 = (): boolean => this.isOld;
+
   setEnabled = (_keyId: string, isEnabled: boolean): void => {
     this.calls.push(isEnabled ? 'enable' : 'disable');
   };

@@ -32,7 +32,12 @@ describe('the release', () => {
         'units/fleet-agent.service': 0o644,
       },
     });
-    expect(units.map(({ name }) => name)).toEqual(['fleet-account@.service', 'fleet-agent.service', 'fleet-hold.service']);
+    expect(units.map(({ name }) => name)).toEqual([
+      'fleet-account@.service',
+      'fleet-agent.service',
+      'fleet-credentials@.service',
+      'fleet-hold.service',
+    ]);
   });
 
   it('gives each file by its digest, and nothing else', async () => {

@@ -216,6 +216,8 @@ export class ModelUnits implements Units {
 
   seal = (): string | null => null;
 
+  is247 = (): boolean => false;
+
   /** The worker ends by itself, cleanly or by a signal. */
   crash(keyId: string, isClean: boolean): void {
     const unit = this.#unit(keyId);
