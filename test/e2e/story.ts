@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Suite, suiteFacts } from '../lab/suites.ts';
 import { findFaults } from './doctor.ts';
 import { type Login, logIn } from './operator.ts';
-import { expectExclusive, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
+import { eventually, expectExclusive, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
 
 /** A bare server of that suite from `init` to `uninstall`: at rest, an account online, no finding, nothing left. Declares the tests of a file. */
 export function tellStory(suite: Suite): void {
@@ -44,6 +44,14 @@ export function tellStory(suite: Suite): void {
     await must(world, 'backup');
     const faults = (await findFaults(world.operator)).filter((fault) => isSupported || !fault.includes('is not a supported system'));
     expect(faults).toEqual([]);
+  });
+
+  test('it is online again after a restart of its unit, and after a reboot', async () => {
+    await onHost("systemctl restart 'fleet-account@*'");
+    await eventually(60_000, async () => expect(await liveStates(world)).toEqual({ anna: 'online' }));
+    await world.lab.reboot(1);
+    await eventually(90_000, async () => expect(await liveStates(world)).toEqual({ anna: 'online' }));
+    await expectExclusive(world, logins);
   });
 
   test('uninstall leaves nothing of it', async () => {
