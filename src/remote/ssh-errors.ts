@@ -22,7 +22,11 @@ interface Meaning {
 const SOCKET_MEANINGS: Readonly<Record<string, Meaning>> = {
   ENOTFOUND: { code: 'ssh-resolve', what: 'the name does not resolve', hint: 'check the address in the inventory and this machine’s DNS' },
   EAI_AGAIN: { code: 'ssh-resolve', what: 'the name server does not answer', hint: 'check this machine’s network and DNS, then try again' },
-  ECONNREFUSED: { code: 'ssh-connect', what: 'the connection was refused', hint: 'check that sshd runs and that the port is right' },
+  ECONNREFUSED: {
+    code: 'ssh-connect',
+    what: 'the connection was refused',
+    hint: 'check that sshd runs and that the port is right; after refused logins, fail2ban on the host may shut out this address for minutes',
+  },
   EHOSTUNREACH: {
     code: 'ssh-connect',
     what: 'there is no route to the host',
@@ -82,7 +86,7 @@ function spokenMeaning(words: string): Meaning {
     return {
       code: 'ssh-refused',
       what: 'sshd takes no connections from this address now',
-      hint: 'after refused logins it does so for minutes (PerSourcePenalties): mend the login, wait, or set PerSourcePenaltyExemptList for this address on the host; or too many logins came at once (MaxStartups)',
+      hint: 'after a few refused logins it does so for seconds or minutes (PerSourcePenalties): mend the login, then wait, raise connect_timeout, or set PerSourcePenaltyExemptList for this address on the host; or too many logins came at once (MaxStartups)',
     };
   }
   if (/MaxStartups/i.test(words)) {

@@ -12,6 +12,8 @@ import type { SshTarget } from './ssh-target.ts';
 
 /** Pauses before the next attempt when a host drops new connections before the handshake (MaxStartups), ms; half of each is random. */
 const REFUSED_PAUSES_MS = [400, 1_200, 3_000];
+/** And then, where it said so in words, for as long as connect_timeout allows: a penalty of sshd's takes 15 s and more. */
+const LATER_PAUSE_MS = 5_000;
 
 /** The lists come from ssh-algorithms.ts, whose names ssh2's types do not know as such. */
 function algorithmsFor({ algorithms }: SshTarget, known: readonly KnownHostLine[]): Algorithms {
@@ -28,7 +30,8 @@ export interface LoggedIn {
 
 /**
  * Opens a stream with `open`, checks the host key, logs in. Bounded by `connectTimeoutMs` for the stream and again for the handshake
- * with login. A host that drops the stream before it said anything is asked again up to three times: nothing was done yet.
+ * with login. A host that drops the stream before the handshake is asked again, nothing was done yet: up to three times, or, where it says that it takes no
+ * connections now, within `connectTimeoutMs`.
  */
 export async function logIn(target: SshTarget, context: SshContext, open: () => Promise<Duplex>): Promise<LoggedIn> {
   const ssh2 = (await import('ssh2')).default;
@@ -47,7 +50,7 @@ export async function logIn(target: SshTarget, context: SshContext, open: () => 
       const config = connectConfig(target, context, auth, state, known);
       return await attemptLogin(new ssh2.Client(), stream, config, auth, state, context.signal);
     } catch (cause) {
-      const pauseMs = REFUSED_PAUSES_MS[attempt];
+      const pauseMs = REFUSED_PAUSES_MS[attempt] ?? (lastWords(state.greeting) === '' ? undefined : LATER_PAUSE_MS);
       if (pauseMs === undefined || !wasDroppedEarly(state, cause) || Date.now() + pauseMs > giveUpAt)
         throw explain(target, auth, state, cause);
       await sleep(
