@@ -13,6 +13,14 @@ export const readAuthority = (places: Places): StoredAuthority => {
   return ('text' in file ? parseAuthority(parseJson(file.text)) : null) ?? 'unreadable';
 };
 
+/** The serial of this authority that the host knows; 0: none, undefined: it obeys another one, and does not remember this one. */
+export const serialKnownOf = (places: Places, authorityId: string): number | undefined => {
+  const stored = readAuthority(places);
+  if (stored === null) return 0;
+  if (stored === 'unreadable') return undefined;
+  return stored.id === authorityId ? stored.serial : stored.former?.[authorityId];
+};
+
 export interface AuthorityRefusal {
   readonly code: ActRefusal;
   readonly message: string;

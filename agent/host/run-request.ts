@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { actLockPath, authorityLockPath } from '../machine/places.ts';
 import type { ActProgress, ActReply, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
 import { announce } from './announce.ts';
-import { type AuthorityRefusal, isAuthority, takeAuthority } from './authority-record.ts';
+import { type AuthorityRefusal, isAuthority, serialKnownOf, takeAuthority } from './authority-record.ts';
 import { awaitAccounts } from './await.ts';
 import { configure } from './configure.ts';
 import { applyContact, type ContactOutcome } from './contact.ts';
@@ -36,11 +36,12 @@ export const runRequest = async (request: HostRequest, world: RequestWorld): Pro
   mkdirSync(world.places.claims, { recursive: true, mode: 0o755 });
   mkdirSync(world.places.locks, { recursive: true, mode: 0o711 });
   mkdirSync(world.places.accounts, { recursive: true, mode: 0o700 });
+  const knew = authority === undefined ? undefined : serialKnownOf(world.places, authority.id);
   const refusal = authority === undefined ? noAuthority : await takeAuthorityOrFail(world, authority);
   const contact = authority === undefined || refusal !== null ? null : await applyContactOrFail(world, authority);
   let areAllOk = true;
   for (const [index, act] of acts.entries()) {
-    const outcome = await runAct(act, authority, { refusal, contact }, world).catch(failed);
+    const outcome = await runAct(act, authority, { refusal, contact, knew }, world).catch(failed);
     areAllOk &&= outcome.ok;
     if (!world.emit({ index, ...outcome })) return 3;
   }
@@ -68,12 +69,14 @@ const applyContactOrFail = async (world: RequestWorld, stamp: AuthorityStamp): P
 interface Heard {
   readonly refusal: AuthorityRefusal | null;
   readonly contact: ContactOutcome | null;
+  /** The serial that it knew before. */
+  readonly knew: number | undefined;
 }
 
 const runAct = async (
   act: HostAct,
   stamp: AuthorityStamp | undefined,
-  { refusal, contact }: Heard,
+  { refusal, contact, knew }: Heard,
   world: RequestWorld,
 ): Promise<ActOutcome> => {
   const hostWorld: HostWorld = { ...world, authority: { id: stamp?.id ?? '', serial: stamp?.serial ?? 0 } };
@@ -84,7 +87,7 @@ const runAct = async (
   }
   if (refusal !== null) return { ok: false, refusal: refusal.code, message: refusal.message };
   if (stamp === undefined) return { ok: false, refusal: 'authority', message: noAuthority.message };
-  if (act.act === 'contact') return contactOutcome(contact);
+  if (act.act === 'contact') return contactOutcome(contact, knew);
   if (act.act === 'announce') {
     if (contact?.kind !== 'contact') return { ok: false, refusal: 'state', message: 'a reboot is announced only with a contact' };
     return announce(world, stamp, act);
@@ -95,11 +98,12 @@ const runAct = async (
 /** For the operator's eyes; more would make the reply longer than it may be. */
 const toldClosures = 80;
 
-const contactOutcome = (contact: ContactOutcome | null): ActOutcome => {
+const contactOutcome = (contact: ContactOutcome | null, knew: number | undefined): ActOutcome => {
   const closed = (contact?.closed ?? []).slice(0, toldClosures);
-  if (contact === null || contact.kind === 'contact') return done({ kind: 'contact', closed });
+  const result = { kind: 'contact', closed, ...(knew === undefined ? {} : { knew }) } as const;
+  if (contact === null || contact.kind === 'contact') return done(result);
   const { code, message } = contact;
-  return { ok: false, refusal: code, message, result: { kind: 'contact', closed } };
+  return { ok: false, refusal: code, message, result };
 };
 
 const runLocked = async (act: KeyedAct, stamp: AuthorityStamp, hostWorld: HostWorld, world: RequestWorld): Promise<ActOutcome> => {

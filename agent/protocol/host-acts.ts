@@ -182,6 +182,8 @@ export type ActResult =
 /** What a contact has closed, for the operator's eyes. Absent claims were over already. */
 export interface ContactResult {
   readonly kind: 'contact';
+  /** The serial of this authority that the host knew before this request; 0: none. Absent: an older helper, or an authority that it cannot tell. */
+  readonly knew?: number;
   readonly closed: readonly { readonly keyId: string; readonly account: string; readonly epoch: number; readonly wasRunning: boolean }[];
 }
 

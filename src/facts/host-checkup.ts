@@ -20,8 +20,8 @@ export interface HostCheckup {
   readonly refusedPackets: number;
   /** How far chrony finds the clock off, seconds; null: there is no chrony, or it has not heard from a server. The agent's sandbox keeps it from asking. */
   readonly chronyOffsetSeconds: number | null;
-  /** Which ledger the host obeys, and what it has heard of that one's history; null: none. */
-  readonly authority: { readonly id: string; readonly heads: readonly HistoryHead[] } | null;
+  /** Which ledger the host obeys, how late a run of it, and what it has heard of that one's history; null: none. */
+  readonly authority: { readonly id: string; readonly serial?: number | undefined; readonly heads: readonly HistoryHead[] } | null;
   /** What sudo lets the narrowed login user do without a password; null: nobody is narrowed, or nobody looked. */
   readonly narrowSudo: 'narrow' | 'wide' | 'broken' | null;
 }
@@ -66,7 +66,11 @@ const chronyOffset = (line: string): number | null => {
 
 const headSchema = z.object({ length: z.int().nonnegative(), hash: z.string().regex(/^[0-9a-f]{64}$/) });
 /** More than a host keeps are not looked at. */
-const authoritySchema = z.object({ id: z.string().max(128), heads: z.array(headSchema).max(64).catch([]) });
+const authoritySchema = z.object({
+  id: z.string().max(128),
+  serial: z.int().nonnegative().optional().catch(undefined),
+  heads: z.array(headSchema).max(64).catch([]),
+});
 
 function authorityIn(text: string): HostCheckup['authority'] {
   try {

@@ -71,6 +71,7 @@ const resultSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('done') }),
   z.object({
     kind: z.literal('contact'),
+    knew: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).optional(),
     closed: z.array(z.object({ keyId: text, account: text, epoch, wasRunning: z.boolean() })).max(20_000),
   }),
   z.object({

@@ -31,3 +31,14 @@ export const heardInstance = (eb: OfHosts, heard: string | null) => {
 
 const ownsAccounts = ({ exists, selectFrom }: OfHosts) =>
   exists(selectFrom('placements').select('account').whereRef('placements.host', '=', 'hosts.name'));
+
+/** The host has confirmed that it obeys this run. `knew`: the serial that it knew before, where that is less than it had confirmed; null: it is not. */
+export async function recordAcknowledged(db: LedgerDb, name: string, serial: number, knew: number | null, nowMs: number): Promise<void> {
+  const fallen = knew === null ? {} : { fell_back_at: nowMs, fell_back_to: knew };
+  await db
+    .updateTable('hosts')
+    .set({ acknowledged_serial: serial, ...fallen })
+    .where('name', '=', name)
+    .where((eb) => eb.or([eb('acknowledged_serial', 'is', null), eb('acknowledged_serial', '<', serial)]))
+    .execute();
+}

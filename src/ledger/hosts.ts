@@ -53,23 +53,25 @@ export const listHosts = fixedQuery<HostRow>((db) => db.selectFrom('hosts').sele
  * Something with authority is about to be sent to a host that answers. Durable when it returns, BEFORE the request leaves: from then on the host counts
  * as a possible owner again, whatever was said of it, and a boot of it may start accounts until `mayBootUntilMs`.
  */
-export async function recordContactIntent(db: LedgerDb, name: string, nowMs: number, holdAfterMs: number): Promise<void> {
-  await noteIntent(db, { name, nowMs, mayBootUntilMs: nowMs + holdAfterMs });
+export async function recordContactIntent(db: LedgerDb, name: string, nowMs: number, holdAfterMs: number): Promise<number | null> {
+  return (await noteIntent(db, { name, nowMs, mayBootUntilMs: nowMs + holdAfterMs })).rows[0]?.acknowledged_serial ?? null;
 }
 
-const noteIntent = preparedQuery<{ name: string; nowMs: number; mayBootUntilMs: number }>((db, value) =>
-  db
-    .updateTable('hosts')
-    .set(({ fn, ref, val, lit }) => ({
-      // Two-argument max is SQLite's greatest. A clock that was set back takes nothing back.
-      contact_intent_at: fn<number>('max', [fn.coalesce(ref('contact_intent_at'), lit(0)), val(value('nowMs'))]),
-      may_boot_until: fn<number>('max', [fn.coalesce(ref('may_boot_until'), lit(0)), val(value('mayBootUntilMs'))]),
-      contacts: sql<number>`contacts + 1`,
-      off_at: null,
-      off_kind: null,
-      destroyed_at: null,
-    }))
-    .where('name', '=', value('name')),
+const noteIntent = preparedQuery<{ name: string; nowMs: number; mayBootUntilMs: number }, Pick<HostRow, 'acknowledged_serial'>>(
+  (db, value) =>
+    db
+      .updateTable('hosts')
+      .set(({ fn, ref, val, lit }) => ({
+        // Two-argument max is SQLite's greatest. A clock that was set back takes nothing back.
+        contact_intent_at: fn<number>('max', [fn.coalesce(ref('contact_intent_at'), lit(0)), val(value('nowMs'))]),
+        may_boot_until: fn<number>('max', [fn.coalesce(ref('may_boot_until'), lit(0)), val(value('mayBootUntilMs'))]),
+        contacts: sql<number>`contacts + 1`,
+        off_at: null,
+        off_kind: null,
+        destroyed_at: null,
+      }))
+      .where('name', '=', value('name'))
+      .returning('acknowledged_serial'),
 );
 
 /** A reboot that is about to be announced to a host. */

@@ -66,6 +66,11 @@ interface HostsTable {
   announced_until: number | null;
   /** The boot in which that was done. */
   announced_boot: string | null;
+  /** The highest serial of this ledger that the host has confirmed; null: none since the ledger keeps it. */
+  acknowledged_serial: number | null;
+  /** When it was last found to know less than that, and what it knew; null: never. */
+  fell_back_at: number | null;
+  fell_back_to: number | null;
 }
 
 /** What is kept of a host that was forgotten, so that one that comes back is what it was. */

@@ -2,12 +2,14 @@ import type { ActReply, AuthorityStamp, ContactResult, HostAct } from '../../age
 import type { ContactOffer } from '../../agent/protocol/roster.ts';
 import { type AskOptions, askHost } from '../facts/ask-host.ts';
 import { type ChainHead, readChainHead } from '../ledger/history-chain.ts';
+import { recordAcknowledged } from '../ledger/host-machine.ts';
 import { listHosts, recordContactIntent } from '../ledger/hosts.ts';
 import { readJournalFacts } from '../ledger/journal-facts.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
+import { type FallenBack, fallenBackText, hasFallenBack } from '../moves/fallen-back.ts';
 import { rosterFor } from '../moves/roster.ts';
 import { holdGapMs } from '../moves/safe-moment.ts';
 import type { FleetContext } from './context.ts';
@@ -47,6 +49,11 @@ function headOf({ ledger }: FleetContext, run: Run): Promise<ChainHead> {
   heads.set(run, head);
   return head;
 }
+
+const falls = new WeakMap<Run, FallenBack[]>();
+
+/** Hosts that the contacts of this run have found to know less than they had acknowledged. */
+export const fallenBackIn = (run: Run): readonly FallenBack[] => falls.get(run) ?? [];
 
 /** What the contacts of this run have closed so far. */
 export const closedBy = (run: Run): readonly ClosedOnContact[] => closings.get(run) ?? [];
@@ -90,7 +97,7 @@ export async function contactHost(
   await context.remoteFor(host).connect();
   // One moment for both: a process that stands still in between makes the contact no younger than it is known to be here.
   const atMs = context.now();
-  await recordContactIntent(context.ledger.db, host.name, atMs, context.inventory.hold.holdAfterMs);
+  const acknowledged = await recordContactIntent(context.ledger.db, host.name, atMs, context.inventory.hold.holdAfterMs);
   const authority: AuthorityStamp = {
     ...stampOf(run, timeoutMs),
     ...(takeOver ? { takeOver } : {}),
@@ -102,8 +109,29 @@ export async function contactHost(
   const replies = await askHost(context.remoteFor(host), request, { timeoutMs, ...(onProgress ? { onProgress } : {}) });
   if (replies === null) return null;
   const contact = replies.at(-1);
-  if (contact?.result?.kind === 'contact') await noteClosed(context, run, host, contact.result);
+  if (contact?.result?.kind === 'contact') {
+    await noteHeard(context, run, host, { acknowledged, knew: contact.result.knew });
+    await noteClosed(context, run, host, contact.result);
+  }
   return { replies: replies.slice(0, -1), refusal: contact?.ok === true ? null : (contact ?? null) };
+}
+
+/** It obeys this run. Compared with what was known before the request left, because another run may have been heard meanwhile. */
+async function noteHeard(
+  { ledger, now, report }: FleetContext,
+  run: Run,
+  { name: host }: HostSpec,
+  { acknowledged, knew }: { readonly acknowledged: number | null; readonly knew: number | undefined },
+): Promise<void> {
+  const isFallen = hasFallenBack(acknowledged, knew);
+  if (acknowledged === run.serial && !isFallen) return;
+  await recordAcknowledged(ledger.db, host, run.serial, isFallen ? knew : null, now());
+  if (!isFallen || acknowledged === null) return;
+  const fallen = { host, acknowledged, knew };
+  falls.set(run, [...fallenBackIn(run), fallen]);
+  const text = fallenBackText(fallen);
+  await recordEvent(ledger.db, { at: now(), kind: 'host-fell-back', host, account: null, text });
+  report({ kind: 'host', host, text, status: 'failed' });
 }
 
 async function noteClosed(

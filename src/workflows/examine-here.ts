@@ -6,7 +6,7 @@ import { isLedgerSound } from '../ledger/ledger.ts';
 import { readMeta } from '../ledger/meta.ts';
 import { listOpenMoves } from '../ledger/moves.ts';
 import { lastRunOf } from '../ledger/runs.ts';
-import { readStaleness, staleError } from '../ledger/staleness.ts';
+import { lastSerial, readStaleness, staleError } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { Finding } from '../model/finding.ts';
 import type { SecretReference } from '../model/inventory.ts';
@@ -58,6 +58,7 @@ async function examineLedger(context: FleetContext): Promise<Finding[]> {
   const found: Finding[] = [];
   const stale = await readStaleness(ledger.db);
   if (stale !== null) found.push(here('critical', staleError(stale).message, staleError(stale).hint));
+  else found.push(...(await behindItsCopy(ledger)));
   if (!(await isLedgerSound(ledger))) {
     found.push(here('critical', `the ledger ${ledger.path} is damaged`, 'keep the file; put back the newest backup: fleet restore FILE'));
   }
@@ -75,6 +76,15 @@ async function examineLedger(context: FleetContext): Promise<Finding[]> {
     found.push(here('critical', text, 'free some space: nothing is started or moved that cannot be recorded'));
   }
   return found.length > 0 ? found : [here('ok', 'the ledger is sound, and so is its history')];
+}
+
+/** The same that the next run would find, and end with. */
+async function behindItsCopy({ db, authorityId, serialCopy }: FleetContext['ledger']): Promise<Finding[]> {
+  const kept = serialCopy.read(authorityId) ?? 0;
+  const last = await lastSerial(db);
+  if (kept <= last) return [];
+  const { message, hint } = staleError(`its run ${kept} was begun on this machine, and its last one is ${last}`);
+  return [here('critical', message, hint)];
 }
 
 async function examineVault(context: FleetContext): Promise<Finding[]> {

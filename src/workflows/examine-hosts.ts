@@ -12,6 +12,7 @@ import { canonicalAddress } from '../sessions/data-centres.ts';
 import type { FleetContext } from './context.ts';
 import type { HostInitOutcome } from './init.ts';
 import { type HostReading, readSamples } from './read-samples.ts';
+import { serialFindings } from './serial-findings.ts';
 
 /** Most accounts live there. */
 const commandFor = ({ ssh }: HostSpec): string => checkupCommand(canonicalAddress(2), ssh.sudo === 'narrow' ? ssh.user : null);
@@ -52,10 +53,8 @@ export async function examineHosts(
   const answering = looks.filter(({ ok }) => ok).map(({ host }) => host);
   const ready = answering.filter(({ name }) => rows.get(name)?.release != null);
   const [readings, outcomes] = await Promise.all([readSamples(context, ready, 0), checkInit(answering)]);
-  const faults = await historyFaults(
-    context,
-    looks.flatMap((look) => (look.ok ? [[look.host.name, look.value.authority] as const] : [])),
-  );
+  const heard = looks.flatMap((look) => (look.ok ? [[look.host.name, look.value.authority] as const] : []));
+  const faults = [...(await historyFaults(context, heard)), ...(await serialFindings(context, heard, rows))];
   return looks.flatMap((look) => {
     const { name } = look.host;
     if (!look.ok) return [problem(look.error, name)];

@@ -283,6 +283,26 @@ describe('refusals', () => {
     expect((await ask(host, [stage(1)])).refusals).toEqual(['authority']);
   });
 
+  test('a contact says which serial of its ledger the host knew before: 0 for none, nothing for a ledger that it does not remember', async () => {
+    const host = newHost();
+    const knew = async (fields: Partial<AuthorityStamp>) => {
+      const { replies } = await ask(host, [{ act: 'contact' }], stampOf({ ...fields, contact: offerOf() }));
+      const result = replies[0]?.result;
+      return result?.kind === 'contact' ? (result.knew ?? 'not told') : replies[0]?.refusal;
+    };
+    expect(await knew({ serial: 4, nonce: 'n4' })).toBe(0);
+    expect(await knew({ serial: 7, nonce: 'n7' })).toBe(4);
+    expect(await knew({ serial: 7, nonce: 'n7' })).toBe(7);
+    expect(await knew({ serial: 6, nonce: 'n6' })).toBe('authority');
+    expect(await knew({ id: 'ledger-2', takeOver: true })).toBe('not told');
+    // It remembers what it left.
+    expect(await knew({ serial: 8, nonce: 'n8', takeOver: true })).toBe(7);
+    rmSync(host.places.authority);
+    expect(await knew({ serial: 9, nonce: 'n9' })).toBe(0);
+    writeFileSync(host.places.authority, 'x');
+    expect(await knew({ serial: 10, nonce: 'n10', takeOver: true })).toBe('not told');
+  });
+
   test('a torn claim refuses everything but a revoke', async () => {
     const host = newHost();
     await ask(host, [stage(1), grant(1)]);
@@ -574,7 +594,7 @@ describe('requests', () => {
     });
     expect(run(JSON.stringify({ format: 1, authority: stampOf(), acts: [{ act: 'contact' }] }))).toMatchObject({
       status: 0,
-      stdout: '{"index":0,"ok":true,"result":{"kind":"contact","closed":[]}}\n',
+      stdout: '{"index":0,"ok":true,"result":{"kind":"contact","closed":[],"knew":0}}\n',
     });
   });
 });

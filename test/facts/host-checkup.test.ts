@@ -55,7 +55,8 @@ it.each<[string, string, Partial<HostCheckup>]>([
   ['whom it obeys', `authority {"id":"one","heads":[{"length":7,"hash":"${hash}"}]}\n${healthy}`, heard([{ length: 7, hash }])],
   ['heads that are none', `authority {"id":"one","heads":[{"length":-1,"hash":"x"}]}\n${healthy}`, heard([])],
   ['heads without end', `authority {"id":"one","heads":${JSON.stringify(Array(65).fill({ length: 7, hash }))}}\n${healthy}`, heard([])],
-  ['a ledger of before', `authority {"id":"one","serial":4}\n${healthy}`, heard([])],
+  ['a ledger of before', `authority {"id":"one","serial":4}\n${healthy}`, { authority: { id: 'one', serial: 4, heads: [] } }],
+  ['a serial that is none', `authority {"id":"one","serial":-4}\n${healthy}`, heard([])],
   ['half a record', `authority {"id":"one\n${healthy}`, {}],
   ['a file system without inodes', healthy.replace('6%', '-'), { inodesUsedRatio: null }],
 ])('reads %s', (_, stdout, expected) => {

@@ -112,7 +112,15 @@ describe('the history', () => {
     for (const name of ['history_chained', 'events_chained']) forged.exec(`DROP TRIGGER ${name}`);
     forged.exec('DROP TABLE chain');
     // What came after the chain.
-    for (const column of ['machine_id', 'told_name', 'announced_until', 'announced_boot'])
+    for (const column of [
+      'machine_id',
+      'told_name',
+      'announced_until',
+      'announced_boot',
+      'acknowledged_serial',
+      'fell_back_at',
+      'fell_back_to',
+    ])
       forged.exec(`ALTER TABLE hosts DROP COLUMN ${column}`);
     forged.exec('ALTER TABLE accounts DROP COLUMN display_name');
     for (const name of ['forgotten_hosts', 'alerts', 'alert_messages', 'alert_silences']) forged.exec(`DROP TABLE ${name}`);

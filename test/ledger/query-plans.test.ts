@@ -114,6 +114,7 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   dailySamples: ({ db }) => records.dailySamples(db, 1),
   pruneSamples: ({ db }) => records.pruneSamples(db, 1),
   recordInstance: ({ db }) => machines.recordInstance(db, 'x', 'i'),
+  recordAcknowledged: ({ db }) => machines.recordAcknowledged(db, 'x', 2, 1, 3),
   trustMachine: ({ db }) => machines.trustMachine(db, 'x', 'i'),
   forgetHostOnPurpose: async ({ db }) => {
     const [row] = (await hosts.listHosts(db)).filter(({ name }) => name === 'x');

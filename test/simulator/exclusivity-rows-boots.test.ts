@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import './borders.ts';
+import { type CallFate, plainFate, type RemoteCall } from './model-remote.ts';
 import {
   a1,
   allocate,
@@ -43,6 +44,47 @@ it('41 a disk is rolled back by minutes, within hold.after of the last contact: 
   expect(usersOf('a1')).toEqual(['h2']);
   world.host('h1').link = whole;
   await settle(world);
+  nothingWrong();
+});
+
+it('41 a host whose disk was put back knows less than it had acknowledged: the next sweep names it, once, and the ledger keeps it', async () => {
+  await placed();
+  const host = world.host('h1');
+  const disk = world.snapshotDisk(host);
+  await world.command({ verb: 'sweep' });
+  expect(world.hints).toEqual([]);
+  host.crash();
+  world.restoreDisk(host, disk);
+  host.boot();
+  await world.simulation.pass(60_000);
+  const problem = await world.command({ verb: 'sweep' });
+  expect(problem?.message).toBe(
+    'h1: it had acknowledged run 2 of this ledger, and knew only 1: its disk was put back to an earlier state, or it is a copy',
+  );
+  const { db } = await world.ledgerAt(world.ledgerPath);
+  const row = await db.selectFrom('hosts').selectAll().where('name', '=', 'h1').executeTakeFirstOrThrow();
+  expect([row.acknowledged_serial, row.fell_back_to]).toEqual([3, 1]);
+  expect((await db.selectFrom('events').selectAll().where('kind', '=', 'host-fell-back').execute()).map((event) => event.host)).toEqual([
+    'h1',
+  ]);
+  await world.command({ verb: 'sweep' });
+  expect(world.hints).toEqual([]);
+  await settle(world);
+  nothingWrong();
+});
+
+it('41 requests that cross each other, and lost replies, are no fall', async () => {
+  await placed();
+  const late = (call: RemoteCall): CallFate => (call.host === 'h1' ? { ...plainFate, replyMs: 40_000 } : plainFate);
+  const slow = world.start({ verb: 'sweep' }, { fateOf: late });
+  await world.simulation.pass(1_000);
+  await world.command({ verb: 'sweep' }, { fateOf: at('survey', 'h1', { reply: 'lost' }) });
+  await world.command({ verb: 'sweep' });
+  await world.simulation.run(slow.isOver, 600_000);
+  await world.command({ verb: 'sweep' });
+  const { db } = await world.ledgerAt(world.ledgerPath);
+  const rows = await db.selectFrom('hosts').select(['acknowledged_serial', 'fell_back_at']).execute();
+  expect(rows.map((row) => [row.acknowledged_serial, row.fell_back_at])).toEqual(rows.map(() => [5, null]));
   nothingWrong();
 });
 

@@ -23,6 +23,7 @@ accounts:
 const hostRow = (name: string, over: Partial<HostRow> = {}): HostRow => ({
   name,
   instance_id: 'i',
+  ...{ acknowledged_serial: null, fell_back_at: null, fell_back_to: null },
   arch: 'x64',
   os: 'Debian',
   release: 'r1',

@@ -11,6 +11,7 @@ import { up as hostIdentity } from './0009-host-identity.ts';
 import { up as announcedReboots } from './0010-announced-reboots.ts';
 import { up as displayNames } from './0011-display-names.ts';
 import { up as alerts } from './0012-alerts.ts';
+import { up as acknowledgedSerials } from './0013-acknowledged-serials.ts';
 
 /** In order; the n-th brings a ledger to version n (SQLite's `user_version`). Never edited after a release, only appended to. */
 export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
@@ -26,4 +27,5 @@ export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
   announcedReboots,
   displayNames,
   alerts,
+  acknowledgedSerials,
 ];
