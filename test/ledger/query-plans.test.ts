@@ -73,6 +73,7 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
     }),
   listUsedKeys: ({ db }) => accounts.listUsedKeys(db),
   listAccounts: ({ db }) => accounts.listAccounts(db),
+  listDisplayNames: ({ db }) => accounts.listDisplayNames(db),
   findAccount: ({ db }) => accounts.findAccount(db, 'a'),
   findAccountByKey: ({ db }) => accounts.findAccountByKey(db, 'k'),
   accountsOfUser: ({ db }) => accounts.accountsOfUser(db, '1'),
