@@ -1,6 +1,6 @@
 /** Ctrl-C, SIGTERM and SIGHUP. */
 import { exitCode } from './exit-codes.ts';
-import { printErr, restoreTerminal } from './terminal.ts';
+import { printNote, restoreTerminal } from './terminal.ts';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -20,7 +20,7 @@ export function listenForInterruption(): Interruption {
       process.exit(exitCode.interrupted);
     }
     controller.abort();
-    printErr('stopping after the acts that are under way; press Ctrl-C again to leave at once');
+    printNote('stopping after the acts that are under way; press Ctrl-C again to leave at once');
   };
   for (const signal of signals) process.on(signal, interrupt);
   return {

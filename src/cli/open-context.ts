@@ -168,7 +168,7 @@ export function withLock<T extends CommandResult>(
   const work = async (context: OpenContext): Promise<T> => {
     const { beginRun, takeLock } = await import('../ledger/runs.ts');
     const { refuseLostLedger } = await import('../workflows/lost-ledger.ts');
-    const lock = await takeLock(context.ledger, options.wait, signal);
+    const lock = await takeLock(context.ledger, options.wait, { command, signal });
     try {
       if (command !== 'adopt') await refuseLostLedger(context);
       const { authenticateRecords } = await import('../workflows/authenticate-records.ts');

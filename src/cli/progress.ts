@@ -2,7 +2,7 @@ import type { FleetEvent } from '../workflows/context.ts';
 import { githubProgress } from './github-progress.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { logLine, logProgress } from './log-progress.ts';
-import { printErr, printFold, printJson, progressArea } from './terminal.ts';
+import { printErr, printFold, printJson, progressArea, showNotesIn } from './terminal.ts';
 
 /** Shows what is going on, on standard error. */
 export interface Progress {
@@ -26,6 +26,7 @@ async function liveProgress(): Promise<Progress> {
   const board = createBoard(Date.now());
   let shown: { title: string } | undefined;
   let running: Promise<unknown> | undefined;
+  const notes: string[] = [];
   let end: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => {
     end = resolve;
@@ -33,7 +34,7 @@ async function liveProgress(): Promise<Progress> {
   const draw = (): void => {
     if (shown === undefined) return;
     const { columns, rows } = progressArea();
-    shown.title = board.lines(Date.now(), columns, rows).join('\n');
+    shown.title = [...board.lines(Date.now(), columns, rows - notes.length), ...notes].join('\n');
   };
   const start = (): Promise<unknown> =>
     new Listr(
@@ -50,10 +51,17 @@ async function liveProgress(): Promise<Progress> {
       { fallbackRendererCondition: false, registerSignalListeners: false, rendererOptions: { formatOutput: 'truncate' } },
     ).run();
   let stopClock: (() => void) | undefined;
+  const begin = (): Promise<unknown> => {
+    showNotesIn((text) => {
+      notes.push(text);
+      draw();
+    });
+    return start();
+  };
   return {
     report: (event) => {
       board.take(event, Date.now());
-      running ??= start();
+      running ??= begin();
       stopClock ??= every(1000, draw);
       draw();
     },
@@ -63,6 +71,7 @@ async function liveProgress(): Promise<Progress> {
       draw();
       end();
       await running;
+      showNotesIn(null);
     },
   };
 }

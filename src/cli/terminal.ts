@@ -24,6 +24,16 @@ export const printErr = (text: string): void => console.error(shown(text));
 const toJson = (value: unknown): string =>
   visibleJson(JSON.stringify(value, (_, field: unknown) => (typeof field === 'bigint' ? field.toString() : field)));
 
+let liveNote: ((text: string) => void) | null = null;
+
+/** While a display redraws its lines on standard error, which keeps back what others write there until it ends: where notes are shown instead; null: it has ended. */
+export function showNotesIn(show: ((text: string) => void) | null): void {
+  liveNote = show;
+}
+
+/** A line that has to be seen now, whatever is drawn. */
+export const printNote = (text: string): void => (liveNote === null ? printErr(text) : liveNote(shown(text)));
+
 /** One JSON document on one line. BigInt becomes decimal text; what a terminal or a log would obey is `\uXXXX`. */
 export const printJson = (value: unknown, to: 'out' | 'err' = 'out'): void => console[to === 'out' ? 'log' : 'error'](toJson(value));
 

@@ -92,9 +92,16 @@ export const lockTtlMs = 60_000;
 interface LockOwner {
   readonly host: string;
   readonly pid: number;
+  /** '' where it did not say, as earlier releases. */
+  readonly command: string;
 }
 
-const describeOwner = ({ host, pid }: LockOwner): string => `process ${pid} on ${host}`;
+const describeOwner = ({ host, pid, command }: LockOwner): string =>
+  command === '' ? `process ${pid} on ${host}` : `fleet ${command} (process ${pid} on ${host})`;
+
+/** A name of the lock that is used once, and says what works. */
+const tokenOf = (command: string): string => (command === '' ? randomUUID() : `${command} ${randomUUID()}`);
+const commandIn = (token: string): string => token.split(' ').slice(0, -1).join(' ');
 
 /** A process of this machine that is gone cannot release its lock: there is no need to wait for its expiry. */
 function isGone(owner: LockOwner): boolean {
@@ -123,18 +130,25 @@ async function tryLock(db: LedgerDb, token: string, nowMs: number): Promise<Lock
   const row = await db.selectFrom('lock').selectAll().where('name', '=', 'fleet').executeTakeFirst();
   if (row === undefined) return tryLock(db, token, nowMs);
   if (row.token === token) return null;
-  const owner = { host: row.owner_host, pid: row.owner_pid };
+  const owner = { host: row.owner_host, pid: row.owner_pid, command: commandIn(row.token) };
   if (!isGone(owner)) return owner;
   const taken = await db.updateTable('lock').set(mine).where('name', '=', 'fleet').where('token', '=', row.token).executeTakeFirst();
   return taken.numUpdatedRows > 0n ? null : owner;
+}
+
+export interface LockRequest {
+  /** What others are told while it works. */
+  readonly command?: string;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Takes the ledger's lock, waiting up to `waitMs` for another command to end; a lock whose owner died expires after {@link lockTtlMs}.
  * Throws `lock-held` with its owner, `interrupted` when `signal` ends the wait.
  */
-export async function takeLock(ledger: Ledger, waitMs: number, signal?: AbortSignal): Promise<RunLock> {
-  const token = randomUUID();
+export async function takeLock(ledger: Ledger, waitMs: number, { command = '', signal }: LockRequest = {}): Promise<RunLock> {
+  const token = tokenOf(command);
   const deadline = Date.now() + waitMs;
   for (;;) {
     const holder = await tryLock(ledger.db, token, Date.now());

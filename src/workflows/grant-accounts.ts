@@ -17,6 +17,7 @@ import type { FleetContext } from './context.ts';
 import { grantIntent, leaveWithOwner } from './give-back.ts';
 import { evidenceError, hostGone, offlineError, refusalError } from './grant-errors.ts';
 import { reverifyOff } from './host-statement.ts';
+import { interruptedMove, wasCut } from './interrupted.ts';
 import { lastKnownState, lostHostOf, passLostHostFloor, yieldToOwner } from './lost-host.ts';
 import { behavioursToStage } from './push-scripts.ts';
 import { recordGrant } from './record-grant.ts';
@@ -150,7 +151,11 @@ class Journey {
     const again: MoveRow[] = [];
     if (moves.length === 0) return { clear, again };
     this.#context.report({ kind: 'phase', text: 'asking every known host who owns what' });
-    const asked = await surveyHosts(this.#context, this.#run);
+    const asked = this.#context.signal.aborted ? null : await surveyHosts(this.#context, this.#run);
+    if (asked === null || wasCut(asked.problems.values())) {
+      for (const move of moves) await this.#refuse(move, interruptedMove(move), outcomes);
+      return { clear, again };
+    }
     await wipeOrphans(this.#context, this.#run, asked.evidence);
     const { evidence, doubts } = await reverifyOff(this.#context, asked.evidence);
     for (const move of moves) {
@@ -281,7 +286,7 @@ class Journey {
     const results: { move: MoveRow; value: T }[] = [];
     for (const outcome of reached) {
       for (const [index, move] of (byHost.get(outcome.host.name) ?? []).entries()) {
-        if (!outcome.ok) await this.#refuse(move, outcome.error, outcomes);
+        if (!outcome.ok) await this.#refuse(move, wasCut([outcome.error]) ? interruptedMove(move) : outcome.error, outcomes);
         else results.push({ move, value: outcome.value[index] as T });
       }
     }

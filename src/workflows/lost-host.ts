@@ -24,7 +24,7 @@ export async function lastKnownState({ states, ledger }: FleetContext, move: Mov
 
 /**
  * A host that was declared gone may have run until that moment: a machine without power sends nothing again, but Telegram counts its connections until
- * they have been silent for as long as their workers asked for. A clock that was set counts as none.
+ * they have been silent for as long as their workers asked for. A clock that was set counts as none. Ctrl-C ends the wait: nothing may start after it.
  */
 export async function passLostHostFloor(context: FleetContext, moves: readonly MoveRow[]): Promise<void> {
   const lost = moves.filter(({ kind }) => kind === 'failover');
@@ -36,7 +36,7 @@ export async function passLostHostFloor(context: FleetContext, moves: readonly M
     const seenMs = seenMsOf(context, move, samples.get(host));
     return lostFloorLeftMs(context, { account: move.account, seenMs }, Math.max(move.created_at, offAtMs.get(host) ?? 0));
   });
-  await passFloor(context, Math.max(0, ...floors), "the lost host's connections");
+  await passFloor(context, Math.max(0, ...floors), "the lost host's connections", context.signal);
 }
 
 /**
@@ -53,10 +53,10 @@ export async function passSilentOwnerFloor(
   await passFloor(context, leftMs, `the connections of ${move.from_host ?? ''}, which does not answer,`);
 }
 
-async function passFloor(context: FleetContext, leftMs: number, whose: string): Promise<void> {
+async function passFloor(context: FleetContext, leftMs: number, whose: string, until?: AbortSignal): Promise<void> {
   if (leftMs <= 0) return;
   context.report({ kind: 'phase', text: `waiting ${(leftMs / 1000).toFixed(0)} s until Telegram counts ${whose} no more` });
-  await context.pause(leftMs);
+  await context.pause(leftMs, until);
 }
 
 const samplesByHost = async ({ ledger }: FleetContext): Promise<Map<string, string>> =>

@@ -11,6 +11,7 @@ import { forEachHost } from '../remote/for-each-host.ts';
 import type { Remote } from '../remote/remote.ts';
 import type { FleetContext } from './context.ts';
 import { identityError, listMachines } from './host-identity.ts';
+import { wasCut } from './interrupted.ts';
 
 /** What is known about a host's load. `sample` and `problem` may both be there: an old sample of a host that no longer answers. */
 export interface HostReading {
@@ -56,7 +57,7 @@ export async function readSamples(context: FleetContext, hosts: readonly HostSpe
       const fault = faults.get(host.name);
       const problem = !outcome.ok ? outcome.error : fault === undefined ? null : identityError(host.name, fault);
       if (outcome.ok && problem === null) await recordFresh(transaction, outcome.value);
-      else if (problem !== null) await recordFailure(transaction, host.name, problem.message);
+      else if (problem !== null && !wasCut([problem])) await recordFailure(transaction, host.name, problem.message);
       if (outcome.ok && problem !== null) await recordInstance(transaction, host.name, outcome.value.sample.host.instanceId);
       const reading =
         outcome.ok && problem === null

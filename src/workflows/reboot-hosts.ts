@@ -174,7 +174,7 @@ async function untilBack(context: FleetContext, { host, bootId }: PlannedReboot,
   });
 }
 
-/** The first contact of the new boot, and as many as it takes. Errors: those of {@link askAsAuthority}. */
+/** The first contact of the new boot, and as many as it takes. Errors: those of {@link askAsAuthority}, `interrupted`. */
 async function untilOnline(
   context: FleetContext,
   run: Run,
@@ -189,6 +189,12 @@ async function untilOnline(
     awaited = result?.kind === 'awaited' ? result.accounts : [];
     if (keyIds.length === 0 || (awaited.length > 0 && awaited.every(({ settled }) => settled))) break;
   }
+  // Without an answer their states are what they were.
+  if (keyIds.length > 0 && awaited.length === 0 && context.signal.aborted)
+    throw new FleetError('interrupted', `${host.name}: interrupted before its accounts were asked whether they are online`, {
+      host: host.name,
+      hint: 'fleet status --live shows them; fleet sweep looks after them',
+    });
   const states = accounts.map(({ name, keyId }) => {
     const found = awaited.find((each) => each.keyId === keyId);
     return { account: name, state: found === undefined ? 'offline' : awaitedState(found), reason: found?.reason ?? 'the host did not say' };

@@ -12,6 +12,7 @@ import { forEachHost, type HostOutcome } from '../remote/for-each-host.ts';
 import { contactHost, helperTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 import { identityError, listMachines, renameHint, toldNameIn } from './host-identity.ts';
+import { wasCut } from './interrupted.ts';
 import { lookAt } from './plan-reboots.ts';
 import { refuseOldCopy } from './refuse-old-copy.ts';
 
@@ -69,7 +70,7 @@ export async function surveyHosts(context: FleetContext, run: Run): Promise<Surv
       await recordSeen(ledger.db, name, context.now(), survey.instanceId === '' ? {} : { instanceId: survey.instanceId });
     } else {
       problems.set(name, outcome.error);
-      await recordFailure(ledger.db, name, outcome.error.message);
+      if (!wasCut([outcome.error])) await recordFailure(ledger.db, name, outcome.error.message);
     }
   }
   for (const name of refused) await refuseOldCopy(context, run, name, surveys.get(name)?.authority ?? null);

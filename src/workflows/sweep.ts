@@ -16,6 +16,7 @@ import type { MoveOutcome } from './carry-move.ts';
 import type { FleetContext } from './context.ts';
 import { isGiveBackSure } from './give-back.ts';
 import type { GrantOutcome } from './grant-accounts.ts';
+import { wasCut } from './interrupted.ts';
 import { keepStates } from './keep-states.ts';
 import { meetDestroyed } from './meet-destroyed.ts';
 import { carryMoves, movesToResume } from './move-accounts.ts';
@@ -90,17 +91,27 @@ export async function sweepFleet(context: FleetContext, begin: () => Promise<Run
     await endDoubt(context, survey.evidence);
     await wipeOrphans(context, run, survey.evidence);
     moves = await carryMoves(context, run, await movesToResume(context));
-    grants = await giveBack(context, run, survey.evidence, problems);
-    problems.push(...(await keepStates(context, run, survey.evidence)));
-    problems.push(...(await pushStaleBehaviours(context, run)).errors);
+    if (context.signal.aborted) problems.push(await sweepInterrupted(context));
+    else {
+      grants = await giveBack(context, run, survey.evidence, problems);
+      problems.push(...(await keepStates(context, run, survey.evidence)));
+      problems.push(...(await pushStaleBehaviours(context, run)).errors);
+    }
   }
   const hosts: SweptHost[] = [];
   const accounts = await listAccounts(ledger.db);
   for (const reading of readings) hosts.push(await judge(context, reading, survey, rows.get(reading.host.name), accounts));
-  const failedOver = run !== null && isAutomatic ? await failOverDown(context, run, hosts, { grants, problems }) : [];
+  const failedOver =
+    run !== null && isAutomatic && !context.signal.aborted ? await failOverDown(context, run, hosts, { grants, problems }) : [];
   const prunedSamples = await pruneSamples(ledger.db, context.now() - inventory.sweep.keepSamplesMs);
   const told = inventory.alerts === null ? null : await tellFleet(context, inventory.alerts, hosts, readings);
   return { isObserver, hosts, moves, grants, problems, prunedSamples, failedOver, told };
+}
+
+async function sweepInterrupted({ ledger }: FleetContext): Promise<FleetError> {
+  const held = (await listAccounts(ledger.db)).filter(({ state, wanted }) => state === 'held' && wanted === 1).map(({ name }) => name);
+  const what = held.length === 0 ? 'no copy was made of what accounts remember' : `${held.join(', ')} was not given back`;
+  return new FleetError('interrupted', `interrupted: ${what}`, { hint: 'the next fleet sweep does it' });
 }
 
 const isReady = (row: HostRow | undefined): boolean => row !== undefined && row.release !== null && row.destroyed_at === null;
@@ -115,13 +126,17 @@ async function judge(
 ): Promise<SweptHost> {
   const { db } = context.ledger;
   const ofHelper = survey?.problems.get(host.name) ?? null;
-  const isSilent = problem !== null && isUnreachable(problem) && (survey === null || (ofHelper !== null && isUnreachable(ofHelper)));
+  const isCut = wasCut([problem, ofHelper]);
+  const isSilent =
+    !isCut && problem !== null && isUnreachable(problem) && (survey === null || (ofHelper !== null && isUnreachable(ofHelper)));
   const nowMs = context.now();
   if (isSilent) await recordUnreachable(db, host.name, nowMs);
   const unreachableSinceMs = isSilent ? (row?.unreachable_since ?? nowMs) : null;
   const announcedMs = row?.announced_until ?? null;
   const awayUntilMs = isSilent && isExpectedAway(announcedMs, nowMs) ? announcedMs : null;
-  const health = judgeHealth(unreachableSinceMs, nowMs, context.inventory.sweep.downAfterMs, awayUntilMs);
+  // Of a host that nobody has asked nothing is known but what was.
+  const known = isCut ? (['healthy', 'suspect', 'down'] as const).find((health) => health === row?.health) : undefined;
+  const health = known ?? judgeHealth(unreachableSinceMs, nowMs, context.inventory.sweep.downAfterMs, awayUntilMs);
   if (await setHealth(db, host.name, health)) {
     const text = health === 'healthy' ? 'it answers again' : (problem?.message ?? '');
     await recordEvent(db, { at: nowMs, kind: `host-${health}`, host: host.name, account: null, text });
@@ -132,7 +147,7 @@ async function judge(
     health,
     unreachableSinceMs,
     awayUntilMs,
-    online: isSilent ? null : here.filter(({ state }) => state === 'online').length,
+    online: isSilent || isCut ? null : here.filter(({ state }) => state === 'online').length,
     accounts: here.length,
     findings: problem === null && sample !== null ? findingsIn(sample, row?.release ?? null, context.inventory.hold.requireClockSync) : [],
     problem: awayUntilMs === null ? (problem ?? ofHelper) : null,

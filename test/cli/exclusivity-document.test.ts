@@ -5,7 +5,7 @@ const document = readFileSync('docs/exclusivity.md', 'utf8');
 const rowsFile = (name: string): string => `test/simulator/exclusivity-rows${name === '' ? '' : `-${name}`}.test.ts`;
 /** What the document calls the files of rows; the tests in them begin with the number of their row. */
 const short: Readonly<Record<string, string>> = {
-  ...{ rows: rowsFile(''), roster: rowsFile('second') },
+  ...{ rows: rowsFile(''), roster: rowsFile('second'), lab: 'test/e2e/never-twice.nightly.lab.test.ts' },
   ...Object.fromEntries(
     ['statements', 'boots', 'holds', 'reboots', 'forgotten', 'claims', 'machines', 'contacts', 'host'].map((name) => [
       name,
@@ -67,9 +67,17 @@ describe('the table of rows', () => {
     const wrong = rows.flatMap((row) => {
       const files = namedIn(row).filter(({ isShort }) => isShort);
       if (files.length === 0 || !/^\d/.test(row.numbers)) return [];
-      const texts = files.map(({ file }) => readFileSync(file, 'utf8')).join('\n');
       const others = namedIn(row).some(({ isShort }) => !isShort);
-      const missing = eachOf(row.numbers).filter((number) => !new RegExp(`['\`(, ]${number}[ ,:]`).test(titlesOf(texts)));
+      const numbers = eachOf(row.numbers);
+      const found = files.map(({ file }) => {
+        const titles = titlesOf(readFileSync(file, 'utf8'));
+        return numbers.filter((number) => new RegExp(`['\`(, ]${number}[ ,:]`).test(titles));
+      });
+      // Each number in one of the files, and each file for one of the numbers.
+      const missing = [
+        ...numbers.filter((number) => !found.flat().includes(number)),
+        ...files.flatMap(({ file }, index) => (found[index]?.length === 0 ? [`${row.numbers}: ${file}`] : [])),
+      ];
       // One of several that stand together may be tested elsewhere.
       return others && eachOf(row.numbers).length > 1 ? [] : missing;
     });

@@ -49,10 +49,10 @@ describe('runs', () => {
 describe('the lock', () => {
   it('excludes a second command and is free again afterwards', async () => {
     const ledger = await open();
-    const lock = await takeLock(ledger, 0);
+    const lock = await takeLock(ledger, 0, { command: 'accounts remove' });
     await expect(takeLock(ledger, 0)).rejects.toMatchObject({
       code: 'lock-held',
-      message: expect.stringContaining(`process ${process.pid}`),
+      message: expect.stringContaining(`: fleet accounts remove (process ${process.pid} on `),
     });
     await lock.release();
     await (await takeLock(ledger, 0)).release();

@@ -68,6 +68,7 @@ export class Controller {
   queries = 0;
   readonly #world: World;
   readonly #options: ControllerOptions;
+  readonly #interruption = new AbortController();
   #ownLedger: Ledger | null = null;
   #awakeAtMs = 0;
 
@@ -106,6 +107,12 @@ export class Controller {
     this.isAlive = false;
     this.#killed.resolve();
     void this.#close();
+  }
+
+  /** Ctrl-C, once: the command ends after what is under way. */
+  interrupt(): void {
+    this.#world.simulation.note(`${this.name} is interrupted`);
+    this.#interruption.abort();
   }
 
   /** The lid is closed: what arrives is handled when it opens again. */
@@ -160,12 +167,14 @@ export class Controller {
       fence: this.#fence(),
       readSecret: async () => 'an api hash',
       now: () => this.#world.operatorMs,
-      pause: (ms) =>
+      pause: (ms, until) =>
         new Promise((resolve) => {
-          simulation.at(ms, () => this.whenAwake(() => (this.isAlive ? resolve() : undefined)));
+          const end = (): void => this.whenAwake(() => (this.isAlive ? resolve() : undefined));
+          simulation.at(ms, end);
+          until?.addEventListener('abort', end, { once: true });
         }),
       report: () => undefined,
-      signal: new AbortController().signal,
+      signal: this.#interruption.signal,
     };
   }
 

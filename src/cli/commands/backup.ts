@@ -48,7 +48,10 @@ async function restoreBackup(source: string, options: GlobalOptions & RestoreFla
   const { formatRestore, restoreData } = await import('../render/backup.ts');
   const { takeLock } = await import('../../ledger/runs.ts');
   const current = await openCurrent(inventory.paths.ledger);
-  const lock = current === null || current === 'unreadable' ? null : await takeLock(current, options.wait, options.signal);
+  const lock =
+    current === null || current === 'unreadable'
+      ? null
+      : await takeLock(current, options.wait, { command: 'restore', signal: options.signal });
   const letGo = async (): Promise<void> => {
     await lock?.release();
     if (current !== null && current !== 'unreadable') await current.close();

@@ -36,7 +36,7 @@ export async function restartStale(
     import('../../workflows/restart-workers.ts'),
   ]);
   // The hosts are ready by now: another command at work must not hide that.
-  const lock = await takeLock(context.ledger, options.wait, options.signal).catch((error: unknown) => {
+  const lock = await takeLock(context.ledger, options.wait, { command: 'init', signal: options.signal }).catch((error: unknown) => {
     if (error instanceof FleetError) return error;
     throw error;
   });

@@ -1,4 +1,5 @@
 import type { HostRow } from '../../ledger/schema.ts';
+import { isExpectedAway } from '../../moves/announced-reboot.ts';
 import type { HostRanking } from '../../planning/ranking.ts';
 import type { HostKeyOffer } from '../../workflows/trust-hosts.ts';
 import { chalk } from '../style.ts';
@@ -22,7 +23,15 @@ export const hostData = (rank: HostRanking, row: HostRow | undefined): Record<st
   os: row?.os ?? null,
   arch: row?.arch ?? null,
   release: row?.release ?? null,
+  rebootAnnouncedUntil: row?.announced_until ? new Date(row.announced_until).toISOString() : null,
 });
+
+/** What another operator has to know of a host that is being rebooted; null: it is expected to be there. */
+function awayNote(row: HostRow | undefined, nowMs: number): string | null {
+  const untilMs = row?.announced_until ?? null;
+  if (untilMs === null || !isExpectedAway(untilMs, nowMs)) return null;
+  return `its reboot is announced: expected back within ${formatAge(untilMs - nowMs)}`;
+}
 
 export const formatHosts = (ranks: readonly HostRanking[], rows: ReadonlyMap<string, HostRow>, nowMs: number): string =>
   formatTable(
@@ -37,7 +46,7 @@ export const formatHosts = (ranks: readonly HostRanking[], rows: ReadonlyMap<str
         row?.latency_ms ? `${row.latency_ms.toFixed(1)} ms` : chalk.dim('-'),
         row?.last_seen_at ? `${formatAge(nowMs - row.last_seen_at)} ago` : chalk.dim('never'),
         row?.os ?? chalk.dim('-'),
-        rank.stateReason ?? '',
+        [rank.stateReason, awayNote(row, nowMs)].filter((note) => note !== null).join('; '),
       ];
     }),
     'No hosts.',
