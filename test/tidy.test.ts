@@ -9,6 +9,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/moves': ['src/model', 'agent/protocol'],
   'src/sessions': ['src/model'],
   'src/alerts': ['src/model'],
+  'src/report': ['src/model', 'd3-scale', 'd3-shape'],
   'src/inventory': ['src/model', 'src/alerts', 'src/surroundings', 'agent/protocol', 'yaml', 'zod', 'picomatch'],
   'src/scripts': ['src/model', 'src/inventory', 'agent/answering', 'agent/protocol', 'zod'],
   'src/remote': ['src/model', 'src/surroundings', 'agent/protocol', 'ssh2', 'ssh-config', 'p-limit'],
@@ -26,7 +27,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rooms that decide and never act. */
-const pureRooms = ['src/model', 'src/alerts', 'src/planning', 'src/moves', 'src/sessions', 'agent/answering'];
+const pureRooms = ['src/model', 'src/alerts', 'src/report', 'src/planning', 'src/moves', 'src/sessions', 'agent/answering'];
 const impure =
   /\bawait\b|\basync\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.(?:env|argv|std|pid|cwd|hrtime|memory)|\bsetTimeout\b|node:(?!crypto\b)/;
 

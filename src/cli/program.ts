@@ -18,6 +18,7 @@ import { registerMoveActs } from './commands/moves.ts';
 import { registerPatch } from './commands/patch.ts';
 import { registerReboot } from './commands/reboot.ts';
 import { registerRemoteShell } from './commands/remote-shell.ts';
+import { registerReport } from './commands/report.ts';
 import { registerScriptPush } from './commands/script-push.ts';
 import { registerScripts } from './commands/scripts.ts';
 import { registerSimulate } from './commands/simulate.ts';
@@ -86,6 +87,7 @@ export function buildProgram(): Command {
     registerWhySilent,
     registerMetrics,
     registerAlerts,
+    registerReport,
     registerScripts,
     registerScriptPush,
     registerSimulate,

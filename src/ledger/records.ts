@@ -56,6 +56,19 @@ const insertEvent = preparedQuery<Omit<EventRow, 'id'>>((db, value) =>
 export const readEvents = (db: LedgerDb, limit: number): Promise<EventRow[]> =>
   db.selectFrom('events').selectAll().orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).execute();
 
+/** Events about accounts' and hosts' states, oldest first, without their texts' copies of anything else. */
+export const readStateEvents = (db: LedgerDb): Promise<Pick<EventRow, 'at' | 'kind' | 'host' | 'account' | 'text'>[]> =>
+  db
+    .selectFrom('events')
+    .select(['at', 'kind', 'host', 'account', 'text'])
+    .where((e) => e.or([e('kind', 'like', 'account-%'), e('kind', 'like', 'host-%')]))
+    .orderBy('id')
+    .execute();
+
+/** Every grant that was recorded, oldest first. */
+export const readGrants = (db: LedgerDb): Promise<Pick<HistoryRow, 'at' | 'account' | 'host' | 'type'>[]> =>
+  db.selectFrom('history').select(['at', 'account', 'host', 'type']).orderBy('id').execute();
+
 /** Keeps one sample of a host as the agent sent it (already validated). Later ones are of a clock that was ahead: this one is the newest. */
 export async function recordSample(db: LedgerDb, host: string, takenAtMs: number, sampleJson: string): Promise<void> {
   await dropLaterSamples(db, { host, takenAtMs });

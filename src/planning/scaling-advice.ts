@@ -126,3 +126,26 @@ function straightLine(xs: readonly number[], ys: readonly number[]): { readonly 
   const slope = spread === 0 ? 0 : sum(xs.map((x, index) => (x - meanX) * ((ys[index] ?? 0) - meanY))) / spread;
   return { slope, at: (x) => meanY + slope * (x - meanX) };
 }
+
+export interface AdviceLine {
+  readonly text: string;
+  readonly level: 'warning' | 'plain' | 'hint';
+}
+
+/** The advice in sentences; none when there is none to give. Pure. */
+export function adviceLines({ crowded, missingHosts, size, fullAtMs, fullOf }: ScalingAdvice): AdviceLine[] {
+  const lines: AdviceLine[] = [];
+  if (missingHosts > 0 && size !== null) {
+    const kind = `${size.cores} cores, ${Math.round(size.memoryBytes / 1024 ** 3)} GB, ${size.maxAccounts} accounts`;
+    const hosts = missingHosts === 1 ? 'host is' : 'hosts are';
+    lines.push({ text: `The fleet as a whole is too full: ${missingHosts} ${hosts} missing (${kind} each).`, level: 'warning' });
+  }
+  for (const { host, reasons } of crowded) lines.push({ text: `${host} is crowded: ${reasons.join(', ')}`, level: 'plain' });
+  if (crowded.length > 0 && missingHosts === 0)
+    lines.push({ text: 'fleet rebalance --dry-run shows what other hosts can take over.', level: 'hint' });
+  if (fullAtMs !== null) {
+    const day = new Date(fullAtMs).toISOString().slice(0, 10);
+    lines.push({ text: `If it goes on like this, the fleet runs out of ${fullOf} on ${day}.`, level: 'warning' });
+  }
+  return lines;
+}

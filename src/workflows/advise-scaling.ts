@@ -16,7 +16,15 @@ interface FleetFacts {
 }
 
 /** What the fleet lacks, or will lack, by what was measured now and in the last two weeks. */
-export async function adviseFleet(context: FleetContext, { view, readings, accounts }: FleetFacts): Promise<ScalingAdvice> {
+export async function adviseFleet(context: FleetContext, facts: FleetFacts): Promise<ScalingAdvice> {
+  return (await adviseByTrend(context, facts)).advice;
+}
+
+/** The advice, and the days that it was made from, oldest first. */
+export async function adviseByTrend(
+  context: FleetContext,
+  { view, readings, accounts }: FleetFacts,
+): Promise<{ readonly advice: ScalingAdvice; readonly days: readonly FleetUse[] }> {
   const samples = new Map(readings.map(({ host, sample }) => [host.name, sample]));
   const uses = view.hosts.flatMap((host): HostUse[] => {
     const sample = samples.get(host.name) ?? null;
@@ -26,7 +34,8 @@ export async function adviseFleet(context: FleetContext, { view, readings, accou
     return [{ host: host.name, cores, memoryBytes, ...ratios, accounts: here, maxAccounts: host.maxAccounts }];
   });
   const waiting = accounts.filter(({ state, host, wanted }) => state === 'stored' && host === null && wanted === 1).length;
-  return adviseScaling(uses, waiting, await pastDays(context, uses), context.now());
+  const days = (await pastDays(context, uses)).toSorted((a, b) => a.atMs - b.atMs);
+  return { advice: adviseScaling(uses, waiting, days, context.now()), days };
 }
 
 function measuredIn({ cpu, memory }: HostSample) {
