@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes a fresh machine able to run the project: npm packages, and for root on Debian or Ubuntu what the lab needs.
-# Safe to repeat; quiet and quick when nothing is missing.
+# Safe to repeat; quiet and quick when nothing is missing. `--nightly`: also what only the nightly tests need.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -16,7 +16,9 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then exit 0; fi
 
 # program:package
 missing=
-for pair in debootstrap:debootstrap systemd-nspawn:systemd-container nft:nftables iptables:iptables ip:iproute2 ssh:openssh-client \
+nightly=
+[ "${1:-}" != --nightly ] || nightly='chromium:chromium fc-list:fontconfig'
+for pair in $nightly debootstrap:debootstrap systemd-nspawn:systemd-container nft:nftables iptables:iptables ip:iproute2 ssh:openssh-client \
   /usr/sbin/sshd:openssh-server \
   sysctl:procps /usr/bin/python3:python3 nsenter:util-linux openssl:openssl; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
