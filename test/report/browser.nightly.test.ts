@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reportPage } from '../../src/report/page.ts';
@@ -10,7 +10,7 @@ import { sampleReport } from './sample-report.ts';
 const executablePath = '/usr/bin/chromium';
 /** Kept, to be looked at. */
 const pictures = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'fleet', 'screenshots');
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const axeSource = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 
 let browser: Browser;
 beforeAll(async () => {

@@ -22,7 +22,7 @@ it('makes text of everything that others wrote', () => {
     capacity: { ...base.capacity, advice: [evil] },
     alerts: [{ key: evil, severity: evil, since: 0, reason: evil }],
   });
-  expect(page).not.toMatch(/<img|\u202e|\u001b|alert\(1\)>/u);
+  for (const each of ['<img', '\u202e', '\u001b', 'alert(1)>']) expect(page).not.toContain(each);
   expect(page).toContain('&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;');
 });
 
