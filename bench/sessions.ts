@@ -14,7 +14,7 @@ const processes = 2;
 const limitMs = 1_000;
 const limitMb = 256;
 /** Without a word for so long, a process hangs. */
-const hangsMs = 60_000;
+const hangsMs = 180_000;
 const toldEvery = 500;
 
 /** What one process has to say of one kind, so far or at its end. */
@@ -84,8 +84,9 @@ async function hear(part: number): Promise<ReadonlyMap<string, Tally>> {
   const told = new Map<string, Tally>();
   let last = '';
   const child = fork(import.meta.filename, [String(mutants), String(strings)], {
-    env: { ...process.env, FLEET_BENCH_PART: String(part) },
-    execArgv: ['--max-old-space-size=160'],
+    env: { ...process.env, FLEET_BENCH_PART: String(part), MALLOC_ARENA_MAX: '2' },
+    // Little garbage between two collections, so that the memory is what the work needs.
+    execArgv: ['--max-old-space-size=128', '--max-semi-space-size=2'],
   });
   const hang = setTimeout(() => child.kill('SIGKILL'), hangsMs);
   child.on('message', (tally: Tally) => {
@@ -93,14 +94,16 @@ async function hear(part: number): Promise<ReadonlyMap<string, Tally>> {
     last = tally.kind;
     told.set(tally.kind, tally);
   });
-  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  const [code, signal] = await new Promise<readonly [number | null, NodeJS.Signals | null]>((resolve) =>
+    child.on('close', (...end) => resolve(end)),
+  );
   clearTimeout(hang);
   if (code === 0) return told;
   const reached = told.get(last) ?? emptyTally('the start');
   told.set(reached.kind, {
     ...reached,
     crashes: reached.crashes + 1,
-    fault: `${reached.kind}: the process fell or hung after ${reached.tried} of part ${part}`,
+    fault: `${reached.kind}: the process fell or hung after ${reached.tried} of part ${part} (${signal ?? code})`,
   });
   return told;
 }
@@ -150,5 +153,5 @@ const part = process.env.FLEET_BENCH_PART;
 if (part === undefined) await main();
 else {
   await work(Number(part));
-  process.disconnect();
+  process.disconnect?.();
 }

@@ -1,5 +1,5 @@
 import type { AccountSample, HostSample } from '../protocol/sample.ts';
-import { closedGroupsGauge, frozenGauge, replyBucketsMs } from '../protocol/worker.ts';
+import { closedGroupsGauge, frozenGauge, leftGroupsGauge, replyBucketsMs } from '../protocol/worker.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -99,6 +99,10 @@ const accountFamilies = (all: readonly AccountSample[]): readonly Family[] => {
     {
       ...accountGauge('groups_closed', 'Groups of its allow-list in which Telegram does not let it write.'),
       points: each(({ status }) => status?.counters[closedGroupsGauge] ?? null),
+    },
+    {
+      ...accountGauge('groups_left', 'Groups of its allow-list that it is not in.'),
+      points: each(({ status }) => status?.counters[leftGroupsGauge] ?? null),
     },
     { ...accountGauge('memory_bytes', "Memory of the account's unit."), points: each(({ memoryBytes }) => memoryBytes) },
     { ...accountGauge('cpu_cores', 'Cores used in the last minute.'), points: each(({ cpuCores }) => cpuCores.m1) },

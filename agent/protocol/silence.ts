@@ -58,6 +58,13 @@ export interface RecentSilence {
   readonly untilMs: number | null;
 }
 
+/** A group of the allow-list that the account is not in. */
+export interface LeftGroup {
+  readonly chatId: string;
+  /** Marked id of the supergroup that it was made into; null: the account was removed, has left or was never in it. */
+  readonly movedTo: string | null;
+}
+
 /** What became of the operator's test message `id`. */
 export interface TestOutcome {
   readonly id: string;
@@ -71,4 +78,6 @@ export interface RecentSilences {
   readonly format: 1;
   readonly recent: readonly RecentSilence[];
   readonly test: TestOutcome | null;
+  /** Absent: a worker of a release that does not tell. */
+  readonly left?: readonly LeftGroup[];
 }

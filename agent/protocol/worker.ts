@@ -74,5 +74,8 @@ export const frozenGauge = 'frozen';
 /** Gauge of a worker: groups of its allow-list in which Telegram does not let it write. */
 export const closedGroupsGauge = 'groups_closed';
 
+/** Gauge of a worker: groups of its allow-list that the account is not in. */
+export const leftGroupsGauge = 'groups_left';
+
 /** Counter of a worker that knows Telegram's time: by how many seconds the host's clock is ahead of it; negative: behind. */
 export const clockAheadCounter = 'clock_ahead_seconds';

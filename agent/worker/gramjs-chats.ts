@@ -7,8 +7,8 @@ import { type Ask, GramJsGroups } from './gramjs-groups.ts';
 import { type HistoryPlace, readHistory } from './read-history.ts';
 import { Recent } from './recent.ts';
 import {
-  type ChatGroup,
   type ChatListener,
+  type GroupList,
   type MissedEvents,
   type MissedLimits,
   type SentMessage,
@@ -39,7 +39,7 @@ export class GramJsChats implements Reader {
   constructor(ask: Ask, now: () => number) {
     this.#ask = ask;
     this.#now = now;
-    this.#groups = new GramJsGroups(ask, now);
+    this.#groups = new GramJsGroups(ask, now, (chatId, membership) => this.#listener?.onMembership(chatId, membership));
     this.#counters = new UpdateCounters((chatId) => this.#gap(chatId));
   }
 
@@ -61,6 +61,7 @@ export class GramJsChats implements Reader {
     for (const event of this.#kept.splice(0)) listener.onEvent(event);
     for (const chatId of this.#keptGaps) listener.onGap(chatId);
     this.#keptGaps.clear();
+    for (const [chatId, membership] of this.#groups.memberships()) listener.onMembership(chatId, membership);
   }
 
   /** Nothing is told after the end. */
@@ -70,7 +71,7 @@ export class GramJsChats implements Reader {
     this.#kept = [];
   }
 
-  groups(): Promise<readonly ChatGroup[]> {
+  groups(): Promise<GroupList> {
     return this.#groups.list();
   }
 
@@ -137,6 +138,9 @@ export class GramJsChats implements Reader {
   #update(update: Api.TypeUpdate, isTold: boolean): void {
     if (update instanceof Api.UpdateChannelTooLong) this.#gap(markedChannelId(update.channelId));
     else if (update instanceof Api.UpdatePtsChanged) this.miscounted();
+    // The objects beside it say what is new in a group. Where they do not, reading it does.
+    else if (update instanceof Api.UpdateChannel && !this.#groups.isKnown(markedChannelId(update.channelId)))
+      this.#gap(markedChannelId(update.channelId));
     else {
       this.#count(update);
       if (isTold && 'message' in update && isChatUpdate(update)) this.#hear(update.message, isEditUpdate(update));

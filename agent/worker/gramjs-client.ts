@@ -9,8 +9,8 @@ import { isUnreadable, Sender, type SenderEvents } from './gramjs-sender.ts';
 import { type Dial, Line } from './line.ts';
 import { TelegramClock } from './telegram-clock.ts';
 import {
-  type ChatGroup,
   type ChatListener,
+  type GroupList,
   HeldFailure,
   type MissedEvents,
   type MissedLimits,
@@ -155,7 +155,7 @@ class GramJsLink implements TelegramLink {
     this.#chats.listen(listener);
   }
 
-  groups(): Promise<readonly ChatGroup[]> {
+  groups(): Promise<GroupList> {
     return this.#chats.groups();
   }
 

@@ -3,7 +3,7 @@ import { Api } from 'telegram/tl/index.js';
 import { isAbsent, markedChannelId, markedIdOf, unmarkedId } from './gramjs-events.ts';
 import { isUnreadableAnswer, refused } from './gramjs-failure.ts';
 import { Recent } from './recent.ts';
-import type { ChatGroup } from './telegram-port.ts';
+import type { ChatGroup, GroupList, Membership } from './telegram-port.ts';
 
 /** Asks Telegram, limited in time. `what` is for the message of a failure. */
 export type Ask = <A, R>(request: Api.Request<A, R>, what: string) => Promise<R>;
@@ -35,16 +35,28 @@ export class GramJsGroups {
   readonly #now: () => number;
   readonly #peers = new Recent<Api.InputPeerChannel>(mostPeers);
   #askedAt = Number.NEGATIVE_INFINITY;
-  #asking: Promise<readonly ChatGroup[]> | null = null;
+  readonly #memberships = new Recent<Membership>(mostPeers);
+  readonly #onMembership: (chatId: string, membership: Membership) => void;
+  #asking: Promise<GroupList> | null = null;
 
   /** `now`: Telegram's time, ms since the epoch. */
-  constructor(ask: Ask, now: () => number) {
+  constructor(ask: Ask, now: () => number, onMembership: (chatId: string, membership: Membership) => void) {
     this.#ask = ask;
     this.#now = now;
+    this.#onMembership = onMembership;
+  }
+
+  /** As far as Telegram has told it on this connection, by marked id. */
+  memberships(): ReadonlyMap<string, Membership> {
+    return this.#memberships.all();
+  }
+
+  isKnown(chatId: string): boolean {
+    return this.#memberships.get(chatId) !== undefined;
   }
 
   /** See `TelegramLink.groups`. Who asks while an answer is awaited gets the same one. */
-  list(): Promise<readonly ChatGroup[]> {
+  list(): Promise<GroupList> {
     this.#asking ??= this.#list().finally(() => {
       this.#asking = null;
     });
@@ -64,6 +76,7 @@ export class GramJsGroups {
 
   know(chats: readonly Api.TypeChat[]): void {
     for (const chat of chats) {
+      this.#knowMembership(chat);
       if (!(chat instanceof Api.Channel) || chat.min || isAbsent(chat.accessHash)) continue;
       const chatId = markedChannelId(chat.id);
       if (this.#peers.get(chatId)?.accessHash.equals(chat.accessHash)) continue;
@@ -71,29 +84,42 @@ export class GramJsGroups {
     }
   }
 
+  #knowMembership(chat: Api.TypeChat): void {
+    const [chatId, membership] = membershipIn(chat) ?? [];
+    if (chatId === undefined || membership === undefined) return;
+    const before = this.#memberships.get(chatId);
+    this.#memberships.set(chatId, membership);
+    if (before?.is !== membership.is) this.#onMembership(chatId, membership);
+  }
+
   #isLookDue(): boolean {
     return this.#asking !== null || performance.now() - this.#askedAt > lookAgainMs;
   }
 
-  async #list(): Promise<readonly ChatGroup[]> {
+  async #list(): Promise<GroupList> {
     const found = new Map<string, ChatGroup>();
     let from: Offset | null = firstOffset;
     let [size, dateS, backS] = [pageSize, Math.floor(this.#now() / 1000) + 1, 1];
+    const seen = new Set<string>();
+    let [count, isSkipped] = [Number.NaN, false];
     for (let request = 0; request < mostRequests && found.size < mostGroups && from !== null; request += 1) {
       const page = await this.#page(from, size);
       if (page === 'unreadable') {
         // A newest message that is unknown here takes the page along: smaller ones find it, and it is passed by its date.
         if (size === 1) from = { ...firstOffset, offsetDate: dateS - backS };
+        isSkipped ||= size === 1;
         [size, backS] = size === 1 ? [1, backS * 2] : [Math.floor(size / 2), backS];
         continue;
       }
       if (page === null) break;
       for (const group of groupsOf(page)) found.set(group.chatId, group);
+      for (const { peer } of page.dialogs) seen.add(markedIdOf(peer));
+      count = page instanceof Api.messages.DialogsSlice ? page.count : seen.size;
       from = page instanceof Api.messages.DialogsSlice ? this.#offsetAfter(page) : null;
       [size, dateS, backS] = [Math.min(pageSize, size * 2), from?.offsetDate ?? dateS, 1];
     }
     this.#askedAt = performance.now();
-    return [...found.values()];
+    return { groups: [...found.values()], isWhole: !isSkipped && seen.size >= count };
   }
 
   async #page(from: Offset, limit: number): Promise<Api.messages.Dialogs | Api.messages.DialogsSlice | null | 'unreadable'> {
@@ -127,6 +153,17 @@ export class GramJsGroups {
     return isAbsent(accessHash) ? null : new Api.InputPeerUser({ userId: peer.userId, accessHash });
   }
 }
+
+/** Null: it tells nothing of that, or is no group. */
+const membershipIn = (chat: Api.TypeChat): readonly [string, Membership] | null => {
+  if (chat instanceof Api.ChatForbidden) return [`-${chat.id}`, { is: 'out' }];
+  if (chat instanceof Api.ChannelForbidden) return [markedChannelId(chat.id), { is: 'out' }];
+  if (chat instanceof Api.Channel) return chat.min ? null : [markedChannelId(chat.id), { is: chat.left ? 'out' : 'in' }];
+  if (!(chat instanceof Api.Chat)) return null;
+  const to = chat.migratedTo;
+  if (to instanceof Api.InputChannel) return [`-${chat.id}`, { is: 'moved', to: markedChannelId(to.channelId) }];
+  return [`-${chat.id}`, { is: chat.left || chat.deactivated ? 'out' : 'in' }];
+};
 
 const isIn = ({ peerId }: Api.TypeMessage, peer: Api.TypePeer): boolean => !isAbsent(peerId) && markedIdOf(peerId) === markedIdOf(peer);
 

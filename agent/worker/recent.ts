@@ -12,6 +12,11 @@ export class Recent<V> {
     return this.#map.get(key);
   }
 
+  /** Oldest first. */
+  all(): ReadonlyMap<string, V> {
+    return this.#map;
+  }
+
   set(key: string, value: V): void {
     this.#map.delete(key);
     this.#map.set(key, value);

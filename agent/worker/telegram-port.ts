@@ -51,6 +51,12 @@ export interface ChatGroup {
   readonly lastMessageId: number;
 }
 
+export interface GroupList {
+  readonly groups: readonly ChatGroup[];
+  /** Everything could be read: the account is in no other group. */
+  readonly isWhole: boolean;
+}
+
 /** How far back {@link TelegramLink.readMissed} reads. */
 export interface MissedLimits {
   /** So many messages in any case, at most 10,000. */
@@ -80,7 +86,10 @@ export interface SentMessage {
   readonly sentAtMs: number;
 }
 
-/** Who hears what happens. Both are called outside of any other call of the link, one after the other, and must not throw. */
+/** Whether the account is in a group. `moved`: the group was made into the supergroup `to` (marked id), where everybody is now. */
+export type Membership = { readonly is: 'in' | 'out' } | { readonly is: 'moved'; readonly to: string };
+
+/** Who hears what happens. All are called outside of any other call of the link, one after the other, and must not throw. */
 export interface ChatListener {
   /**
    * An event of a group or a private chat, in the order in which Telegram told them; within one chat that is the order in which they
@@ -94,6 +103,8 @@ export interface ChatListener {
    * null: of any basic group or private chat, or of all.
    */
   readonly onGap: (chatId: string | null) => void;
+  /** Telegram has told that the account is in a group or not, other than it was known before on this connection. */
+  readonly onMembership: (chatId: string, membership: Membership) => void;
 }
 
 /**
@@ -133,7 +144,7 @@ export interface TelegramLink {
    * All groups that the account is in, at most the 500 with the newest messages, in no order. Asks Telegram (100 groups a request); rejects with
    * TelegramFailure. Needed by nobody else here: `send` and the others find a group by themselves.
    */
-  groups(): Promise<readonly ChatGroup[]>;
+  groups(): Promise<GroupList>;
   /**
    * Says something in a group that the account is in, at most 15 s. Messages of one group are said in the order of the calls when each
    * waits for the one before. Rejects with TelegramFailure and never waits for Telegram's sake nor tries again; what follows from a failure says `classifyRefusal`. After any

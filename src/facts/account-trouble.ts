@@ -1,4 +1,4 @@
-import { closedGroupsGauge, frozenGauge } from '../../agent/protocol/worker.ts';
+import { closedGroupsGauge, frozenGauge, leftGroupsGauge } from '../../agent/protocol/worker.ts';
 
 /** What keeps an account that is online from answering, and what to do about it. */
 export interface AccountTrouble {
@@ -10,8 +10,11 @@ export interface AccountTrouble {
 export function troubleIn(counters: Readonly<Record<string, number>> | undefined): AccountTrouble | null {
   if ((counters?.[frozenGauge] ?? 0) > 0)
     return { level: 'critical', text: 'Telegram has frozen it: its owner has to appeal in an official app' };
-  const closed = Math.round(counters?.[closedGroupsGauge] ?? 0);
-  if (closed <= 0) return null;
-  const groups = closed === 1 ? 'one of its groups' : `${closed} of its groups`;
-  return { level: 'warning', text: `it may not write in ${groups}: give it the right there, or take the group from its chats` };
+  const groups = (count: number): string => (count === 1 ? 'one of its groups' : `${count} of its groups`);
+  const [closed = 0, left = 0] = [closedGroupsGauge, leftGroupsGauge].map((gauge) => Math.round(counters?.[gauge] ?? 0));
+  const found = [
+    ...(left > 0 ? [`it is not in ${groups(left)}: add it there again, or take the group from its chats`] : []),
+    ...(closed > 0 ? [`it may not write in ${groups(closed)}: give it the right there, or take the group from its chats`] : []),
+  ];
+  return found.length === 0 ? null : { level: 'warning', text: found.join('; ') };
 }

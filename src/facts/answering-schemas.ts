@@ -26,6 +26,10 @@ const silencesSchema = z.object({
     )
     .max(1_000),
   test: z.object({ id: z.string().max(64), isSent: z.boolean(), reason: words(1_000) }).nullable(),
+  left: z
+    .array(z.object({ chatId: digits, movedTo: digits.nullable() }))
+    .max(1_000)
+    .optional(),
 });
 
 const sharing = z.object({
@@ -60,7 +64,9 @@ const behaviourSchema = z.looseObject({
 /** `silences.json` of a worker; null: it is none. Pure. */
 export function parseSilences(content: string): RecentSilences | null {
   const parsed = silencesSchema.safeParse(jsonIn(content));
-  return parsed.success ? parsed.data : null;
+  if (!parsed.success) return null;
+  const { left, ...rest } = parsed.data;
+  return left === undefined ? rest : { ...rest, left };
 }
 
 /** One line of a host's behaviours, its fields in the order in which they stand there, since it is compared as JSON; null: it is none. Pure. */

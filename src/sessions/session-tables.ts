@@ -1,6 +1,6 @@
 import { refuse, type SessionRefusal } from './session-outcome.ts';
 import type { SessionTable, SessionTables, SqliteCell } from './session-rows.ts';
-import { readTableShape } from './sqlite-columns.ts';
+import { readTableShape, requireDefinition, requireIndex } from './sqlite-columns.ts';
 import { type Cell, contentOf, damage, openPages, requireAllUsed, type SqlitePages } from './sqlite-pages.ts';
 import { decodeRecord, type TextEncoding, textEncodingOf } from './sqlite-record.ts';
 import { walkTree } from './sqlite-tree.ts';
@@ -15,6 +15,8 @@ const wanted: ReadonlySet<string> = new Set(['sessions', 'version', 'entities', 
 interface Entry {
   readonly isTable: boolean;
   readonly name: string;
+  /** The table that it belongs to. */
+  readonly of: string;
   readonly root: number;
   readonly sql: SqliteCell;
 }
@@ -23,13 +25,17 @@ interface Entry {
 const readSchema = (pages: SqlitePages, encoding: TextEncoding): Entry[] => {
   const entries: Entry[] = [];
   walkTree(pages, 1, (cell) => {
-    const [type, name, , root, sql = null] = decodeRecord(contentOf(pages, cell), encoding);
-    if (typeof name !== 'string' || (root !== null && typeof root !== 'bigint')) throw damage('its list of tables');
+    const [type, name, of, root, sql = null] = decodeRecord(contentOf(pages, cell), encoding);
+    if (typeof name !== 'string' || typeof of !== 'string' || (root !== null && typeof root !== 'bigint'))
+      throw damage('its list of tables');
     const isTable = type === 'table';
     if ((!isTable && type !== 'index') || root === null || root === 0n) return;
     const plain = name.toLowerCase();
-    entries.push({ isTable, name: plain, root: Number(root), sql: isTable && wanted.has(plain) ? sql : null });
+    if (isTable && of.toLowerCase() !== plain) throw damage('a table of another name');
+    entries.push({ isTable, name: plain, of: of.toLowerCase(), root: Number(root), sql });
   });
+  const tables = new Set(entries.flatMap(({ isTable, name }) => (isTable ? [name] : [])));
+  if (entries.some(({ of }) => !tables.has(of))) throw damage('an index of no table');
   return entries;
 };
 
@@ -47,7 +53,7 @@ const rowsOf = (pages: SqlitePages, encoding: TextEncoding, entry: Entry): Sessi
     if (isKept(cell.rowId, cells)) found.push({ rowId: cell.rowId, cells });
   });
   if (typeof entry.sql !== 'string') throw damage('a table without a definition');
-  const shape = readTableShape(entry.sql, hasRowIds);
+  const shape = readTableShape(entry.sql, entry.name, hasRowIds);
   if (shape === null) return 'not plain';
   const { columns, rowIdColumn } = shape;
   if (found.some(({ cells }) => cells.length > columns.length)) throw damage('a row with more cells than its table has columns');
@@ -78,6 +84,8 @@ const readTables = (image: Buffer, where: string): SessionTables | SessionRefusa
   for (const entry of readSchema(pages, encoding)) {
     if (!entry.isTable || !wanted.has(entry.name)) {
       walkTree(pages, entry.root, () => undefined);
+      if (!entry.isTable) requireIndex(entry.sql, entry.name, entry.of);
+      else if (typeof entry.sql === 'string') requireDefinition(entry.sql, entry.name);
       if (entry.isTable && tables.size < tableLimit && !entry.name.startsWith('sqlite_')) tables.set(entry.name, { columns: [], rows: [] });
       continue;
     }

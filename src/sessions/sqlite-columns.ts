@@ -23,16 +23,19 @@ interface Token {
 }
 
 const longestSql = 16_384;
+/** What no program writes into a definition, and SQLite does not read. */
+const control = /[^\P{Cc}\s]/u;
 const tokenPattern =
   /\s+|--[^\n]*|\/\*[\s\S]*?\*\/|"((?:[^"]|"")*)"|`((?:[^`]|``)*)`|\[([^\]]*)\]|'((?:[^']|'')*)'|([\w$\u0080-\uffff]+)|([^\s\w"'`[])/y;
 
 const tokensOf = (sql: string): Token[] => {
   if (sql.length > longestSql) throw damage('a table with an endless definition');
+  if (control.test(sql)) throw damage('a definition with what is no text');
   const tokens: Token[] = [];
   const pattern = new RegExp(tokenPattern);
   while (pattern.lastIndex < sql.length) {
     const match = pattern.exec(sql);
-    if (match === null) throw damage('a table with an unreadable definition');
+    if (match === null || /^\d+[^\dExX]/.test(match[5] ?? '')) throw damage('a table with an unreadable definition');
     const [, double, back, bracket, single, word, sign] = match;
     const quoted = double?.replaceAll('""', '"') ?? back?.replaceAll('``', '`') ?? bracket ?? single?.replaceAll("''", "'");
     if (quoted !== undefined) tokens.push({ word: '', text: quoted });
@@ -59,6 +62,35 @@ const tableConstraints: ReadonlySet<string> = new Set(['CONSTRAINT', 'PRIMARY', 
 const columnConstraints: ReadonlySet<string> = new Set([...tableConstraints, 'NOT', 'NULL', 'DEFAULT', 'COLLATE', 'REFERENCES']);
 /** Computed columns and checks are expressions, and a descending key changes what the row id means: no session has them. */
 const notPlain: ReadonlySet<string> = new Set(['CHECK', 'GENERATED', 'AS', 'DESC']);
+
+/** Both apply to the words of one definition, each behind a blank, what is quoted as `Q`, parentheses as words. */
+const conflict = '(?: ON CONFLICT \\w+)?';
+const ownConstraint = [
+  ...[' CONSTRAINT \\S+', ` PRIMARY KEY(?: ASC)?${conflict}(?: AUTOINCREMENT)?`, ` NOT NULL${conflict}`, ` NULL${conflict}`],
+  ...[` UNIQUE${conflict}`, ' DEFAULT(?: [-+])? [^ ()]+(?: \\. \\d+| Q)?', ' DEFAULT \\( .*', ' COLLATE \\S+', ' REFERENCES .*'],
+].join('|');
+const id = '[A-Z_\\u0080-\\uffff][\\w$\\u0080-\\uffff]*';
+const keywords = [...columnConstraints].join('|');
+const columnForm = new RegExp(`^ ${id}(?: (?!(?:${keywords}) )${id})*(?: \\( [\\d ,]+ \\))?(?:${ownConstraint})* $`, 's');
+const constraintForm = new RegExp(
+  `^(?: CONSTRAINT \\S+)?(?: (?:PRIMARY KEY|UNIQUE) \\( [^()]+ \\)${conflict}| FOREIGN KEY \\( [^()]+ \\) REFERENCES .*) $`,
+  's',
+);
+
+/** SQLite reads nothing of a file with one definition that is none: then the file is damaged, and its key may be. */
+const requireSound = (definitions: readonly Token[][], options: readonly Token[]): void => {
+  for (const definition of definitions) {
+    const words = ` ${definition.map(({ word }) => word || 'Q').join(' ')} `;
+    const form = tableConstraints.has(definition[0]?.word ?? '') ? constraintForm : columnForm;
+    if (!form.test(words)) throw damage('a table with an unsound definition');
+  }
+  const names = definitions.flatMap(([first]) =>
+    first === undefined || tableConstraints.has(first.word) ? [] : [first.text.toLowerCase()],
+  );
+  if (new Set(names).size !== names.length) throw damage('a table with a column twice');
+  const tail = options.map(({ word }) => word).join(' ');
+  if (!/^(?:(?:WITHOUT ROWID|STRICT)(?: , (?:WITHOUT ROWID|STRICT))?)?$/.test(tail)) throw damage('a table with unknown options');
+};
 
 /** Whole numbers, text and NULL; undefined for an expression. */
 const defaultOf = (definition: readonly Token[]): SqliteCell | undefined => {
@@ -90,20 +122,49 @@ const keyColumns = (columns: readonly Token[][], constraints: readonly Token[][]
   return (own === undefined ? (named ?? []).map(({ text }) => text) : [own]).map((name) => name.toLowerCase());
 };
 
+const readDefinition = (sql: string, name: string): ReturnType<typeof definitionsOf> & { readonly tokens: Token[] } => {
+  const tokens = tokensOf(sql);
+  const [create, table, named, opening] = tokens;
+  if (create?.word !== 'CREATE' || table?.word !== 'TABLE' || opening?.word !== '(') throw damage('a table without a definition');
+  if (named?.text.toLowerCase() !== name.toLowerCase()) throw damage('a table with the definition of another');
+  return { tokens, ...definitionsOf(tokens) };
+};
+
+/** Of a table that is not read itself. Throws RangeError where SQLite would read nothing of the file for its sake. */
+export const requireDefinition = (sql: string, name: string): void => {
+  if (sql.length > longestSql) return;
+  const { tokens, definitions, options } = readDefinition(sql, name);
+  if (!tokens.some(({ word }) => notPlain.has(word))) requireSound(definitions, options);
+};
+
+/** As {@link requireDefinition}, of an index of `table`. */
+export const requireIndex = (sql: SqliteCell, name: string, table: string): void => {
+  if (typeof sql !== 'string') {
+    // SQLite's own, for a key or a UNIQUE.
+    if (!name.startsWith(`sqlite_autoindex_${table}_`) || !/_\d+$/.test(name)) throw damage('an index without a definition');
+    return;
+  }
+  if (sql.length > longestSql) return;
+  const [create, ...rest] = tokensOf(sql);
+  const [index, named, on, of, opening, ...columns] = rest[0]?.word === 'UNIQUE' ? rest.slice(1) : rest;
+  if (create?.word !== 'CREATE' || index?.word !== 'INDEX' || on?.word !== 'ON' || opening?.word !== '(')
+    throw damage('an index without a definition');
+  if (named?.text.toLowerCase() !== name || of?.text.toLowerCase() !== table) throw damage('an index with the definition of another');
+  definitionsOf([opening, ...columns]);
+};
+
 /**
  * The shape of a table by its CREATE TABLE statement; null where it is not plain (computed columns, checks, defaults that are expressions).
- * `hasRowIds` is how the table is stored. Throws RangeError for a statement that cannot be read.
+ * `name`: as the file's list has it; `hasRowIds` is how the table is stored. Throws RangeError for a statement that cannot be read.
  */
-export const readTableShape = (sql: string, hasRowIds: boolean): TableShape | null => {
-  const tokens = tokensOf(sql);
-  if (tokens[0]?.word !== 'CREATE' || tokens[1]?.word !== 'TABLE') throw damage('a table without a definition');
-  const { definitions, options } = definitionsOf(tokens);
+export const readTableShape = (sql: string, name: string, hasRowIds: boolean): TableShape | null => {
+  const { tokens, definitions, options } = readDefinition(sql, name);
   if (tokens.some(({ word }) => notPlain.has(word))) return null;
+  requireSound(definitions, options);
   if (options.some(({ word }) => word === 'WITHOUT') === hasRowIds) throw damage('a table stored unlike its definition');
   const isConstraint = ([first]: Token[]): boolean => first !== undefined && tableConstraints.has(first.word);
   const declared = definitions.filter((definition) => !isConstraint(definition));
   const columns = declared.map((definition) => ({ name: definition[0]?.text.toLowerCase() ?? '', missing: defaultOf(definition) }));
-  if (new Set(columns.map(({ name }) => name)).size !== columns.length) throw damage('a table with a column twice');
   const plain = columns.flatMap(({ name, missing }) => (missing === undefined ? [] : [{ name, missing }]));
   if (plain.length !== columns.length) return null;
   const key = keyColumns(declared, definitions.filter(isConstraint));

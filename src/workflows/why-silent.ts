@@ -1,4 +1,4 @@
-import { type RecentSilence, type SilenceReason, silenceReasons } from '../../agent/protocol/silence.ts';
+import { type LeftGroup, type RecentSilence, type SilenceReason, silenceReasons } from '../../agent/protocol/silence.ts';
 import { findOwned } from './account-acts.ts';
 import { readSilences } from './account-control.ts';
 import type { FleetContext } from './context.ts';
@@ -15,6 +15,8 @@ export interface SilenceReport {
   readonly reasons: readonly { readonly reason: string; readonly count: number; readonly meaning: string }[];
   /** The newest, newest first. */
   readonly recent: readonly RecentSilence[];
+  /** Groups of its allow-list that it is not in; null: its worker does not tell. */
+  readonly left: readonly LeftGroup[] | null;
 }
 
 /** Why an account says nothing, as its worker counts and remembers it. Asks the host now. Errors: `usage`, those of the Remote, `agent-reply`. */
@@ -35,5 +37,6 @@ export async function whySilent(context: FleetContext, name: string, lines: numb
       .toSorted((a, b) => b.count - a.count)
       .map(({ reason, count }) => ({ reason, count, meaning: silenceReasons[reason as SilenceReason] ?? '' })),
     recent: (silences?.recent ?? []).toReversed().slice(0, lines),
+    left: silences?.left ?? null,
   };
 }

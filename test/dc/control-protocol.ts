@@ -81,7 +81,7 @@ export const ACTS = {
   edit: z.object({ ref, text: z.string() }),
   remove: z.object({ ref }),
   join: z.object({ chatId, userIds: z.array(userId), by: userId.optional() }),
-  leave: z.object({ chatId, userId }),
+  leave: z.object({ chatId, userId, by: userId.optional() }),
   pin: z.object({ ref, by: userId }),
   retitle: z.object({ chatId, title: z.string(), by: userId }),
   restrict: z.object({ chatId, userId, restriction: z.enum(['muted', 'banned']).nullable() }),

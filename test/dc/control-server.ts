@@ -64,7 +64,7 @@ const PERFORMERS: { readonly [A in Act]: (dataCentre: DataCentre, input: ActInpu
   edit: ({ people }, { ref, text: changed }) => people.edit(ref, changed),
   remove: ({ people }, { ref }) => people.remove(ref),
   join: ({ people }, { chatId, userIds, by }) => people.join(chatId, userIds, by),
-  leave: ({ people }, { chatId, userId }) => people.leave(chatId, userId),
+  leave: ({ people }, { chatId, userId, by }) => people.leave(chatId, userId, by === undefined ? {} : { by }),
   pin: ({ people }, { ref, by }) => people.pin(ref, by),
   retitle: ({ people }, { chatId, title, by }) => people.retitle(chatId, title, by),
   restrict: ({ people }, { chatId, userId, restriction }) => people.restrict(chatId, userId, restriction),

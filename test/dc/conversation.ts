@@ -1,7 +1,8 @@
 import type { Draft, GroupSpec, Said, Typing } from './chats/chats.ts';
 import type { Action, Group, Message, Restriction } from './chats/message.ts';
 import { type Context, serverNow } from './context.ts';
-import { pushAll } from './push.ts';
+import { push, pushAll } from './push.ts';
+import { groupObject } from './rpc/objects.ts';
 import type { Account, PersonSpec } from './world/world.ts';
 
 type Id = bigint | number | string;
@@ -86,16 +87,34 @@ export class Conversation {
     const group = this.#group(chatId);
     const users = userIds.map((userId) => this.#world.accountOf(userId));
     if (by === undefined && users.length !== 1) throw new RangeError('by a link comes one at a time');
-    for (const user of users) group.members.set(String(user.userId), user);
+    for (const user of users) {
+      group.members.set(String(user.userId), user);
+      group.gone.delete(String(user.userId));
+      this.#tellStanding(group, user);
+    }
     const sender = by === undefined ? (users[0] ?? null) : this.#world.accountOf(by);
     return this.#serve(group, sender, { kind: 'joined', users, isByLink: by === undefined });
   }
 
-  leave(chatId: string, userId: Id): SaidMessage {
+  /** `by`: who removed them; without it they went by themselves. `isTold`: whether they are told. Default true. */
+  leave(chatId: string, userId: Id, { by, isTold = true }: { readonly by?: Id; readonly isTold?: boolean } = {}): SaidMessage {
     const group = this.#group(chatId);
     const user = this.#world.accountOf(userId);
     group.members.delete(String(user.userId));
-    return this.#serve(group, user, { kind: 'left', user });
+    group.gone.set(String(user.userId), by === undefined ? 'left' : 'removed');
+    if (isTold) this.#tellStanding(group, user);
+    return this.#serve(group, by === undefined ? user : this.#world.accountOf(by), { kind: 'left', user });
+  }
+
+  /** Makes a basic group a supergroup, with an id of its own, which is returned; the old one stays, with nobody in it. */
+  upgrade(chatId: string): string {
+    const group = this.#group(chatId);
+    const members = [...group.members.keys()];
+    const to = this.#group(this.addGroup({ kind: 'supergroup', title: group.title, members }));
+    group.movedTo = to;
+    this.#serve(group, null, { kind: 'moved', to });
+    group.members.clear();
+    return to.chatId;
   }
 
   pin(ref: number, by: Id): SaidMessage {
@@ -141,6 +160,15 @@ export class Conversation {
   /** Typing notices, the newest 1,000, oldest first. */
   typings(): readonly Typing[] {
     return [...this.#chats.typings];
+  }
+
+  /** As Telegram tells whose place in a group has changed: an update of which the objects beside it say all. */
+  #tellStanding(group: Group, user: Account): void {
+    const update = group.kind === 'supergroup' ? { _: 'updateChannel', channel_id: group.id } : { _: 'updateChat', chat_id: group.id };
+    const date = Math.floor(this.#nowMs / 1000);
+    push(this.#context, user, null, () => ({
+      ...{ _: 'updates', updates: [update], users: [], chats: [groupObject(group, user)], date, seq: 0 },
+    }));
   }
 
   #serve(group: Group, sender: Account | null, action: Action, replyTo: Message | null = null): SaidMessage {

@@ -143,11 +143,13 @@ const libraries: Partial<Record<SessionFormat, (text: string) => ReturnType<type
   'mtcute-string': readStringSession,
 };
 
-/** What a library reads from the same text. */
+/** What a library reads from the same text, once what is lost when a line is copied is back: the equals signs at its end. */
 const keysByLibrary = (text: string, format: SessionFormat): readonly Uint8Array[] => {
   try {
     const read = libraries[format];
-    return read === undefined ? [] : [read(text.trim()).authKey];
+    const bare = text.trim().replace(/=+$/, '');
+    const [first, body] = format === 'gramjs-string' || format === 'telethon-string' ? [bare.slice(0, 1), bare.slice(1)] : ['', bare];
+    return read === undefined ? [] : [read(`${first}${body}${'='.repeat(-body.length & 3)}`).authKey];
   } catch {
     return [];
   }

@@ -76,6 +76,40 @@ describe('what SQLite wrote is read', () => {
   });
 });
 
+/** Definitions as programs and their plugins write them, on tables that are not read. */
+const definitions = [
+  'a (x)',
+  "b (x text default 'it''s', y real default -1.5, z blob default x'00ff', t default (datetime('now')), u default current_timestamp)",
+  '"c ""d""" ([x y] varchar(20) not null on conflict replace, `z` decimal(10, 2) collate nocase unique, w unsigned big int null)',
+  'd (id integer primary key autoincrement, b int references a(id) on delete cascade deferrable initially deferred, c double precision)',
+  'e (x, y int, constraint k primary key (x, y), unique (y) on conflict ignore, foreign key (x) references a (y))',
+  'f (x int primary key, y any) strict, without rowid',
+  'g (x int check (x > 0), y as (x * 2), z generated always as (y) stored)',
+];
+
+test.each(definitions)('a file with a table %s', (definition) => {
+  const image = imageOf('Telethon 7', `create table ${definition}; alter table sessions add added integer not null default 0`);
+  expect(parse(image)).toMatchObject({ ok: true });
+});
+
+it.each(['Kurigram 7, migrated', 'Telethon 7'] as const)('what SQLite does not read at all makes a damaged file: %s', (schema) => {
+  const whole = imageOf(schema, 'create table more (name text not null, value)');
+  let accepted = 0;
+  for (let at = 100; at < 4096; at += 1)
+    for (const change of [1, 32, 0x5f]) {
+      const mutant = Buffer.from(whole);
+      mutant.writeUInt8(mutant.readUInt8(at) ^ change, at);
+      if (mutant.readUInt8(at) === 0 || !parse(Buffer.from(mutant)).ok) continue;
+      accepted += 1;
+      // Free space says nothing, and takes most of the page.
+      if (whole.subarray(at - 1, at + 2).every((byte) => byte === 0)) continue;
+      const database = new Database(mutant, { readonly: true });
+      expect(() => database.prepare('select auth_key from sessions').all(), `byte ${at} ^ ${change}`).not.toThrow();
+      database.close();
+    }
+  expect(accepted).toBeGreaterThan(100);
+});
+
 describe('damage', () => {
   const readBySqlite = (image: Buffer): Uint8Array | undefined => {
     const database = new Database(image, { readonly: true });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChatEvent, ChatMessage } from '../../agent/protocol/chat.ts';
 import { classifyRefusal } from '../../agent/worker/classify-error.ts';
-import { TelegramFailure, type TelegramLink, type TelegramPort } from '../../agent/worker/telegram-port.ts';
+import { type Membership, TelegramFailure, type TelegramLink, type TelegramPort } from '../../agent/worker/telegram-port.ts';
 import { type DataCentre, type LoginCredentials, startDataCentre } from '../dc/server.ts';
 import { credentialsOf, dialTo, type PortMaking } from './telegram-contract.ts';
 
@@ -10,6 +10,7 @@ interface Heard {
   readonly link: TelegramLink;
   readonly events: ChatEvent[];
   readonly gaps: (string | null)[];
+  readonly memberships: [string, Membership][];
 }
 
 /** What every implementation of the port must do in chats, against the test data centre. */
@@ -45,8 +46,12 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       return link;
     };
     const hear = async (link?: TelegramLink): Promise<Heard> => {
-      const heard: Heard = { link: link ?? (await open()), events: [], gaps: [] };
-      heard.link.listen({ onEvent: (event) => heard.events.push(event), onGap: (chatId) => heard.gaps.push(chatId) });
+      const heard: Heard = { link: link ?? (await open()), events: [], gaps: [], memberships: [] };
+      heard.link.listen({
+        onEvent: (event) => heard.events.push(event),
+        onGap: (chatId) => heard.gaps.push(chatId),
+        onMembership: (chatId, membership) => heard.memberships.push([chatId, membership]),
+      });
       return heard;
     };
     const until = (condition: () => unknown) => expect.poll(condition, { timeout: 8000, interval: 5 });
@@ -381,12 +386,35 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       say(chatId, 'two');
       say(ann.userId, 'private');
       const link = await open();
-      expect(new Set(await link.groups())).toEqual(
+      const { groups, isWhole } = await link.groups();
+      expect(isWhole).toBe(true);
+      expect(new Set(groups)).toEqual(
         new Set([
           { chatId, title: 'Help desk', lastMessageId: 2 },
           { chatId: basic, title: expect.any(String), lastMessageId: 0 },
         ]),
       );
+    });
+
+    it('is told when it is removed from a group, leaves it, is added again, and where a group has moved', async () => {
+      const [shared, left, basic, other] = [supergroup(), supergroup(), basicGroup(), basicGroup()];
+      const heard = await hear();
+      await heard.link.groups();
+      const told = async (chatId: string, membership: Membership) => until(() => heard.memberships.at(-1)).toEqual([chatId, membership]);
+      expect(new Map(heard.memberships)).toEqual(new Map([shared, left, basic, other].map((chatId) => [chatId, { is: 'in' }])));
+      dc.people.leave(shared, ann.userId, { by: bob });
+      await told(shared, { is: 'out' });
+      dc.people.leave(left, ann.userId);
+      await told(left, { is: 'out' });
+      dc.people.leave(basic, ann.userId, { by: bob });
+      await told(basic, { is: 'out' });
+      const { groups, isWhole } = await heard.link.groups();
+      expect([groups.map(({ chatId }) => chatId), isWhole]).toEqual([[other], true]);
+      dc.people.join(shared, [ann.userId], bob);
+      await told(shared, { is: 'in' });
+      const to = dc.people.upgrade(other);
+      await until(() => heard.memberships).toContainEqual([other, { is: 'moved', to }]);
+      expect(await refusalOf(heard.link.readAfter(left, 0, 10))).toMatchObject({ refusal: 'forbidden' });
     });
 
     it('finds one of hundreds of groups, asking once', async () => {
@@ -396,7 +424,7 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       const asked = [groups[0], groups[115], groups[229]] as string[];
       await Promise.all(asked.map((chatId, index) => link.send(message(chatId, 'here', `${index}`))));
       expect(asked.flatMap((chatId) => dc.people.said({ chatId, userId: ann.userId }))).toHaveLength(3);
-      expect(await link.groups()).toHaveLength(230);
+      expect(await link.groups()).toMatchObject({ groups: { length: 230 }, isWhole: true });
       for (const unknown of ['-1009999999999', '-5', '42', 'garbage', '-0'])
         expect(await refusalOf(link.send(message(unknown, 'hi')))).toMatchObject({ refusal: 'forbidden' });
     });

@@ -1,6 +1,8 @@
 import type { ChatEvent } from '../../protocol/chat.ts';
+import { classifyRefusal } from '../classify-error.ts';
 import type { LogLevel } from '../journal.ts';
 import { type MissedEvents, type MissedLimits, TelegramFailure, type TelegramLink } from '../telegram-port.ts';
+import type { Standing } from './standing.ts';
 import type { Tally } from './tally.ts';
 
 export interface CatchUpWorld {
@@ -12,6 +14,8 @@ export interface CatchUpWorld {
   readonly lastReadId: (chatId: string) => number;
   readonly limits: () => MissedLimits;
   readonly hear: (event: ChatEvent) => void;
+  /** Told of lists of groups, and of groups that Telegram does not let the account read. */
+  readonly standing: Pick<Standing, 'listed' | 'member'>;
   /** 0-1. */
   readonly random: () => number;
 }
@@ -160,6 +164,7 @@ export class CatchUp {
       this.#wanted.set(chatId, this.#heldUntilMs);
       return;
     }
+    if (failure !== null && classifyRefusal(failure).refusal === 'forbidden') this.#world.standing.member(chatId, { is: 'out' });
     const why = error instanceof TelegramFailure ? error.message : 'the worker failed';
     say('warn', `chat ${chatId}: what was missed could not be read (${why})`);
     tally.add('catch_ups_failed');
@@ -177,9 +182,10 @@ export class CatchUp {
     const allowed = new Set(this.#world.chatIds());
     if (link === null) return;
     if (allowed.size > 0 && performance.now() >= this.#heldUntilMs) {
-      const groups = await link.groups().catch(() => []);
+      const list = await link.groups().catch(() => null);
       if (this.#link !== link) return;
-      for (const { chatId, lastMessageId } of groups) {
+      if (list !== null) this.#world.standing.listed(list);
+      for (const { chatId, lastMessageId } of list?.groups ?? []) {
         const place = allowed.has(chatId) ? this.#place(chatId) : null;
         const lastRead = this.#world.lastReadId(chatId);
         if (place === null || lastRead === 0) continue;

@@ -74,7 +74,7 @@ export class Conversation implements LinkUser {
     this.#tests = new TestMessages(world);
     this.#standing = new Standing({ ...world, chatIds: () => this.#conduct?.chatIds ?? [] });
     this.#catchUp = new CatchUp({
-      ...{ tally: world.tally, say: world.say, random: world.random },
+      ...{ tally: world.tally, say: world.say, random: world.random, standing: this.#standing },
       chatIds: () => this.#conduct?.chatIds ?? [],
       lastReadId: (chatId) => this.#memory.chats.get(chatId)?.lastReadId ?? 0,
       limits: () => ({ least: caughtUp, most: caughtUpFresh, sinceMs: world.now() - (this.#conduct?.behaviour.script?.staleAfterMs ?? 0) }),
@@ -87,13 +87,11 @@ export class Conversation implements LinkUser {
     this.#link = link;
     this.#reportFlood = flooded;
     this.#catchUp.begin(link);
+    const isLent = (): boolean => this.#link === link;
     link.listen({
-      onEvent: (event) => {
-        if (this.#link === link) this.#hear(event, false);
-      },
-      onGap: (chatId) => {
-        if (this.#link === link) this.#catchUp.want(chatId);
-      },
+      onEvent: (event) => void (isLent() && this.#hear(event, false)),
+      onGap: (chatId) => void (isLent() && this.#catchUp.want(chatId)),
+      onMembership: (chatId, membership) => this.#standing.member(chatId, membership),
     });
     void this.#learnGroups(link);
     this.#resume();
@@ -244,9 +242,10 @@ export class Conversation implements LinkUser {
   async #learnGroups(link: TelegramLink): Promise<void> {
     const conduct = this.#conduct;
     if (conduct === null || conduct.chatIds.size === 0) return;
-    const groups = await link.groups().catch(() => []);
-    if (this.#link !== link) return;
-    for (const { chatId, title, lastMessageId } of groups) {
+    const list = await link.groups().catch(() => null);
+    if (this.#link !== link || list === null) return;
+    this.#standing.listed(list);
+    for (const { chatId, title, lastMessageId } of list.groups) {
       this.#titles.set(chatId, title);
       if (conduct.chatIds.has(chatId)) this.#beginAt(chatId, lastMessageId);
     }

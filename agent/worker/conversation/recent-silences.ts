@@ -1,7 +1,7 @@
 import { chmodSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Silence } from '../../answering/verdict.ts';
-import type { RecentSilence, RecentSilences, TestOutcome } from '../../protocol/silence.ts';
+import type { LeftGroup, RecentSilence, RecentSilences, TestOutcome } from '../../protocol/silence.ts';
 
 /** Newest ones that are kept. */
 const most = 200;
@@ -14,6 +14,7 @@ export class SilenceFile {
   readonly #path: string;
   readonly #recent: RecentSilence[] = [];
   #test: TestOutcome | null = null;
+  #left: readonly LeftGroup[] = [];
   #isDirty = false;
 
   constructor(directory: string) {
@@ -31,11 +32,16 @@ export class SilenceFile {
     this.#isDirty = true;
   }
 
+  noteLeft(groups: readonly LeftGroup[]): void {
+    this.#left = groups;
+    this.#isDirty = true;
+  }
+
   /** Writes it when something is new. A full /run is no reason to stop: the status file says so already. */
   write(): void {
     if (!this.#isDirty) return;
     this.#isDirty = false;
-    const content: RecentSilences = { format: 1, recent: this.#recent, test: this.#test };
+    const content: RecentSilences = { format: 1, recent: this.#recent, test: this.#test, left: this.#left };
     try {
       writeFileSync(`${this.#path}.new`, JSON.stringify(content), { mode: 0o600 });
       chmodSync(`${this.#path}.new`, 0o600);

@@ -5,7 +5,7 @@ import { called } from './account-names.ts';
 import { formatTable, formatTime } from './table.ts';
 
 /** Counts first, then the last messages. */
-export function formatSilence({ account, host, isPaused, received, answered, reasons, recent }: SilenceReport): string {
+export function formatSilence({ account, host, isPaused, received, answered, reasons, recent, left }: SilenceReport): string {
   const head =
     received === null
       ? `${chalk.bold(called(account))} on ${host}: its worker tells nothing yet`
@@ -15,7 +15,13 @@ export function formatSilence({ account, host, isPaused, received, answered, rea
     reasons.map(({ reason, count, meaning }) => [String(count), reason, meaning]),
     'It has left nothing unanswered.',
   );
-  if (recent.length === 0) return `${head}\n\n${counts}`;
+  const missing = (left ?? []).map(({ chatId, movedTo }) =>
+    movedTo === null
+      ? `${chalk.yellow('!')} it is not in group ${chatId}: add it there again, or take the group from its chats`
+      : `${chalk.yellow('!')} group ${chatId} was made into the supergroup ${movedTo}: name that one in its chats`,
+  );
+  const told = [[head, ...missing].join('\n'), counts].join('\n\n');
+  if (recent.length === 0) return told;
   const last = formatTable(
     ['TIME', 'CHAT', 'MESSAGE', 'FROM', 'REASON', 'RULE', 'UNTIL'],
     recent.map(({ atMs, chatId, messageId, userId, reason, rule, untilMs }) => [
@@ -29,7 +35,7 @@ export function formatSilence({ account, host, isPaused, received, answered, rea
     ]),
     '',
   );
-  return `${head}\n\n${counts}\n\n${last}`;
+  return `${told}\n\n${last}`;
 }
 
 /** `looked`: accounts that were compared. */

@@ -104,6 +104,8 @@ export class Chats {
       members: new Map((spec.members ?? []).map((userId) => [String(userId), this.#world.accountOf(userId)])),
       ...{
         restricted: new Map(),
+        gone: new Map(),
+        movedTo: null,
         slowModeSeconds: spec.slowModeSeconds ?? 0,
         wroteAt: new Map(),
         isBrief: spec.isBrief ?? false,
@@ -140,10 +142,12 @@ export class Chats {
     return message;
   }
 
-  /** Chats that an account sees. */
+  /** Chats that an account sees: a group from which it was removed stays in its list, with nothing in it. */
   chatsOf(account: Account): Chat[] {
     const key = String(account.userId);
-    return [...this.groups.values(), ...this.privates.values()].filter(({ members }) => members.has(key));
+    return [...this.groups.values(), ...this.privates.values()].filter(
+      (chat) => chat.members.has(key) || (chat.kind !== 'private' && chat.gone.get(key) === 'removed'),
+    );
   }
 
   add(draft: Draft): { readonly message: Message; readonly deliveries: readonly Delivery[] } {

@@ -7,6 +7,9 @@ export type GroupKind = 'supergroup' | 'group';
 /** `muted`: reads, may not write. `banned`: neither. */
 export type Restriction = 'muted' | 'banned';
 
+/** `left`: by themselves; `removed`: by an administrator, and they may not come back by themselves. */
+export type Departure = 'left' | 'removed';
+
 export interface Group {
   readonly kind: GroupKind;
   /** As the API counts, without a mark. */
@@ -17,6 +20,10 @@ export interface Group {
   /** By user id. */
   readonly members: Map<string, Account>;
   readonly restricted: Map<string, Restriction>;
+  /** Who was in it, by user id. */
+  readonly gone: Map<string, Departure>;
+  /** What a basic group was made into; nobody is in it any more. */
+  movedTo: Group | null;
   /** Only of a supergroup. */
   readonly feed: Feed;
   readonly createdS: number;
@@ -43,7 +50,8 @@ export type Action =
   | { readonly kind: 'joined'; readonly users: readonly Account[]; readonly isByLink: boolean }
   | { readonly kind: 'left'; readonly user: Account }
   | { readonly kind: 'pinned' }
-  | { readonly kind: 'title'; readonly title: string };
+  | { readonly kind: 'title'; readonly title: string }
+  | { readonly kind: 'moved'; readonly to: Group };
 
 export interface Mention {
   readonly user: Account;

@@ -27,6 +27,7 @@ export function channelHash(group: Group, viewer: Account): bigint {
 
 export function groupObject(group: Group, viewer: Account): TlObject {
   const isIn = group.members.has(String(viewer.userId));
+  if (group.gone.get(String(viewer.userId)) === 'removed') return forbiddenObject(group, viewer);
   const common = {
     id: group.id,
     title: group.title,
@@ -34,11 +35,25 @@ export function groupObject(group: Group, viewer: Account): TlObject {
     date: group.createdS,
     participants_count: group.members.size,
   };
-  if (group.kind === 'group') return { _: 'chat', ...common, ...(isIn ? {} : { left: true }), version: 1 };
+  if (group.kind === 'group') return { _: 'chat', ...common, ...(isIn ? {} : { left: true }), ...movedObject(group, viewer), version: 1 };
   return {
     ...{ _: 'channel', ...common, megagroup: true, access_hash: channelHash(group, viewer) },
     ...(isIn ? {} : { left: true }),
     ...(group.slowModeSeconds > 0 ? { slowmode_enabled: true } : {}),
+  };
+}
+
+function forbiddenObject({ kind, id, title }: Group, viewer: Account): TlObject {
+  return kind === 'group'
+    ? { _: 'chatForbidden', id, title }
+    : { _: 'channelForbidden', megagroup: true, id, access_hash: BigInt(viewer.userId), title };
+}
+
+function movedObject({ movedTo }: Group, viewer: Account): Partial<TlObject> {
+  if (movedTo === null) return {};
+  return {
+    ...{ deactivated: true, left: false },
+    migrated_to: { _: 'inputChannel', channel_id: movedTo.id, access_hash: channelHash(movedTo, viewer) },
   };
 }
 
@@ -128,6 +143,8 @@ function actionObject(action: Action): TlObject {
       return { _: 'messageActionPinMessage' };
     case 'title':
       return { _: 'messageActionChatEditTitle', title: action.title };
+    case 'moved':
+      return { _: 'messageActionChatMigrateTo', channel_id: action.to.id };
   }
 }
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Failure } from '../../../agent/worker/classify-error.ts';
 import { CatchUp } from '../../../agent/worker/conversation/catch-up.ts';
 import { Tally } from '../../../agent/worker/conversation/tally.ts';
 import { type ChatGroup, type MissedEvents, TelegramFailure, type TelegramLink } from '../../../agent/worker/telegram-port.ts';
@@ -7,6 +8,7 @@ import { type ChatGroup, type MissedEvents, TelegramFailure, type TelegramLink }
 const [garden, cellar] = ['-1001', '-1002'];
 let lastRead: Map<string, number>;
 let groups: ChatGroup[];
+let refused: string[];
 let asked: { readonly chatId: string; readonly after: number; readonly atMs: number }[];
 let answer: (chatId: string) => Promise<MissedEvents>;
 let tally: Tally;
@@ -19,7 +21,7 @@ const link = (): TelegramLink =>
       asked.push({ chatId, after, atMs: performance.now() });
       return answer(chatId);
     },
-    groups: async () => groups,
+    groups: async () => ({ groups, isWhole: true }),
   }) as unknown as TelegramLink;
 
 beforeEach(() => {
@@ -29,11 +31,13 @@ beforeEach(() => {
     [cellar, 80],
   ]);
   groups = [];
+  refused = [];
   asked = [];
   answer = async () => nothing;
   tally = new Tally();
+  const standing = { listed: () => {}, member: (chatId: string) => void refused.push(chatId) };
   catchUp = new CatchUp({
-    ...{ tally, say: () => {}, random: () => 0.5, hear: () => {} },
+    ...{ tally, say: () => {}, random: () => 0.5, hear: () => {}, standing },
     chatIds: () => lastRead.keys(),
     lastReadId: (chatId) => lastRead.get(chatId) ?? 0,
     limits: () => ({ least: 1, most: 1, sinceMs: 0 }),
@@ -125,4 +129,19 @@ test('nothing is asked over a connection that is gone', async () => {
   catchUp.want(null);
   await pass(300_000);
   expect(asked).toEqual([]);
+});
+
+test('a group that Telegram does not let it read is told, one that it cannot read for a moment is not', async () => {
+  const failures: Failure[] = [
+    { kind: 'rpc', code: 400, name: 'CHANNEL_PRIVATE', seconds: null },
+    { kind: 'rpc', code: 500, name: 'INTERNAL', seconds: null },
+  ];
+  answer = async () => {
+    const failure = failures.shift();
+    if (failure === undefined) return nothing;
+    throw new TelegramFailure(failure, 'no');
+  };
+  catchUp.begin(link());
+  await pass(10);
+  expect(refused).toEqual([garden]);
 });

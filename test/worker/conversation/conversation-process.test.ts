@@ -273,6 +273,25 @@ test("Telegram's pauses are kept: flood wait for everything, slow mode for the g
   expect([answers().length, counter('groups_closed'), counter('frozen')]).toEqual([3, 1, 0]);
 });
 
+test('removed from its group, it says so, and is as before once it is added again', async () => {
+  await start();
+  say(bob, 'price');
+  await until(() => answers().length, 1);
+  dc.people.leave(chatId, ann, { by: bob });
+  await until(() => [counter('groups_left'), worker.silences?.left], [1, [{ chatId, movedTo: null }]]);
+  expect(worker.output).toContain(`chat ${chatId}: the account is not in this group`);
+  dc.people.join(chatId, [ann], bob);
+  await until(() => [counter('groups_left'), worker.silences?.left], [0, []]);
+  say(bob, 'price');
+  await until(() => answers().length, 2);
+});
+
+test('a group in which it is not is found at the start, without a word about it', async () => {
+  dc.people.leave(chatId, ann, { isTold: false });
+  await start();
+  await until(() => [counter('groups_left'), worker.status?.state], [1, 'online']);
+});
+
 test('an account that Telegram has frozen says so, and stays online', async () => {
   await start();
   dc.fault({ method: 'messages.sendMessage', times: 1, effect: { kind: 'error', code: 420, message: 'FROZEN_METHOD_INVALID' } });
