@@ -18,6 +18,7 @@ export interface LedgerSchema {
   events: EventsTable;
   /** One hash per decision and event, each over the one before: src/ledger/history-chain.ts. */
   chain: { seq: Generated<number>; source: string; row: number; hash: string };
+  canaries: CanariesTable;
   runs: RunsTable;
   lock: LockTable;
   alerts: { key: string; state: string; alert_json: string };
@@ -165,6 +166,31 @@ interface EventsTable {
   text: string;
 }
 
+/** Scripts and their limits, or the program that runs accounts. */
+export type CanaryKind = 'scripts' | 'workers';
+
+/**
+ * `begun`: those that try it are getting it. `watching`: they have it. `spreading`: the others are getting it. `returning`: it is being put back.
+ * `put-back` and `done` are the ends; what was put back is held back from then on.
+ */
+export type CanaryPhase = 'begun' | 'watching' | 'spreading' | 'returning' | 'put-back' | 'done';
+
+interface CanariesTable {
+  id: string;
+  kind: CanaryKind;
+  mark: string;
+  phase: CanaryPhase;
+  accounts_json: string;
+  others_json: string;
+  /** gzip of JSON: `[account, text][]`. */
+  before: Buffer;
+  watch_ms: number;
+  max_errors: number;
+  note: string;
+  begun_at: number;
+  changed_at: number;
+}
+
 interface RunsTable {
   serial: number;
   nonce: string;
@@ -208,6 +234,7 @@ export type HostRow = Selectable<HostsTable>;
 export type ForgottenHostRow = Selectable<ForgottenHostsTable>;
 export type AccountRow = Selectable<AccountsTable>;
 export type PlacementRow = Selectable<PlacementsTable>;
+export type CanaryRow = Selectable<CanariesTable>;
 export type MoveRow = Selectable<MovesTable>;
 export type HistoryRow = Selectable<HistoryTable>;
 export type NewHistory = Insertable<HistoryTable>;

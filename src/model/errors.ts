@@ -44,6 +44,7 @@ export type FleetErrorCode =
   | 'fence'
   | 'placement'
   | 'plan-stale'
+  | 'canary'
   | 'account-offline'
   | 'channel'
   | 'in-doubt'

@@ -15,6 +15,7 @@ import { findOwned, requireAccount } from './account-acts.ts';
 import { scriptFolders } from './answer-behaviour.ts';
 import type { FleetContext } from './context.ts';
 import { planPush, pushBehaviours } from './push-scripts.ts';
+import { refuseHeld } from './try-scripts.ts';
 
 /** Pauses or resumes accounts: the wish is in the ledger first, so that it holds also for a host that cannot be told now. Returns what failed; safe to repeat. */
 export async function pauseAccounts(
@@ -34,6 +35,7 @@ export async function pauseAccounts(
 /** The operator's script for an account; null: the inventory's again. Errors: `usage`, `inventory`. Returns what failed on hosts. */
 export async function chooseScript(context: FleetContext, run: Run, name: string, script: string | null): Promise<readonly FleetError[]> {
   await requireAccount(context, name);
+  await refuseHeld(context, name);
   if (script !== null) await readScript(scriptFolders(context.inventory), script);
   await setScript(context.ledger.db, name, script);
   await note(context, name, 'account-script', script === null ? "the inventory's script again" : `script ${script}, by the operator`);
@@ -71,7 +73,7 @@ export async function sendTest(context: FleetContext, run: Run, name: string, ch
   const { chats } = accountSpecFor(context.inventory, account.name as AccountName);
   const chatId = chatNamed(chats, name, chat);
   const id = randomBytes(8).toString('hex');
-  const plan = await planPush(context, [name], { id, chatId, text, askedAtMs: context.now() });
+  const plan = await planPush(context, [name], { test: { id, chatId, text, askedAtMs: context.now() } });
   const [failed] = [...plan.errors, ...(await pushBehaviours(context, run, plan)).errors];
   if (failed !== undefined) throw failed;
   for (const endMs = context.now() + testWaitMs; context.now() < endMs && !context.signal.aborted; await sleep(testLookMs)) {

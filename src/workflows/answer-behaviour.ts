@@ -11,22 +11,29 @@ import { composeBehaviour, type FleetMember, misfitsOf } from '../scripts/compos
 import type { ParsedScript } from '../scripts/parse-script.ts';
 import { readScript } from '../scripts/read-script.ts';
 import type { FleetContext } from './context.ts';
+import { type Held, readHeld } from './held-behaviours.ts';
 
 /** An account that the ledger knows, and how it is to answer. */
 export interface AnsweringAccount {
   readonly account: PlacedAccount;
   readonly member: FleetMember;
   readonly script: ParsedScript | null;
+  /** What a trial holds it at; null: it answers as the operator's files say. */
+  readonly held: Behaviour | null;
 }
 
 /** The operator's folder of scripts, then fleet's own. */
 export const scriptFolders = ({ paths }: Inventory): readonly string[] => [paths.scripts, join(packageRoot(), 'templates', 'scripts')];
 
-/** All accounts of the ledger; a script that several have is read once. Error `inventory`: a script is not there, has mistakes, or could never answer where it is used. */
-export async function readAnsweringAccounts({
-  inventory,
-  ledger,
-}: Pick<FleetContext, 'inventory' | 'ledger'>): Promise<readonly AnsweringAccount[]> {
+/**
+ * All accounts of the ledger; a script that several have is read once. `held`: what a trial holds back, by default all of it. Error `inventory`: a script is not
+ * there, has mistakes, or could never answer where it is used.
+ */
+export async function readAnsweringAccounts(
+  { inventory, ledger }: Pick<FleetContext, 'inventory' | 'ledger'>,
+  held?: Held,
+): Promise<readonly AnsweringAccount[]> {
+  const kept = held ?? (await readHeld(ledger.db));
   const scripts = new Map<string, Promise<ParsedScript>>();
   const scriptOf = (name: string): Promise<ParsedScript> => {
     const known = scripts.get(name) ?? readScript(scriptFolders(inventory), name);
@@ -37,10 +44,13 @@ export async function readAnsweringAccounts({
   const answering = await Promise.all(
     accounts.map(async (account): Promise<AnsweringAccount> => {
       const spec = accountSpecFor(inventory, account.name as AccountName);
-      const member = { spec, keyId: account.key_id, userId: account.user_id, username: account.username };
+      const own = { keyId: account.key_id, userId: account.user_id, username: account.username };
+      const before = kept.get(account.name);
+      if (before !== undefined) return heldAccount(account, before, { spec, ...own });
+      const member = { spec, ...own };
       // A label for placement alone needs no file: who answers nowhere needs no script.
       const name = spec.chats.length === 0 ? null : (account.script ?? spec.script);
-      return { account, member, script: name === null ? null : await scriptOf(name) };
+      return { account, member, script: name === null ? null : await scriptOf(name), held: null };
     }),
   );
   const problems = answering.filter(answersAnywhere).flatMap((own) => misfitsOf(renderBehaviour(inventory, own, answering)));
@@ -51,15 +61,23 @@ export async function readAnsweringAccounts({
   });
 }
 
+/** Its chats are those of what it is held at, too: who shares one has to be the same for all who share it. */
+function heldAccount(account: PlacedAccount, held: Behaviour, { spec, ...own }: FleetMember): AnsweringAccount {
+  const chats = held.chats.map(({ id, name }) => ({ id, name }));
+  const script = held.script === null ? null : { script: held.script, description: null, systemPrompt: held.model?.systemPrompt ?? '' };
+  return { account, member: { spec: { ...spec, chats }, ...own }, script, held };
+}
+
 /** The behaviour of one account. `fleet`: all accounts, this one among them. Pure. */
 export function renderBehaviour(
   inventory: Inventory,
-  { account, member, script }: AnsweringAccount,
+  { account, member, script, held }: AnsweringAccount,
   fleet: readonly AnsweringAccount[],
   test?: TestMessage,
 ): Behaviour {
   const members = fleet.map((other) => other.member);
-  const behaviour = composeBehaviour(inventory, member, members, script, account.paused === 1);
+  const composed = composeBehaviour(inventory, member, members, script, account.paused === 1);
+  const behaviour = held === null ? composed : { ...composed, model: held.model, limits: held.limits };
   return test === undefined ? behaviour : { ...behaviour, test };
 }
 

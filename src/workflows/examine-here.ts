@@ -18,6 +18,7 @@ import { examinePermissions } from './examine-permissions.ts';
 import { findHistoryFault } from './history-head.ts';
 import { renamedHosts, strayHint } from './host-identity.ts';
 import { lostLedgerErrors } from './lost-ledger.ts';
+import { readUnendedTrials } from './unended-trials.ts';
 
 type Level = Finding['level'];
 const here = (level: Level, text: string, remedy = ''): Finding => ({ where: 'here', level, text, remedy });
@@ -165,6 +166,7 @@ async function examineWork({ inventory, ledger, now }: FleetContext): Promise<Fi
       found.push(here('critical', text, strayHint(host, renamed.get(host))));
     }
   }
+  for (const { text, remedy } of await readUnendedTrials(db)) found.push(here('warning', text, remedy));
   for (const { name, cordoned, cordon_reason } of hosts) {
     if (cordoned === 1 && known.has(name)) {
       found.push(here('warning', `${name} is cordoned${cordon_reason ? `: ${cordon_reason}` : ''}`, `fleet hosts uncordon ${name}`));

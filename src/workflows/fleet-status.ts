@@ -11,6 +11,7 @@ import { renamedHosts, strayHint } from './host-identity.ts';
 import { listKnownAccounts } from './known-accounts.ts';
 import { lostLedgerErrors } from './lost-ledger.ts';
 import { readFleetView } from './read-fleet-view.ts';
+import { readUnendedTrials, type UnendedTrial } from './unended-trials.ts';
 
 /** A host of the ledger that owns accounts and that the inventory does not name. */
 export interface Stray {
@@ -30,6 +31,7 @@ export interface FleetStatus {
   /** Hosts that own accounts and are not in the inventory. */
   readonly strays: readonly Stray[];
   readonly moves: readonly MoveRow[];
+  readonly trials: readonly UnendedTrial[];
   /** Hosts that did not answer just now, and a ledger that is missing. */
   readonly errors: readonly FleetError[];
 }
@@ -48,6 +50,7 @@ export async function readFleetStatus(context: FleetContext, limit: readonly str
     accounts: limit.length === 0 ? accounts : accounts.filter(({ host }) => host === null || chosen.has(host)),
     strays: straysOf(inventory, accounts, await renamedHosts(context)),
     moves: await listOpenMoves(ledger.db),
+    trials: await readUnendedTrials(ledger.db),
     errors: [...(await lostLedgerErrors(context)), ...readings.flatMap(({ problem }) => (problem === null ? [] : [problem]))],
   };
 }

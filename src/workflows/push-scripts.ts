@@ -22,6 +22,7 @@ import {
 } from './answer-behaviour.ts';
 import { askAsAuthority } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
+import type { Held } from './held-behaviours.ts';
 
 /** What one host is to be told about one account. */
 export interface BehaviourChange {
@@ -84,10 +85,14 @@ export async function behavioursToStage(context: FleetContext): Promise<StagedBe
 
 /**
  * Compares what hosts have with what the operator's files say, for the accounts in `names` (empty: all) that are on a host. Asks the hosts; one that does not answer is
- * an error and stands in no change. `test`: a message that its account is to say once.
+ * an error and stands in no change. `test`: a message that its account is to say once. `held`: what a trial holds back, by default all of it.
  */
-export async function planPush(context: FleetContext, names: readonly string[], test?: TestMessage): Promise<PushPlan> {
-  const fleet = await readAnsweringAccounts(context);
+export async function planPush(
+  context: FleetContext,
+  names: readonly string[],
+  { test, held }: { readonly test?: TestMessage; readonly held?: Held } = {},
+): Promise<PushPlan> {
+  const fleet = await readAnsweringAccounts(context, held);
   for (const name of names.filter((each) => !fleet.some(({ account }) => account.name === each))) {
     throw new FleetError('usage', `no such account: ${name}`, {
       account: name,

@@ -12,7 +12,7 @@ const countBy = (names: readonly string[]): [string, number][] =>
 
 /** The one screen: a sentence with the counts, then hosts, accounts, and whatever is not finished. */
 export function formatStatus(status: FleetStatus, nowMs: number): string {
-  const { fleet, hosts, rows, accounts, moves, strays } = status;
+  const { fleet, hosts, rows, accounts, moves, trials, strays } = status;
   const counts = countBy(accounts.map(({ state }) => state)).map(([state, count]) => `${count} ${formatState(state)}`);
   const up = hosts.filter(({ state }) => state === 'up').length;
   const head = `${chalk.bold(fleet)}: ${up} of ${hosts.length} hosts up, ${accounts.length} accounts${counts.length === 0 ? '' : ` (${counts.join(', ')})`}`;
@@ -21,6 +21,7 @@ export function formatStatus(status: FleetStatus, nowMs: number): string {
   const remedies = formatRemedies(accounts);
   if (remedies !== '') sections.push(remedies);
   if (moves.length > 0) sections.push(`${chalk.yellow('Open moves')}\n${formatMoves(moves, nowMs)}`);
+  if (trials.length > 0) sections.push(chalk.yellow(trials.map(({ text, remedy }) => `${text}\n→ ${remedy}`).join('\n')));
   return sections.join('\n\n');
 }
 
@@ -34,10 +35,11 @@ export const formatStrays = (strays: readonly Stray[]): string =>
     })
     .join('\n');
 
-export const statusData = ({ fleet, hosts, rows, accounts, moves, strays }: FleetStatus): Record<string, unknown> => ({
+export const statusData = ({ fleet, hosts, rows, accounts, moves, trials, strays }: FleetStatus): Record<string, unknown> => ({
   fleet,
   hosts: hosts.map((rank) => hostData(rank, rows.get(rank.host))),
   accounts: accounts.map(accountData),
   hostsNotInInventory: strays.map(({ host }) => host),
   openMoves: moves.map(openMoveData),
+  trials,
 });
