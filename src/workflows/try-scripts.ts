@@ -29,7 +29,7 @@ export type ScriptTrial =
   | { readonly kind: 'new'; readonly over: Canary | null; readonly draft: Omit<Canary, 'id' | 'phase' | 'note'> };
 
 const endings: readonly CanaryPhase[] = ['put-back', 'done'];
-export const isTrialOpen = (canary: Canary | null): canary is Canary => canary !== null && !endings.includes(canary.phase);
+export const isTrialOpen = ({ phase }: Pick<Canary, 'phase'>): boolean => !endings.includes(phase);
 
 const refused = (canary: Canary): FleetError =>
   new FleetError('canary', `these scripts were put back: ${canary.note}`, {

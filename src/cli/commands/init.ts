@@ -11,9 +11,11 @@ import type { GlobalOptions } from '../global-options.ts';
 import { reportSteps } from '../init-progress.ts';
 import { type OpenContext, withLastingLinks } from '../open-context.ts';
 import { setAction } from '../run-command.ts';
-import { restartStale } from './restart-stale.ts';
+import { type TrialFlags, trialWishes, withTrialOptions } from '../trial-options.ts';
+import { putBackTried, restartTried } from './release-trial.ts';
+import { type RestartReport, restartStale } from './restart-stale.ts';
 
-interface InitFlags {
+interface InitFlags extends TrialFlags {
   readonly check?: boolean;
   readonly diff?: boolean;
   readonly upgrade?: boolean;
@@ -37,7 +39,8 @@ export function registerInit(program: Command): void {
     .option('--skip <steps>', 'not these steps (comma separated)', collect, [])
     .option('--list-steps', 'name the steps and do nothing')
     .option('--rollback', 'go back to the release that each host had before; settings and packages stay');
-  setAction<InitFlags>(command, async ({ options, signal }) => {
+  setAction<InitFlags>(withTrialOptions(command), async ({ options, signal }) => {
+    const wishes = trialWishes(options);
     const render = await import('../render/init.ts');
     return withLastingLinks({ ...options, needsAllRights: true }, signal, async (context) => {
       const { refuseLostLedger } = await import('../../workflows/lost-ledger.ts');
@@ -49,8 +52,15 @@ export function registerInit(program: Command): void {
         : prepareInit(chosen, options, await asCaller(context, 'init')));
       if (options.listSteps) return render.stepList(work.plans);
       const isCheck = options.check === true;
+      const trial = { wishes, putBack: (hosts: readonly string[]) => putBackTo(context, options, hosts) };
+      const ended = isCheck ? null : await putBackTried(context, options, work.release, trial);
+      if (ended !== null) return ended;
       const { outcomes, errors: said } = await runAndRecord(context, work);
-      const restarts = isCheck || signal.aborted ? { data: {}, text: '', errors: [] } : await restartStale(context, options, outcomes);
+      const restart = (): Promise<RestartReport> =>
+        options.rollback === true || work.release === null
+          ? restartStale(context, options, outcomes)
+          : restartTried(context, options, outcomes, work.release, trial);
+      const restarts = isCheck || signal.aborted ? { data: {}, text: '', errors: [] } : await restart();
       await context.progress.stop();
       const errors = [...outcomes.flatMap(({ error }) => (error === null ? [] : [error])), ...said, ...restarts.errors];
       const isPending = errors.length === 0 && outcomes.some(({ state }) => state === 'pending');
@@ -59,6 +69,12 @@ export function registerInit(program: Command): void {
       return { data, text, errors, ...(isPending ? { exitCode: exitCode.pending } : {}) };
     });
   });
+}
+
+/** These hosts get back the release that each had before. */
+async function putBackTo(context: OpenContext, options: InitFlags & GlobalOptions, hosts: readonly string[]): Promise<Recorded> {
+  const own = { ...options, check: false, upgrade: false, diff: false, only: [], skip: [], limit: [...hosts] };
+  return runAndRecord(context, await prepareRollback(context, own));
 }
 
 interface InitCaller {

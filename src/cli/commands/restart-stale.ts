@@ -5,7 +5,7 @@ import type { StaleWorker } from '../../workflows/stale-workers.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import type { OpenContext } from '../open-context.ts';
 
-interface RestartReport {
+export interface RestartReport {
   readonly data: Readonly<Record<string, unknown>>;
   readonly text: string;
   readonly errors: readonly FleetError[];
@@ -66,13 +66,13 @@ export async function restartStale(
 const goesOn = (workers: readonly StaleWorker[], hosts: readonly string[]): string =>
   `Not restarted: ${workers.map(nameOf).join(', ')}. The programs on ${hosts.join(', ')} are of an earlier fleet, which this one cannot tell anything; the workers go on as they are.`;
 
-const restartsOf = (workers: readonly StaleWorker[]): readonly Restart[] =>
+export const restartsOf = (workers: readonly StaleWorker[]): readonly Restart[] =>
   workers.flatMap(({ account, host }) =>
     account === null ? [] : [{ host, account, why: 'its worker is of an earlier release', acts: [], again: 'fleet init' }],
   );
 
 /** Null: go on. */
-async function refusal(context: OpenContext, options: GlobalOptions, owned: readonly StaleWorker[]): Promise<string | null> {
+export async function refusal(context: OpenContext, options: GlobalOptions, owned: readonly StaleWorker[]): Promise<string | null> {
   if (options.yes) return null;
   if (options.json || !process.stdin.isTTY || !process.stderr.isTTY)
     return 'run fleet init --yes to restart them, one at a time on each host';
