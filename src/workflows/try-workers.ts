@@ -25,7 +25,7 @@ export function refusePutBack(last: Canary | null, release: string | null, count
 }
 
 /** Whether a trial of this release is under way, and is to be carried on. Pure. */
-export const goesOn = (last: Canary | null, release: string, count: number | null): last is Canary =>
+export const goesOn = (last: Canary | null, release: string, count: number | null): boolean =>
   last !== null && isTrialOpen(last) && last.mark === release && count !== 0;
 
 /** The trial that a restart of these workers is: the one that was begun with this release, a new one, or none (null: all at once). */
@@ -37,7 +37,7 @@ export async function beginWorkerTrial(
   last: Canary | null,
 ): Promise<Canary | null> {
   const { db } = context.ledger;
-  if (goesOn(last, release, count)) return last;
+  if (last !== null && goesOn(last, release, count)) return last;
   // One that was put back is refused as long as nothing else follows it.
   if (last !== null && last.phase !== 'done') await advanceCanary(db, last, 'done', context.now(), 'something else followed');
   if (count === null || count === 0 || workers.length === 0) return null;
