@@ -72,7 +72,6 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
       imported_at: 1,
     }),
   listUsedKeys: ({ db }) => accounts.listUsedKeys(db),
-  listDisplayNames: ({ db }) => accounts.listDisplayNames(db),
   listAccounts: ({ db }) => accounts.listAccounts(db),
   listDisplayNames: ({ db }) => accounts.listDisplayNames(db),
   findAccount: ({ db }) => accounts.findAccount(db, 'a'),
