@@ -54,7 +54,7 @@ async function carry(
     import('../../workflows/try-workers.ts'),
     import('../../workflows/watch-fleet.ts'),
   ]);
-  const lock = await takeLock(context.ledger, options.wait, options.signal).catch((error: unknown) => {
+  const lock = await takeLock(context.ledger, options.wait, { command: 'init', signal: options.signal }).catch((error: unknown) => {
     if (error instanceof FleetError) return error;
     throw error;
   });
