@@ -110,6 +110,8 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   countAddressChanges: ({ db }) => records.countAddressChanges(db, 1),
   recordEvent: ({ db }) => records.recordEvent(db, { at: 1, kind: 'host', host: 'h', account: null, text: '' }),
   readEvents: ({ db }) => records.readEvents(db, 5),
+  readStateEvents: ({ db }) => records.readStateEvents(db),
+  readGrants: ({ db }) => records.readGrants(db),
   recordSample: ({ db }) => records.recordSample(db, 'h', 1, '{}'),
   latestSamples: ({ db }) => records.latestSamples(db),
   dailySamples: ({ db }) => records.dailySamples(db, 1),
@@ -148,7 +150,7 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
 
 /** Those that read or change whole tables because that is what they are for. */
 const readsAll =
-  /^(?:select .* from "(?:hosts|accounts|forgotten_hosts)"|update "accounts" set "pinned_to" = \? where "pinned_to"|update "hosts" set "off_at" = \?, "off_kind" = \?, "destroyed_at" = \?, "contact_intent_at" = \?|update "(?:hosts|forgotten_hosts)" set "contact_intent_at" = "contact_intent_at" \+)/;
+  /^(?:select .* from "(?:hosts|accounts|forgotten_hosts)"|select "at", "kind", "host", "account", "text" from "events" where \("kind" like|select "at", "account", "host", "type" from "history"|update "accounts" set "pinned_to" = \? where "pinned_to"|update "hosts" set "off_at" = \?, "off_kind" = \?, "destroyed_at" = \?, "contact_intent_at" = \?|update "(?:hosts|forgotten_hosts)" set "contact_intent_at" = "contact_intent_at" \+)/;
 
 it('every query that looks for rows has an index', async () => {
   const exported = [accounts, inputs, hosts, machines, meta, moves, records, runs, staleness].flatMap((room) =>
