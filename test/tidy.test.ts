@@ -11,7 +11,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/alerts': ['src/model'],
   'src/report': ['src/model', 'd3-scale', 'd3-shape'],
   'src/inventory': ['src/model', 'src/alerts', 'src/surroundings', 'agent/protocol', 'yaml', 'zod', 'picomatch'],
-  'src/scripts': ['src/model', 'src/inventory', 'agent/answering', 'agent/protocol', 'zod'],
+  'src/scripts': ['src/model', 'src/surroundings', 'src/inventory', 'agent/answering', 'agent/protocol', 'zod'],
   'src/remote': ['src/model', 'src/surroundings', 'agent/protocol', 'ssh2', 'ssh-config', 'p-limit'],
   'src/ledger': ['src/model', 'src/alerts', 'src/surroundings', 'src/planning', 'src/moves', 'kysely', 'better-sqlite3'],
   'src/vault': ['src/model', 'src/surroundings', 'src/sessions', 'age-encryption', 'yauzl', 'better-sqlite3', 'zod'],

@@ -61,6 +61,8 @@ const startOwned = (world: HostWorld, claim: Claim): ActOutcome => {
     reloadIfNeeded(world);
     world.units.setEnabled(claim.keyId, true);
     forgetStandstill(world.places, claim.keyId);
+    // The operator's word; bin/fleet-quota looks again at once.
+    rmSync(join(world.places.overQuota, claim.keyId), { force: true });
     world.units.start(claim.keyId);
     return { ...done({ kind: 'claim', claim }), claim };
   } catch (error) {

@@ -152,6 +152,9 @@ const readLimits = (shape: Shape): AccountUnitLimits => {
     memoryHighBytes: inner.integer('memoryHighBytes', 1, Number.MAX_SAFE_INTEGER),
     cpuMaxCores: inner.number('cpuMaxCores', 0.01, 4096),
     tasksMax: inner.integer('tasksMax', 1, 4_194_304),
+    ...(inner.has('diskMaxBytes') ? { diskMaxBytes: inner.integer('diskMaxBytes', 1, Number.MAX_SAFE_INTEGER) } : {}),
+    ...(inner.has('filesMax') ? { filesMax: inner.integer('filesMax', 1, 4_194_304) } : {}),
+    ...(inner.has('logMax') ? { logMax: inner.integer('logMax', 1, 1_000_000) } : {}),
   };
   if (inner.fault !== null) shape.fault ??= `limits: ${inner.fault}`;
   return limits;

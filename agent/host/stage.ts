@@ -101,12 +101,17 @@ export const formatLimits = (
     `MemoryHigh=${limits.memoryHighBytes}`,
     `CPUQuota=${Math.max(1, Math.round(limits.cpuMaxCores * 100))}%`,
     `TasksMax=${limits.tasksMax}`,
+    ...(limits.logMax === undefined ? [] : [`LogRateLimitBurst=${limits.logMax}`]),
     `Environment=FLEET_ACCOUNT=${account}`,
     ...(command === undefined ? [] : [`Environment="FLEET_COMMAND=${command}"`]),
     ...(areSealed ? [sealedLine('session'), sealedLine('config')] : []),
     // systemd 247 makes the folders above a state directory with this one, and the account has to pass them; bin/fleet-run sets 077.
     ...(is247 ? ['UMask=0022'] : []),
     ...(lingerMs === undefined ? [] : [`Environment=FLEET_LINGER_MS=${lingerMs}`]),
+    // Not for systemd, which passes over it, but for bin/fleet-quota.
+    '[X-Fleet]',
+    ...(limits.diskMaxBytes === undefined ? [] : [`DiskMax=${limits.diskMaxBytes}`]),
+    ...(limits.filesMax === undefined ? [] : [`FilesMax=${limits.filesMax}`]),
     '',
   ].join('\n');
 

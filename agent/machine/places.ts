@@ -29,6 +29,8 @@ export interface Places {
   readonly units: string;
   /** Exists while a drop-in was changed and systemd has not been told. */
   readonly reloadNeeded: string;
+  /** `KEYID`: why bin/fleet-quota has ended the account; fleet-run refuses while it is there. */
+  readonly overQuota: string;
   /** `KEYID`: users under which the account ran in this boot, one a line, written by its unit as root. Root's alone. */
   readonly usersOfBoot: string;
 }
@@ -56,6 +58,7 @@ export const placesBelow = (root: string): Places => {
     accountState: at(hostPaths.accountState),
     units: at('/etc/systemd/system'),
     reloadNeeded: at('/run/fleet-boot/reload-needed'),
+    overQuota: at('/run/fleet-boot/full'),
     usersOfBoot: at('/run/fleet-users'),
   };
 };

@@ -40,6 +40,12 @@ export interface AccountUnitLimits {
   /** Cores, 0.5 = 50 %. */
   readonly cpuMaxCores: number;
   readonly tasksMax: number;
+  /** Bytes in files of its own; absent, from a release before: no limit. */
+  readonly diskMaxBytes?: number;
+  /** Files and directories; absent: no limit. */
+  readonly filesMax?: number;
+  /** Lines an hour of one priority that the journal keeps; absent: what the unit says. */
+  readonly logMax?: number;
 }
 
 /** What an account is started with. `session` and `config` are texts that become credentials of the unit. */

@@ -1,7 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { bundledLingerMs, customLingerMs } from '../../agent/protocol/linger.ts';
 import type {
-  AccountLimits,
   AccountSpec,
   AnswerLimitsSpec,
   ChatSpec,
@@ -21,52 +20,16 @@ import type {
 import type { AccountName, HostName } from '../model/names.ts';
 import { alertsFrom } from './assemble-alerts.ts';
 import { expandEgress } from './egress.ts';
+import { boundedLimits, given, partialLimits, standardLimits } from './limits.ts';
 import { findPlace } from './places.ts';
 import { resolvePath } from './resolve-path.ts';
 import { type AccountYaml, bundledWorker, type GroupYaml, type HostYaml, type InventoryYaml } from './schema.ts';
 
-type LimitsYaml = NonNullable<HostYaml['limits']>;
 type SshYaml = NonNullable<HostYaml['ssh']>;
 type TelegramYaml = InventoryYaml['telegram'];
 type AccountDefaults = Omit<AccountSpec, 'name'>;
 /** What `defaults`, a group and a host have in common, from weak to strong. */
 type HostLayer = Omit<GroupYaml, 'groups'>;
-
-const mebibyte = 1_048_576;
-
-/** 0.2 core and 200 MB at least, 0.5 core and 512 MB recommended. */
-const standardLimits: AccountLimits = {
-  memoryMaxBytes: 512 * mebibyte,
-  memoryHighBytes: 460 * mebibyte,
-  memoryReserveBytes: 200 * mebibyte,
-  cpuMaxCores: 0.5,
-  cpuReserveCores: 0.2,
-  tasksMax: 128,
-};
-
-const given = <Value>(key: string, value: Value | undefined): Readonly<Record<string, Value>> =>
-  value === undefined ? {} : { [key]: value };
-
-/** The limits that are written down. `memory_high` follows a written `memory_max` at nine tenths, so that the kernel slows a worker down before it kills it. */
-const partialLimits = (yaml: LimitsYaml): Partial<AccountLimits> => {
-  const high = yaml.memory_high ?? (yaml.memory_max === undefined ? undefined : Math.floor((yaml.memory_max * 0.9) / mebibyte) * mebibyte);
-  return {
-    ...given('memoryMaxBytes', yaml.memory_max),
-    ...given('memoryHighBytes', high),
-    ...given('memoryReserveBytes', yaml.memory_reserve),
-    ...given('cpuMaxCores', yaml.cpu_max),
-    ...given('cpuReserveCores', yaml.cpu_reserve),
-    ...given('tasksMax', yaml.tasks_max),
-  };
-};
-
-/** A reserve or a brake above the ceiling means nothing: both end at it. */
-const boundedLimits = (limits: AccountLimits): AccountLimits => ({
-  ...limits,
-  memoryHighBytes: Math.min(limits.memoryHighBytes, limits.memoryMaxBytes),
-  memoryReserveBytes: Math.min(limits.memoryReserveBytes, limits.memoryMaxBytes),
-  cpuReserveCores: Math.min(limits.cpuReserveCores, limits.cpuMaxCores),
-});
 
 const locationFrom = (yaml: HostYaml['location']): Location | null => {
   if (yaml === undefined) return null;

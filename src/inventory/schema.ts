@@ -2,22 +2,8 @@ import * as z from 'zod';
 import { accountPattern, hostPattern } from '../model/names.ts';
 import { alertsSchema } from './alert-schema.ts';
 import { isEgressWord, modelWord, telegramWord } from './egress.ts';
-import {
-  decimal,
-  duration,
-  emptyable,
-  flag,
-  listOf,
-  mapping,
-  matching,
-  named,
-  oneOf,
-  path,
-  secret,
-  size,
-  whole,
-  word,
-} from './schema-leaves.ts';
+import { limits } from './limits.ts';
+import { decimal, duration, emptyable, flag, listOf, mapping, matching, named, oneOf, path, secret, whole, word } from './schema-leaves.ts';
 import { secretReferenceForm } from './secret-reference.ts';
 
 const labelKey = /^[A-Za-z][A-Za-z0-9._/-]{0,62}$/;
@@ -62,16 +48,6 @@ const sshShape = {
   connect_timeout: duration('1s', '5m').optional(),
   command_timeout: duration('1s', '1d').optional(),
 };
-
-const limits = () =>
-  mapping({
-    memory_max: size('64M', '64G').optional(),
-    memory_high: size('48M', '64G').optional(),
-    memory_reserve: size('16M', '64G').optional(),
-    cpu_max: decimal(0.05, 64, ' cores').optional(),
-    cpu_reserve: decimal(0.01, 64, ' cores').optional(),
-    tasks_max: whole(16, 32_768).optional(),
-  });
 
 const command = () => listOf(matching(/^[^\0]{1,1000}$/, 'a program or one of its arguments; {host} and {address} are replaced'));
 

@@ -61,6 +61,12 @@ export interface AccountLimits {
   readonly cpuReserveCores: number;
   /** Processes and threads; becomes TasksMax. */
   readonly tasksMax: number;
+  /** Bytes in files of its own; past it bin/fleet-quota ends the account. */
+  readonly diskMaxBytes: number;
+  /** Files and directories; past it, too. */
+  readonly filesMax: number;
+  /** Lines an hour of one priority that the journal keeps; becomes LogRateLimitBurst. */
+  readonly logMax: number;
 }
 
 /** How to reach a host. Absent values come from `~/.ssh/config`, then from OpenSSH's defaults. */

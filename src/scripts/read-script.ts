@@ -1,8 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nearest } from '../inventory/nearest.ts';
 import { didYouMean } from '../inventory/problems.ts';
 import { FleetError } from '../model/errors.ts';
+import { readBounded } from '../surroundings/read-bounded.ts';
 import { type ParsedScript, parseScript } from './parse-script.ts';
 
 export interface ScriptFile extends ParsedScript {
@@ -11,6 +12,9 @@ export interface ScriptFile extends ParsedScript {
   /** As it was written. */
   readonly text: string;
 }
+
+/** Bytes of a script, or of a transcript beside it. */
+const scriptLimitBytes = 1024 * 1024;
 
 /** Names of the scripts in `folder`, sorted; none where there is no such folder. */
 const namesIn = async (folder: string): Promise<readonly string[]> => {
@@ -38,8 +42,10 @@ export const readScript = async (folders: readonly string[], name: string): Prom
     });
   }
   const path = join(folder, `${name}.yaml`);
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new FleetError('inventory', `The script ${path} cannot be read`, { hint: 'Correct its owner and mode.', cause });
+  const content = await readBounded(path, scriptLimitBytes).catch((cause: unknown) => {
+    const hint = `It has to be a file of at most ${scriptLimitBytes} bytes that you may read.`;
+    throw new FleetError('inventory', `The script ${path} cannot be read`, { hint, cause });
   });
+  const text = content.toString('utf8');
   return { name, path, text, ...parseScript(name, text, path) };
 };

@@ -74,7 +74,7 @@ export function agentStep(release: HostRelease): Step {
   return {
     id: 'agent',
     title: `agent of release ${release.id}`,
-    looksAt: { paths: [hostPaths.current], units: ['fleet-agent.service', 'fleet-hold.service'] },
+    looksAt: { paths: [hostPaths.current], units: ['fleet-agent.service', 'fleet-hold.service', 'fleet-quota.service'] },
     declare: `RELEASE=${release.id} AGENT_SOCKET=${hostPaths.agentSocket}`,
     check: 'want_agent',
     apply: 'put_agent',

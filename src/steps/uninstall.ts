@@ -25,7 +25,7 @@ export function uninstallSteps({ purgePackages, forgetClaims }: UninstallOptions
     ledgerStep(),
     { ...step('record', 'what fleet made here is known', 'record'), declare: settings, apply: '' },
     step('claims', 'no account is owned', 'unclaimed'),
-    step('units', 'units are gone', 'no_units', ['fleet-agent.service', 'fleet-hold.service']),
+    step('units', 'units are gone', 'no_units', ['fleet-agent.service', 'fleet-hold.service', 'fleet-quota.service']),
     step('settings', 'settings are as they were', 'former'),
     step('packages', 'packages', 'no_packages'),
     step('traces', 'nothing of fleet is left', 'no_traces'),

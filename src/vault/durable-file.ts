@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { readBounded } from '../surroundings/read-bounded.ts';
 
 /** Makes entries of a directory survive a power cut: POSIX promises that only after an fsync of the directory itself. */
 export const syncDirectory = async (path: string): Promise<void> => {
@@ -33,18 +34,7 @@ export const createDurableFile = async (path: string, content: Uint8Array | stri
 /**
  * A regular file's content. Throws the system's error; `ELOOP` for a symbolic link, `EFTYPE` for a device, a pipe or a folder, `EFBIG` above `maxBytes`.
  */
-export const readRegularFile = async (path: string, maxBytes: number): Promise<Buffer> => {
-  // Without O_NONBLOCK a named pipe would be waited for without end.
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  try {
-    const facts = await handle.stat();
-    if (!facts.isFile()) throw Object.assign(new Error('not a regular file'), { code: 'EFTYPE' });
-    if (facts.size > maxBytes) throw Object.assign(new Error(`more than ${maxBytes} bytes`), { code: 'EFBIG' });
-    return await handle.readFile();
-  } finally {
-    await handle.close();
-  }
-};
+export const readRegularFile = (path: string, maxBytes: number): Promise<Buffer> => readBounded(path, maxBytes, constants.O_NOFOLLOW);
 
 /** Puts `content` in the place of `path` (mode 0600), durably: the old content or the new one is there at every moment. `temp` lies beside it. */
 export const replaceDurably = async (path: string, temp: string, content: Uint8Array | string): Promise<void> => {

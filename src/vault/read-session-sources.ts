@@ -11,6 +11,8 @@ import { readZip } from './read-zip.ts';
 
 /** More than a login and its key have, bytes. */
 const fileLimit = 1024 * 1024;
+/** Of all files of one folder together: a thousand times what a login has. */
+const folderLimit = 32 * 1024 * 1024;
 /** More names than the folder of any account has. */
 const nameLimit = 10_000;
 
@@ -50,9 +52,12 @@ const readFolder = async (path: string, passcode: string, where: string, isInner
   if (wanted.length === 0) return null;
   const files = new Map<string, Buffer>();
   try {
+    let bytes = 0;
     for (const name of wanted) {
-      const content = await readSmall(join(path, name));
-      if (content !== null) files.set(name, content);
+      const content = bytes < folderLimit ? await readSmall(join(path, name)) : null;
+      if (content === null) continue;
+      files.set(name, content);
+      bytes += content.length;
     }
     return isTdata ? parseTdata(files, passcode, where) : parseStoreSession(files, where);
   } finally {

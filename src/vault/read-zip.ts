@@ -32,6 +32,7 @@ const unpack = (zip: ZipFile, entry: Entry): Promise<Buffer> =>
 /** The wanted files of an archive in memory, by their names without folders; null: it is damaged. The descriptor stays open. Never rejects. */
 export const readZip = async (fd: number, { isWanted, fileLimit, nameLimit }: ZipLimits): Promise<ReadonlyMap<string, Buffer> | null> => {
   const files = new Map<string, Buffer>();
+  let taken = 0;
   try {
     const zip = await opened(fd);
     if (zip.entryCount > nameLimit) return null;
@@ -39,11 +40,13 @@ export const readZip = async (fd: number, { isWanted, fileLimit, nameLimit }: Zi
       zip.on('end', resolve);
       zip.on('error', reject);
       zip.on('entry', (entry: Entry) => {
-        const isTaken = isWanted(entry.fileName) && entry.uncompressedSize <= fileLimit && files.size < wantedLimit;
-        const taken = isTaken
+        // Counted by what is unpacked: an archive may hold one name a thousand times.
+        const isTaken = isWanted(entry.fileName) && entry.uncompressedSize <= fileLimit && taken < wantedLimit;
+        if (isTaken) taken += 1;
+        const done = isTaken
           ? unpack(zip, entry).then((content) => void files.set(entry.fileName.replace(/^.*\//s, ''), content))
           : Promise.resolve();
-        taken.then(() => zip.readEntry(), reject);
+        done.then(() => zip.readEntry(), reject);
       });
       zip.readEntry();
     });

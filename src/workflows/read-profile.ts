@@ -1,9 +1,13 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetError } from '../model/errors.ts';
 import { extendProfile, type Profile, parseProfile, sourcesOf } from '../steps/profile.ts';
 import type { PythonEnvironment } from '../steps/python.ts';
+import { readBounded } from '../surroundings/read-bounded.ts';
 import { readProject } from './read-project.ts';
+
+/** Bytes of a profile, and of a file that it names. */
+const limitBytes = 4 * 1024 * 1024;
 
 /** A profile with everything that it builds on, the text of every file that it names, and the projects of its Python environments. */
 export interface ReadProfile {
@@ -35,8 +39,13 @@ async function readChain(places: readonly string[], name: string, above: readonl
 
 async function readText(places: readonly string[], name: string, above: string | undefined): Promise<string> {
   for (const place of places) {
-    const text = await readFile(join(place, 'profiles', `${name}.yaml`), 'utf8').catch(() => null);
-    if (text !== null) return text;
+    const path = join(place, 'profiles', `${name}.yaml`);
+    const text = await readBounded(path, limitBytes).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return null;
+      const hint = `it has to be a file of at most ${limitBytes} bytes that you may read`;
+      throw new FleetError('inventory', `the profile ${path} cannot be read`, { hint, cause });
+    });
+    if (text !== null) return text.toString('utf8');
   }
   const listed = await Promise.all(places.map((place) => readdir(join(place, 'profiles')).catch(() => [])));
   const known = listed.flat().filter((file) => file.endsWith('.yaml'));
@@ -50,7 +59,7 @@ async function readSource(places: readonly string[], profile: string, source: st
   let last: unknown;
   for (const place of places) {
     try {
-      return await readFile(join(place, source), 'utf8');
+      return (await readBounded(join(place, source), limitBytes)).toString('utf8');
     } catch (cause) {
       last = cause;
     }

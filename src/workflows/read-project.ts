@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetError } from '../model/errors.ts';
 import type { PythonSettings } from '../steps/profile.ts';
 import type { ProjectFile } from '../steps/python.ts';
+import { readBounded } from '../surroundings/read-bounded.ts';
 
 /** A project is sent to every host, and each of its files is looked at on every `fleet init`. */
 const filesLimit = 1000;
@@ -95,7 +96,7 @@ function refuseEntry(entry: Dirent, path: string, wish: Wish): void {
 async function readOne(root: string, path: string, wish: Wish): Promise<ProjectFile> {
   const at = join(root, path);
   try {
-    const [content, { mode }] = await Promise.all([readFile(at), stat(at)]);
+    const [content, { mode }] = await Promise.all([readBounded(at, bytesLimit), stat(at)]);
     const sha256 = createHash('sha256').update(content).digest('hex');
     return { path, mode: (mode & 0o100) === 0 ? 0o644 : 0o755, sha256, bytes: content.length, content };
   } catch (cause) {

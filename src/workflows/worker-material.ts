@@ -78,6 +78,7 @@ async function modelKey({ inventory, readSecret }: MaterialContext): Promise<Pic
 
 /** An account's own limits may be partial and lie above or below its host's: what a ceiling bounds is clamped again. */
 function unitLimits(spec: AccountSpec, host: HostSpec): AccountUnitLimits {
-  const { memoryMaxBytes, memoryHighBytes, cpuMaxCores, tasksMax } = { ...host.limits, ...spec.limits };
-  return { memoryMaxBytes, memoryHighBytes: Math.min(memoryHighBytes, memoryMaxBytes), cpuMaxCores, tasksMax };
+  const { memoryMaxBytes, memoryHighBytes, cpuMaxCores, tasksMax, diskMaxBytes, filesMax, logMax } = { ...host.limits, ...spec.limits };
+  const memory = { memoryMaxBytes, memoryHighBytes: Math.min(memoryHighBytes, memoryMaxBytes) };
+  return { ...memory, cpuMaxCores, tasksMax, diskMaxBytes, filesMax, logMax };
 }

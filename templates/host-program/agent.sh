@@ -2,7 +2,8 @@
 want_agent() {
   look /opt/fleet/current && [[ $TARGET = "releases/$RELEASE" ]] || todo "switch to release $RELEASE${RELEASE_NOW:+ (now $RELEASE_NOW)}"
   owed reload || [[ ${U[fleet-agent.service.NeedDaemonReload]-} = yes || ${U[fleet-hold.service.NeedDaemonReload]-} = yes ]] && todo 'reload systemd'
-  want_running fleet-hold.service; want_running fleet-agent.service
+  # Nobody enables the watch on disks: it comes and goes with the agent.
+  want_running fleet-hold.service; want_running fleet-agent.service; want_running fleet-quota.service
 }
 agent_answers() { # asks until it answers, 20 s at most
   /opt/fleet/current/runtime/bin/node -e '
@@ -16,7 +17,7 @@ agent_answers() { # asks until it answers, 20 s at most
 switch_to() { ln -sfnT "releases/$1" /opt/fleet/current.fleet-new && mv -fT /opt/fleet/current.fleet-new /opt/fleet/current; }
 # Starting the agent starts the hold before it. Both have to be enabled for the next boot and be up now.
 start_agent() {
-  systemctl restart fleet-agent.service && agent_answers && systemctl is-active -q fleet-hold.service && systemctl is-active -q fleet-agent.service
+  systemctl restart fleet-agent.service && agent_answers && systemctl is-active -q fleet-hold.service && systemctl is-active -q fleet-agent.service && ! systemctl is-failed -q fleet-quota.service
 }
 put_agent() {
   local before=; [[ -L /opt/fleet/current ]] && before=$(readlink /opt/fleet/current) before=${before##*/}

@@ -45,7 +45,7 @@ fleet_units() { # -> OWN, unit files of the record with what belongs to them
     case $path in
       /etc/systemd/system/fleet-account@.service) OWN+=("$path" /etc/systemd/system/fleet-account@[0-9a-f]*.service.d /etc/systemd/system/*.wants/fleet-account@[0-9a-f]*.service);;
       /etc/systemd/system/fleet-credentials@.service) OWN+=("$path");;
-      /etc/systemd/system/fleet-agent.service | /etc/systemd/system/fleet-hold.service) OWN+=("$path" /etc/systemd/system/*.wants/"${path##*/}");;
+      /etc/systemd/system/fleet-agent.service | /etc/systemd/system/fleet-hold.service | /etc/systemd/system/fleet-quota.service) OWN+=("$path" /etc/systemd/system/*.wants/"${path##*/}");;
     esac
   done
   set -f
@@ -56,17 +56,17 @@ want_no_units() {
   local path count=0; local -a OWN; fleet_units
   for path in "${OWN[@]}"; do [[ -e $path || -L $path ]] && (( count++ )); done
   (( count )) && todo "stop and remove fleet's units"
-  for path in fleet-agent.service fleet-hold.service; do unit_is_ours "$path" && [[ ${U[$path.ActiveState]-} = active ]] && todo "stop $path"; done
+  for path in fleet-agent.service fleet-hold.service fleet-quota.service; do unit_is_ours "$path" && [[ ${U[$path.ActiveState]-} = active ]] && todo "stop $path"; done
   return 0
 }
 put_no_units() {
-  local path former entry; local -a OWN ENTRIES MAN; systemctl stop fleet-agent.service
+  local path former entry; local -a OWN ENTRIES MAN; systemctl stop fleet-agent.service fleet-quota.service
   fleet_units; rm -rf -- "${OWN[@]}"
   read_manifest; entries file
   for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; is_own_unit "$path" && [[ $former != - ]] && { take_back "$path" "$former" || return; }; done
   reload_systemd || return
   # Without its file the unit no longer refuses to be stopped by hand.
-  systemctl stop fleet-hold.service; systemctl reset-failed fleet-agent.service fleet-hold.service 'fleet-account@*'
+  systemctl stop fleet-hold.service; systemctl reset-failed fleet-agent.service fleet-hold.service fleet-quota.service 'fleet-account@*'
   # The packet filter for accounts (bin/fleet-egress).
   command -v nft >/dev/null && nft delete table inet fleet 2>/dev/null; return 0
 }

@@ -196,6 +196,18 @@ test('the agent as a program: answers on its socket, ends on SIGTERM', async () 
   await Promise.all(idle.map((socket) => new Promise((done) => socket.once('connect', done))));
   expect(await get(places.agentSocket, '/sample')).toMatchObject({ status: 200 });
   for (const socket of idle) socket.destroy();
+  // Busy for ever: they ask and never read the answers.
+  const question = 'GET /sample HTTP/1.1\r\nhost: agent\r\n\r\n'.repeat(1_000);
+  const deaf = Array.from({ length: 70 }, () =>
+    connect(places.agentSocket)
+      .on('error', () => undefined)
+      .pause(),
+  );
+  await Promise.all(deaf.map((socket) => new Promise((done) => socket.once('connect', done))));
+  for (const socket of deaf) socket.write(question);
+  await sleep(2_000);
+  expect(await Promise.race([get(places.agentSocket, '/health'), sleep(20_000).then(() => 'no answer')])).toMatchObject({ status: 200 });
+  for (const socket of deaf) socket.destroy();
   agent.kill('SIGTERM');
   expect(await ended).toBe(0);
 });

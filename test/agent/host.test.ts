@@ -557,6 +557,7 @@ describe('requests', () => {
     [{ format: 1, acts: [{ ...stage(1), keyId: '../../etc' }] }, /act 0: stage: field "keyId"/],
     [{ format: 1, acts: [{ ...stage(1), account: 'a\nExecStart=/bin/sh' }] }, /"account"/],
     [{ format: 1, acts: [{ ...stage(1), limits: { ...limits, tasksMax: '1' } }] }, /limits: field "tasksMax"/],
+    [{ format: 1, acts: [{ ...stage(1), limits: { ...limits, diskMaxBytes: -1 } }] }, /limits: field "diskMaxBytes"/],
     [{ format: 1, acts: [{ ...stage(1), command: 'bin/x' }] }, /"command"/],
     [{ format: 1, acts: [{ ...stage(1), command: '/bin/x  y' }] }, /"command"/],
     [{ format: 1, acts: [{ ...stage(1), command: '/bin/x *' }] }, /"command"/],
@@ -575,6 +576,9 @@ describe('requests', () => {
 
   test('a custom worker may have arguments', () => {
     expect(parseRequest({ format: 1, acts: [{ ...stage(1), command: '/bin/x --log=y @a' }] })).toHaveProperty('request');
+    const limited = formatLimits({ ...stage(1), limits: { ...limits, diskMaxBytes: 5e8, filesMax: 900, logMax: 70 } });
+    expect(limited).toContain('\nLogRateLimitBurst=70\n');
+    expect(limited).toMatch(/\n\[X-Fleet\]\nDiskMax=500000000\nFilesMax=900\n$/);
     expect(formatLimits({ ...stage(1), command: '/bin/x --log=y @a' })).toContain('\nEnvironment="FLEET_COMMAND=/bin/x --log=y @a"\n');
   });
 

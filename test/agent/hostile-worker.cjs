@@ -104,5 +104,37 @@ const reach = async () => {
   fs.writeFileSync(join(state, 'reach.json'), JSON.stringify(Object.fromEntries(found)));
 };
 
-const acts = { reach, stubborn, swap, flood, look, quiet: () => undefined };
+/** Fills the disk: with many files, with one after another that it removes and holds open, or where everybody's status files lie. */
+const fill = async () => {
+  const [kind, size] = other.split(',');
+  const block = Buffer.alloc(1 << 20, 'x');
+  const folder = kind === 'run' ? process.env.FLEET_RUNTIME_DIR : kind === 'tmp' ? '/var/tmp' : state;
+  for (let number = 0; number < Number(size); number += 1) {
+    const path = join(folder, `filler-${number}`);
+    const file = attempt(() => fs.openSync(path, 'w'));
+    if (kind === 'hidden') fs.unlinkSync(path);
+    if (kind !== 'files') attempt(() => fs.writeSync(file, block));
+    if (kind !== 'hidden') fs.closeSync(file);
+    if (kind !== 'files' || number % 1000 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+};
+
+/** As many and as long lines as it can, of all priorities, and messages to journald itself. */
+const shout = () => {
+  const { randomBytes } = require('node:crypto');
+  for (let line = 0; line < 600; line += 1) process.stdout.write(`<${line % 8}>${randomBytes(30_000).toString('base64')}\n`);
+  const message = `MESSAGE=${'y'.repeat(8 << 20)}\n`;
+  const sent = spawnSync('logger', ['--journald'], { input: message, stdio: ['pipe', 'ignore', 'ignore'] });
+  const syslog = spawnSync('logger', ['syslog of the fallen'], { stdio: 'ignore' });
+  fs.writeFileSync(join(state, 'shout.json'), JSON.stringify({ native: String(sent.status), syslog: String(syslog.status) }));
+};
+
+/** Messages to systemd itself, from many processes, as fast as they go. */
+const notify = () => {
+  const program = `use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0); my $to = sockaddr_un($ENV{NOTIFY_SOCKET});
+    my $n = 0; while (1) { $n++; send($s, "STATUS=$n", 0, $to) }`;
+  for (let child = 0; child < 8; child += 1) require('node:child_process').spawn('perl', ['-e', program], { stdio: 'ignore' });
+};
+
+const acts = { fill, notify, shout, reach, stubborn, swap, flood, look, quiet: () => undefined };
 acts[mode]();

@@ -8,7 +8,10 @@ import { askHelper, installHost } from './lab-host.ts';
 /** Two accounts on a real host: one whose worker has fallen (hostile-worker.cjs), and one that is good and must not notice. */
 const good = 'b'.repeat(32);
 const canary = 'CANARY-of-the-good-one';
-const limits = { memoryMaxBytes: 200_000_000, memoryHighBytes: 150_000_000, cpuMaxCores: 0.5, tasksMax: 64 };
+/** The lab's disks lie in memory, which counts as the account's: enough for what is written there. */
+const limits = { memoryMaxBytes: 700_000_000, memoryHighBytes: 700_000_000, cpuMaxCores: 0.5, tasksMax: 64, filesMax: 3_000, logMax: 20 };
+/** Of the fallen one. */
+let diskMaxBytes = 64 * 1024 ** 2;
 
 let lab: Lab;
 let serial = 0;
@@ -24,7 +27,15 @@ const ask = async (...acts: HostAct[]): Promise<readonly ActReply[]> => {
   return (await askHelper(lab, 1, { format: 1, authority, acts })).replies;
 };
 const stage = (keyId: string): HostAct => ({
-  ...{ act: 'stage', keyId, account: keyId === good ? 'good' : 'fallen', epoch: 1, moveId: 'm1', config: '{}', limits },
+  ...{
+    act: 'stage',
+    keyId,
+    account: keyId === good ? 'good' : 'fallen',
+    epoch: 1,
+    moveId: 'm1',
+    config: '{}',
+    limits: { ...limits, diskMaxBytes },
+  },
   session: keyId === good ? canary : 'own session',
 });
 const grant = (keyId: string): HostAct => ({
@@ -73,17 +84,18 @@ afterEach(async () => {
 
 test('security of every unit, and the properties that limit an account', async () => {
   await fall('quiet');
-  const units = [unit, 'fleet-agent.service', 'fleet-hold.service'];
+  const units = [unit, 'fleet-agent.service', 'fleet-hold.service', 'fleet-quota.service'];
   const rated = await Promise.all(
     units.map(async (name) => Number(/: ([\d.]+)/.exec(await run(`systemd-analyze security ${name} | grep Overall`))?.[1])),
   );
-  console.log(`systemd-analyze security: account ${rated[0]}, agent ${rated[1]}, hold ${rated[2]}`);
+  console.log(`systemd-analyze security: account ${rated[0]}, agent ${rated[1]}, hold ${rated[2]}, quota ${rated[3]}`);
   expect(rated[0]).toBeLessThanOrEqual(1.3);
   expect(rated[1]).toBeLessThanOrEqual(0.2);
   expect(rated[2]).toBeLessThanOrEqual(2);
+  expect(rated[3]).toBeLessThanOrEqual(2);
   const shown = 'MemorySwapMax LimitFSIZE LimitCORE LimitMSGQUEUE LogRateLimitBurst TasksMax'.split(' ');
   const values = await run(shown.map((name) => `systemctl show -P ${name} ${unit}`).join('; '));
-  expect(values.split('\n')).toEqual(['0', String(256 * 1024 ** 2), '0', '0', '300', '64']);
+  expect(values.split('\n')).toEqual(['0', String(256 * 1024 ** 2), '0', '0', '20', '64']);
 });
 
 test('sees nothing of the other account: no lock, socket, process, name or size without limit', async () => {
@@ -137,6 +149,70 @@ test('says 20,000 lines at once: what others have said stays', async () => {
   // journald allows a multiple of the limit where the disk has much room.
   expect(lines).toBeLessThan(3_000);
   expect(await run('journalctl -t neighbour -o cat')).toContain('still here');
+});
+
+test('lines of 40 KB, of every priority, and messages of 8 MB to journald itself: what others have said stays', async () => {
+  // journald hands lines on to it before it limits them.
+  await run('apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install rsyslog');
+  const rule = readFileSync(new URL('../../templates/rsyslog.conf', import.meta.url));
+  await lab.ssh(1, 'cat >/etc/rsyslog.d/10-fleet.conf; systemctl restart rsyslog; mkdir -p /etc/systemd/journald.conf.d', { input: rule });
+  const input = readFileSync(new URL('../../templates/journald.conf', import.meta.url));
+  await lab.ssh(1, 'cat >/etc/systemd/journald.conf.d/50-fleet.conf; systemctl restart systemd-journald', { input });
+  const used = async (): Promise<number> =>
+    Number(await run(`journalctl --sync; du -sk /var/log/journal /run/log/journal 2>/dev/null | awk '{s+=$1} END {print s}'`));
+  await run(`logger -t neighbour 'still here'`);
+  await fall('shout');
+  const said = await reportOf('shout.json');
+  const bytes = Number(await run(`journalctl --sync; journalctl -u ${unit} -o cat | wc -c`));
+  console.log(`${JSON.stringify(said)}, ${bytes} bytes of it are kept, the journal has ${await used()} KB`);
+  expect(said).toEqual({ native: '1', syslog: '1' });
+  expect(bytes).toBeLessThan(5 * 4 * 20 * 2_100);
+  expect(await run('journalctl -t neighbour -o cat | tail -1')).toContain('still here');
+  expect(await run('grep -c neighbour /var/log/syslog; grep -c fleet-run /var/log/syslog')).toBe('1\n0');
+});
+
+const whyEnded = async (): Promise<string> => {
+  await expect.poll(() => run(`cat /run/fleet-boot/full/${fallen} || true`), { timeout: 60_000, interval: 500 }).not.toBe('');
+  return run(`cat /run/fleet-boot/full/${fallen}`);
+};
+
+test.each([
+  ['named,300', /may have 64 MiB \(limits.disk_max\)/],
+  ['hidden,300', /may have 64 MiB \(limits.disk_max\)/],
+  ['tmp,300', /may have 64 MiB \(limits.disk_max\)/],
+  ['files,9000', /more than 3000 files \(limits.files_max\)/],
+  ['run,60', /MiB in \d+ files in \/run/],
+])('fills the disk (%s): ended, and not started again', async (what, words) => {
+  await fall('fill', what);
+  expect(await whyEnded()).toMatch(words);
+  await expect.poll(() => run(`systemctl show -P ActiveState ${unit}`), { timeout: 40_000 }).toBe('failed');
+  expect(await run(`systemctl show -P ExecMainStatus,StatusText ${unit}`)).toMatch(words);
+});
+
+test('has no limit that the disk could bear, and fills it: ended, the others have room, and its start is the operator’s', async () => {
+  const free = async (): Promise<number> => Number(await run('df --output=avail -k /var/lib | tail -1'));
+  await expect.poll(() => run('ls /var/lib/fleet/init/reserve || true'), { timeout: 20_000 }).not.toBe('');
+  await lab.fill(1, 200 * 1024);
+  diskMaxBytes = 10 * 1024 ** 3;
+  await fall('fill', 'named,400');
+  expect(await whyEnded()).toMatch(/the disk of this host is full, and it has just written \d+ MiB/);
+  await expect.poll(free, { timeout: 20_000 }).toBeGreaterThan(8 * 1024);
+  await lab.unfill(1);
+  await expect.poll(() => run(`systemctl show -P ActiveState ${unit}`), { timeout: 40_000 }).toBe('failed');
+  await run('echo quiet >/opt/fallen.mode');
+  expect(await ask({ act: 'start', keyId: fallen }, { act: 'await', keyIds: [fallen], timeoutMs: 60_000 })).toMatchObject([
+    { ok: true },
+    online(fallen),
+  ]);
+  await expect.poll(() => run('ls /var/lib/fleet/init/reserve || true'), { timeout: 20_000 }).not.toBe('');
+});
+
+test('keeps systemd busy without end: ended, and the host can be reached and told again', async () => {
+  await fall('notify');
+  await expect
+    .poll(() => run(`cat /run/fleet-boot/full/${fallen} || true`).catch(() => ''), { timeout: 90_000, interval: 1_000 })
+    .toMatch(/kept systemd busy/);
+  expect(await run(`timeout 20 systemctl is-active fleet-account@${good}.service`)).toBe('active');
 });
 
 test('64 idle connections of a user: the agent answers all the same', async () => {

@@ -7,7 +7,9 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MovePhase } from '../../src/moves/phases.ts';
+import { findFaults } from './doctor.ts';
 import { noteFaultPoint } from './fault-points.ts';
+import { forgeHistory } from './forge-history.ts';
 import { elsewhere, hostNumber, hostOf, phaseOf } from './move-looks.ts';
 import type { Login } from './operator.ts';
 import { expectExclusive, importNew, listAccounts, makeWorld, must, prepareFleet, type World } from './world.ts';
@@ -212,6 +214,20 @@ describe('a drain', () => {
     expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('the fleet has changed since the plan was made')]);
     await rm(file);
   });
+});
+
+test('a history that was rewritten with its whole chain is named by what each host has heard of it', async () => {
+  const ofHistory = async () => (await findFaults(world.operator)).filter((line) => /history/.test(line));
+  expect(await ofHistory()).toEqual([]);
+  const reason = forgeHistory(world, 'because I say so');
+  expect(await ofHistory()).toEqual(
+    ['h1', 'h2', 'h3'].map((host) =>
+      expect.stringMatching(`^${host}: it has heard of \\d+ entries of the ledger's history, which are not there`),
+    ),
+  );
+  // The same words make the same chain.
+  forgeHistory(world, reason);
+  expect(await ofHistory()).toEqual([]);
 });
 
 /** How long after the call was sent: right away, and while the host is at work on it. Spread over the calls. */

@@ -22,6 +22,9 @@ test('the least inventory has the documented defaults', () => {
     cpuMaxCores: 0.5,
     cpuReserveCores: 0.2,
     tasksMax: 128,
+    diskMaxBytes: 1024 * mebibyte,
+    filesMax: 20_000,
+    logMax: 500,
   };
   const accountDefaults = {
     labels: {},

@@ -1,7 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { readSessionSources } from '../../src/vault/read-session-sources.ts';
+import { readZip } from '../../src/vault/read-zip.ts';
 import { fixtureKey, fixtureSession } from '../sessions/fixture-sessions.ts';
 import { writeMtcute, writeStoreSession, writeTdata, zipOf } from './real-libraries.ts';
 import { snapshot, temporaryDirectory, writeSessionFile } from './session-files.ts';
@@ -74,6 +77,69 @@ describe("Telegram Desktop's data", () => {
     mkdirSync(join(directory, 'photos'));
     writeFileSync(join(directory, 'photos', 'a.txt'), 'hello');
     expect(await readSessionSources(zipOf(directory, join(directory, 'photos')))).toMatchObject([{ code: 'OTHER_FORMAT' }]);
+  });
+});
+
+describe('what a stranger packs', () => {
+  /** An archive of `writestr(...)` calls. */
+  const archiveOf = (calls: string): string => {
+    const path = join(temporaryDirectory(), 'packed.zip');
+    const program = `import sys, warnings, zipfile\nwarnings.simplefilter('ignore')\nz = zipfile.ZipFile(sys.argv[1], 'w', 8)\n${calls}\nz.close()`;
+    execFileSync('python3', ['-c', program, path]);
+    return path;
+  };
+  const unpacked = async (path: string) => {
+    const handle = await open(path);
+    const files = await readZip(handle.fd, { isWanted: (name) => name.endsWith('s'), fileLimit: 1 << 20, nameLimit: 10_000 });
+    await handle.close();
+    return files && Object.fromEntries([...files].map(([name, content]) => [name, content.length]));
+  };
+
+  it('one name two thousand times is unpacked a hundred times, a huge file never', async () => {
+    const path = archiveOf(`for n in range(2000): z.writestr('tdata/key_datas', bytes(n))\nz.writestr('tdata/huge_s', bytes(300 << 20))`);
+    expect(await unpacked(path)).toEqual({ key_datas: 99 });
+    expect(await readSessionSources(path)).toMatchObject([{ ok: false, code: 'CORRUPT' }]);
+  });
+
+  it.each(["'../../../../tmp/key_datas'", "'/tmp/key_datas'", "'C:/key_datas'"])(
+    'a name that leads out (%s) makes it damaged',
+    async (name) => {
+      expect(await unpacked(archiveOf(`z.writestr(${name}, b'out')`))).toBeNull();
+    },
+  );
+
+  it('a link in it is bytes like others', async () => {
+    const path = archiveOf("i = zipfile.ZipInfo('tdata/key_datas'); i.external_attr = 0xA1FF << 16; z.writestr(i, '/etc/passwd')");
+    expect(await unpacked(path)).toEqual({ key_datas: '/etc/passwd'.length });
+  });
+
+  it('a size that is a lie makes it damaged', async () => {
+    const path = archiveOf("z.writestr('tdata/key_datas', bytes(1 << 22))");
+    const lie = readFileSync(path);
+    const central = lie.lastIndexOf('PK\x01\x02', undefined, 'latin1');
+    lie.writeUInt32LE(1000, central + 24);
+    writeFileSync(path, lie);
+    expect(await unpacked(path)).toBeNull();
+  });
+
+  it('a folder of a thousand large files is read up to a limit', async () => {
+    const path = join(temporaryDirectory(), 'tdata');
+    mkdirSync(path);
+    for (let number = 0; number < 200; number += 1) {
+      const name = `${number.toString(16).toUpperCase().padStart(16, '0')}s`;
+      writeFileSync(join(path, name), '');
+      truncateSync(join(path, name), 1 << 20);
+    }
+    writeFileSync(join(path, 'key_datas'), 'TDF$');
+    const before = process.memoryUsage().arrayBuffers;
+    const reading = readSessionSources(path);
+    let most = 0;
+    const timer = setInterval(() => {
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    }, 1);
+    expect(await reading).toMatchObject([{ ok: false }]);
+    clearInterval(timer);
+    expect(most).toBeLessThan(64 << 20);
   });
 });
 

@@ -27,6 +27,7 @@ describe('plan of fleet init', () => {
         'memory',
         'log-rotation',
         'journal',
+        'syslog',
         'fail2ban',
         'packages',
         'limits',
