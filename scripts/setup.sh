@@ -17,7 +17,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then exit 0; fi
 # program:package
 missing=
 nightly=
-[ "${1:-}" != --nightly ] || nightly='chromium:chromium fc-list:fontconfig'
+[ "${1:-}" != --nightly ] || nightly='chromium:chromium fc-list:fontconfig prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager'
 for pair in $nightly debootstrap:debootstrap systemd-nspawn:systemd-container nft:nftables iptables:iptables ip:iproute2 ssh:openssh-client \
   /usr/sbin/sshd:openssh-server \
   sysctl:procps /usr/bin/python3:python3 nsenter:util-linux openssl:openssl; do
