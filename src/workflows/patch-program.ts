@@ -7,10 +7,16 @@ import type { HostInitPlan } from './init-plan.ts';
 /** The program that upgrades one host's packages; run like those of `fleet init`. Pure. */
 export function planPatch(
   host: HostSpec,
-  options: { readonly check: boolean; readonly library: string; readonly names: HostNames; readonly caller: Caller },
+  options: {
+    readonly check: boolean;
+    readonly isSecurity: boolean;
+    readonly library: string;
+    readonly names: HostNames;
+    readonly caller: Caller;
+  },
 ): HostInitPlan {
-  const { check, library, names, caller } = options;
-  const steps = [hostSupportStep(host.allowUnsupportedOs), ledgerStep(), identityStep(names), patchStep()];
+  const { check, isSecurity, library, names, caller } = options;
+  const steps = [hostSupportStep(host.allowUnsupportedOs), ledgerStep(), identityStep(names), patchStep(isSecurity)];
   const program = compileProgram(steps, { mode: check ? 'check' : 'apply', diff: false, library, caller });
   return { host, steps: steps.map(({ id, title }) => ({ id, title })), program };
 }

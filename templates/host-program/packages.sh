@@ -25,6 +25,7 @@ wait_for_apt() {
 apt_get() { DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l UCF_FORCE_CONFFOLD=1 apt-get -y "${apt_options[@]}" "$@" 3>&- 9>&- </dev/null; }
 apt_hint() {
   case $1 in
+    *'is expired (invalid since'*) HINT="the host's clock is ahead, or its mirror no longer follows: set the clock (timedatectl), or change the mirror, then run fleet init again";;
     *'not valid yet'*) HINT="the host's clock is off: set it, then run fleet init again";;
     *'Temporary failure resolving'* | *'Could not resolve'* | *'Could not connect'* | *'Unable to connect'* | *'Failed to fetch'* | *'Network is unreachable'* | *'Connection timed out'* | *'is not signed'* | *'does not have a Release file'*) HINT='the host cannot reach its package mirrors: check /etc/apt/sources.list*, DNS and the route out';;
     *'Unable to locate package'* | *'has no installation candidate'*) HINT="the host's package sources lack it: check /etc/apt/sources.list* and the profile";;
@@ -96,9 +97,30 @@ put_packages() {
   fi
 }
 # A new kernel is a package of another name: plain "upgrade" would keep its security update back for ever.
-upgrade=(upgrade --with-new-pkgs)
+ALL_UPGRADES=(upgrade --with-new-pkgs) upgrade=("${ALL_UPGRADES[@]}") SECURITY=()
+# security_packages NAME... -> SECURITY: those that have a security update among the versions newer than theirs, also where the newest one comes from elsewhere.
+security_packages() {
+  local line name= newer=; SECURITY=()
+  while IFS= read -r line; do
+    case $line in
+      [!\ ]*:) name=${line%:} newer=1;;
+      ' *** '*) newer=;;
+      '        '*-security/*) [[ $newer ]] && { SECURITY+=("$name"); newer=; };;
+    esac
+  done < <(apt-cache policy "$@" 2>/dev/null)
+}
+# SECURITY_ONLY: what those need comes with them.
+choose_upgrade() {
+  local -a names; [[ ${SECURITY_ONLY-} ]] || return 0
+  mapfile -t names < <(apt-get -s "${apt_options[@]}" -o Debug::NoLocking=true "${ALL_UPGRADES[@]}" 2>/dev/null | sed -n 's/^Inst \([^ ]*\) \[.*/\1/p')
+  upgrade=(); (( ${#names[@]} )) || return 0
+  security_packages "${names[@]}"
+  (( ${#SECURITY[@]} )) && upgrade=(install --only-upgrade "${SECURITY[@]}")
+  return 0
+}
 want_upgrade() {
   local verb name old rest; local -a renewed=() new=()
+  choose_upgrade; (( ${#upgrade[@]} )) || return 0
   while read -r verb name old rest; do
     [[ $verb = Inst ]] || continue
     if [[ $old = \[*\] ]]; then renewed+=("$name"); else new+=("$name"); fi
@@ -108,7 +130,13 @@ want_upgrade() {
   (( ${#new[@]} )) && { joined "${new[@]}"; todo "install what their new versions need: $J"; }
   [[ $MODE = apply ]] || simulate "${upgrade[@]}"
 }
-put_upgrade() { wait_for_apt && simulate "${upgrade[@]}" || return; apt_get --no-remove "${upgrade[@]}" || apt_failed 'cannot upgrade the packages'; }
+put_upgrade() {
+  wait_for_apt && simulate "${upgrade[@]}" || return
+  # By name, apt would take them for packages that somebody has asked for.
+  local -a automatic=(); [[ ${SECURITY_ONLY-} ]] && mapfile -t automatic < <(apt-mark showauto "${SECURITY[@]}" 2>/dev/null)
+  apt_get --no-remove "${upgrade[@]}" || { apt_failed 'cannot upgrade the packages'; return; }
+  (( ${#automatic[@]} == 0 )) || apt-mark -qq auto "${automatic[@]}"
+}
 want_patch() {
   if [[ $MODE = apply && ! ${PATCH_BEGAN-} ]]; then
     PATCH_BEGAN=1 LOG=$T/log.index

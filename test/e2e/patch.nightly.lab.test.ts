@@ -70,3 +70,26 @@ test('drained first: the accounts of the host move away, and it takes accounts a
   expect(await must(world, 'hosts', 'list')).not.toContain('cordoned');
   await expectExclusive(world, logins);
 });
+
+test('only security: the package whose newer versions include a security update, also where a later one comes from elsewhere', async () => {
+  // Version 4 is a security update, version 5 of the same package none; another package has a newer version and no security update.
+  const script = `set -e; rm -rf /srv/patch; mkdir -p /srv/patch/probe-security /srv/patch/probe-updates; cd /srv/patch
+make() { rm -rf p; mkdir -p p/DEBIAN
+printf 'Package: fleet-%s-probe\\nVersion: %s\\nArchitecture: all\\nMaintainer: nobody <nobody@example.org>\\nDescription: probe\\n' "$1" "$2" > p/DEBIAN/control
+dpkg-deb --build p "$3" >/dev/null; }
+list() { for f in "$1"/*.deb; do dpkg-deb -f "$f"; printf 'Filename: %s\\nSize: %s\\nSHA256: %s\\n\\n' "$f" "$(stat -c %s "$f")" "$(sha256sum "$f" | cut -d' ' -f1)"; done > "$1/Packages"; }
+make patch 3 now.deb; make other 1 other.deb; dpkg -i now.deb other.deb >/dev/null; apt-mark -qq auto fleet-patch-probe
+make patch 4 probe-security/a.deb; make patch 5 probe-updates/a.deb; make other 2 probe-updates/b.deb
+list probe-security; list probe-updates
+printf 'deb [trusted=yes] file:/srv/patch %s/\\n' probe-security probe-updates > /etc/apt/sources.list.d/probe.list; apt-get -q update >/dev/null`;
+  const { code, stderr } = await world.lab.ssh(1, script);
+  expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+  const versions = async (): Promise<string> =>
+    (await world.lab.ssh(1, 'dpkg-query -W fleet-patch-probe fleet-other-probe; apt-mark showauto fleet-patch-probe')).stdout.trim();
+  const { hosts } = await world.operator.json<Patched>(['patch', 'h1', '--security']);
+  expect(hosts).toMatchObject([{ host: 'h1', state: 'patched' }]);
+  expect(await versions()).toBe('fleet-other-probe\t1\nfleet-patch-probe\t5\nfleet-patch-probe');
+  const again = await world.operator.json<Patched>(['patch', 'h1', '--security']);
+  expect(again.hosts).toMatchObject([{ host: 'h1', state: 'unchanged' }]);
+  await expectExclusive(world, logins);
+});

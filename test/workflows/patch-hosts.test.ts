@@ -43,7 +43,13 @@ it('a reboot is asked for by what runs, with and without upgrades; a locked apt 
 it('the program refuses another ledger and another host before it upgrades, and quotes what it is given', () => {
   const caller = { act: 'patch', by: "o'neill@desk", ledger: 'l1' };
   const names = { fleet: 'shop', name: 'h1', former: 'h0' };
-  const { steps, program } = planPatch(hostSpec('h1'), { check: false, library: readFileSync(packages, 'utf8'), names, caller });
+  const { steps, program } = planPatch(hostSpec('h1'), {
+    check: false,
+    isSecurity: true,
+    library: readFileSync(packages, 'utf8'),
+    names,
+    caller,
+  });
   expect(steps.map(({ id }) => id)).toEqual(['host-support', 'ledger', 'identity', 'patch']);
   expect(program).toContain("want_own_name 'shop' 'h1' 'h0'");
   execFileSync('bash', ['-n'], { input: program });

@@ -14,6 +14,7 @@ import { noBlob } from './init.ts';
 
 interface PatchFlags {
   readonly rolling?: boolean;
+  readonly security?: boolean;
   readonly reboot?: boolean;
   readonly drain?: boolean;
   readonly within: number;
@@ -26,6 +27,7 @@ export function registerPatch(program: Command): void {
     .command('patch [hosts...]')
     .description('upgrade packages, one host at a time: the next one when the last is well and its accounts are online')
     .option('--rolling', 'without hosts: all of them')
+    .option('--security', 'only packages that have a security update')
     .option('--reboot', 'reboot hosts that need it afterwards, announced: no account moves, none is held')
     .option('--drain', 'move the accounts of each host away first (otherwise they stay and go on)')
     .addOption(withinOption('how long a reboot may take'))
@@ -43,7 +45,7 @@ export function registerPatch(program: Command): void {
     return withLock('patch', options, signal, async (context, begin): Promise<CommandResult> => {
       const hosts = selectHosts(context.inventory, [...args, ...options.limit]);
       const wishes = { drain: options.drain === true, reboot: options.reboot === true, withinMs: options.within };
-      const runPatch = await patchRunner(context);
+      const runPatch = await patchRunner(context, options.security === true);
       const plan = await planPatches(context, hosts, wishes, runPatch);
       const data = { dryRun: options.dryRun === true, plan: render.planData(plan) };
       if (options.dryRun || plan.errors.length > 0) {
@@ -67,7 +69,7 @@ export function registerPatch(program: Command): void {
 }
 
 /** Runs the program like one of `fleet init`: Ctrl-C ends it after the step under way, so that apt is not cut off. */
-async function patchRunner(context: OpenContext): Promise<RunPatch> {
+async function patchRunner(context: OpenContext, isSecurity: boolean): Promise<RunPatch> {
   const [{ planPatch }, { runInit }, { loadLibrary }, { packageRoot }, { listHosts }] = await Promise.all([
     import('../../workflows/patch-program.ts'),
     import('../../workflows/init.ts'),
@@ -79,7 +81,7 @@ async function patchRunner(context: OpenContext): Promise<RunPatch> {
   return async (host, check) => {
     const row = (await listHosts(context.ledger.db)).find(({ name }) => name === host.name);
     const names = { fleet: context.inventory.fleet, name: host.name, former: row?.told_name ?? null };
-    const plan = planPatch(host, { check, library, names, caller: callerOf('patch', context.ledger) });
+    const plan = planPatch(host, { check, isSecurity, library, names, caller: callerOf('patch', context.ledger) });
     const [outcome] = await runInit([plan], {
       remoteFor: context.remoteFor,
       freshRemote: context.freshRemoteFor,
