@@ -20,7 +20,12 @@ export type ClaimTruth =
   /** It was given up for use outside the fleet. */
   | { readonly kind: 'detached'; readonly epoch: number }
   /** Nobody has it. */
-  | { readonly kind: 'free'; readonly epoch: number }
+  | {
+      readonly kind: 'free';
+      readonly epoch: number;
+      /** The claim at that epoch was closed by an adoption. */
+      readonly adoption?: { readonly host: string; readonly moveId: string };
+    }
   /**
    * Nothing starts from the claim on `host`: it is torn, gone under a unit that still runs, or was made for another machine that runs nothing any more, by the operator's
    * statement. `epoch`: the highest one that still shows there, in the claim or in files. `rest`: what the other hosts say; null: nothing.
@@ -115,7 +120,10 @@ function judge(found: readonly Found[], replaced: ReadonlySet<string>): ClaimTru
   const highest = standing.filter(({ claim }) => claim.epoch === Math.max(...standing.map((each) => each.claim.epoch)));
   const rivals = highest.filter(({ claim }) => isOpen(claim));
   const top = rivals[0] ?? highest[0];
-  if (top === undefined) return { kind: 'free', epoch };
+  if (top === undefined) {
+    const last = claims.find(({ claim }) => claim.epoch === epoch && claim.moveId.startsWith('adopt-'));
+    return { kind: 'free', epoch, ...(last === undefined ? {} : { adoption: { host: last.host, moveId: last.claim.moveId } }) };
+  }
   if (rivals.length > 1) return conflict(`${rivals.map(({ host }) => host).join(' and ')} both claim it at epoch ${top.claim.epoch}`);
   const { host, claim, survey, account } = top;
   if (isForeign(top)) return { kind: 'conflict', epoch, what: `the claim on ${host} was made for another machine`, host };

@@ -26,6 +26,8 @@ export interface AdoptionFacts {
   readonly accounts: readonly KnownAccount[];
   readonly openMoves: readonly JournaledMove[];
   readonly answering: ReadonlySet<string>;
+  /** Of these, hosts that have fleet's programs: they can close a claim that they have lost. */
+  readonly equipped: ReadonlySet<string>;
   /** Hosts that will never boot again. */
   readonly destroyed: ReadonlySet<string>;
   /** Hosts that are other machines than the one to which their accounts were given, by why: nothing is decided about these accounts. */
@@ -38,7 +40,10 @@ export interface AdoptionFacts {
 export function planAdoption(facts: AdoptionFacts): AdoptionPlan {
   const judged = facts.accounts.map((account) => judgeAccount(account, facts));
   const known = new Set(facts.accounts.map(({ keyId }) => keyId));
-  const freed = new Set(judged.flatMap(({ adopted, closed }) => (closed !== undefined && adopted.after === null ? [closed.keyId] : [])));
+  const isUseless = (keyId: string): boolean => facts.truths.get(keyId)?.kind === 'torn';
+  const freed = new Set(
+    judged.flatMap(({ adopted: { after, keyId }, closed }) => (closed && after === null && isUseless(keyId) ? [keyId] : [])),
+  );
   const unplaced = new Map(
     facts.accounts.flatMap(({ keyId, ledger }, index) =>
       judged[index]?.adopted.after === null && ledger ? [[keyId, ledger] as const] : [],
@@ -97,12 +102,18 @@ const nowAt = (known: KnownAccount, host: string | null, epoch: number, reason: 
   return { ...same(known, isSame ? '' : reason, epoch), after: host, isChanged: !isSame };
 };
 
-function unclaimed(known: KnownAccount, { answering }: AdoptionFacts): Judged {
+/** What the account remembers is only there, and is kept before it starts elsewhere. */
+const closedAt = ({ account, keyId }: KnownAccount, host: string, epoch: number, { equipped }: AdoptionFacts): Pick<Judged, 'closed'> =>
+  equipped.has(host) ? { closed: { account, keyId, host, epoch, stagedEpochs: [] } } : {};
+
+function unclaimed(known: KnownAccount, facts: AdoptionFacts): Judged {
+  const { answering } = facts;
   const host = known.ledger?.host ?? null;
   if (host === null || !answering.has(host))
     return { adopted: same(known, known.ledger === null ? 'in the vault, on no host' : ''), found: [], problems: [] };
-  const adopted = nowAt(known, null, known.ledger?.epoch ?? 0, `${host} has no claim on it`);
-  return { adopted, found: [], problems: [] };
+  const epoch = known.ledger?.epoch ?? 0;
+  const adopted = nowAt(known, null, epoch, `${host} has no claim on it`);
+  return { adopted, ...closedAt(known, host, epoch, facts), found: [], problems: [] };
 }
 
 function claimed(known: KnownAccount, truth: ClaimTruth, facts: AdoptionFacts): Judged {
@@ -122,8 +133,14 @@ function claimed(known: KnownAccount, truth: ClaimTruth, facts: AdoptionFacts): 
       const isHere = adopted.isChanged && { moveId: truth.claim.moveId, isStill: truth.isStill };
       return { adopted: { ...adopted, ...isHere }, found: [], problems: [] };
     }
-    case 'free':
-      return { adopted: nowAt(known, null, epoch, 'no host owns it any more'), found: [], problems: [] };
+    case 'free': {
+      const adopted = nowAt(known, null, epoch, 'no host owns it any more');
+      // Its own adoption was killed after the claim was closed, perhaps before what the account remembers was kept.
+      const { adoption } = truth;
+      const again = adoption === undefined || adoption.host !== ledger?.host ? {} : closedAt(known, adoption.host, epoch, facts);
+      const closed = again.closed === undefined ? {} : { closed: { ...again.closed, moveId: adoption?.moveId ?? '' } };
+      return { adopted, ...closed, found: [], problems: [] };
+    }
     case 'detached': {
       const reason = 'it was exported or removed';
       const adopted = nowAt(known, null, epoch, reason);
@@ -183,14 +200,14 @@ function newerInLedger(
   known: KnownAccount,
   host: string,
   truth: Exclude<ClaimTruth, { kind: 'torn' | 'conflict' }>,
-  { answering }: AdoptionFacts,
+  facts: AdoptionFacts,
 ): Judged {
-  if (!answering.has(host)) return { adopted: same(known, ''), found: [], problems: [] };
+  if (!facts.answering.has(host)) return { adopted: same(known, ''), found: [], problems: [] };
   const epoch = known.ledger?.epoch ?? 0;
   const isOpen = truth.kind === 'owned' || (truth.kind === 'leaving' && truth.claim.state === 'releasing');
   if (!isOpen) {
     const reason = `${host} has lost its claim of epoch ${epoch}; fleet allocate starts it again`;
-    return { adopted: nowAt(known, null, epoch, reason), found: [], problems: [] };
+    return { adopted: nowAt(known, null, epoch, reason), ...closedAt(known, host, epoch, facts), found: [], problems: [] };
   }
   const text = `${host} should own it at epoch ${epoch}, but no host knows of more than epoch ${epochOf(truth)}, which ${truth.host} has`;
   const hint = 'the next contact closes that older claim: fleet sweep, then fleet adopt';

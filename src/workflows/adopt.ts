@@ -19,7 +19,7 @@ import { type AdoptedConduct, readConduct } from './adopt-conduct.ts';
 import { doubtsOf, refuseNeedless } from './adopt-replaced.ts';
 import { askAsAuthority, contactHost, helperTimeoutMs, onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
-import { recordOf } from './keep-states.ts';
+import { keepLastState } from './keep-states.ts';
 import { recordAdoption } from './record-adoption.ts';
 
 /** A session in the vault, without its key. */
@@ -158,6 +158,7 @@ async function planFrom(
     openMoves,
     destroyed: new Set((await listHosts(ledger.db)).filter(({ destroyed_at }) => destroyed_at !== null).map(({ name }) => name)),
     answering: new Set(answering.map(({ host }) => host.name)),
+    equipped: new Set(answering.flatMap(({ host, survey }) => (survey !== null && survey.release !== '' ? [host.name] : []))),
     isOld,
   });
 }
@@ -225,8 +226,7 @@ async function closeClaim(
   const refused = replies.find(({ ok }, index) => !ok && acts[index]?.act !== 'copy-state');
   if (refused === undefined) {
     // What the account remembers is final now, and its next start goes on from it.
-    const state = owner?.host === host.name ? recordOf({ account: owner, epoch, known: null }, replies[1], run, context.now()) : null;
-    if (state !== null) await context.states.put(state);
+    if (owner?.host === host.name) await keepLastState(context, run, { owner, epoch }, replies[1]);
     return;
   }
   throw new FleetError('claim-refused', `${host.name} did not close its claim on ${account}: ${refused.message ?? 'no reason given'}`, {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { highestEpoch, listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
+import { highestEpoch, listAccounts, type PlacedAccount, setWanted } from '../ledger/accounts.ts';
 import { saveDecisionInput } from '../ledger/decision-inputs.ts';
 import { advanceMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
@@ -29,7 +29,7 @@ export interface AllocationPlan {
 }
 
 /**
- * Chooses hosts for accounts that have none. `names` null: all that are in the vault and wanted. Errors: `usage` for an unknown
+ * Chooses hosts for accounts that have none. `names` null: all that are in the vault and that nobody has stopped; to name one is to want it. Errors: `usage` for an unknown
  * account, naming all of them.
  */
 export async function planAllocation(
@@ -47,7 +47,10 @@ export async function planAllocation(
   const changing = new Set(allOpen.filter(({ from_host }) => from_host !== null).map(({ account }) => account));
   const resumed = open.filter(({ phase }) => phase !== 'planned');
   const inFlight = new Set(resumed.map(({ account }) => account));
-  const homeless = chosen.filter(({ name, host, state }) => host === null && state === 'stored' && !inFlight.has(name));
+  const isChosen = ({ wanted }: PlacedAccount): boolean => names !== null || wanted === 1;
+  const homeless = chosen.filter(
+    (account) => account.host === null && account.state === 'stored' && isChosen(account) && !inFlight.has(account.name),
+  );
   const input = {
     planner: 'placement',
     // A move that never got beyond its plan is planned again, from today's figures.
@@ -97,6 +100,7 @@ export async function executeAllocation(context: FleetContext, run: Run, plan: A
     for (const move of added) {
       const epoch = (await highestEpoch(transaction, move.key_id)) + 1;
       await insertMove(transaction, { ...move, id: randomUUID(), from_host: null, epoch, created_at: context.now() });
+      await setWanted(transaction, move.account, true);
     }
     const ours = new Set([...plan.resumed, ...added].map(({ account }) => account));
     const open = (await listOpenMoves(transaction)).filter(({ account, from_host }) => from_host === null && ours.has(account));

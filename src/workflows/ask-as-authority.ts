@@ -9,7 +9,7 @@ import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
-import { type FallenBack, fallenBackText, hasFallenBack } from '../moves/fallen-back.ts';
+import { fallenBackText, hasFallenBack } from '../moves/fallen-back.ts';
 import { rosterFor } from '../moves/roster.ts';
 import { holdGapMs } from '../moves/safe-moment.ts';
 import type { FleetContext } from './context.ts';
@@ -49,11 +49,6 @@ function headOf({ ledger }: FleetContext, run: Run): Promise<ChainHead> {
   heads.set(run, head);
   return head;
 }
-
-const falls = new WeakMap<Run, FallenBack[]>();
-
-/** Hosts that the contacts of this run have found to know less than they had acknowledged. */
-export const fallenBackIn = (run: Run): readonly FallenBack[] => falls.get(run) ?? [];
 
 /** What the contacts of this run have closed so far. */
 export const closedBy = (run: Run): readonly ClosedOnContact[] => closings.get(run) ?? [];
@@ -127,11 +122,9 @@ async function noteHeard(
   if (acknowledged === run.serial && !isFallen) return;
   await recordAcknowledged(ledger.db, host, run.serial, isFallen ? knew : null, now());
   if (!isFallen || acknowledged === null) return;
-  const fallen = { host, acknowledged, knew };
-  falls.set(run, [...fallenBackIn(run), fallen]);
-  const text = fallenBackText(fallen);
+  const text = fallenBackText({ acknowledged, knew });
   await recordEvent(ledger.db, { at: now(), kind: 'host-fell-back', host, account: null, text });
-  report({ kind: 'host', host, text, status: 'failed' });
+  report({ kind: 'host', host, text, status: 'working' });
 }
 
 async function noteClosed(

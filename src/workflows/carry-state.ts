@@ -91,18 +91,29 @@ export async function takeState(
   const missing = Array.from({ length: Math.max(0, head.parts - early.length) }, (_, index) => read(early.length + index));
   const more = missing.length === 0 ? [] : await ask(missing);
   const slices = [...replies.slice(0, head.parts), ...more].map(part);
-  const given = Buffer.concat(slices.map(({ data }) => Buffer.from(data, 'base64')));
+  const sent = Buffer.concat(slices.map(({ data }) => Buffer.from(data, 'base64')));
   const stateHash = claim.stateHash ?? '';
   // Where the ledger is an older one, the host may have given it before and cleared it since: then this machine has kept it.
-  const archive = fits(given, stateHash) ? given : ((await keptState(context, move))?.archive ?? given);
+  const archive = fits(sent, stateHash) ? sent : ((await keptState(context, move))?.archive ?? sent);
   if (!fits(archive, stateHash))
     throw refusedBy(move, from, 'give the state of', { index: 0, ok: false, message: 'it is not the one of its receipt' });
-  const record: StateRecord = {
+  const given: StateRecord = {
     ...{ account: move.account as AccountName, keyId: move.key_id, moveId: move.id, epoch, stateHash, takenAtMs, archive },
     settleMs: head.settleMs,
   };
+  const record = await orLater(context, given);
   await context.states.put(record);
   return record;
+}
+
+/**
+ * The account has run at a later epoch than its old owner had, and what it remembers from there is kept: the ledger was an older copy, and the later owner's
+ * disk put back. It goes on from there; what the old owner gives is the past.
+ */
+async function orLater(context: FleetContext, given: StateRecord): Promise<StateRecord> {
+  const kept = await context.states.get(given.account);
+  if (kept?.keyId !== given.keyId || kept.epoch <= given.epoch) return given;
+  return { ...given, epoch: kept.epoch, stateHash: kept.stateHash, archive: kept.archive };
 }
 
 function fits(archive: Uint8Array, stateHash: string): boolean {

@@ -1,6 +1,7 @@
 import type { ActReply, HostAct } from '../../agent/protocol/host-acts.ts';
 import { hashEntries, unpackState } from '../../agent/protocol/state-archive.ts';
 import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
+import { listHosts } from '../ledger/hosts.ts';
 import { listOpenMoves } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { FleetError } from '../model/errors.ts';
@@ -76,8 +77,37 @@ function hashOf(archive: Uint8Array): string | null {
   }
 }
 
-/** What is to be kept now of the answer to `copy-state`; null: nothing new. A claim that is in doubt is no reason to fail: others say so. */
-export function recordOf({ account, epoch, known }: Owned, reply: ActReply | undefined, run: Run, nowMs: number): StateRecord | null {
+/**
+ * The claim of `owner` on its host is over at `epoch`: what it left there is kept, unless later words of the account are kept already. Those of a later epoch
+ * are; those of its own epoch where the host's disk was put back meanwhile, or has nothing.
+ */
+export async function keepLastState(
+  context: FleetContext,
+  run: Run,
+  { owner, epoch }: { readonly owner: PlacedAccount; readonly epoch: number },
+  reply: ActReply | undefined,
+): Promise<void> {
+  const kept = await context.states.get(owner.name as AccountName);
+  const known = kept?.keyId === owner.key_id ? kept : null;
+  const left = recordOf({ account: owner, epoch, known: null }, reply, run, context.now());
+  if (left === null) return;
+  const isOlder = known !== null && (known.epoch > (owner.epoch ?? 0) || (await wasPutBack(context, owner.host ?? '', known.takenAtMs)));
+  if (isOlder || (known !== null && left.stateHash === hashEntries([]))) return;
+  await context.states.put(left);
+}
+
+/** It knew an earlier run of this ledger than it had acknowledged; one that knows of none has lost fleet's files, not the accounts' ones. */
+async function wasPutBack({ ledger }: FleetContext, host: string, sinceMs: number): Promise<boolean> {
+  const row = (await listHosts(ledger.db)).find(({ name }) => name === host);
+  return (row?.fell_back_at ?? 0) >= sinceMs && (row?.fell_back_to ?? 0) > 0;
+}
+
+/**
+ * What is to be kept now of the answer to `copy-state`; null: nothing new, or words of a later owner are kept (the ledger is an older copy). A claim that is in
+ * doubt is no reason to fail: others say so.
+ */
+function recordOf({ account, epoch, known }: Owned, reply: ActReply | undefined, run: Run, nowMs: number): StateRecord | null {
+  if (known !== null && known.epoch > epoch) return null;
   const result = reply?.result;
   if (result?.kind !== 'state-copy' || result.stateHash === undefined) return null;
   if (result.data === undefined) {

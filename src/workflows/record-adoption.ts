@@ -1,5 +1,6 @@
 import {
   deletePlacement,
+  findAccount,
   insertAccount,
   raiseEpoch,
   setAccountState,
@@ -88,7 +89,9 @@ async function noteAccount(db: LedgerDb, adopted: AdoptedAccount, vault: readonl
   if (after === null) await deletePlacement(db, account);
   else await setPlacement(db, { account, host: after, epoch, move_id: moveId ?? '', since: nowMs });
   if (isStill) await setWanted(db, account, false);
-  await setAccountState(db, account, isDetached ? 'detached' : after === null ? 'stored' : isStill ? 'stopped' : 'placed', '', nowMs);
+  const isStopped = (await findAccount(db, account))?.wanted === 0;
+  const note = after === null && !isDetached && isStopped ? `you have stopped it; fleet allocate ${account} starts it` : '';
+  await setAccountState(db, account, isDetached ? 'detached' : after === null ? 'stored' : isStill ? 'stopped' : 'placed', note, nowMs);
   await recordEvent(db, { at: nowMs, kind: 'account-adopted', host: after, account, text: reason });
 }
 

@@ -5,10 +5,9 @@ import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import { type ClaimDrift, findDrift, findOutdated } from '../moves/claim-drift.ts';
 import type { HostEvidence } from '../moves/evidence.ts';
-import { type FallenBack, fallenBackHint, fallenBackText } from '../moves/fallen-back.ts';
 import { rosterFor } from '../moves/roster.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
-import { type ClosedOnContact, closedBy, fallenBackIn } from './ask-as-authority.ts';
+import { type ClosedOnContact, closedBy } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 import { stopOldUnits } from './stop-old-units.ts';
 
@@ -25,12 +24,7 @@ export async function retireClaims(context: FleetContext, run: Run, evidence: re
     return { account, to: to_host, isReleased: phase === 'released' || phase === 'granted' };
   });
   const drift = findDrift(evidence, owners, moving);
-  return [
-    ...fallenBackIn(run).map(fallenBackError),
-    ...(await stopOutdated(context, run, evidence)),
-    ...closedBy(run).flatMap(ranTwice),
-    ...drift.map(driftError),
-  ];
+  return [...(await stopOutdated(context, run, evidence)), ...closedBy(run).flatMap(ranTwice), ...drift.map(driftError)];
 }
 
 /** Hosts of an earlier release that obey this ledger and came back with claims that have moved on. */
@@ -63,9 +57,6 @@ const ranTwice = ({ host, account, epoch, wasRunning }: ClosedOnContact): FleetE
         }),
       ]
     : [];
-
-const fallenBackError = (fallen: FallenBack): FleetError =>
-  new FleetError('claim-refused', `${fallen.host}: ${fallenBackText(fallen)}`, { host: fallen.host, hint: fallenBackHint(fallen.host) });
 
 function driftError(drift: ClaimDrift): FleetError {
   const { host, account } = drift;

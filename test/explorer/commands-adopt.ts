@@ -82,7 +82,12 @@ function planFrom(rules: Rules, ledger: Ledger, surveys: Surveys, isOld: boolean
     openMoves: ledger.moves.map(({ id, account, epoch, to }) => ({
       ...{ id, account: `a${account}`, keyId: keyId(account), epoch, to: to === 'detached' ? to : hostName(to) },
     })),
-    ...{ answering: new Set([...surveys.keys()].map(hostName)), doubted: new Map(), isOld },
+    ...{
+      answering: new Set([...surveys.keys()].map(hostName)),
+      equipped: new Set([...surveys.keys()].map(hostName)),
+      doubted: new Map(),
+      isOld,
+    },
     destroyed: new Set(ledger.hosts.flatMap(({ isDestroyed }, host) => (isDestroyed ? [hostName(host)] : []))),
   });
 }

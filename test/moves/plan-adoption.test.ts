@@ -45,6 +45,7 @@ function adopt(
     accounts: account === null ? [] : [account],
     openMoves,
     answering,
+    equipped: answering,
     destroyed: new Set(['gone']),
     doubted,
     isOld,
@@ -246,6 +247,31 @@ describe('a revoke was cut off before its stop', () => {
     expect(adopt([runs], null).closedClaims).toEqual([closed]);
     const ended = asked('h1', claimOn('h1', 6, { state: 'revoked' }), { unit: 'failed', processes: 0 });
     expect(adopt([ended], known(null, null)).closedClaims).toEqual([]);
+  });
+});
+
+describe('a claim that was lost is closed, so that what the account remembers there is kept', () => {
+  const closed = { account: 'anna', keyId, host: 'h1', epoch: 5, stagedEpochs: [] };
+  const ended = (moveId: string) => asked('h1', claimOn('h1', 5, { state: 'revoked', moveId }), { unit: 'inactive', processes: 0 });
+
+  test('on the host that should have it, at the epoch of the ledger', () => {
+    expect(adopt([asked('h1', null)], known('h1', 5)).closedClaims).toEqual([closed]);
+    const older = adopt([ended('m5'), asked('h2', claimOn('h2', 3, { state: 'released', successor: 'h1' }))], known('h1', 7));
+    expect(older.closedClaims).toEqual([{ ...closed, epoch: 7 }]);
+  });
+
+  test('again, where the adoption before was killed after it; not what anybody else has revoked', () => {
+    expect(adopt([ended('adopt-7')], known('h1', 4)).closedClaims).toEqual([{ ...closed, moveId: 'adopt-7' }]);
+    for (const plan of [
+      adopt([ended('m5')], known('h1', 4)),
+      adopt([ended('adopt-7')], known(null, null)),
+      adopt([ended('adopt-7')], known('h2', 4)),
+    ])
+      expect(plan.closedClaims).toEqual([]);
+  });
+
+  test('not on a host that does not answer', () => {
+    expect(adopt([asked('h2', null)], known('h1', 5)).closedClaims).toEqual([]);
   });
 });
 

@@ -30,7 +30,7 @@ export type Verb =
   | { readonly verb: 'status' | 'resume' | 'rebalance' }
   | { readonly verb: 'adopt'; readonly without?: readonly string[]; readonly replaced?: readonly string[] }
   /** `promptMs`: how long the question to the operator waits for its answer. */
-  | { readonly verb: 'allocate'; readonly promptMs?: number }
+  | { readonly verb: 'allocate'; readonly promptMs?: number; readonly names?: readonly string[] }
   | { readonly verb: 'sweep'; readonly isAutomatic?: boolean }
   | { readonly verb: 'move'; readonly account: string; readonly host: string }
   | { readonly verb: 'drain'; readonly host: string }
@@ -208,7 +208,7 @@ export class Controller {
     const begin = () => beginRun(context.ledger, verb.verb, context.now());
     switch (verb.verb) {
       case 'allocate': {
-        const plan = await planAllocation(context, null, null);
+        const plan = await planAllocation(context, verb.names ?? null, null);
         if (isEmptyPlan(plan)) return [];
         if (verb.promptMs !== undefined) await context.pause(verb.promptMs);
         const outcomes = await executeAllocation(context, await begin(), plan);

@@ -7,14 +7,16 @@ import { keyIds, type World } from './world.ts';
 
 const notesBelow = (directory: string): string => join(directory, 'deep', 'notes');
 
+const usualWords = (account: string): string => `of ${account}`;
+
 /** What each account remembers, in its state directory, from before the first move. */
-export async function remember(world: World): Promise<void> {
+export async function remember(world: World, words = usualWords): Promise<void> {
   for (const { name, host } of (await world.read()).accounts) {
     if (host === null) continue;
     const { places } = world.host(host);
     const directory = stateDirectory(places, keyIds[name] ?? '') ?? join(places.accountState, keyIds[name] ?? '');
     mkdirSync(join(directory, 'deep'), { recursive: true });
-    writeFileSync(notesBelow(directory), `of ${name}`);
+    writeFileSync(notesBelow(directory), words(name));
     // A worker that wants to keep something syncs it.
     mountDisk(places.root);
     world.remembering.add(name);
@@ -22,12 +24,12 @@ export async function remember(world: World): Promise<void> {
 }
 
 /** No account has forgotten anything on its way, or continues from less than is known of it: what a machine that is gone alone had, nobody has. */
-export async function checkMemory(world: World): Promise<void> {
+export async function checkMemory(world: World, words = usualWords): Promise<void> {
   for (const { name, host } of (await world.read()).accounts) {
     if (host === null || !world.remembering.has(name)) continue;
     const directory = stateDirectory(world.host(host).places, keyIds[name] ?? '');
     const notes = directory === null ? '' : notesBelow(directory);
-    if (notes === '' || !existsSync(notes) || readFileSync(notes, 'utf8') !== `of ${name}`)
+    if (notes === '' || !existsSync(notes) || readFileSync(notes, 'utf8') !== words(name))
       world.simulation.violate(`${name} has lost its state on ${host}`);
   }
 }

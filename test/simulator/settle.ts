@@ -84,9 +84,12 @@ async function isDoneAfterRound(world: World): Promise<boolean> {
   // Somebody with another ledger has taken it out of the fleet; fleet adopt has said so.
   const removed = before.accounts.map(({ name }) => name).filter((name) => world.vault.removed.has(name));
   for (const account of new Set([...before.leaving, ...removed])) await removeAccount(world, account);
-  const isWaiting = before.accounts.some(({ host, state }) => host === null && state !== 'detached');
+  const waiting = before.accounts.filter(({ host, state }) => host === null && state !== 'detached');
   // That it finds nothing to do where nothing waits for a host is seen often enough in every fifth schedule.
-  if (isWaiting || world.simulation.seed % 5 === 0) await world.command({ verb: 'allocate' });
+  if (waiting.length > 0 || world.simulation.seed % 5 === 0) await world.command({ verb: 'allocate' });
+  // What the operator has stopped, only he starts.
+  const stopped = waiting.filter(({ wanted, state }) => wanted === 0 && state === 'stored').map(({ name }) => name);
+  if (stopped.length > 0) await world.command({ verb: 'allocate', names: stopped });
   const after = await world.read();
   const idle = after.accounts.filter(({ host, state }) => host !== null && state !== 'online' && state !== 'removing');
   for (const { name } of idle) await world.command({ verb: 'start', account: name });

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
 import './borders.ts';
+import type { AccountName } from '../../src/model/names.ts';
+import { memoryStatesOf } from './memory-states.ts';
 import { goodLuck } from './model-host.ts';
 import { checkMemory, remember } from './moving.ts';
 import { a1, at, claimAt, nothingWrong, placed, usersOf, world } from './rows-fixture.ts';
@@ -177,7 +179,7 @@ it('the owner has lost its claim when the account is to leave the fleet: adopt f
   expect(usersOf('a1')).toEqual([]);
 });
 
-it('an owner loses its claim before its grant is closed in the ledger: adopt closes it, and allocate starts the stopped account again', async () => {
+it('an owner loses its claim before its grant is closed in the ledger: adopt closes it, and allocate starts the stopped account only when it is named', async () => {
   const other = await World.create(1);
   await other.command({ verb: 'allocate' }, { fateOf: at('await', 'h1', { kill: 'before' }) });
   await other.simulation.pass(10_000);
@@ -189,6 +191,13 @@ it('an owner loses its claim before its grant is closed in the ledger: adopt clo
   await other.command({ verb: 'sweep' });
   expect((await other.read()).accounts[0]).toMatchObject({ name: 'a1', host: null, state: 'stored' });
   expect(await other.command({ verb: 'allocate' })).toBeNull();
+  await other.command({ verb: 'sweep' });
+  expect((await other.read()).accounts[0]).toMatchObject({
+    ...{ host: null, state: 'stored', wanted: 0, state_reason: 'you have stopped it; fleet allocate a1 starts it' },
+  });
+  expect(await other.command({ verb: 'allocate', names: ['a1'] })).toBeNull();
+  expect(other.dataCentre.usersOf(a1)).toHaveLength(1);
+  expect((await other.read()).accounts[0]).toMatchObject({ wanted: 1 });
   await settle(other);
   expect([other.dataCentre.usersOf(a1).length, other.simulation.violations]).toEqual([1, []]);
   await other.destroy();
@@ -242,4 +251,66 @@ it('the ledger is older than a move, and its target is put back to a disk from b
   world.isLedgerOld = true;
   await everythingIsWell();
   expect(usersOf('a1')).toEqual(['h2']);
+});
+
+/** What a1 remembers since. */
+const later = (account: string): string => (account === 'a1' ? 'later words' : `of ${account}`);
+
+it('an older ledger finds a move whose target ran on, was swept and is put back: the later words that were kept go on, not those of the old owner', async () => {
+  await placed();
+  await remember(world);
+  const disk = world.snapshotDisk(world.host('h2'));
+  const old = world.copyLedger('old');
+  // The wipe never arrives: the old owner still has its receipt and its state.
+  await world.command({ verb: 'move', account: 'a1', host: 'h2' }, { fateOf: at('wipe', 'h1', { request: 'lost' }) });
+  expect([claimAt('h1')?.state, usersOf('a1')]).toEqual(['released', ['h2']]);
+  await remember(world, later);
+  await world.command({ verb: 'sweep' }, { fateOf: at('wipe', 'h1', { request: 'lost' }) });
+  world.host('h2').crash();
+  await world.simulation.pass(200_000);
+  world.restoreDisk(world.host('h2'), disk);
+  world.host('h2').boot();
+  await world.simulation.pass(30_000);
+  world.ledgerPath = old;
+  world.isLedgerOld = true;
+  await settle(world);
+  await checkMemory(world, later);
+  nothingWrong();
+});
+
+it('an older ledger, and the host that had the account before with an older disk: no sweep replaces what was kept of a later owner', async () => {
+  await placed();
+  await remember(world);
+  const disk = world.snapshotDisk(world.host('h1'));
+  const old = world.copyLedger('old');
+  expect(await world.command({ verb: 'move', account: 'a1', host: 'h2' })).toBeNull();
+  await remember(world, later);
+  await world.command({ verb: 'sweep' });
+  const kept = async () => (await memoryStatesOf(world.vault).get('a1' as AccountName))?.epoch;
+  expect(await kept()).toBe(2);
+  // Nobody who knows better answers.
+  for (const name of ['h2', 'h3']) world.host(name).link = { hears: false, isHeard: false };
+  world.host('h2').crash();
+  world.host('h1').crash();
+  world.restoreDisk(world.host('h1'), disk);
+  world.host('h1').boot();
+  world.forgetSerials();
+  await world.simulation.pass(60_000);
+  for (let times = 0; times < 3; times += 1) await world.command({ verb: 'sweep' }, { ledgerPath: old });
+  expect(await kept()).toBe(2);
+});
+
+it('a stopped account whose owner has lost its claim goes on elsewhere with what only that host has', async () => {
+  await placed();
+  await remember(world, later);
+  expect(await world.command({ verb: 'stop', account: 'a1' })).toBeNull();
+  world.host('h1').removeFiles();
+  world.host('h1').repair();
+  expect(await world.command({ verb: 'adopt' })).toBeNull();
+  expect(claimAt('h1')?.state).toBe('revoked');
+  for (const name of ['h1', 'h3']) await world.cordon(name);
+  expect(await world.command({ verb: 'allocate', names: ['a1'] })).toBeNull();
+  expect(usersOf('a1')).toEqual(['h2']);
+  await checkMemory(world, later);
+  nothingWrong();
 });

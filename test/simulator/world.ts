@@ -203,6 +203,11 @@ export class World implements HostWatch {
     return { read: () => this.#serials.get(path) ?? null, write: (_, serial) => void this.#serials.set(path, serial), clock };
   }
 
+  /** The operator's machine has nothing outside of his ledgers any more. */
+  forgetSerials(): void {
+    this.#serials.clear();
+  }
+
   async destroy(): Promise<void> {
     for (const ledger of this.#ledgers.values()) await ledger.close();
     stage.nowMs = null;
