@@ -7,7 +7,7 @@ const rowsFile = (name: string): string => `test/simulator/exclusivity-rows${nam
 const short: Readonly<Record<string, string>> = {
   ...{ rows: rowsFile(''), roster: rowsFile('second'), lab: 'test/e2e/never-twice.nightly.lab.test.ts' },
   ...Object.fromEntries(
-    ['statements', 'boots', 'holds', 'reboots', 'forgotten', 'claims', 'machines', 'contacts', 'host'].map((name) => [
+    ['statements', 'boots', 'holds', 'reboots', 'forgotten', 'claims', 'machines', 'contacts', 'host', 'asked', 'turns'].map((name) => [
       name,
       rowsFile(name),
     ]),

@@ -134,11 +134,6 @@ export const contactMutants: readonly Mutant[] = [
     to: '',
   },
   {
-    ...{ name: 'gone-while-it-leaves', file: journal, rule: 'a removal that has its receipt is over' },
-    from: "if (to === detached && phase === 'released') end(keyId, epoch);",
-    to: "if (to === detached && phase === 'granted') end(keyId, epoch);",
-  },
-  {
     ...{ name: 'owned-after-its-receipt', file: journal, rule: 'a host owns nothing that it has given a receipt for' },
     from: 'const hasLetGo = (keyId: string): boolean => released.some((move) => move.keyId === keyId);',
     to: 'const hasLetGo = (keyId: string): boolean => released.some((move) => move.keyId === `not ${keyId}`);',

@@ -53,11 +53,6 @@ export const movesMutants: readonly Mutant[] = [
     to: '',
   },
   {
-    ...{ name: 'kept-although-unfenced', file: evidence, rule: 'an owner is kept only where older runs can act no more' },
-    from: "else if (host === intent.toHost && isUnfenced !== true && claim?.state === 'active'",
-    to: "else if (host === intent.toHost && claim?.state === 'active'",
-  },
-  {
     ...{ name: 'old-owner-with-processes', file: oldOwner, rule: 'the old owner is looked at before the grant' },
     from: "if (processes > 0 || (unit !== 'inactive' && unit !== 'failed')) return `its unit is ${unit} with ${processes} processes`;",
     to: '',
@@ -78,9 +73,13 @@ export const movesMutants: readonly Mutant[] = [
     to: "awaited !== 'online'",
   },
   {
-    ...{ name: 'abort-after-the-release', file: 'src/moves/phases.ts', rule: 'a move that has stopped its account is not dropped' },
-    from: "if (to === 'aborted') return from === 'planned' || from === 'staged';",
-    to: "if (to === 'aborted') return from !== 'done';",
+    ...{
+      name: 'abort-after-the-release',
+      file: 'src/workflows/failover.ts',
+      rule: 'a move that has its receipt is not dropped with its old host',
+    },
+    from: "move.phase === 'planned' || (move.phase === 'staged' && move.from_host === name) ||",
+    to: "move.phase === 'planned' || (move.phase !== 'granted' && move.from_host === name) ||",
   },
   {
     ...{ name: 'safe-at-once', file: 'src/moves/safe-moment.ts', rule: '"switched off" is believed only after hold.after' },

@@ -7,6 +7,8 @@ const survey = 'src/workflows/survey-hosts.ts';
 const statement = 'src/workflows/host-statement.ts';
 const detach = 'src/workflows/detach-account.ts';
 const hosts = 'src/ledger/hosts.ts';
+const laterOf = (column: string, field: string): string =>
+  `fn<number>('max', [fn.coalesce(ref('${column}'), lit(0)), val(value('${field}'))])`;
 
 /** The order of acts and records on the operator's side. */
 export const workflowsMutants: readonly Mutant[] = [
@@ -122,8 +124,9 @@ export const workflowsMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'contact-not-noted', file: hosts, rule: 'the contact is on disk before the request leaves' },
-    from: "fn<number>('max', [fn.coalesce(ref('contact_intent_at'), lit(0)), val(value('nowMs'))])",
-    to: "fn.coalesce(ref('contact_intent_at'), lit(0))",
+    // Both tell from when the host may boot and run: without one of them the other one still does.
+    from: `contact_intent_at: ${laterOf('contact_intent_at', 'nowMs')},\n      may_boot_until: ${laterOf('may_boot_until', 'mayBootUntilMs')},\n`,
+    to: '',
   },
   {
     ...{ name: 'off-hosts-contacted-first', file: survey, rule: 'a host that counts as off is only looked at first' },
@@ -146,7 +149,7 @@ export const workflowsMutants: readonly Mutant[] = [
     to: '  const { session, apiId }',
   },
   {
-    ...{ name: 'placement-gone-before-the-receipt', file: detach, rule: 'a removal needs the receipt' },
+    ...{ name: 'removal-leaves-its-files', file: detach, rule: 'a removal takes the session from its host' },
     from: "current = await advanceMove(db, current, 'released', context.now());\n  }\n  await actOnOwner",
     to: "current = await advanceMove(db, current, 'released', context.now());\n  }\n  if (move.epoch < 0) await actOnOwner",
   },

@@ -5,38 +5,16 @@ import { readAuthority } from '../../agent/host/authority-record.ts';
 import { readStaged } from '../../agent/host/world.ts';
 import { readBootVerdict, readContact } from '../../agent/machine/boot.ts';
 import { claimPath } from '../../agent/machine/places.ts';
-import type { HostAct } from '../../agent/protocol/host-acts.ts';
 import { losePower } from './model-disk.ts';
 import type { ModelHost } from './model-host.ts';
 import { a1, claimAt, cut, nothingWrong, placed, reboot, usersOf, whole, world } from './rows-fixture.ts';
-import { tell } from './tell-host.ts';
+import { acts, closeGate, tell } from './tell-host.ts';
 
 /**
  * Rows 4, 6, 7, 20, 22, 26 and 29 of docs/exclusivity.md, and rules F2, F3 and R1, at one host: requests that come late, twice, or from somebody who knows less
  * than the host. Whatever a command sends, it is the host that decides.
  */
-const limits = { memoryMaxBytes: 2e8, memoryHighBytes: 1.5e8, cpuMaxCores: 0.5, tasksMax: 64 };
-const about = { keyId: a1, account: 'a1' };
-const stage = (epoch: number, moveId: string): HostAct => ({
-  ...{ act: 'stage', ...about, epoch, moveId, config: '{}', limits },
-  session: world.sessionOf(a1),
-});
-const grant = (epoch: number, moveId: string, stateHash?: string): HostAct => ({
-  ...{ act: 'grant', ...about, epoch, moveId, vaultHash: '0'.repeat(64) },
-  ...(stateHash === undefined ? {} : { stateHash }),
-});
-const release = (epoch: number, moveId: string, successor: string): HostAct => ({ act: 'release', keyId: a1, epoch, moveId, successor });
-const revoke = (epoch: number, moveId: string): HostAct => ({ act: 'revoke', ...about, epoch, moveId });
-const wipe = (epoch: number): HostAct => ({ act: 'wipe', keyId: a1, epoch });
-const start: HostAct = { act: 'start', keyId: a1 };
-const stop: HostAct = { act: 'stop', keyId: a1 };
-
-/** The helper is killed right after it has closed the gate for `move`. */
-async function closeGate(host: ModelHost, move: string): Promise<void> {
-  for (let writesLeft = 1; claimAt(host.name)?.state === 'active' && writesLeft < 40; writesLeft += 1)
-    await tell(host, [release(1, move, 'h2')], { writesLeft });
-  expect(claimAt(host.name)).toMatchObject({ state: 'releasing', moveId: move });
-}
+const { stage, grant, release, revoke, wipe, start, stop } = acts;
 
 /** a1 runs on h1, at epoch 1 by the move `own`. */
 async function ownerOf(): Promise<{ readonly h1: ModelHost; readonly h2: ModelHost; readonly own: string }> {
@@ -66,7 +44,7 @@ describe('an epoch belongs to one move, and only rises', () => {
   it('23 a grant of files that another move has staged, or of another state than the one in the receipt', async () => {
     const { h2 } = await ownerOf();
     expect(await tell(h2, [stage(2, 'one'), grant(2, 'two')])).toEqual(['ok', 'not-staged']);
-    expect(await tell(h2, [grant(2, 'one', 'f'.repeat(64))])).toEqual(['state']);
+    expect(await tell(h2, [grant(2, 'one', { stateHash: 'f'.repeat(64) })])).toEqual(['state']);
     stillOnce();
   });
 
@@ -79,7 +57,7 @@ describe('an epoch belongs to one move, and only rises', () => {
 
   it('6 a grant while the release of the claim has not ended', async () => {
     const { h1, own } = await ownerOf();
-    await closeGate(h1, 'away');
+    await closeGate(h1, release(1, 'away', 'h2'));
     expect(await tell(h1, [stop, stage(2, own), grant(2, own)])).toEqual(['ok', 'ok', 'state']);
     expect(claimAt('h1')?.state).toBe('releasing');
     nothingWrong();
@@ -201,7 +179,7 @@ describe('a host obeys one ledger, and of its runs only the last', () => {
 describe('a contact closes what is over, and counts for what it lists', () => {
   it('a release that nobody ended is closed, and a late grant of what is over is refused', async () => {
     const { h1 } = await ownerOf();
-    await closeGate(h1, 'away');
+    await closeGate(h1, release(1, 'away', 'h2'));
     await tell(h1, [], { roster: { revision: 90, gone: [{ keyId: a1, epoch: 3 }] } });
     expect(claimAt('h1')).toMatchObject({ state: 'revoked', epoch: 3 });
     expect(await tell(h1, [stage(2, 'late')])).toEqual(['epoch']);

@@ -5,11 +5,10 @@ import { readClaim, writeClaim } from '../../agent/claims/claim-file.ts';
 import { readStaged } from '../../agent/host/world.ts';
 import { readBootVerdict } from '../../agent/machine/boot.ts';
 import { claimPath } from '../../agent/machine/places.ts';
-import type { HostAct } from '../../agent/protocol/host-acts.ts';
 import { mountDisk } from './model-disk.ts';
 import type { ModelHost } from './model-host.ts';
 import { a1, claimAt, nothingWrong, placed, reboot, usersOf, world } from './rows-fixture.ts';
-import { contactWith, send, tell } from './tell-host.ts';
+import { acts, closeGate, contactWith, send, tell } from './tell-host.ts';
 
 /** Rules F1, F4 and F5 of docs/exclusivity.md at one host: what the gate lets through, what a stop proves, and what helpers do beside each other. */
 const second = 1_000;
@@ -21,24 +20,8 @@ async function owner(): Promise<{ readonly h1: ModelHost; readonly h2: ModelHost
   return { h1: world.host('h1'), h2: world.host('h2') };
 }
 
-const limits = { memoryMaxBytes: 2e8, memoryHighBytes: 1.5e8, cpuMaxCores: 0.5, tasksMax: 64 };
-const stage = (epoch: number, moveId: string): HostAct => ({
-  ...{ act: 'stage', keyId: a1, account: 'a1', epoch, moveId, config: '{}', limits },
-  session: world.sessionOf(a1),
-});
-const grant = (epoch: number, moveId: string, idle = false): HostAct => ({
-  ...{ act: 'grant', keyId: a1, account: 'a1', epoch, moveId, vaultHash: '0'.repeat(64), idle },
-});
-const release: HostAct = { act: 'release', keyId: a1, epoch: 1, moveId: 'away', successor: 'h2' };
-const stop: HostAct = { act: 'stop', keyId: a1 };
-const start: HostAct = { act: 'start', keyId: a1 };
-
-/** The helper is killed right after it has closed the gate, before it stops anything. */
-async function closeGate(host: ModelHost): Promise<void> {
-  for (let writesLeft = 1; claimAt(host.name)?.state === 'active' && writesLeft < 40; writesLeft += 1)
-    await tell(host, [release], { writesLeft });
-  expect(claimAt(host.name)?.state).toBe('releasing');
-}
+const { stage, grant, stop, start } = acts;
+const release = acts.release(1, 'away', 'h2');
 
 describe('what the gate lets through', () => {
   it('28 one of the two slots of its claim is damaged, and the other says active: it may have been the newer one', async () => {
@@ -72,7 +55,7 @@ describe('what the gate lets through', () => {
     h1.luck = { ...h1.luck, isCustomWorker: true };
     h1.units.crash(a1, false);
     await world.simulation.pass(10 * second);
-    await closeGate(h1);
+    await closeGate(h1, release);
     await world.simulation.pass(5 * minute);
     expect(usersOf('a1')).toEqual([]);
     nothingWrong();
@@ -165,7 +148,7 @@ describe('stops, and what they leave', () => {
     await reboot('h1');
     expect(usersOf('a1')).toEqual([]);
     expect(await tell(h1, [release])).toEqual(['ok']);
-    expect(await tell(h2, [stage(2, 'away'), grant(2, 'away', true)])).toEqual(['ok', 'ok']);
+    expect(await tell(h2, [stage(2, 'away'), grant(2, 'away', { idle: true })])).toEqual(['ok', 'ok']);
     await world.simulation.pass(2 * minute);
     expect([claimAt('h2')?.state, usersOf('a1')]).toEqual(['active', []]);
     nothingWrong();

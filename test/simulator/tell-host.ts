@@ -1,8 +1,9 @@
+import { expect } from 'vitest';
 import { readAuthority } from '../../agent/host/authority-record.ts';
 import type { ActReply, AuthorityStamp, HostAct } from '../../agent/protocol/host-acts.ts';
 import type { Roster } from '../../agent/protocol/roster.ts';
 import type { ModelHost } from './model-host.ts';
-import { world } from './rows-fixture.ts';
+import { a1, claimAt, world } from './rows-fixture.ts';
 
 /** How a request differs from one of the run that the host obeys. */
 export interface Told extends Partial<AuthorityStamp> {
@@ -50,4 +51,31 @@ async function tellAll(host: ModelHost, acts: readonly HostAct[], told: Told): P
   });
   await world.simulation.run(() => replies !== null, 300_000);
   return replies ?? [];
+}
+
+const limits = { memoryMaxBytes: 2e8, memoryHighBytes: 1.5e8, cpuMaxCores: 0.5, tasksMax: 64 };
+const about = { keyId: a1, account: 'a1' } as const;
+
+/** Acts on a1, as a run sends them that may be another one's. */
+export const acts = {
+  stage: (epoch: number, moveId: string): HostAct => ({
+    ...{ act: 'stage', ...about, epoch, moveId, config: '{}', limits },
+    session: world.sessionOf(a1),
+  }),
+  /** `idle`: it is owned, and not started. */
+  grant: (epoch: number, moveId: string, more: { readonly idle?: boolean; readonly stateHash?: string } = {}): HostAct => ({
+    ...{ act: 'grant', ...about, epoch, moveId, vaultHash: '0'.repeat(64), ...more },
+  }),
+  release: (epoch: number, moveId: string, successor: string): HostAct => ({ act: 'release', keyId: a1, epoch, moveId, successor }),
+  revoke: (epoch: number, moveId: string): HostAct => ({ act: 'revoke', ...about, epoch, moveId }),
+  wipe: (epoch: number): HostAct => ({ act: 'wipe', keyId: a1, epoch }),
+  stop: { act: 'stop', keyId: a1 },
+  start: { act: 'start', keyId: a1 },
+} as const;
+
+/** The helper is killed right after it has closed the gate for `release`, before it stops anything. */
+export async function closeGate(host: ModelHost, release: HostAct): Promise<void> {
+  for (let writesLeft = 1; claimAt(host.name)?.state === 'active' && writesLeft < 40; writesLeft += 1)
+    await tell(host, [release], { writesLeft });
+  expect(claimAt(host.name)?.state).toBe('releasing');
 }
