@@ -19,7 +19,7 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
-      { test: { name: 'schedules', include: [schedules] } },
+      { test: { name: 'schedules', include: [schedules], globalSetup: ['test/simulator/counted-kinds.ts'] } },
       {
         test: {
           name: 'lab',

@@ -4,16 +4,19 @@ import { readCatchers } from './caught-by.ts';
 import { askNet, askRows, askSeeds } from './run-mutant.ts';
 
 const catchers = readCatchers();
-/** Where the seed that noticed a mutant the last time no longer does, because a story has changed: how many others are asked. */
+/** Of each part of the protocol some, each with a seed that notices. */
+const bySeeds: Readonly<Record<string, number>> = {
+  ...{ 'gate-without-the-state': 1, 'older-slot-believed': 1, 'closure-by-one': 5, 'export-before-the-release': 1 },
+  ...{ 'granted-without-a-survey': 28, 'receipt-before-the-floor': 5, 'staged-not-journaled': 1, 'lost-host-without-a-floor': 17 },
+};
+/** Where such a seed no longer notices, because a story has changed: how many others are asked. */
 const seeds = 200;
 /** Every so many of the mutants that rows notice; all of them: `npm run mutants`. */
 const rowsStep = 4;
 
-it('random schedules notice the mutants that they are known to notice', { timeout: 600_000 }, async () => {
-  const asked = mutants.flatMap((mutant) => {
-    const catcher = catchers.get(mutant.name);
-    return catcher !== undefined && 'seed' in catcher ? [{ mutant, known: [catcher.seed] }] : [];
-  });
+it('random schedules notice each of a sample of mutants', { timeout: 600_000 }, async () => {
+  const asked = mutants.filter(({ name }) => name in bySeeds).map((mutant) => ({ mutant, known: [bySeeds[mutant.name] ?? 0] }));
+  expect(asked).toHaveLength(Object.keys(bySeeds).length);
   const noticed = await askSeeds(asked, seeds);
   console.log([...noticed].map(([name, what]) => `${name}: ${what}`).join('\n'));
   expect([...noticed].filter(([, what]) => what === null)).toEqual([]);

@@ -1,8 +1,9 @@
 import { expect } from 'vitest';
 import './borders.ts';
+import { addCounts } from './counted-kinds.ts';
 import { allKinds } from './kinds.ts';
 import { isOn } from './not-yet.ts';
-import { runSchedule, themeOf } from './schedule.ts';
+import { runSchedule, themeOf, themes } from './schedule.ts';
 import { shortestFailure } from './shortest-failure.ts';
 
 /** Where the seeds of a run begin. */
@@ -10,9 +11,12 @@ const first = Number(process.env.FLEET_SIM_FIRST ?? 1);
 /** How many there are in a run. */
 const count = Number(process.env.FLEET_SIM_SCHEDULES ?? (process.env.CI === 'true' ? 10_000 : 400));
 
-/** Seeds of a part of a run: every `parts`-th one from `part` (0 based). */
+/** Seeds of a part of a run, from 0: every part meets every theme. */
 export const seedsOf = (part: number, parts: number): readonly number[] =>
-  Array.from({ length: count }, (_, index) => first + index).filter((seed) => seed % parts === part);
+  Array.from({ length: count }, (_, index) => first + index).filter((seed) => Math.floor(seed / themes.length) % parts === part);
+
+/** As many schedules meet every kind of fault. */
+const enoughForAllKinds = 1_000;
 
 /** With the shortest run that still fails, so that a failure at night can be read in the morning. */
 async function describeFailure(seed: number): Promise<string> {
@@ -38,7 +42,7 @@ const mostStuckPerThousand = 0.4;
 
 /**
  * Runs the schedules; stops at the third in which the promise was broken. Those that end stuck are named, each with its seed, and are a
- * failure only where they are more than {@link mostStuckPerThousand}. Prints how often each kind of fault took place.
+ * failure only where they are more than {@link mostStuckPerThousand}. A large run has to meet every kind of fault.
  */
 export async function checkSchedules(seeds: readonly number[]): Promise<void> {
   const startedMs = performance.now();
@@ -58,8 +62,10 @@ export async function checkSchedules(seeds: readonly number[]): Promise<void> {
   console.log(
     `${done} schedules in ${seconds.toFixed(0)} s, ${Math.round(done / seconds)} a second: ${broken.length} broken, ${stuck.length} stuck`,
   );
-  console.log(`faults: ${allKinds.map((kind) => `${kind} ${isOn(kind) ? (kinds.get(kind) ?? 0) : 'off'}`).join(', ')}`);
+  addCounts(done, kinds);
   if (stuck.length > 0) console.log(`Safe, but stuck at the end:\n${stuck.join('\n')}`);
   expect(broken.join('\n\n')).toBe('');
+  const missing = allKinds.filter((kind) => isOn(kind) && (kinds.get(kind) ?? 0) === 0);
+  if (done >= enoughForAllKinds) expect(missing, 'kinds of faults that no schedule has met').toEqual([]);
   expect(stuck.length, stuck.join('\n')).toBeLessThanOrEqual(Math.max(1, Math.ceil((done * mostStuckPerThousand) / 1000)));
 }

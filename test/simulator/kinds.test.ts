@@ -29,6 +29,9 @@ const storyOf: Partial<Readonly<Record<FaultKind, readonly [Theme, readonly numb
   'escaped-process': ['releases', Array.from({ length: 12 }, (_, index) => index + 1)],
   'stubborn-worker': ['releases', [13, 18]],
   'large-fleet': ['moves', [9, 11]],
+  'unsynced-disk': ['hosts', [1, 2, 3, 4]],
+  linger: ['hosts', [1, 2, 3, 4]],
+  'close-linger': ['moves', [1, 2]],
 };
 
 const isMishap = (kind: FaultKind): kind is FaultKind & keyof typeof mishaps => kind in mishaps;
@@ -55,6 +58,10 @@ async function afterMishap(kind: keyof typeof mishaps, seed: number): Promise<re
 }
 
 describe('every kind of fault, on its own', () => {
+  it('has a story that is named here, or happens to a host of a fleet that works', () => {
+    expect(allKinds.filter((kind) => storyOf[kind] === undefined && !isMishap(kind))).toEqual([]);
+  });
+
   for (const kind of allKinds) {
     const title = `${kind}: ${faultKinds[kind]}`;
     if (!isOn(kind)) it.skip(`${title} (not yet: ${notYet[kind]})`, () => undefined);

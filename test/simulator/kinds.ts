@@ -12,6 +12,7 @@ export const faultKinds = {
   'held-lock': 'a helper hangs in the kernel with a lock',
   'stopped-agent': 'nobody reports on a host',
   linger: 'Telegram counts the connection of a dead machine until the time that the worker asked for is over',
+  'close-linger': 'Telegram counts a connection for up to two seconds after its clean end',
   'dead-way': 'packets between a host and Telegram vanish without a word',
   suspend: 'a machine is suspended or hibernated: both of its clocks jump when it goes on in the same boot',
   pause: 'a virtual machine is paused: its clocks stand still, and it goes on in the same boot',

@@ -62,7 +62,8 @@ export class ModelDataCentre {
       return;
     }
     connection.isLeft = true;
-    const lingerMs = isOn('linger') ? this.#chance.between(0, closeLingerMs) : 0;
+    const lingerMs = isOn('close-linger') ? this.#chance.between(0, closeLingerMs) : 0;
+    if (lingerMs > 0) this.#simulation.count('close-linger');
     if (lingerMs === 0) this.#drop(connection);
     else this.#simulation.at(lingerMs, () => this.#drop(connection));
   }
