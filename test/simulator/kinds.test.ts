@@ -31,7 +31,7 @@ const storyOf: Partial<Readonly<Record<FaultKind, readonly [Theme, readonly numb
   'large-fleet': ['moves', [9, 11]],
   'unsynced-disk': ['hosts', [1, 2, 3, 4]],
   linger: ['hosts', [1, 2, 3, 4]],
-  'close-linger': ['moves', [1, 2]],
+  'close-linger': ['releases', [1, 2, 3, 4]],
 };
 
 const isMishap = (kind: FaultKind): kind is FaultKind & keyof typeof mishaps => kind in mishaps;
