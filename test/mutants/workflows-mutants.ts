@@ -119,13 +119,13 @@ export const workflowsMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'off-stands-during-contact', file: hosts, rule: 'what is said of a host ends before anything is sent to it' },
-    from: 'contacts: sql<number>`contacts + 1`,\n      off_at: null,',
+    from: 'contacts: sql<number>`contacts + 1`,\n        off_at: null,',
     to: 'contacts: sql<number>`contacts + 1`,',
   },
   {
     ...{ name: 'contact-not-noted', file: hosts, rule: 'the contact is on disk before the request leaves' },
     // Both tell from when the host may boot and run: without one of them the other one still does.
-    from: `contact_intent_at: ${laterOf('contact_intent_at', 'nowMs')},\n      may_boot_until: ${laterOf('may_boot_until', 'mayBootUntilMs')},\n`,
+    from: `contact_intent_at: ${laterOf('contact_intent_at', 'nowMs')},\n        may_boot_until: ${laterOf('may_boot_until', 'mayBootUntilMs')},\n`,
     to: '',
   },
   {
