@@ -4,9 +4,10 @@
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Behaviour, Script } from '../agent/protocol/behaviour.ts';
+import type { Behaviour, ModelSettings, Script } from '../agent/protocol/behaviour.ts';
 import { formatTable } from '../src/cli/render/table.ts';
 import { type DataCentre, type LoginCredentials, startDataCentre } from '../test/dc/server.ts';
+import { startModelServer } from '../test/model-server/model-server.ts';
 import { buildRelease, keyId, WorkerProcess } from '../test/worker/worker-process.ts';
 import { loadNote } from './measure.ts';
 
@@ -46,11 +47,21 @@ const script: Script = {
   ...{ answersBots: false, answersFleet: false, staleAfterMs: 300_000 },
 };
 
-const behaviourIn = (userId: string, chats: readonly string[]): Behaviour => ({
-  ...{ format: 1, account: `account-${userId}`, isPaused: false, fleetUserIds: [userId], model: null, script },
+const modelAt = (baseUrl: string): ModelSettings => ({
+  ...{ baseUrl, model: 'tiny', systemPrompt: 'You help.', contextMessages: 10, contextTokens: 1_000, answerTokens: 100, temperature: null },
+  ...{ timeoutMs: 30_000, retries: 2, concurrency: 8, budgetTokens: null, budgetMoney: null, priceIn: 1, priceOut: 1 },
+  ...{ fallback: null, isModerated: false },
+});
+
+/** `model`: every question is put to it. */
+const behaviourIn = (userId: string, chats: readonly string[], model: ModelSettings | null): Behaviour => ({
+  ...{ format: 1, account: `account-${userId}`, isPaused: false, fleetUserIds: [userId], model },
+  script: model === null ? script : { ...script, rules: script.rules.map((rule) => ({ ...rule, answer: askModel })) },
   chats: chats.map((id) => ({ id, name: null, slotMs: 20_000, colleagues: [{ keyId, userId, username: null }] })),
   limits: { perAccount: null, perChat: null, perUser: null, ceiling: Number.MAX_SAFE_INTEGER },
 });
+
+const askModel = { kind: 'model', instructions: null, allowsLinks: false } as const;
 
 /** An account in groups of its own, online. */
 interface Online {
@@ -71,12 +82,13 @@ const dc: DataCentre = await startDataCentre({
 });
 for (const userId of people) dc.people.addPerson({ userId, firstName: `Person ${userId}` });
 
-async function bringOnline(userId: string): Promise<Online> {
+async function bringOnline(userId: string, model: ModelSettings | null = null): Promise<Online> {
   const login = dc.addAccount({ userId, firstName: 'Ann' });
   const chats = Array.from({ length: groupCount }, () => dc.people.addGroup({ kind: 'supergroup', members: [userId, ...people] }));
-  const behaviour = behaviourIn(userId, chats);
+  const behaviour = behaviourIn(userId, chats, model);
+  const env = model === null ? {} : { TEST_ALSO: new URL(model.baseUrl).port };
   const config = { healthIntervalMs: 60_000, logLevel: 'warn' };
-  const worker = new WorkerProcess({ release, dc, login, behaviour, config, nodeFlags: unitFlags });
+  const worker = new WorkerProcess({ release, dc, login, behaviour, config, env, nodeFlags: unitFlags });
   return { worker, login, chats, startMs: await worker.reaches('online', 60_000) };
 }
 
@@ -157,7 +169,7 @@ async function measureOne(): Promise<void> {
   starts.sort((a, b) => a - b);
   const rows = [
     ['start of the process to online, median of 5', `${quantile(starts, 0.5).toFixed(0)} ms`, '<= 500 ms'],
-    ['private memory, online', megabytes(atRest), '<= 36 MB'],
+    ['private memory, online', megabytes(atRest), '<= 24 MB'],
     [`private memory after ${manyMessages} messages`, megabytes(later), '<= 40 MB'],
     [`at most, in the middle of ${dayMessages} messages`, megabytes(Math.max(...levels)), ''],
     [`growth in a day of ${dayMessages} messages, last quarter over second`, `${(100 * growth).toFixed(1)} %`, '<= 10 %'],
@@ -166,6 +178,30 @@ async function measureOne(): Promise<void> {
     ['processor time of each', `${fast.cpuEachMs.toFixed(2)} ms`, '<= 2.5 ms'],
   ];
   console.log(formatTable(['ONE ACCOUNT', 'MEASURED', 'TARGET'], rows, ''));
+}
+
+/** Every message is a question to a model, which answers at once. */
+async function measureModel(): Promise<void> {
+  const server = await startModelServer();
+  server.otherwise = { act: 'answer', text: 'It depends on what you need. Most people take the small one.' };
+  const online = await bringOnline('8', modelAt(server.url));
+  const levels: number[] = [];
+  let fast = { perSecond: Number.NaN, cpuEachMs: Number.NaN };
+  for (let done = lookMessages; done <= manyMessages; done += lookMessages) {
+    fast = await converse(online, lookMessages);
+    levels.push(online.worker.privateBytes);
+    (server.requests as unknown[]).length = 0;
+  }
+  await sleep(collectMs);
+  const rows = [
+    [`private memory after ${manyMessages} messages`, megabytes(online.worker.privateBytes), '<= 40 MB'],
+    ['at most, in the middle of them', megabytes(Math.max(...levels)), ''],
+    ['received and answered', `${fast.perSecond.toFixed(0)} a second`, ''],
+    ['processor time of each', `${fast.cpuEachMs.toFixed(2)} ms`, ''],
+  ];
+  await end(online);
+  await server.stop();
+  console.log(formatTable(['ONE ACCOUNT WITH A MODEL', 'MEASURED', 'TARGET'], rows, ''));
 }
 
 interface Scenario {
@@ -216,6 +252,7 @@ async function play({ accounts, perMinute, target }: Scenario): Promise<readonly
 try {
   console.log(loadNote());
   await measureOne();
+  await measureModel();
   const rows: (readonly string[])[] = [];
   for (const scenario of scenarios) rows.push(await play(scenario));
   console.log(formatTable(['SCENARIO', 'ANSWERED', 'P50 / P95 / P99', 'CPU', 'MEMORY', 'TARGET'], rows, ''));
