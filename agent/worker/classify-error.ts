@@ -97,6 +97,7 @@ export const classifyRefusal = (failure: Failure): Refusal => {
   const meaning = meaningOf(name);
   if (meaning === 'frozen') return { refusal: 'frozen', name };
   if (meaning === 'limited') return { refusal: 'flood-wait', seconds: limitedSeconds };
+  if (meaning === 'passing') return { refusal: 'unclear' };
   if (meaning === 'chat' || (meaning === null && code === 403)) return { refusal: 'forbidden', name };
   if (meaning === 'message' || code === 400 || code === 406) return { refusal: 'rejected', name };
   return { refusal: 'unclear' };

@@ -1,4 +1,14 @@
-import { RPCError, SlowModeWaitError, TypeNotFoundError } from 'telegram/errors/index.js';
+import {
+  EmailUnconfirmedError,
+  FileMigrateError,
+  MsgWaitError,
+  NetworkMigrateError,
+  PhoneMigrateError,
+  RPCError,
+  SlowModeWaitError,
+  TypeNotFoundError,
+  UserMigrateError,
+} from 'telegram/errors/index.js';
 import { TelegramFailure } from './telegram-port.ts';
 
 export const network = (reason: string): TelegramFailure => new TelegramFailure({ kind: 'network', reason }, reason);
@@ -22,7 +32,22 @@ export const asFailure = (error: unknown): TelegramFailure => {
   if (error instanceof TypeNotFoundError) return new TelegramFailure(unreadable, unreadable.reason);
   if (!(error instanceof RPCError)) return network(`the client failed (${error instanceof Error ? error.constructor.name : typeof error})`);
   const seconds = 'seconds' in error && typeof error.seconds === 'number' ? error.seconds : null;
-  return refused(error.code ?? 0, seconds === null ? (error.errorMessage ?? 'UNKNOWN') : waitName(error), seconds);
+  return refused(error.code ?? 0, seconds === null ? nameOf(error) : waitName(error), seconds);
+};
+
+/** Errors for which the library has a class, and a sentence in the place of Telegram's own name. */
+const renamed = [
+  [UserMigrateError, 'USER_MIGRATE'],
+  [NetworkMigrateError, 'NETWORK_MIGRATE'],
+  [PhoneMigrateError, 'PHONE_MIGRATE'],
+  [FileMigrateError, 'FILE_MIGRATE'],
+  [MsgWaitError, 'MSG_WAIT_FAILED'],
+  [EmailUnconfirmedError, 'EMAIL_UNCONFIRMED'],
+] as const;
+
+const nameOf = (error: RPCError): string => {
+  const [, name = error.errorMessage ?? 'UNKNOWN'] = renamed.find(([type]) => error instanceof type) ?? [];
+  return 'newDc' in error && typeof error.newDc === 'number' ? `${name}_${error.newDc}` : name;
 };
 
 /** The library calls both `FLOOD`. */

@@ -1,6 +1,6 @@
 /**
- * Telegram's errors by what they mean, as its documentation lists them for the methods that the worker calls (connecting, users.getUsers,
- * messages and channels, updates). The number of an error says little: a 406 is most often about one chat.
+ * Telegram's errors by what they mean: all that its documentation lists for the methods that the worker calls, in every use of these methods (a test compares
+ * the list with the public data). The number of an error says little: a 406 is most often about one chat.
  */
 
 /** What an error is about, and so what it may end. Whatever is not listed is about the message, for 403 about the chat; it ends no account. */
@@ -22,7 +22,9 @@ export type ErrorMeaning =
   /** The account may not write in this chat, or is not in it. */
   | 'chat'
   /** This message, or what it answers, is refused. */
-  | 'message';
+  | 'message'
+  /** Trouble at Telegram: the same request may be taken a moment later. */
+  | 'passing';
 
 const rows: readonly (readonly [ErrorMeaning, readonly string[]])[] = [
   ['duplicated', ['AUTH_KEY_DUPLICATED']],
@@ -97,6 +99,15 @@ const rows: readonly (readonly [ErrorMeaning, readonly string[]])[] = [
       'GROUP_CALL_INVALID',
       'USERS_TOO_MUCH',
       'CHAT_SEND_MEDIA_FORBIDDEN',
+      'CHAT_FORWARDS_RESTRICTED',
+      'ALLOW_PAYMENT_REQUIRED',
+      'BALANCE_TOO_LOW',
+      'PAYMENT_UNSUPPORTED',
+      'ENCRYPTION_DECLINED',
+      'GROUPCALL_FORBIDDEN',
+      'PEER_TYPES_INVALID',
+      'USER_IS_BOT',
+      'USER_PRIVACY_RESTRICTED',
     ],
   ],
   [
@@ -106,7 +117,6 @@ const rows: readonly (readonly [ErrorMeaning, readonly string[]])[] = [
       'MESSAGE_TOO_LONG',
       'MESSAGE_ID_INVALID',
       'MSG_ID_INVALID',
-      'MSG_WAIT_FAILED',
       'REPLY_MESSAGE_ID_INVALID',
       'REPLY_TO_INVALID',
       'RANDOM_ID_EMPTY',
@@ -117,8 +127,50 @@ const rows: readonly (readonly [ErrorMeaning, readonly string[]])[] = [
       'STARGIFT_INVALID',
       'QUOTE_TEXT_INVALID',
       'SLOWMODE_MULTI_MSGS_DISABLED',
+      'ADMIN_RIGHTS_EMPTY',
+      'AUTH_BYTES_INVALID',
+      'BOT_DOMAIN_INVALID',
+      'BOT_INVALID',
+      'BUSINESS_CONNECTION_INVALID',
+      'BUSINESS_PEER_INVALID',
+      'BUSINESS_PEER_USAGE_MISSING',
+      'BUTTON_COPY_TEXT_INVALID',
+      'BUTTON_DATA_INVALID',
+      'BUTTON_ID_INVALID',
+      'BUTTON_TYPE_INVALID',
+      'BUTTON_URL_INVALID',
+      'BUTTON_USER_INVALID',
+      'BUTTON_USER_PRIVACY_RESTRICTED',
+      'CHAT_NOT_MODIFIED',
+      'DATA_INVALID',
+      'DOCUMENT_INVALID',
+      'EFFECT_CHAT_INVALID',
+      'ENTITY_MENTION_USER_INVALID',
+      'FOLDER_ID_INVALID',
+      'FROM_MESSAGE_BOT_DISABLED',
+      'INVITE_HASH_EXPIRED',
+      'OFFSET_PEER_ID_INVALID',
+      'PINNED_DIALOGS_TOO_MUCH',
+      'POLL_OPTION_INVALID',
+      'QUICK_REPLIES_BOT_NOT_ALLOWED',
+      'QUICK_REPLIES_TOO_MUCH',
+      'REPLY_MARKUP_TOO_LONG',
+      'REPLY_MESSAGES_TOO_MUCH',
+      'REPLY_TO_MONOFORUM_PEER_INVALID',
+      'REPLY_TO_USER_INVALID',
+      'SCHEDULE_BOT_NOT_ALLOWED',
+      'SCHEDULE_STATUS_PRIVATE',
+      'SCHEDULE_TOO_MUCH',
+      'STORIES_NEVER_CREATED',
+      'STORY_ID_INVALID',
+      'SUGGESTED_POST_AMOUNT_INVALID',
+      'SUGGESTED_POST_PEER_INVALID',
+      'TAKEOUT_INVALID',
+      'USERNAME_INVALID',
+      'WC_CONVERT_URL_INVALID',
     ],
   ],
+  ['passing', ['CDN_METHOD_INVALID', 'MSG_WAIT_FAILED', 'NEED_DOC_INVALID', 'VOLUME_MOVE_INVALID', 'RANDOM_ID_DUPLICATE']],
 ];
 
 const meanings = new Map(rows.flatMap(([meaning, names]) => names.map((name) => [name, meaning] as const)));

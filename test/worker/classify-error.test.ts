@@ -1,7 +1,9 @@
+import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { classifyError, classifyRefusal, type ErrorClass, type Failure, type Refusal } from '../../agent/worker/classify-error.ts';
 import { listedErrors, meaningOf } from '../../agent/worker/telegram-errors.ts';
+import { workerSource } from '../../src/release/lean-telegram.ts';
 
 const rpc = (code: number, name: string, seconds: number | null = null): Failure => ({ kind: 'rpc', code, name, seconds });
 
@@ -47,6 +49,25 @@ it.each<[Failure, ErrorClass['class']]>([
   const found = classifyError(failure);
   expect(found.class).toBe(expected);
   expect(found.reason).not.toBe('');
+});
+
+interface Documented {
+  readonly kind: string;
+  readonly name: string;
+  readonly throws?: readonly { readonly code: number; readonly name: string }[];
+}
+
+it('every error that is documented for a method of the worker is in the table', () => {
+  const { e: entries } = createRequire(import.meta.url)('@mtcute/core/tl/api-schema.json') as { e: readonly Documented[] };
+  const named = new Set([...workerSource('.').matchAll(/\bApi\.((?:\w+\.)?\w+)/g)].map((match) => match[1]?.toLowerCase()));
+  // Logging in is a talk with a person, who is told each error as it is.
+  const methods = entries.filter(
+    ({ kind, name }) => kind === 'method' && named.has(name.toLowerCase()) && !/^(?:auth|account)\./.test(name),
+  );
+  const documented = methods.flatMap(({ throws = [] }) => throws).filter(({ name }) => !/_WAIT_%d$/.test(name));
+  expect([methods.length > 6, documented.length > 90]).toEqual([true, true]);
+  const missing = documented.filter(({ name }) => meaningOf(name.replace('%d', '5')) === null);
+  expect(missing.map(({ code, name }) => `${code} ${name}`)).toEqual([]);
 });
 
 it('keeps the seconds of a wait, and names some where Telegram does not', () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChatEvent, ChatMessage } from '../../agent/protocol/chat.ts';
-import { classifyRefusal } from '../../agent/worker/classify-error.ts';
+import { classifyRefusal, type Refusal } from '../../agent/worker/classify-error.ts';
+import { type ErrorMeaning, listedErrors } from '../../agent/worker/telegram-errors.ts';
 import { type Membership, TelegramFailure, type TelegramLink, type TelegramPort } from '../../agent/worker/telegram-port.ts';
 import { type DataCentre, type LoginCredentials, startDataCentre } from '../dc/server.ts';
 import { credentialsOf, dialTo, type PortMaking } from './telegram-contract.ts';
@@ -279,6 +280,23 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
         expect(await refusalOf(link.readAfter(chatId, 0, 10))).toMatchObject({ refusal: 'forbidden' });
         expect(dc.people.said({ userId: ann.userId, chatId }).filter(({ kind: said }) => said === 'message')).toEqual([]);
       });
+    });
+
+    it('each error of the table means what it says there, and ends no connection', { timeout: 60_000 }, async () => {
+      const chatId = supergroup();
+      const link = await open();
+      const expected: Partial<Record<ErrorMeaning, Refusal['refusal']>> = {
+        ...{ frozen: 'frozen', limited: 'flood-wait', chat: 'forbidden', message: 'rejected', passing: 'unclear' },
+      };
+      for (const [name, meaning] of listedErrors) {
+        const refusal = expected[meaning];
+        if (refusal === undefined || name === 'RANDOM_ID_DUPLICATE') continue;
+        const effect = { kind: 'error', code: meaning === 'passing' ? 500 : 400, message: name.replace(/_X$/, '_5') } as const;
+        dc.fault({ method: 'messages.sendMessage', effect });
+        expect([name, (await refusalOf(link.send(message(chatId, 'hi')))).refusal]).toEqual([name, refusal]);
+      }
+      expect(dc.people.said({ userId: ann.userId })).toEqual([]);
+      expect((await link.check()).userId).toBe(ann.userId);
     });
 
     it('slow mode is told with its seconds', async () => {

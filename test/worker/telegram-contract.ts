@@ -1,7 +1,9 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { classifyError } from '../../agent/worker/classify-error.ts';
 import type { Dial } from '../../agent/worker/line.ts';
+import { type ErrorMeaning, listedErrors } from '../../agent/worker/telegram-errors.ts';
 import { type TelegramCredentials, TelegramFailure, type TelegramLink, type TelegramPort } from '../../agent/worker/telegram-port.ts';
 import { type DataCentre, type LoginCredentials, startDataCentre } from '../dc/server.ts';
 
@@ -163,6 +165,15 @@ export const telegramContract = (name: string, make: (making: PortMaking) => Tel
       expect(account()?.liveNow).toBe(1);
     });
 
+    it('each error of the table that ends an account does, at the start', { timeout: 60_000 }, async () => {
+      const final: readonly ErrorMeaning[] = ['duplicated', 'needs-login', 'key-unknown', 'banned', 'misconfigured'];
+      for (const [name, meaning] of listedErrors) {
+        if (!final.includes(meaning)) continue;
+        dc.fault({ method: 'help.getConfig', effect: { kind: 'error', code: 400, message: name.replace(/_X$/, '_5') } });
+        expect([name, classifyError(await failureOfConnect()).class]).toEqual([name, meaning]);
+      }
+    });
+
     it('an api id that Telegram refuses', async () => {
       dc.fault({ method: 'help.getConfig', effect: { kind: 'error', code: 400, message: 'API_ID_INVALID' } });
       expect(await failureOfConnect()).toMatchObject({ kind: 'rpc', code: 400, name: 'API_ID_INVALID' });
@@ -170,7 +181,7 @@ export const telegramContract = (name: string, make: (making: PortMaking) => Tel
 
     it('a session of another data centre: no connection to there, and no new key', async () => {
       dc.fault({ method: 'users.getUsers', effect: { kind: 'error', code: 303, message: 'USER_MIGRATE_4' } });
-      expect(await failureOfConnect()).toMatchObject({ kind: 'rpc', code: 303 });
+      expect(await failureOfConnect()).toEqual({ kind: 'rpc', code: 303, name: 'USER_MIGRATE_4', seconds: null });
       await sleep(1300);
       expect(dc.report()).toMatchObject({ connectionsOpened: 1, refusals: [] });
     });
