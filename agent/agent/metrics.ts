@@ -1,5 +1,5 @@
 import type { AccountSample, HostSample } from '../protocol/sample.ts';
-import { closedGroupsGauge, frozenGauge, leftGroupsGauge, replyBucketsMs } from '../protocol/worker.ts';
+import { closedGroupsGauge, frozenGauge, leftGroupsGauge, modelRefusedGauge, replyBucketsMs } from '../protocol/worker.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -103,6 +103,10 @@ const accountFamilies = (all: readonly AccountSample[]): readonly Family[] => {
     {
       ...accountGauge('groups_left', 'Groups of its allow-list that it is not in.'),
       points: each(({ status }) => status?.counters[leftGroupsGauge] ?? null),
+    },
+    {
+      ...accountGauge('model_unusable', "Whether its model's server refuses for good what it is asked."),
+      points: each(({ status }) => status?.counters[modelRefusedGauge] ?? null),
     },
     { ...accountGauge('memory_bytes', "Memory of the account's unit."), points: each(({ memoryBytes }) => memoryBytes) },
     { ...accountGauge('cpu_cores', 'Cores used in the last minute.'), points: each(({ cpuCores }) => cpuCores.m1) },

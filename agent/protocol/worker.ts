@@ -77,5 +77,8 @@ export const closedGroupsGauge = 'groups_closed';
 /** Gauge of a worker: groups of its allow-list that the account is not in. */
 export const leftGroupsGauge = 'groups_left';
 
+/** Gauge of a worker: 1 while the model's server refuses what does not pass by itself (key, model, request), 0 once it has answered. */
+export const modelRefusedGauge = 'model_unusable';
+
 /** Counter of a worker that knows Telegram's time: by how many seconds the host's clock is ahead of it; negative: behind. */
 export const clockAheadCounter = 'clock_ahead_seconds';

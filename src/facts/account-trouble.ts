@@ -1,4 +1,4 @@
-import { closedGroupsGauge, frozenGauge, leftGroupsGauge } from '../../agent/protocol/worker.ts';
+import { closedGroupsGauge, frozenGauge, leftGroupsGauge, modelRefusedGauge } from '../../agent/protocol/worker.ts';
 
 /** What keeps an account that is online from answering, and what to do about it. */
 export interface AccountTrouble {
@@ -16,5 +16,9 @@ export function troubleIn(counters: Readonly<Record<string, number>> | undefined
     ...(left > 0 ? [`it is not in ${groups(left)}: add it there again, or take the group from its chats`] : []),
     ...(closed > 0 ? [`it may not write in ${groups(closed)}: give it the right there, or take the group from its chats`] : []),
   ];
+  if ((counters?.[modelRefusedGauge] ?? 0) > 0)
+    found.push(
+      "the model's server refuses its key, its model or its requests, which does not end by itself: its log says why (--level warn)",
+    );
   return found.length === 0 ? null : { level: 'warning', text: found.join('; ') };
 }

@@ -145,6 +145,15 @@ export class Conversation {
     this.#world.lostUpdates.set(String(this.#world.accountOf(userId).userId), count);
   }
 
+  /** Telegram tells an account that there was too much to tell, of one supergroup or of everything (null). */
+  tellTooLong(userId: Id, chatId: string | null): void {
+    const update = chatId === null ? null : { _: 'updateChannelTooLong', channel_id: this.#group(chatId).id };
+    const date = Math.floor(this.#nowMs / 1000);
+    push(this.#context, this.#world.accountOf(userId), null, () =>
+      update === null ? { _: 'updatesTooLong' } : { _: 'updateShort', update, date },
+    );
+  }
+
   /** Of the newest 20,000, oldest first. */
   said(filter: SaidFilter = {}): readonly Said[] {
     const { chatId, userId, afterRef = 0, replyTo } = filter;

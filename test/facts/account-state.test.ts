@@ -41,7 +41,8 @@ describe('the state of an account', () => {
     [{ frozen: 0, groups_closed: 2 }, /^it may not write in 2 of its groups: /],
     [{ frozen: 0, groups_left: 1 }, /^it is not in one of its groups: add it there again, or take the group from its chats$/],
     [{ groups_left: 3, groups_closed: 1 }, /^it is not in 3 of its groups: .*; it may not write in one of its groups: /],
-    [{ frozen: 0, groups_closed: 0, groups_left: 0 }, /^$/],
+    [{ model_unusable: 1 }, /^the model's server refuses its key, its model or its requests/],
+    [{ frozen: 0, groups_closed: 0, groups_left: 0, model_unusable: 0 }, /^$/],
   ])('online with %j names what keeps it from answering', (counters, reason) => {
     const sample = hostReply({ accounts: [accountReply({ status: status && { ...status, counters } })] });
     const told = accountStateIn(sample, keyId, true);

@@ -299,6 +299,15 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       expect((await link.check()).userId).toBe(ann.userId);
     });
 
+    it('too much to tell, of a group or of everything, is a gap', async () => {
+      const chatId = supergroup();
+      const heard = await hear();
+      dc.people.tellTooLong(ann.userId, chatId);
+      await until(() => heard.gaps).toEqual([chatId]);
+      dc.people.tellTooLong(ann.userId, null);
+      await until(() => heard.gaps).toEqual([chatId, null]);
+    });
+
     it('slow mode is told with its seconds', async () => {
       const chatId = supergroup({ slowModeSeconds: 60 });
       const link = await open();

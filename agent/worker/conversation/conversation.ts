@@ -6,6 +6,7 @@ import type { AnswerPlan, Moment, Silence, Verdict } from '../../answering/verdi
 import type { Behaviour, ModelSettings } from '../../protocol/behaviour.ts';
 import type { ChatEvent } from '../../protocol/chat.ts';
 import type { SilenceReason } from '../../protocol/silence.ts';
+import { modelRefusedGauge } from '../../protocol/worker.ts';
 import type { LogLevel } from '../journal.ts';
 import { ModelCaller } from '../model/model-caller.ts';
 import type { ModelClient } from '../model/model-port.ts';
@@ -212,10 +213,7 @@ export class Conversation implements LinkUser {
     state.changed(true);
     this.#tests.ended(plan, end);
     this.#standing.ended(end);
-    if (end.end === 'sent') {
-      tally.add('answered');
-      tally.replied(end.totalMs, end.ownMs);
-    }
+    if (end.end === 'sent') tally.answered(end.totalMs, end.ownMs);
     if (end.end === 'silent') this.#keepSilent(end.silence, plan.event);
     // A hold of Telegram, or a connection that came back meanwhile: there may be another time for it.
     if (end.end === 'suspended' && this.#link !== null && (this.#link !== linkBefore || this.#standing.isHeld(plan.chatId))) this.#resume();
@@ -266,8 +264,10 @@ export class Conversation implements LinkUser {
     this.#modelSettings = text;
     const budget = { read: () => state.notes.budget, write: (next: typeof state.notes.budget) => state.note({ budget: next }) };
     const count = (name: string, amount: number): void => tally.add(name, amount);
+    const unusable = (is: boolean): void => tally.set(modelRefusedGauge, is ? 1 : 0);
+    if (settings === null) unusable(false);
     this.#model =
-      settings === null ? null : new ModelCaller(settings, { open: () => openModel(settings), now, random, say, count, budget });
+      settings === null ? null : new ModelCaller(settings, { open: () => openModel(settings), now, random, say, count, unusable, budget });
   }
 
   #desk(): Desk {

@@ -24,7 +24,8 @@ export class Tally {
   }
 
   /** From hearing to sending: all of it, and without what was waited on purpose (delay, slot) and for the model. ms. */
-  replied(totalMs: number, ownMs: number): void {
+  answered(totalMs: number, ownMs: number): void {
+    this.add('answered');
     this.#observe('reply', totalMs);
     this.#observe('reply_own', ownMs);
   }

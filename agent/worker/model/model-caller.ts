@@ -19,6 +19,8 @@ export interface ModelWorld {
   readonly random: () => number;
   readonly say: (level: LogLevel, text: string) => void;
   readonly count: (name: string, amount: number) => void;
+  /** The server refuses for good what it is asked, or does not any more. */
+  readonly unusable: (is: boolean) => void;
   readonly budget: { read(): DayBudget; write(budget: DayBudget): void };
 }
 
@@ -48,6 +50,7 @@ export class ModelCaller {
   constructor(settings: ModelSettings, world: ModelWorld) {
     this.#settings = settings;
     this.#world = world;
+    world.unusable(false);
   }
 
   /** `stop` ends it early. The whole call, waiting and moderation included, takes `timeoutMs` at most. */
@@ -73,7 +76,7 @@ export class ModelCaller {
     try {
       const { completion, tries } = await this.#complete(turns, most, time);
       this.#breaker = closedBreaker;
-      this.#isRefused = false;
+      this.#setRefused(false);
       this.#note(startedAt, completion, tries);
       const text = completion.isCutOff ? upToSentence(completion.text) : completion.text;
       const isAcceptable = !this.#settings.isModerated || (await (await this.#open()).isAcceptable(text, time.signal));
@@ -82,7 +85,7 @@ export class ModelCaller {
       if (time.stop.aborted) return { refusal: 'stopped' };
       this.#world.count('model_failures', 1);
       this.#world.say('warn', `model: ${isModelFailure(error) ? error.message : 'failed'} after ${since(startedAt)} ms`);
-      this.#isRefused = isModelFailure(error) && error.kind === 'refused';
+      this.#setRefused(isModelFailure(error) && error.kind === 'refused');
       return this.#refuse(this.#isRefused ? 'refused' : 'failed');
     }
   }
@@ -164,6 +167,11 @@ export class ModelCaller {
     if (!isSlow && this.#world.random() >= sampledShare) return;
     const cost = tokens === null ? 'tokens unknown' : `${tokens.read} + ${tokens.written} tokens`;
     this.#world.say('info', `model: answered in ${tookMs} ms${isSlow ? ' (slow)' : ''}, ${cost}${tries > 1 ? `, ${tries} tries` : ''}`);
+  }
+
+  #setRefused(is: boolean): void {
+    this.#isRefused = is;
+    this.#world.unusable(is);
   }
 
   #refuse(refusal: ModelRefusal): ModelOutcome {

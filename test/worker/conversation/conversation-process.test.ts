@@ -273,6 +273,16 @@ test("Telegram's pauses are kept: flood wait for everything, slow mode for the g
   expect([answers().length, counter('groups_closed'), counter('frozen')]).toEqual([3, 1, 0]);
 });
 
+test('a model that refuses the key is a state, until it answers', async () => {
+  await start();
+  model.next({ act: 'status', status: 401 });
+  model.otherwise = { act: 'answer', text: 'I am here.' };
+  say(bob, '@ann_helps are you there?');
+  await until(() => counter('model_unusable'), 1);
+  say(cleo, '@ann_helps are you there?');
+  await until(() => [counter('model_unusable'), answers().at(-1)?.[1]], [0, 'I am here.']);
+});
+
 test('removed from its group, it says so, and is as before once it is added again', async () => {
   await start();
   say(bob, 'price');

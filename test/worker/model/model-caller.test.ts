@@ -23,6 +23,7 @@ beforeEach(async () => {
   random = 0.5;
 });
 afterEach(() => server.stop());
+const states: boolean[] = [];
 
 const caller = (settings: Partial<ModelSettings> = {}): ModelCaller =>
   new ModelCaller(
@@ -45,6 +46,7 @@ const caller = (settings: Partial<ModelSettings> = {}): ModelCaller =>
       now: () => nowMs,
       random: () => random,
       say: (_level, text) => said.push(text),
+      unusable: (is) => void states.push(is),
       count: (name, amount) => {
         counts[name] = (counts[name] ?? 0) + amount;
       },
@@ -56,6 +58,17 @@ const caller = (settings: Partial<ModelSettings> = {}): ModelCaller =>
       },
     },
   );
+test('says that the server refuses for good, and when it answers again', async () => {
+  states.length = 0;
+  const model = caller();
+  server.next({ act: 'status', status: 401 });
+  expect(await ask(model)).toEqual({ refusal: 'refused' });
+  server.next({ act: 'reset' }, { act: 'reset' }, { act: 'reset' });
+  await ask(model);
+  await ask(model);
+  expect(states).toEqual([false, true, false, false]);
+});
+
 const ask = (model: ModelCaller, text = 'hi'): Promise<ModelOutcome> => model.ask([{ role: 'user', content: text }], never);
 
 test('answers; a slow call is told, of quick ones one in ten', async () => {
