@@ -164,7 +164,7 @@ function egressFindings(where: string, { deniesMetadata, refusedPackets }: HostC
   };
   const refused: Finding = {
     ...{ where, level: 'warning', text: `${refusedPackets} packets of its accounts were refused since its boot` },
-    remedy: `an account tried a metadata service, a link-local address or what egress.allow does not name: fleet exec ${where} --root -- nft list table inet fleet`,
+    remedy: `an account tried a metadata service, a link-local address, what egress.allow does not name, or a thousand connections at a time: fleet exec ${where} --root -- nft list table inet fleet`,
   };
   return [...(deniesMetadata ? [] : [open]), ...(refusedPackets > 0 ? [refused] : [])];
 }

@@ -136,5 +136,17 @@ const notify = () => {
   for (let child = 0; child < 8; child += 1) require('node:child_process').spawn('perl', ['-e', program], { stdio: 'ignore' });
 };
 
-const acts = { fill, notify, shout, reach, stubborn, swap, flood, look, quiet: () => undefined };
+/** A datagram to each of many ports: as many entries in the kernel's table of connections. */
+const flows = () => {
+  const socket = require('node:dgram').createSocket('udp4');
+  let left = 8_000;
+  const next = () => {
+    for (let turn = 0; turn < 200 && left > 0; turn += 1) socket.send('x', 1_000 + left--, other, () => undefined);
+    if (left > 0) return setTimeout(next, 5);
+    fs.writeFileSync(join(state, 'flows.json'), '{"sent":"all"}');
+  };
+  next();
+};
+
+const acts = { fill, flows, notify, shout, reach, stubborn, swap, flood, look, quiet: () => undefined };
 acts[mode]();

@@ -254,6 +254,20 @@ test('link-local addresses and metadata services are denied, and with a list eve
   expect(Number(/packets (\d+)/.exec(await run('nft list counter inet fleet refused'))?.[1])).toBeGreaterThanOrEqual(11);
 });
 
+test('begins thousands of connections: the table that all of the host share does not fill', async () => {
+  const entries = async (): Promise<number> => Number(await run('cat /proc/sys/net/netfilter/nf_conntrack_count'));
+  // A firewall that looks at connections makes the table.
+  await run(
+    "nft add table inet wall; nft add chain inet wall in '{ type filter hook input priority 0; }'; nft add rule inet wall in ct state established accept",
+  );
+  const before = await entries();
+  await fall('flows', '203.0.113.7');
+  await reportOf('flows.json');
+  const most = (await entries()) - before;
+  console.log(`8,000 datagrams to as many ports: ${most} entries more`);
+  expect(most).toBeLessThan(1_500);
+});
+
 test('a leftover of its user counts, also when the state directory belongs to nobody and after it had been restarted', async () => {
   await fall('quiet');
   const user = await run(`systemctl show -P UID ${unit}`);
