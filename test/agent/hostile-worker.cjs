@@ -148,5 +148,34 @@ const flows = () => {
   next();
 };
 
-const acts = { fill, flows, notify, shout, reach, stubborn, swap, flood, look, quiet: () => undefined };
+/** As many processes and descriptors as it gets; then memory until it is killed. */
+const most = async () => {
+  const { spawn } = require('node:child_process');
+  let processes = 0;
+  let refusal = 'none';
+  const held = [];
+  while (processes < 100 && refusal === 'none') {
+    refusal = await new Promise((resolve) => {
+      const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+      child.once('spawn', () => resolve('none'));
+      child.once('error', ({ code }) => resolve(code));
+    });
+    if (refusal === 'none') processes += 1;
+  }
+  const opened = attempt(() => {
+    for (;;) held.push(fs.openSync('/dev/null'));
+  });
+  const descriptors = held.length;
+  for (const file of held) fs.closeSync(file);
+  fs.writeFileSync(
+    join(state, 'most.json'),
+    JSON.stringify({ processes: String(processes), refusal, opened, descriptors: String(descriptors) }),
+  );
+  for (;;) {
+    held.push(Buffer.alloc(16 << 20, 1));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+};
+
+const acts = { fill, most, flows, notify, shout, reach, stubborn, swap, flood, look, quiet: () => undefined };
 acts[mode]();

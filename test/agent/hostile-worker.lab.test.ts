@@ -11,6 +11,7 @@ const canary = 'CANARY-of-the-good-one';
 /** The lab's disks lie in memory, which counts as the account's: enough for what is written there. */
 const limits = { memoryMaxBytes: 700_000_000, memoryHighBytes: 700_000_000, cpuMaxCores: 0.5, tasksMax: 64, filesMax: 3_000, logMax: 20 };
 /** Of the fallen one. */
+let memoryMaxBytes = limits.memoryMaxBytes;
 let diskMaxBytes = 64 * 1024 ** 2;
 
 let lab: Lab;
@@ -34,7 +35,7 @@ const stage = (keyId: string): HostAct => ({
     epoch: 1,
     moveId: 'm1',
     config: '{}',
-    limits: { ...limits, diskMaxBytes },
+    limits: { ...limits, memoryMaxBytes, diskMaxBytes },
   },
   session: keyId === good ? canary : 'own session',
 });
@@ -252,6 +253,21 @@ test('link-local addresses and metadata services are denied, and with a list eve
     ['connected', 'ECONNREFUSED'],
   ]);
   expect(Number(/packets (\d+)/.exec(await run('nft list counter inet fleet refused'))?.[1])).toBeGreaterThanOrEqual(11);
+});
+
+test('takes processes, descriptors and memory until it is stopped: at its limits', async () => {
+  memoryMaxBytes = 120_000_000;
+  await fall('most');
+  const got = await reportOf('most.json');
+  const descriptorLimit = Number(await run(`systemctl show -P LimitNOFILESoft ${unit}`));
+  await expect.poll(async () => Number(await run(`systemctl show -P NRestarts ${unit}`)), { timeout: 60_000 }).toBeGreaterThan(0);
+  const ended = await run(`journalctl -u ${unit} -o cat | grep -E 'oom-kill|status=9/KILL' | head -1`);
+  memoryMaxBytes = limits.memoryMaxBytes;
+  console.log(`${JSON.stringify(got)}; then: ${ended}`);
+  expect(got).toMatchObject({ refusal: 'EAGAIN', opened: 'EMFILE' });
+  expect(Number(got.processes)).toBeLessThan(64);
+  expect(Number(got.descriptors)).toBeLessThanOrEqual(descriptorLimit);
+  expect(ended).not.toBe('');
 });
 
 test('begins thousands of connections: the table that all of the host share does not fill', async () => {
