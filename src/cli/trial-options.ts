@@ -11,23 +11,24 @@ export interface TrialFlags {
 
 const defaults = { watchMs: 600_000, maxErrors: 10 } as const;
 
-/** `--canary COUNT`, `--watch DURATION`, `--max-errors PERCENT`: what is new is tried on a few accounts first. */
-export const withTrialOptions = (command: Command): Command =>
+/** `--canary COUNT`, `--watch DURATION`, `--max-errors PERCENT`: what is new is tried on a few accounts first. `act`: what that is, in words. */
+export const withTrialOptions = (command: Command, act: string): Command =>
   command
     .addOption(
-      new Option('--canary <count>', 'try it on so many accounts first, put it back when they do worse; 0: on all at once').argParser(
+      new Option('--canary <count>', `${act} on so many accounts first, and put it back when they do worse; 0: on all at once`).argParser(
         countOption('--canary', { min: 0, max: 100_000 }, '2'),
       ),
     )
     .addOption(
-      new Option('--watch <duration>', 'how long --canary watches them; default: 10m').argParser(
+      new Option('--watch <duration>', 'how long those accounts are watched; default: 10m').argParser(
         durationOption('--watch', { min: 5_000, max: 6 * 3_600_000, words: 'from 5 s to 6 hours' }, '30m'),
       ),
     )
     .addOption(
-      new Option('--max-errors <percent>', 'share of answers that may fail, above that of the other accounts; default: 10').argParser(
-        numberOption('--max-errors', { min: 0, max: 100 }, '5'),
-      ),
+      new Option(
+        '--max-errors <percent>',
+        'how much larger their share of failed answers may be than that of the other accounts; default: 10',
+      ).argParser(numberOption('--max-errors', { min: 0, max: 100 }, '5')),
     );
 
 /** Errors: `usage`, when the companions stand alone. */

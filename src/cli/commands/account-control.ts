@@ -8,8 +8,8 @@ import { setAction } from '../run-command.ts';
 
 /** `fleet accounts pause`, `resume`, `set-script` and `send-test`: how accounts answer, while they run. */
 export function registerAccountControl(accounts: Command): void {
-  registerPause(accounts, 'pause', 'they stay online, read and remember, and say nothing until they are resumed');
-  registerPause(accounts, 'resume', 'they answer again');
+  registerPause(accounts, 'pause', 'let accounts stay online, read and remember, and say nothing until they are resumed');
+  registerPause(accounts, 'resume', 'let paused accounts answer again');
   registerSetScript(accounts);
   registerSendTest(accounts);
 }
@@ -76,7 +76,7 @@ export function registerWhySilent(program: Command): void {
   const command = program
     .command('why-silent <account>')
     .description('why the account did not answer: how often for which reason, and its last messages')
-    .option('-n, --lines <count>', 'of the last messages', linesOption(0), 20);
+    .option('-n, --lines <count>', 'at most so many of the last messages', linesOption(0), 20);
   setAction<{ lines: number }>(command, async ({ options, args, signal }) => {
     const { lines } = options;
     const [{ whySilent }, { formatSilence }] = await Promise.all([import('../../workflows/why-silent.ts'), import('../render/silence.ts')]);

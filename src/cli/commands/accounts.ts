@@ -37,7 +37,7 @@ function registerImport(accounts: Command): void {
     .command('import <files...>')
     .description('check session files, and folders of Telegram Desktop (tdata), and take them into the vault; they stay untouched')
     .option('--name <name>', 'name of the account (for a single file); default: the name of the file')
-    .option('--passcode <reference>', "of Telegram Desktop's data: env:NAME, file:PATH or exec:COMMAND");
+    .option('--passcode <reference>', "passcode of Telegram Desktop's data, as env:NAME, file:PATH or exec:COMMAND");
   setAction<{ name?: string; passcode?: string }>(command, async ({ options, args, signal }) => {
     if (options.name !== undefined && args.length !== 1) {
       throw new FleetError('usage', '--name goes with exactly one file', {

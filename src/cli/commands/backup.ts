@@ -16,7 +16,11 @@ export function registerBackup(program: Command): void {
     .command('backup')
     .description('one encrypted file with ledger and vault, checked by restoring it to a scratch folder; for cron')
     .option('--to <folder>', 'where it goes (default: backups/ beside the ledger)')
-    .option('--keep <count>', 'remove all but the newest of this fleet there', countOption('--keep', { min: 1, max: 100_000 }, '14'));
+    .option(
+      '--keep <count>',
+      'keep so many of the newest backups of this fleet there, and remove the older ones',
+      countOption('--keep', { min: 1, max: 100_000 }, '14'),
+    );
   setAction<{ readonly to?: string; readonly keep?: number }>(backup, async ({ options, signal }) => {
     const keep = options.keep ?? null;
     const { makeBackup } = await import('../../workflows/backup.ts');

@@ -31,7 +31,7 @@ const collect = (value: string, before: string[]): string[] => [...before, ...va
 export function registerInit(program: Command): void {
   const command = program
     .command('init')
-    .description('make hosts ready: packages, limits, firewall, runtime, agent, units; again: nothing to do')
+    .description('make hosts ready: packages, limits, firewall, runtime, agent, units; a ready host is left alone')
     .option('--check', 'change nothing, say what would change (exit code 4 when something would)')
     .option('--diff', 'show what changes in files')
     .option('--upgrade', 'upgrade all packages too')
@@ -39,7 +39,7 @@ export function registerInit(program: Command): void {
     .option('--skip <steps>', 'not these steps (comma separated)', collect, [])
     .option('--list-steps', 'name the steps and do nothing')
     .option('--rollback', 'go back to the release that each host had before; settings and packages stay');
-  setAction<InitFlags>(withTrialOptions(command), async ({ options, signal }) => {
+  setAction<InitFlags>(withTrialOptions(command, 'try a new release of the worker'), async ({ options, signal }) => {
     const wishes = trialWishes(options);
     const render = await import('../render/init.ts');
     return withLastingLinks({ ...options, needsAllRights: true }, signal, async (context) => {

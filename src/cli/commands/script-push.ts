@@ -25,7 +25,7 @@ export function registerScriptPush(program: Command): void {
       'give hosts what their accounts are to answer, as the inventory and the scripts say now; workers take it up without a restart',
     )
     .option('-n, --dry-run', 'only show what would change');
-  setAction<PushFlags>(withTrialOptions(command), async ({ options, args, signal }) => {
+  setAction<PushFlags>(withTrialOptions(command, 'try what is new'), async ({ options, args, signal }) => {
     const wishes = trialWishes(options);
     const [{ planPush }, { planTrial }] = await Promise.all([
       import('../../workflows/push-scripts.ts'),

@@ -19,7 +19,7 @@ const collect = (name: string, before: readonly string[]): string[] => [...befor
 
 /** `fleet scripts`: what accounts say, and why. */
 export function registerScripts(program: Command): void {
-  const scripts = program.command('scripts').description('what accounts say and when: list, show, test');
+  const scripts = program.command('scripts').description('what accounts say and when: list, show, test, push');
   setAction<object>(scripts.command('list').description('your scripts and fleet’s own'), async ({ options }) => {
     const [{ listAllScripts }, render] = await Promise.all([import('../../workflows/test-script.ts'), import('../render/scripts.ts')]);
     const found = await listAllScripts(await inventoryIfAny(options));
