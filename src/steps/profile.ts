@@ -55,7 +55,7 @@ const pythonSettings = z.strictObject({
 export type PythonSettings = z.infer<typeof pythonSettings>;
 
 const profileSchema = z.strictObject({
-  /** One line for `fleet init --list-profiles`. */
+  /** One line for whoever reads it. */
   description: z.string(),
   /** A profile to build on: lists are added to its own, entries of the same name take the place of its own. */
   extends: z

@@ -17,6 +17,7 @@ import { examineAlerts } from './examine-alerts.ts';
 import { examinePermissions } from './examine-permissions.ts';
 import { findHistoryFault } from './history-head.ts';
 import { renamedHosts, strayHint } from './host-identity.ts';
+import { listKnownAccounts } from './known-accounts.ts';
 import { lostLedgerErrors } from './lost-ledger.ts';
 import { readUnendedTrials } from './unended-trials.ts';
 
@@ -151,12 +152,14 @@ const hourMs = 3_600_000;
 
 async function examineWork({ inventory, ledger, now }: FleetContext): Promise<Finding[]> {
   const { db } = ledger;
-  const [moves, accounts, hosts] = await Promise.all([listOpenMoves(db), listAccounts(db), listHosts(db)]);
+  const [moves, accounts, hosts] = await Promise.all([listOpenMoves(db), listKnownAccounts(db), listHosts(db)]);
   const found: Finding[] = [];
   const old = moves.filter(({ created_at }) => now() - created_at > hourMs);
   if (old.length > 0)
     found.push(here('warning', `${old.length} moves are open for more than an hour`, 'fleet moves says what each waits for'));
-  const needy = accounts.filter(({ state }) => ['needs-login', 'duplicated', 'banned', 'misconfigured', 'held', 'offline'].includes(state));
+  const needy = accounts.filter(({ state }) =>
+    ['needs-login', 'duplicated', 'banned', 'misconfigured', 'held', 'offline', 'unknown'].includes(state),
+  );
   if (needy.length > 0) found.push(here('warning', `${needy.length} accounts need somebody`, 'fleet status says what to do'));
   const known = new Set<string>(inventory.hosts.map(({ name }) => name));
   const renamed = await renamedHosts({ inventory, ledger });

@@ -1,5 +1,6 @@
 import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
 import { accountStateIn } from '../facts/account-state.ts';
+import { asKnown } from '../facts/known-state.ts';
 import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
 import { listHosts } from '../ledger/hosts.ts';
 import type { FleetError } from '../model/errors.ts';
@@ -31,6 +32,7 @@ export interface WatchedAccount {
 export interface FleetMoment {
   readonly atMs: number;
   readonly hosts: readonly WatchedHost[];
+  /** Those of the hosts and those without one; with all hosts of the inventory also those of others, so that none is missing. */
   readonly accounts: readonly WatchedAccount[];
 }
 
@@ -72,9 +74,18 @@ export function watchFleet(context: FleetContext, hosts: readonly HostSpec[], re
       if (outcome === undefined) return { ...size, sample: null, latencyMs: null, problem: null };
       return outcome.ok ? { ...size, ...outcome.value, problem: null } : { ...size, sample: null, latencyMs: null, problem: outcome.error };
     });
+    const atMs = context.now();
     const samples = new Map(watched.map(({ host, sample }) => [host, sample]));
-    const chosen = accounts.filter(({ host }) => host === null || samples.has(host));
-    return { atMs: context.now(), hosts: watched, accounts: chosen.map((account) => watchedAccount(account, samples)) };
+    const silent = new Set(watched.flatMap(({ host, problem }) => (problem === null ? [] : [host])));
+    // What did not answer just now is not known either, although no sweep has noted it yet.
+    const health = new Map(
+      rows.map((row) => [row.name, { ...row, unreachable_since: row.unreachable_since ?? (silent.has(row.name) ? atMs : null) }]),
+    );
+    const inInventory = new Set<string>(context.inventory.hosts.map(({ name }) => name));
+    const isWhole = context.inventory.hosts.every(({ name }) => samples.has(name));
+    const isChosen = (host: string | null): boolean => host === null || samples.has(host) || (isWhole && !inInventory.has(host));
+    const known = accounts.filter(({ host }) => isChosen(host)).map((account) => asKnown(account, health.get(account.host ?? '')));
+    return { atMs, hosts: watched, accounts: known.map((account) => watchedAccount(account, samples)) };
   };
   const close = async (): Promise<void> => void (await Promise.all([...remotes.values()].map((remote) => remote.close())));
   return { look, close };
