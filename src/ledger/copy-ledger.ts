@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { link, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { sql } from 'kysely';
+import { FleetError } from '../model/errors.ts';
 import { type Ledger, ledgerError } from './ledger.ts';
 
 /** A file that travels in a copy of the ledger; `path` relative, with `/`. */
@@ -10,13 +12,24 @@ export interface CarriedFile {
   readonly content: Uint8Array;
 }
 
-/** A consistent copy of the ledger as a new file, while others may go on writing. Errors: `ledger-*`. */
+/** A consistent copy of the ledger as a new file in a scratch folder, while others may go on writing. Errors: `ledger-*`, `this-machine`. */
 export async function copyLedger({ db, path }: Ledger, to: string): Promise<void> {
   try {
     await sql`VACUUM INTO ${to}`.execute(db);
   } catch (error) {
-    throw ledgerError(path, error);
+    throw roomError(to, error) ?? ledgerError(path, error);
   }
+}
+
+/** The disk that the copy goes to is full, and not that of the ledger. Null: something else. */
+function roomError(to: string, error: unknown): FleetError | null {
+  const isFull = error instanceof Error && 'code' in error && String(error.code) === 'SQLITE_FULL';
+  if (!isFull) return null;
+  const where = dirname(dirname(to));
+  return new FleetError('this-machine', `there is no room in ${where} for a copy of the ledger: the disk is full`, {
+    hint: 'free some space there, or name another folder',
+    cause: error,
+  });
 }
 
 /** Puts files into the copy at `path`, one at a time. */
@@ -26,6 +39,8 @@ export async function carryFiles(path: string, files: AsyncIterable<CarriedFile>
     database.exec('CREATE TABLE carried_files (path TEXT PRIMARY KEY, content BLOB NOT NULL)');
     const insert = database.prepare('INSERT INTO carried_files VALUES (?, ?)');
     for await (const { path: name, content } of files) insert.run(name, Buffer.from(content));
+  } catch (error) {
+    throw roomError(path, error) ?? error;
   } finally {
     database.close();
   }

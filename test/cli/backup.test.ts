@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { openLedger } from '../../src/ledger/ledger.ts';
@@ -137,3 +138,24 @@ test('a lost session is not hidden by a backup that could be made', async () => 
     expect.stringContaining('the vault has no session of ben'),
   ]);
 });
+
+// Mounting needs root, as CI has it.
+test.skipIf(process.getuid?.() !== 0)(
+  'a disk that is full where the backup goes is named, nothing is left of it, and the ledger is not blamed',
+  async () => {
+    const { path, fleet } = await makeFleet();
+    const small = join(path, 'small');
+    await mkdir(small);
+    for (const size of ['64k', '384k']) {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', small]);
+      try {
+        const { code, stderr } = await fleet(['backup', '--to', 'small']);
+        expect([size, code, stderr]).toEqual([size, 3, expect.stringMatching(/^✗ .*DIR\/small.*(?:disk is full|ENOSPC)/)]);
+        expect(stderr).not.toContain('fleet.db');
+        expect(await readdir(small)).toEqual([]);
+      } finally {
+        execFileSync('umount', [small]);
+      }
+    }
+  },
+);

@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ctrlC } from '../cli/on-terminal.ts';
+import { tryCommand } from '../lab/run-command.ts';
 import { type InterruptedWorld, makeInterruptedWorld, other, pidOf } from './interrupted-world.ts';
-import { must } from './world.ts';
+import { eventually, must } from './world.ts';
 
 let its: InterruptedWorld;
 beforeAll(async () => {
@@ -70,5 +71,21 @@ test.each(['SIGTERM', 'SIGHUP'] as const)('%s is like Ctrl-C', async (signal) =>
   process.kill(pidOf(run), signal);
   await its.expectGone(run, 130);
   await must(its.world, 'resume');
+  await its.expectAllWell();
+});
+
+test('a terminal that is closed, and output that nobody reads, leave no account without a host', async () => {
+  const run = its.start('move', 'dora', other(await its.hostOf('dora')), '--yes');
+  await run.shows('staged');
+  const pid = pidOf(run);
+  run.vanishes();
+  await eventually(120_000, async () => expect(() => process.kill(pid, 0)).toThrow());
+  await must(its.world, 'resume');
+  const to = other(await its.hostOf('dora'));
+  const { directory: cwd, env, argv } = its.world.operator;
+  const piped = `"$@" 2>&1 | head -c 1; exit "\${PIPESTATUS[0]}"`;
+  const words = ['bash', '-c', piped, 'bash', ...argv(['move', 'dora', to, '--yes'])];
+  const { code } = await tryCommand(words, { cwd, env, timeoutMs: 240_000 });
+  expect([code, await its.hostOf('dora')]).toEqual([0, to]);
   await its.expectAllWell();
 });
