@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { openLedger } from '../../src/ledger/ledger.ts';
 import { takeLock } from '../../src/ledger/runs.ts';
+import { tryCommand } from '../lab/run-command.ts';
 import { type Folder, makeFolder } from './fleet-command.ts';
 
 // Each test starts programs, and the machine may have other work.
@@ -145,16 +145,17 @@ test.skipIf(process.getuid?.() !== 0)(
   async () => {
     const { path, fleet } = await makeFleet();
     const small = join(path, 'small');
+    const run = async (argv: readonly string[]): Promise<void> => expect(await tryCommand(argv)).toMatchObject({ code: 0 });
     await mkdir(small);
     for (const size of ['64k', '384k']) {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', small]);
+      await run(['mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', small]);
       try {
         const { code, stderr } = await fleet(['backup', '--to', 'small']);
         expect([size, code, stderr]).toEqual([size, 3, expect.stringMatching(/^✗ .*DIR\/small.*(?:disk is full|ENOSPC)/)]);
         expect(stderr).not.toContain('fleet.db');
         expect(await readdir(small)).toEqual([]);
       } finally {
-        execFileSync('umount', [small]);
+        await run(['umount', small]);
       }
     }
   },
