@@ -33,7 +33,28 @@ export async function requireAccount(context: Pick<FleetContext, 'ledger'>, name
   throw new FleetError('usage', `no such account: ${name}`, { account: name, hint: 'fleet accounts list shows those that were imported' });
 }
 
-/** Sends acts to an owner with this run's authority and gives the replies; a refusal throws `claim-refused` or `authority-refused`. */
+/** A host did not do what it was asked: `reply` is its own word. */
+export class ActRefused extends FleetError {
+  readonly reply: ActReply;
+
+  constructor(host: string, account: string, reply: ActReply) {
+    const isForeign = reply.refusal === 'authority';
+    const hint = isForeign
+      ? `use the ledger that ${host} obeys; if it is lost: fleet adopt; if it is out of use for good: fleet hosts take-over ${host}`
+      : isHold(reply)
+        ? 'fleet sweep gives it back once every host was asked'
+        : 'fleet accounts show tells what the host owns; run this again once the cause is gone';
+    const message = `${host} refused: ${reply.message ?? reply.refusal ?? 'no reason given'}`;
+    super(isForeign ? 'authority-refused' : 'claim-refused', message, { host, account, hint });
+    this.reply = reply;
+  }
+}
+
+/** The claim stands, and the host starts nothing under it: it has booted, and holds the account. */
+export const isHold = ({ refusal, claim }: ActReply): boolean =>
+  refusal === 'state' && claim?.state === 'active' && claim.heldSince !== undefined;
+
+/** Sends acts to an owner with this run's authority and gives the replies. Errors: those of {@link askAsAuthority}, {@link ActRefused}. */
 export async function actOnOwner(
   context: FleetContext,
   run: Run,
@@ -44,18 +65,7 @@ export async function actOnOwner(
   const replies = await askAsAuthority(context, run, host, acts, { timeoutMs: helperTimeoutMs + onlineTimeoutMs });
   const refused = replies.find(({ ok }) => !ok);
   if (refused === undefined) return replies;
-  throw new FleetError(
-    refused.refusal === 'authority' ? 'authority-refused' : 'claim-refused',
-    `${host.name} refused: ${refused.message ?? refused.refusal ?? 'no reason given'}`,
-    {
-      host: host.name,
-      account,
-      hint:
-        refused.refusal === 'authority'
-          ? `use the ledger that ${host.name} obeys; if it is lost: fleet adopt; if it is out of use for good: fleet hosts take-over ${host.name}`
-          : 'fleet accounts show tells what the host owns; run this again once the cause is gone',
-    },
-  );
+  throw new ActRefused(host.name, account, refused);
 }
 
 /** An account that is on its way out is neither started nor stopped by hand: its state says so until it is gone. Errors: `in-doubt`. */

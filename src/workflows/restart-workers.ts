@@ -6,7 +6,7 @@ import type { Run } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
-import { actOnOwner } from './account-acts.ts';
+import { ActRefused, actOnOwner, isHold } from './account-acts.ts';
 import { onlineTimeoutMs } from './ask-as-authority.ts';
 import type { FleetContext } from './context.ts';
 import { restartBegun, restartEnded } from './stale-workers.ts';
@@ -24,7 +24,7 @@ export interface Restart {
 
 /**
  * Restarts workers with this run's authority: hosts side by side, on each host one account after the other, each stopped and proven online again before
- * the next one begins. A host on which one does not come back keeps the others as they are. Returns what failed; safe to repeat.
+ * the next one begins. A host on which one does not come back keeps the others as they are; one that is held there ({@link isHeld}) does not. Returns what failed; safe to repeat.
  */
 export async function restartWorkers(context: FleetContext, run: Run, restarts: readonly Restart[]): Promise<FleetError[]> {
   const hosts = [...new Set(restarts.map(({ host }) => host))];
@@ -32,12 +32,27 @@ export async function restartWorkers(context: FleetContext, run: Run, restarts: 
     hosts,
     context.inventory.concurrency,
     async (host) => {
-      for (const restart of restarts) if (restart.host === host && !context.signal.aborted) await restartWorker(context, run, restart);
+      const held: FleetError[] = [];
+      for (const restart of restarts) {
+        if (restart.host !== host || context.signal.aborted) continue;
+        await restartWorker(context, run, restart).catch((error: unknown) => {
+          if (!(error instanceof FleetError && isHeld(error))) throw error;
+          held.push(error);
+        });
+      }
+      return held;
     },
     context.signal,
   );
-  return outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
+  return outcomes.flatMap((outcome) => (outcome.ok ? outcome.value : [outcome.error]));
 }
+
+/** Whether an error says that there is no worker to be restarted. */
+export const isNoRestart = (error: unknown): error is FleetError =>
+  error instanceof FleetError && (error.code === 'host-not-ready' || isHeld(error));
+
+/** The host holds the account since its boot; a sweep gives it back. */
+export const isHeld = (error: FleetError): boolean => error instanceof ActRefused && isHold(error.reply);
 
 async function restartWorker(context: FleetContext, run: Run, { host, account, why, acts, again }: Restart): Promise<void> {
   const { name, key_id: keyId } = account;
@@ -54,8 +69,8 @@ async function restartWorker(context: FleetContext, run: Run, { host, account, w
     { act: 'await', keyIds: [keyId], timeoutMs: onlineTimeoutMs },
   ];
   const replies = await actOnOwner(context, run, host, name, restart).catch(async (error: unknown) => {
-    // Programs that do not understand the request do nothing of it: no restart was interrupted.
-    if (error instanceof FleetError && error.code === 'host-not-ready') await note(restartEnded, `not restarted: ${error.message}`);
+    // Programs that do not understand the request do nothing of it, and of what a host holds nothing runs: no restart was interrupted.
+    if (isNoRestart(error)) await note(restartEnded, `not restarted: ${error.message}`);
     throw error;
   });
   const result = replies.at(-1)?.result;

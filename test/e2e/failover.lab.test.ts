@@ -78,6 +78,22 @@ test('a sweep of a fleet that is well changes nothing, as often as it runs; anot
   await eventuallyExclusive();
 });
 
+test('an announced reboot: its accounts are online again when the command ends, under the same claims, and nothing has moved', async () => {
+  const before = await listAccounts(world);
+  const { hosts } = await world.operator.json<{ hosts: readonly { host: string; state: string; offlineMs: number }[] }>([
+    'reboot',
+    'h1',
+    '--within',
+    '5m',
+  ]);
+  expect(hosts).toMatchObject([{ host: 'h1', state: 'rebooted', accounts: names.map((account) => ({ account, state: 'online' })) }]);
+  console.log(`announced reboot of 5 accounts: offline for ${((hosts[0]?.offlineMs ?? Number.NaN) / 1000).toFixed(1)} s at most`);
+  const place = ({ name, host, epoch, state }: (typeof before)[number]) => ({ name, host, epoch, state });
+  expect((await listAccounts(world)).map(place)).toEqual(before.map(place));
+  noteFaultPoint('an announced reboot of a host with five accounts');
+  await eventuallyExclusive();
+});
+
 test('a sweep gives back what a host held since its boot', async () => {
   await expireContact(world, 1);
   await world.lab.reboot(1);
@@ -100,15 +116,16 @@ test('a host without power: suspect, then down; "switched off" is believed only 
   expect(await healthOf()).toBe('suspect');
   await eventually(30_000, async () => expect(await healthOf()).toBe('down'));
   expect(await must(world, 'events')).toContain('host-down');
+  // Ten minutes behind the last contact, or behind the end of the announcement.
   const early = await world.operator.fleet(['failover', 'h1', '--powered-off', '--yes']);
-  expect([early.code, early.stderr]).toEqual([3, expect.stringMatching(/h1 cannot count as switched off before .*\(in 10m/)]);
+  expect([early.code, early.stderr]).toEqual([3, expect.stringMatching(/h1 cannot count as switched off before .*\(in 1\dm/)]);
   expect(await hostsOf()).toEqual(names.map(() => 'h1'));
 
   await must(world, 'failover', 'h1', '--destroyed');
   const seconds = secondsFromDecision();
   console.log(`failover of 5 accounts: ${seconds.toFixed(1)} s from the decision until all are online, of which 25 s are the settle floor`);
-  // 30 s on a machine of its own; here another lab is at work.
-  expect(seconds).toBeLessThan(55);
+  // 30 s on a machine of its own; here others are at work, too.
+  expect(seconds).toBeLessThan(150);
   const placed = await listAccounts(world);
   expect(placed.map(({ host, state }) => [host !== 'h1', state])).toEqual(names.map(() => [true, 'online']));
   expect(await must(world, 'history', '--account', 'anna')).toMatch(/failover/);
@@ -132,15 +149,24 @@ async function letTimePass(host: number, minutes: number): Promise<void> {
   database.close();
 }
 
-test('a host that was switched off comes back: it starts nothing, and the next sweep tells it what has moved on', async () => {
+test('34: a host that was switched off comes back: it starts nothing, not after a contact with others than a sweep and one more boot, and the next sweep finds it clean', async () => {
   const before = await listAccounts(world);
   await letTimePass(2, 15);
   await must(world, 'failover', 'h2', '--powered-off');
   expect((await listAccounts(world)).map(({ host, state }) => [host, state])).toEqual(names.map(() => ['h3', 'online']));
+  const startsNothing = async () =>
+    expect((await world.lab.ssh(2, "systemctl is-system-running --wait; systemctl is-active 'fleet-account@*'")).stdout).not.toMatch(
+      /^active$/m,
+    );
   await world.lab.start(2);
-  expect((await world.lab.ssh(2, "systemctl is-system-running --wait; systemctl is-active 'fleet-account@*'")).stdout).not.toMatch(
-    /^active$/m,
-  );
+  await startsNothing();
+  await must(world, 'hosts', 'cordon', 'h2');
+  await importNew(world, ['zoe']);
+  await must(world, 'allocate', 'zoe');
+  await must(world, 'accounts', 'remove', 'zoe');
+  await must(world, 'hosts', 'uncordon', 'h2');
+  await world.lab.reboot(2);
+  await startsNothing();
   await must(world, 'sweep');
   const retired = await must(world, 'events');
   noteFaultPoint('a host that was failed over boots again');

@@ -1,7 +1,10 @@
 /** Rolling maintenance: packages are upgraded host by host, hosts that need it reboot announced, accounts stay online or move away as the operator says. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ctrlC } from '../cli/on-terminal.ts';
+import { noteFaultPoint } from './fault-points.ts';
+import { fleetOnTerminal } from './fleet-on-terminal.ts';
 import type { Login } from './operator.ts';
-import { expectExclusive, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
+import { eventually, expectExclusive, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from './world.ts';
 
 let world: World;
 let logins: Login[];
@@ -13,14 +16,14 @@ beforeAll(async () => {
 });
 afterAll(() => world?.end());
 
-/** Version 1 of a package is installed; a source beside those of the host has version `to`, which asks for a reboot or does not. */
-async function offerUpgrade(host: number, to: number, asksForReboot: boolean): Promise<void> {
-  const script = `set -e; rm -rf /srv/patch; mkdir -p /srv/patch; cd /srv/patch
+/** Version 1 of a package is installed; a source beside those of the host has version `to`, whose installation does `what`. */
+async function offerUpgrade(host: number, to: number, what: string): Promise<void> {
+  const script = `set -e; rm -f /run/go-on /run/upgrading; rm -rf /srv/patch; mkdir -p /srv/patch; cd /srv/patch
 make() { rm -rf p; mkdir -p p/DEBIAN
 printf 'Package: fleet-patch-probe\\nVersion: %s\\nArchitecture: all\\nMaintainer: nobody <nobody@example.org>\\nDescription: probe\\n' "$1" > p/DEBIAN/control
 printf '#!/bin/sh\\n%s\\n' "$2" > p/DEBIAN/postinst; chmod 755 p/DEBIAN/postinst; dpkg-deb --build p "probe_$1.deb" >/dev/null; }
 make ${to - 1} true; dpkg -i probe_${to - 1}.deb >/dev/null; rm probe_${to - 1}.deb
-make ${to} '${asksForReboot ? 'touch /run/reboot-required' : 'true'}'
+make ${to} '${what}'
 { dpkg-deb -f probe_${to}.deb; printf 'Filename: ./probe_${to}.deb\\nSize: %s\\nSHA256: %s\\n' "$(stat -c %s probe_${to}.deb)" "$(sha256sum probe_${to}.deb | cut -d' ' -f1)"; } > Packages
 echo 'deb [trusted=yes] file:/srv/patch ./' > /etc/apt/sources.list.d/probe.list; apt-get -q update >/dev/null`;
   const { code, stderr } = await world.lab.ssh(host, script);
@@ -40,8 +43,8 @@ interface Patched {
 }
 
 test('rolling: accounts stay, only the host that needs it reboots, everybody is online afterwards', async () => {
-  await offerUpgrade(1, 2, true);
-  await offerUpgrade(2, 2, false);
+  await offerUpgrade(1, 2, 'touch /run/reboot-required');
+  await offerUpgrade(2, 2, 'true');
   const before = { placements: await listAccounts(world), boots: [await bootOf(1), await bootOf(2)] };
   const dry = await world.operator.json<{ plan: { hosts: { pending: string[] }[] } }>(['patch', '--rolling', '--dry-run']);
   for (const { pending } of dry.plan.hosts) expect(pending.join()).toMatch(/upgrade \d+ packages/);
@@ -61,7 +64,7 @@ test('rolling: accounts stay, only the host that needs it reboots, everybody is 
 });
 
 test('drained first: the accounts of the host move away, and it takes accounts again afterwards; a second patch has nothing to do', async () => {
-  await offerUpgrade(2, 3, false);
+  await offerUpgrade(2, 3, 'true');
   const { hosts } = await world.operator.json<Patched>(['patch', 'h2', '--drain']);
   expect(hosts).toMatchObject([{ host: 'h2', state: 'patched', rebooted: false }]);
   expect((await listAccounts(world)).map(({ host }) => host)).toEqual(['h1', 'h1']);
@@ -91,5 +94,38 @@ printf 'deb [trusted=yes] file:/srv/patch %s/\\n' probe-security probe-updates >
   expect(await versions()).toBe('fleet-other-probe\t1\nfleet-patch-probe\t5\nfleet-patch-probe');
   const again = await world.operator.json<Patched>(['patch', 'h1', '--security']);
   expect(again.hosts).toMatchObject([{ host: 'h1', state: 'unchanged' }]);
+  await expectExclusive(world, logins);
+});
+
+const untilToldTo = 'touch /run/upgrading; while [ ! -e /run/go-on ]; do sleep 0.2; done';
+const isUpgrading = () => eventually(60_000, async () => expect((await world.lab.ssh(1, 'ls /run/upgrading')).code).toBe(0));
+const packageState = async (): Promise<string> => (await world.lab.ssh(1, 'dpkg -s fleet-patch-probe | grep ^Status:')).stdout.trim();
+
+test('the first Ctrl-C lets apt end its work, and the next host is not begun', async () => {
+  await offerUpgrade(1, 7, untilToldTo);
+  const run = fleetOnTerminal(world.operator, ['patch', '--rolling', '--yes']);
+  await isUpgrading();
+  run.type(ctrlC);
+  await run.shows('press Ctrl-C again');
+  await world.lab.ssh(1, 'touch /run/go-on');
+  expect(await run.ends()).toBe(130);
+  expect(run.shown()).toMatch(/h2 +not-begun/);
+  expect([await versionOn(1), await packageState()]).toEqual(['7', 'Status: install ok installed']);
+  noteFaultPoint('Ctrl-C while packages are upgraded');
+  await expectExclusive(world, logins);
+});
+
+test('the second Ctrl-C ends it at once, and apt is not cut off', async () => {
+  await offerUpgrade(1, 8, untilToldTo);
+  const run = fleetOnTerminal(world.operator, ['patch', 'h1', '--yes']);
+  await isUpgrading();
+  run.type(ctrlC);
+  await run.shows('press Ctrl-C again');
+  run.type(ctrlC);
+  expect(await run.ends()).toBe(130);
+  await world.lab.ssh(1, 'touch /run/go-on');
+  await eventually(60_000, async () => expect([await versionOn(1), await packageState()]).toEqual(['8', 'Status: install ok installed']));
+  noteFaultPoint('two Ctrl-C while packages are upgraded');
+  await must(world, 'patch', 'h1');
   await expectExclusive(world, logins);
 });

@@ -10,6 +10,8 @@ export interface UpgradeWorld extends World {
   readonly logins: readonly Login[];
   /** `fleet ARGS` of the release before, whatever comes of it. */
   before(...args: string[]): Promise<CommandResult>;
+  /** The same with more of an environment. */
+  beforeWith(env: Readonly<Record<string, string>>, ...args: string[]): Promise<CommandResult>;
 }
 
 /** Two accounts on each host, allocated by the release before. */
@@ -17,8 +19,13 @@ export async function makeOldFleet(hosts: readonly number[], dc?: LabDataCentre)
   const release: ReleaseBefore = await unpackReleaseBefore();
   // Machines that no newer programs have judged in this boot.
   const world = await makeWorld({ hosts, state: 'equipped', ...(dc === undefined ? {} : { dc }) });
-  const before: UpgradeWorld['before'] = (...args) =>
-    tryCommand(release.argv([...args, '--yes']), { cwd: world.operator.directory, env: world.operator.env, timeoutMs: 300_000 });
+  const beforeWith: UpgradeWorld['beforeWith'] = (env, ...args) =>
+    tryCommand(release.argv([...args, '--yes']), {
+      cwd: world.operator.directory,
+      env: { ...world.operator.env, ...env },
+      timeoutMs: 300_000,
+    });
+  const before: UpgradeWorld['before'] = (...args) => beforeWith({}, ...args);
   const must = async (...args: string[]): Promise<void> => {
     const { code, stderr } = await before(...args);
     expect({ args, code, stderr: code === 0 ? '' : stderr }).toEqual({ args, code: 0, stderr: '' });
@@ -32,7 +39,7 @@ export async function makeOldFleet(hosts: readonly number[], dc?: LabDataCentre)
     await world.end();
     await release.remove();
   };
-  return { ...world, logins, before, end };
+  return { ...world, logins, before, beforeWith, end };
 }
 
 /** Every account is online at its owner's, on one connection, and no key was killed; at once, or as soon as its worker has come back. */

@@ -31,7 +31,7 @@ export async function restartStale(
       ? 'this ledger does not own them: the one that does restarts them by fleet init'
       : await refusal(context, options, owned);
   if (why !== null) return { data: { stale: workers.map(workerData), restarted: [] }, text: stillOld(workers, why), errors: [] };
-  const [{ beginRun, takeLock }, { restartWorkers }] = await Promise.all([
+  const [{ beginRun, takeLock }, { isHeld, isNoRestart, restartWorkers }] = await Promise.all([
     import('../../ledger/runs.ts'),
     import('../../workflows/restart-workers.ts'),
   ]);
@@ -47,7 +47,8 @@ export async function restartStale(
     const all = await restartWorkers(context, await beginRun(context.ledger, 'init', context.now()), restartsOf(owned));
     // A release before that was put back: there is nothing to mend, and what runs there goes on.
     const strange = new Set(all.flatMap(({ code, host }) => (code === 'host-not-ready' && host !== undefined ? [host] : [])));
-    const errors = all.filter(({ code }) => code !== 'host-not-ready');
+    const held = all.filter(isHeld).flatMap(({ account }) => account ?? []);
+    const errors = all.filter((error) => !isNoRestart(error));
     const foreign = workers.filter(({ account }) => account === null);
     const failed = new Set(all.map(({ host }) => host));
     const done = owned.filter(({ host }) => !failed.has(host.name));
@@ -56,6 +57,7 @@ export async function restartStale(
       ...(done.length === 0 ? [] : [`Restarted with the new release: ${done.map(nameOf).join(', ')}`]),
       ...(foreign.length === 0 ? [] : [stillOld(foreign, 'this ledger does not own them')]),
       ...(kept.length === 0 ? [] : [goesOn(kept, [...strange])]),
+      ...(held.length === 0 ? [] : [`Not restarted: ${held.join(', ')}. Their hosts hold them since a boot: fleet sweep gives them back.`]),
     ].join('\n');
     return { data: { stale: [...foreign, ...kept].map(workerData), restarted: done.map(workerData) }, text, errors };
   } finally {
