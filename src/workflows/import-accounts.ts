@@ -1,5 +1,13 @@
 import { basename, dirname, resolve } from 'node:path';
-import { accountsOfUser, findAccount, findAccountByKey, highestEpoch, insertAccount, setAccountState } from '../ledger/accounts.ts';
+import {
+  accountsOfUser,
+  findAccount,
+  findAccountByKey,
+  highestEpoch,
+  insertAccount,
+  setAccountState,
+  setWanted,
+} from '../ledger/accounts.ts';
 import { recordEvent } from '../ledger/records.ts';
 import { FleetError } from '../model/errors.ts';
 import { type AccountName, isAccountName } from '../model/names.ts';
@@ -186,6 +194,8 @@ async function takeCandidate(context: FleetContext, candidate: Candidate): Promi
   const warnings = sameName === undefined ? [] : await putBack(context, candidate);
   if (sameName?.state === 'detached') {
     await setAccountState(db, account, 'stored', 'returned by import', context.now());
+    // Who brings it back wants it, whether it was stopped before it left or not.
+    await setWanted(db, account, true);
     await recordEvent(db, { at: context.now(), kind: 'account-returned', host: null, account, text: `from ${path}` });
     return done('returned', warnings);
   }

@@ -314,3 +314,11 @@ it('a stopped account whose owner has lost its claim goes on elsewhere with what
   await checkMemory(world, later);
   nothingWrong();
 });
+
+it('an account that was stopped, exported and imported again is wanted, like any that is imported', async () => {
+  await placed();
+  for (const verb of ['stop', 'export', 'import'] as const) expect(await world.command({ verb, account: 'a1' })).toBeNull();
+  expect(await world.command({ verb: 'allocate' })).toBeNull();
+  expect(usersOf('a1')).toHaveLength(1);
+  nothingWrong();
+});
