@@ -44,13 +44,25 @@ export async function advanceMove(
       account: move.account,
     });
   }
-  if (!hasChanged(await changePhase(db, { id: move.id, before: move.phase, phase, problem, nowMs }))) {
-    throw new FleetError('plan-stale', `${move.account}: another fleet command has changed its move since this one began`, {
-      hint: 'run this again: it goes on from where the other one is',
-      account: move.account,
-    });
-  }
+  if (!hasChanged(await changePhase(db, { id: move.id, before: move.phase, phase, problem, nowMs }))) throw changedMeanwhile(move);
   return { ...move, phase, problem, updated_at: nowMs };
+}
+
+/** What a run is told whose move, or account, another run has taken elsewhere since it was read. */
+export const changedMeanwhile = ({ account }: Pick<MoveRow, 'account'>): FleetError =>
+  new FleetError('plan-stale', `${account}: another fleet command has changed its move since this one began`, {
+    hint: 'run this again: it goes on from where the other one is',
+    account,
+  });
+
+/**
+ * Ends a move, once; false where another run has ended it or taken it elsewhere since it was read. Comes first in a transaction: what goes with the end is written
+ * only by who has ended it, because the account may have begun another life since.
+ */
+export async function closeMove(db: LedgerDb, { id, phase }: MoveRow, problem: string | null, nowMs: number): Promise<boolean> {
+  const closed = { phase: 'done', problem, updated_at: nowMs } as const;
+  const result = await db.updateTable('moves').set(closed).where('id', '=', id).where('phase', '=', phase).executeTakeFirst();
+  return phase !== 'done' && result.numUpdatedRows > 0n;
 }
 
 const changePhase = preparedQuery<{ id: string; before: MovePhase; phase: MovePhase; problem: string | null; nowMs: number }>((db, value) =>
@@ -61,9 +73,20 @@ const changePhase = preparedQuery<{ id: string; before: MovePhase; phase: MovePh
     .where('phase', 'in', [value('before'), value('phase')]),
 );
 
-/** Another epoch for a move that has not been granted yet (the survey saw a higher one). */
-export async function setMoveEpoch(db: LedgerDb, id: string, epoch: number, nowMs: number): Promise<void> {
-  await db.updateTable('moves').set({ epoch, updated_at: nowMs }).where('id', '=', id).execute();
+/** Another epoch for a move that has not been granted yet (the survey saw a higher one). Throws `plan-stale` when another run has granted or ended it. */
+export async function setMoveEpoch(
+  db: LedgerDb,
+  { id, account }: Pick<MoveRow, 'id' | 'account'>,
+  epoch: number,
+  nowMs: number,
+): Promise<void> {
+  const result = await db
+    .updateTable('moves')
+    .set({ epoch, updated_at: nowMs })
+    .where('id', '=', id)
+    .where('phase', 'in', ['planned', 'staged', 'released'])
+    .executeTakeFirst();
+  if (result.numUpdatedRows === 0n) throw changedMeanwhile({ account });
 }
 
 /** The last epoch at which the key left the fleet, with its host's receipt; 0: it never did. */
@@ -77,7 +100,7 @@ export async function setMoveProblem(db: LedgerDb, id: string, problem: string |
   await db.updateTable('moves').set({ problem, updated_at: nowMs }).where('id', '=', id).execute();
 }
 
-/** A released move that its target refused for good goes back to where it came from, at a higher epoch. `decisionJson` says why. */
+/** A released move that its target refused for good goes back to where it came from, at a higher epoch. `decisionJson` says why. Throws `plan-stale`. */
 export async function turnMove(
   db: LedgerDb,
   move: MoveRow,
@@ -85,7 +108,14 @@ export async function turnMove(
   nowMs: number,
 ): Promise<MoveRow> {
   const changes = { to_host: back.host, epoch: back.epoch, decision_json: back.decisionJson, updated_at: nowMs };
-  await db.updateTable('moves').set(changes).where('id', '=', move.id).where('phase', '=', 'released').execute();
+  const turned = await db
+    .updateTable('moves')
+    .set(changes)
+    .where('id', '=', move.id)
+    .where('phase', '=', 'released')
+    .where('to_host', '=', move.to_host)
+    .executeTakeFirst();
+  if (turned.numUpdatedRows === 0n) throw changedMeanwhile(move);
   return { ...move, ...changes };
 }
 

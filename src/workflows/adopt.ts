@@ -3,6 +3,7 @@ import type { HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import { askHost } from '../facts/ask-host.ts';
 import { highestEpoch, listAccounts } from '../ledger/accounts.ts';
 import { ensureHosts, listHosts } from '../ledger/hosts.ts';
+import type { LedgerDb } from '../ledger/ledger.ts';
 import { listOpenMoves } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
 import { lastSerial, readStaleness } from '../ledger/staleness.ts';
@@ -201,12 +202,16 @@ export async function executeAdoption(context: FleetContext, run: Run, shown: Ad
     if (outcome.ok) return outcome.value;
     throw outcome.error;
   });
-  if (!isDeepStrictEqual(await planFrom(context, { ...shown, hosts }), shown.plan)) {
+  const isStillTrue = async (db: LedgerDb): Promise<boolean> => {
+    const now = { ...context, ledger: { ...ledger, db: db as FleetContext['ledger']['db'] } };
+    return isDeepStrictEqual(await planFrom(now, { ...shown, hosts }), shown.plan);
+  };
+  if (!(await isStillTrue(ledger.db))) {
     throw new FleetError('plan-stale', 'the hosts say something else by now than when they were asked', { hint: 'run fleet adopt again' });
   }
   for (const { host } of hosts)
     for (const claim of shown.plan.closedClaims.filter((each) => each.host === host.name)) await closeClaim(context, run, host, claim);
-  await recordAdoption(context, { ...shown, hosts });
+  await recordAdoption(context, { ...shown, hosts }, isStillTrue);
 }
 
 /** The host writes the claim anew, stops what may still run, and answers when none of it can be heard any more. */

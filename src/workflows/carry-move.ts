@@ -155,7 +155,7 @@ class Carrier {
       const mayRaise = failed.refusal === 'epoch' && isOver && failed.claim?.moveId !== move.id && seen <= move.epoch + maxEpochJump;
       if (isPassing(failed)) throw refusedBy(move, move.to_host, 'take the files of', failed);
       if (!mayRaise || raises === maxRaises) return [refusedBy(move, move.to_host, 'take the files of', failed)];
-      await setMoveEpoch(this.#context.ledger.db, move.id, seen + 1, this.#context.now());
+      await setMoveEpoch(this.#context.ledger.db, move, seen + 1, this.#context.now());
       this.#move = { ...move, epoch: seen + 1 };
     }
   }

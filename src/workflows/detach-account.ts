@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { deleteAccount, deletePlacement, type PlacedAccount, raiseEpoch, setAccountState } from '../ledger/accounts.ts';
-import { advanceMove, findMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
+import { deleteAccount, deletePlacement, findAccount, type PlacedAccount, raiseEpoch, setAccountState } from '../ledger/accounts.ts';
+import { advanceMove, changedMeanwhile, closeMove, findMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
@@ -44,9 +44,10 @@ async function detach(context: FleetContext, run: Run, account: PlacedAccount): 
   }
   await actOnOwner(context, run, host, account.name, [{ act: 'wipe', keyId: account.key_id, epoch: move.epoch }]);
   await db.transaction().execute(async (transaction) => {
+    // First: where another run has ended it, the account may be back by now.
+    if (!(await closeMove(transaction, current, null, context.now()))) throw changedMeanwhile(current);
     await deletePlacement(transaction, account.name);
     await setAccountState(transaction, account.name, 'detached', 'given up by its host', context.now());
-    await advanceMove(transaction, current, 'done', context.now());
     await recordEvent(transaction, {
       at: context.now(),
       kind: 'account-detached',
@@ -78,10 +79,18 @@ async function journal(context: FleetContext, account: PlacedAccount, host: stri
   return row;
 }
 
+/** Somebody may have brought it back since: then it is none that was given up. Errors: `plan-stale`. */
+async function requireGivenUp({ ledger }: FleetContext, before: PlacedAccount): Promise<void> {
+  const now = await findAccount(ledger.db, before.name);
+  const state = before.host === null ? before.state : 'detached';
+  if (now?.key_id !== before.key_id || now.host !== null || now.state !== state) throw changedMeanwhile({ account: before.name });
+}
+
 /** Takes the account out of the fleet. The session's encrypted copy stays in the vault's `removed` folder. Returns its path. */
 export async function removeAccount(context: FleetContext, run: Run, name: string): Promise<string | null> {
   const account = await requireAccount(context, name);
   await detach(context, run, account);
+  await requireGivenUp(context, account);
   const stored = await context.vault.list();
   const kept = stored.includes(name as AccountName) ? await context.vault.remove(name as AccountName) : null;
   await context.ledger.db.transaction().execute(async (transaction) => {
@@ -101,6 +110,7 @@ export async function exportAccount(context: FleetContext, run: Run, name: strin
   const account = await requireAccount(context, name);
   await refuseExport(context, name as AccountName, format, path);
   await detach(context, run, account);
+  await requireGivenUp(context, account);
   const { session, apiId } = await context.vault.get(name as AccountName);
   await exportSession(path, session, format, apiId);
   session.authKey.fill(0);

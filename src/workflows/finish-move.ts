@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AwaitedAccount, HostAct } from '../../agent/protocol/host-acts.ts';
 import { awaitedState } from '../facts/account-state.ts';
 import { highestEpoch, setAccountState } from '../ledger/accounts.ts';
-import { advanceMove, findMove, insertMove } from '../ledger/moves.ts';
+import { advanceMove, changedMeanwhile, closeMove, findMove, insertMove } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { MoveRow } from '../ledger/schema.ts';
 import type { AccountState } from '../model/account-state.ts';
@@ -97,8 +97,8 @@ async function planBack(context: FleetContext, move: MoveRow, decision: MoveDeci
   const reason = `came back: ${move.to_host} did not bring it online (${ended.state}${ended.reason === '' ? '' : `: ${ended.reason}`})`;
   const done = await db.transaction().execute(async (transaction) => {
     const nowMs = context.now();
+    if (!(await closeMove(transaction, move, ended.reason, nowMs))) throw changedMeanwhile(move);
     await setAccountState(transaction, move.account, ended.state, ended.reason, nowMs);
-    const closed = await advanceMove(transaction, move, 'done', nowMs, ended.reason);
     const back: MoveDecision = { ...decision, host, reason, fromEpoch: move.epoch, isBack: true, releasedTo: null, score: null };
     await insertMove(transaction, {
       ...{ id, account: move.account, key_id: move.key_id, kind: move.kind, from_host: move.to_host, to_host: host },
@@ -106,7 +106,7 @@ async function planBack(context: FleetContext, move: MoveRow, decision: MoveDeci
       decision_json: formatDecisionJson(back),
       created_at: nowMs,
     });
-    return closed;
+    return { ...move, phase: 'done', problem: ended.reason, updated_at: nowMs } as const;
   });
   const row = await findMove(db, id);
   if (row === undefined) throw new FleetError('bug', `move ${id} vanished from the ledger`, { hint: 'please report this' });

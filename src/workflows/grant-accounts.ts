@@ -2,7 +2,7 @@ import type { ActReply, AwaitedAccount, HostAct } from '../../agent/protocol/hos
 import { awaitedState } from '../facts/account-state.ts';
 import type { AskOptions } from '../facts/ask-host.ts';
 import { setAccountState } from '../ledger/accounts.ts';
-import { advanceMove, setMoveEpoch, setMoveProblem } from '../ledger/moves.ts';
+import { advanceMove, closeMove, setMoveEpoch, setMoveProblem } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
@@ -104,7 +104,7 @@ class Journey {
   }
 
   async #raise(move: MoveRow, epoch: number): Promise<MoveRow> {
-    await setMoveEpoch(this.#context.ledger.db, move.id, epoch, this.#context.now());
+    await setMoveEpoch(this.#context.ledger.db, move, epoch, this.#context.now());
     return { ...move, epoch };
   }
 
@@ -219,6 +219,7 @@ class Journey {
       const state = awaitedState(value);
       await this.#context.ledger.db.transaction().execute(async (transaction) => {
         const nowMs = this.#context.now();
+        if (!(await closeMove(transaction, move, value.reason === '' ? null : value.reason, nowMs))) return;
         const changed = await setAccountState(transaction, move.account, state, value.reason, nowMs);
         if (changed) {
           await recordEvent(transaction, {
@@ -229,7 +230,6 @@ class Journey {
             text: value.reason,
           });
         }
-        await advanceMove(transaction, move, 'done', nowMs, value.reason === '' ? null : value.reason);
       });
       outcomes.set(move.id, {
         account: move.account,

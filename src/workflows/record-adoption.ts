@@ -15,6 +15,7 @@ import type { LedgerDb } from '../ledger/ledger.ts';
 import { correctMove, findMove, insertMove, setMoveEpoch } from '../ledger/moves.ts';
 import { recordEvent, recordHistory } from '../ledger/records.ts';
 import { clearStaleness } from '../ledger/staleness.ts';
+import { FleetError } from '../model/errors.ts';
 import type { AdoptedAccount, FoundMove } from '../moves/adoption-plan.ts';
 import { detached } from '../moves/phases.ts';
 import type { Adoption, AskedHost, StoredSession } from './adopt.ts';
@@ -28,10 +29,21 @@ import { historyOf } from './record-grant.ts';
  */
 const leftOutEpochs = 100;
 
-/** Writes what was adopted, all of it or nothing. From then on the ledger may act again. */
-export async function recordAdoption(context: FleetContext, adoption: Adoption): Promise<void> {
+/**
+ * Writes what was adopted, all of it or nothing, where `isStillTrue` in the transaction itself: another command may have changed the ledger while hosts were asked.
+ * From then on the ledger may act again. Errors: `plan-stale`.
+ */
+export async function recordAdoption(
+  context: FleetContext,
+  adoption: Adoption,
+  isStillTrue: (db: LedgerDb) => Promise<boolean>,
+): Promise<void> {
   const nowMs = context.now();
   await context.ledger.db.transaction().execute(async (transaction) => {
+    if (!(await isStillTrue(transaction)))
+      throw new FleetError('plan-stale', 'another fleet command has changed the ledger since it was read', {
+        hint: 'run fleet adopt again',
+      });
     if (adoption.isOld) await forgetStatements(transaction, nowMs);
     await noteMissing(transaction, adoption, nowMs);
     for (const asked of adoption.hosts) await noteHost(context, transaction, asked, nowMs);
@@ -106,8 +118,8 @@ async function endMove(db: LedgerDb, id: string, end: 'done' | 'overtaken', nowM
 async function noteMove(db: LedgerDb, { id, account, keyId, from, to, fromEpoch, epoch }: FoundMove, nowMs: number): Promise<void> {
   const isDetach = to === detached;
   if ((await findMove(db, id)) !== undefined) {
-    if (!isDetach) await setMoveEpoch(db, id, epoch, nowMs);
-    return correctMove(db, id, 'planned', 'found by fleet adopt', nowMs);
+    await correctMove(db, id, 'planned', 'found by fleet adopt', nowMs);
+    return isDetach ? undefined : setMoveEpoch(db, { id, account }, epoch, nowMs);
   }
   const decision_json = formatDecisionJson({
     ...{ account, host: to, from, score: null, strategy: null, reason: `found on ${from} by fleet adopt`, fromEpoch },

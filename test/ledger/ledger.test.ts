@@ -26,7 +26,7 @@ import {
 } from '../../src/ledger/hosts.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { migrations } from '../../src/ledger/migrations/all.ts';
-import { advanceMove, findMove, insertMove, listOpenMoves } from '../../src/ledger/moves.ts';
+import { advanceMove, closeMove, findMove, insertMove, listOpenMoves, setMoveEpoch, turnMove } from '../../src/ledger/moves.ts';
 import {
   dailySamples,
   latestSamples,

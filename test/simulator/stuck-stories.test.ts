@@ -3,6 +3,7 @@ import './borders.ts';
 import type { AccountName } from '../../src/model/names.ts';
 import { memoryStatesOf } from './memory-states.ts';
 import { goodLuck } from './model-host.ts';
+import { type CallFate, plainFate, type RemoteCall } from './model-remote.ts';
 import { checkMemory, remember } from './moving.ts';
 import { a1, at, claimAt, nothingWrong, placed, usersOf, world } from './rows-fixture.ts';
 import { settle } from './settle.ts';
@@ -322,3 +323,22 @@ it('an account that was stopped, exported and imported again is wanted, like any
   expect(usersOf('a1')).toHaveLength(1);
   nothingWrong();
 });
+
+it.each(['remove', 'export'] as const)(
+  'a command that slept while its account left by another one, and came back, takes nothing from it: %s',
+  async (verb) => {
+    await placed();
+    const late = (call: RemoteCall): CallFate => (call.what.includes('wipe') ? { ...plainFate, replyMs: 50_000 } : plainFate);
+    const slow = world.start({ verb, account: 'a1' }, { fateOf: late });
+    await world.simulation.pass(10_000);
+    expect(await world.command({ verb, account: 'a1' })).toBeNull();
+    expect(await world.command({ verb: 'import', account: 'a1' })).toBeNull();
+    expect(await world.command({ verb: 'allocate' })).toBeNull();
+    expect(usersOf('a1')).toHaveLength(1);
+    await world.simulation.run(slow.isOver, 600_000);
+    expect(slow.problem()?.code).toBe('plan-stale');
+    expect((await world.read()).accounts[0]).toMatchObject({ name: 'a1', state: 'online', host: usersOf('a1')[0] });
+    await settle(world);
+    nothingWrong();
+  },
+);
