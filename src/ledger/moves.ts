@@ -38,12 +38,7 @@ export async function advanceMove(
   nowMs: number,
   problem: string | null = null,
 ): Promise<MoveRow> {
-  if (move.phase !== phase && !mayFollow(routeOf(move.from_host, move.to_host), move.phase, phase)) {
-    throw new FleetError('bug', `move ${move.id} of ${move.account}: ${phase} cannot follow ${move.phase}`, {
-      hint: 'please report this with the output of `fleet moves`',
-      account: move.account,
-    });
-  }
+  if (move.phase !== phase) refuseJump(move, phase);
   if (!hasChanged(await changePhase(db, { id: move.id, before: move.phase, phase, problem, nowMs }))) throw changedMeanwhile(move);
   return { ...move, phase, problem, updated_at: nowMs };
 }
@@ -59,10 +54,20 @@ export const changedMeanwhile = ({ account }: Pick<MoveRow, 'account'>): FleetEr
  * Ends a move, once; false where another run has ended it or taken it elsewhere since it was read. Comes first in a transaction: what goes with the end is written
  * only by who has ended it, because the account may have begun another life since.
  */
-export async function closeMove(db: LedgerDb, { id, phase }: MoveRow, problem: string | null, nowMs: number): Promise<boolean> {
+export async function closeMove(db: LedgerDb, move: MoveRow, problem: string | null, nowMs: number): Promise<boolean> {
+  if (move.phase === 'done') return false;
+  refuseJump(move, 'done');
   const closed = { phase: 'done', problem, updated_at: nowMs } as const;
-  const result = await db.updateTable('moves').set(closed).where('id', '=', id).where('phase', '=', phase).executeTakeFirst();
-  return phase !== 'done' && result.numUpdatedRows > 0n;
+  const result = await db.updateTable('moves').set(closed).where('id', '=', move.id).where('phase', '=', move.phase).executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+function refuseJump({ id, account, phase: before, from_host, to_host }: MoveRow, phase: MovePhase): void {
+  if (mayFollow(routeOf(from_host, to_host), before, phase)) return;
+  throw new FleetError('bug', `move ${id} of ${account}: ${phase} cannot follow ${before}`, {
+    hint: 'please report this with the output of `fleet moves`',
+    account,
+  });
 }
 
 const changePhase = preparedQuery<{ id: string; before: MovePhase; phase: MovePhase; problem: string | null; nowMs: number }>((db, value) =>

@@ -230,6 +230,35 @@ describe('moves', () => {
       expect(await listOpenMoves(db)).toEqual([]);
     }));
 
+  it('are ended once, by who finds them as they were read; another one is told', () =>
+    withLedger(async ({ db }) => {
+      await insertMove(db, move('m1', 'alice'));
+      let read = await findMove(db, 'm1');
+      if (read === undefined) throw new Error('no row');
+      await expect(closeMove(db, read, null, 6)).rejects.toMatchObject({ code: 'bug' });
+      for (const phase of ['staged', 'granted'] as const) read = await advanceMove(db, read, phase, 6);
+      expect(await closeMove(db, read, 'first', 7)).toBe(true);
+      // The same run again, another one that had read it before, and one that reads it now.
+      expect(await closeMove(db, read, 'second', 8)).toBe(false);
+      expect(await closeMove(db, { ...read, phase: 'done' }, 'third', 9)).toBe(false);
+      expect(await findMove(db, 'm1')).toMatchObject({ phase: 'done', problem: 'first', updated_at: 7 });
+    }));
+
+  it('that another run has granted or ended get no other epoch and no other way', () =>
+    withLedger(async ({ db }) => {
+      await insertMove(db, move('m1', 'alice'));
+      const read = await findMove(db, 'm1');
+      if (read === undefined) throw new Error('no row');
+      await setMoveEpoch(db, read, 5, 6);
+      const back = { host: 'h1', epoch: 9, decisionJson: '{}' };
+      await expect(turnMove(db, read, back, 7)).rejects.toMatchObject({ code: 'plan-stale' });
+      for (const phase of ['staged', 'granted'] as const)
+        await advanceMove(db, { ...read, phase: phase === 'staged' ? 'planned' : 'staged' }, phase, 7);
+      await expect(setMoveEpoch(db, read, 6, 8)).rejects.toMatchObject({ code: 'plan-stale' });
+      await expect(turnMove(db, read, back, 8)).rejects.toMatchObject({ code: 'plan-stale' });
+      expect(await findMove(db, 'm1')).toMatchObject({ phase: 'granted', epoch: 5, to_host: read.to_host });
+    }));
+
   it('lists the open ones, oldest first', () =>
     withLedger(async ({ db }) => {
       await insertMove(db, { ...move('m2', 'bob'), created_at: 9 });

@@ -97,7 +97,7 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   listMovedKeys: ({ db }) => moves.listMovedKeys(db),
   advanceMove: ({ db }) => moves.advanceMove(db, row, 'staged', 2),
   setMoveEpoch: ({ db }) => moves.setMoveEpoch(db, row, 3, 2).catch(() => undefined),
-  closeMove: ({ db }) => moves.closeMove(db, row, null, 2),
+  closeMove: ({ db }) => moves.closeMove(db, { ...row, phase: 'granted' }, null, 2),
   epochGivenUp: ({ db }) => moves.epochGivenUp(db, 'k'),
   setMoveProblem: ({ db }) => moves.setMoveProblem(db, 'm', 'why', 2),
   turnMove: ({ db }) => moves.turnMove(db, row, { host: 'h', epoch: 4, decisionJson: '{}' }, 2).catch(() => undefined),
