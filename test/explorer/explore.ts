@@ -10,6 +10,8 @@ export interface Limits {
   readonly depth: number;
   readonly ms: number;
   readonly states: number;
+  /** Of this process's memory; it ends before it is out of it. */
+  readonly heapBytes?: number;
 }
 
 export interface Violation {
@@ -29,6 +31,9 @@ export interface Explored {
   readonly isComplete: boolean;
   readonly violation: Violation | null;
 }
+
+/** To ask for the memory costs as much as some worlds. */
+const looksPerHeap = 500;
 
 interface Node {
   readonly world: World;
@@ -56,7 +61,13 @@ export class Explorer {
 
   run(limits: Limits): Explored {
     const startMs = performance.now();
-    const isOver = (): boolean => performance.now() - startMs > limits.ms || this.#seen.size > limits.states;
+    let looks = 0;
+    let isFull = false;
+    const isOver = (): boolean => {
+      looks += 1;
+      if (limits.heapBytes !== undefined && looks % looksPerHeap === 0) isFull = process.memoryUsage().heapUsed > limits.heapBytes;
+      return isFull || performance.now() - startMs > limits.ms || this.#seen.size > limits.states;
+    };
     let frontier: Node[] = [];
     let depth = 0;
     let isWhole = true;
