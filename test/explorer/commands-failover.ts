@@ -10,7 +10,7 @@ type Failover = Extract<Command, { verb: 'failover' }>;
 export function* failover(rules: Rules, { host, statement, target }: Failover): Steps<void> {
   const row = yield* look((ledger) => ledger.hosts[host] as HostRow);
   const tooEarly = fail('refused', 'it is too early to believe that');
-  if (statement === 'powered-off' && row.off === null && !isSafe(rules, row.intent)) throw tooEarly;
+  if (statement === 'powered-off' && row.off === null && !isSafe(rules, row)) throw tooEarly;
   yield* refuseIfAnswering(host);
   const plan = yield* look(({ accounts, moves }) => planOf(host, accounts, moves));
   if (statement === 'fenced') yield { kind: 'fence', host };
@@ -19,7 +19,7 @@ export function* failover(rules: Rules, { host, statement, target }: Failover): 
     const now = ledger.hosts[host] as HostRow;
     if (rules.mechanisms.withdrawsOff) {
       if (now.mark !== row.mark) throw fail('refused', 'it was heard since this was planned');
-      if (statement === 'powered-off' && now.off === null && !isSafe(rules, now.intent)) throw tooEarly;
+      if (statement === 'powered-off' && now.off === null && !isSafe(rules, now)) throw tooEarly;
     }
     setHost(ledger, host, { off: statement });
     for (const move of plan.dropped) {

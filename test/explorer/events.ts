@@ -3,6 +3,7 @@ import type { Rules } from './rules.ts';
 import { CommandRunner, type Emit, type Faults, isReachable, passLinger } from './run-command.ts';
 import {
   type Age,
+  type AnnouncedAge,
   type Command,
   type Contact,
   copyLedger,
@@ -102,11 +103,23 @@ function hostEvents(rules: Rules, scope: Scope, world: World, index: number, emi
 
 const older = (age: Age): Age => Math.min(2, age + 1) as Age;
 const olderContact = (contact: Contact | null): Contact | null => (contact === null ? null : { ...contact, age: older(contact.age) });
-const olderDisk = (disk: Disk): Disk => ({ ...disk, contact: olderContact(disk.contact) });
+const olderAnnouncement = (age: AnnouncedAge): AnnouncedAge => Math.min(3, age + 1) as AnnouncedAge;
+const olderDisk = (disk: Disk): Disk => ({
+  ...disk,
+  contact: olderContact(disk.contact),
+  announcement: disk.announcement === null ? null : { ...disk.announcement, age: olderAnnouncement(disk.announcement.age) },
+});
+
+/** Its end and the margin behind it are over after four steps. */
+const olderAnnounced = (age: AnnouncedAge | null): AnnouncedAge | null => (age === null || age === 3 ? null : olderAnnouncement(age));
 
 export const olderLedger = (ledger: Ledger): Ledger => ({
   ...ledger,
-  hosts: ledger.hosts.map((row) => ({ ...row, intent: row.intent === null ? null : older(row.intent) })),
+  hosts: ledger.hosts.map((row) => ({
+    ...row,
+    intent: row.intent === null ? null : older(row.intent),
+    announced: olderAnnounced(row.announced),
+  })),
 });
 
 /** A little more than `hold.after`: no request is under way for so long. */
@@ -175,6 +188,7 @@ export function commandsIn(verbs: readonly Command['verb'][], world: World, at: 
   const placeable = hosts.filter((host) => isReachable(world, host));
   const homeless = ledger.accounts.some(({ host, state }) => host === null && state === 'stored');
   if (all.has('allocate')) for (const host of homeless ? placeable : placeable.slice(0, 1)) found.push({ verb: 'allocate', host });
+  if (all.has('reboot')) for (const host of placeable) found.push({ verb: 'reboot', host });
   for (const verb of ['sweep', 'adopt'] as const) if (all.has(verb)) found.push({ verb });
   if (all.has('resume') && ledger.moves.length > 0) found.push({ verb: 'resume' });
   for (const [account, { host: owner, state }] of ledger.accounts.entries()) {

@@ -34,6 +34,15 @@ describe('the rules of the release before', () => {
   });
 });
 
+it('R8: "switched off" is believed before the end of an announced reboot, and the host then boots by it', () => {
+  const [scope] = scopes.filter(({ name }) => name === 'reboots that are announced');
+  if (scope === undefined) throw new Error('no scope');
+  const limits = { depth: 12, ms: 100_000, states: 1_000_000 };
+  const quick: Scope = { ...scope, rareThings: 0, verbs: ['allocate', 'failover', 'reboot'] };
+  const trace = words(new Explorer(rulesWithout({ waitsForAnnounced: false }), quick, false).run(limits));
+  expect(trace).toMatch(/reboot to (\d).*\1 loses power\n.*failover \1 --powered-off[^\n]*\n\1 boots$/s);
+});
+
 describe('the shipped rules', () => {
   it.each(scopes.map((scope) => [scope.name, scope] as const))('%s: nothing goes wrong in any short order of events', (_, scope) => {
     const found = new Explorer(shippedRules, scope).run({ depth: 30, ms: 100_000, states: 1_200 });

@@ -1,5 +1,5 @@
 import type { StandingClaim } from '../../agent/claims/decide.ts';
-import { type Contact, type Disk, type Host, keyId, type Ledger, type Move, type Stamp, type World } from './world.ts';
+import { type Announcement, type Contact, type Disk, type Host, keyId, type Ledger, type Move, type Stamp, type World } from './world.ts';
 
 /**
  * What tells one world from another: hosts and accounts are interchangeable, names that are used once are numbered as they appear, epochs and serials
@@ -120,7 +120,7 @@ class Writer {
     ];
   }
 
-  #disk({ claims, staged, enabled, authority, contact }: Disk): unknown {
+  #disk({ claims, staged, enabled, authority, contact, announcement }: Disk): unknown {
     return [
       this.#accounts.map((account) => [
         this.#claim(account, claims[account] as StandingClaim),
@@ -129,6 +129,7 @@ class Writer {
       ]),
       authority === null ? null : [this.#stamp(authority), authority.former],
       contact === null ? null : this.#contact(contact),
+      announcement === null ? null : this.#announcement(announcement),
     ];
   }
 
@@ -136,6 +137,11 @@ class Writer {
   #contact({ bootId, age, authorityId, serial, revision, claims, isWhole }: Contact): unknown {
     const isCompared = this.#world.late.length > 0 || this.#world.paused !== null;
     return [...[this.#name(bootId), age, authorityId, this.#serials.get(serial), isCompared ? revision : 0, this.#listed(claims), isWhole]];
+  }
+
+  #announcement({ id, authorityId, bootId, usedBy, age }: Announcement): unknown {
+    const isCompared = this.#world.late.length > 0 || this.#world.paused !== null;
+    return [isCompared ? this.#name(id) : 0, authorityId, this.#name(bootId), usedBy === null ? null : this.#name(usedBy), age];
   }
 
   #stamp(stamp: Stamp | null): unknown {
@@ -191,7 +197,7 @@ class Writer {
       this.#hosts.map((index) => {
         const row = hosts[index];
         const mark = this.#world.paused === null ? 0 : this.#name(row?.mark ?? '');
-        return [row?.intent ?? null, mark, row?.off, row?.isDestroyed];
+        return [row?.intent ?? null, mark, row?.off, row?.isDestroyed, row?.announced ?? null];
       }),
     ];
   }

@@ -1,13 +1,17 @@
 import type { HostEvidence } from '../../src/moves/evidence.ts';
 import { look, type Run, type Steps, setHost, write } from './effects.ts';
-import { ageMs, holdAfterMs, nowMs } from './host.ts';
+import { ageMs, announcedForMs, holdAfterMs, nowMs } from './host.ts';
 import type { Rules } from './rules.ts';
 import { type HostRow, hostIndex } from './world.ts';
 
 /** `safeMomentOf`: whether "switched off" may be believed by now. */
-export function isSafe(rules: Rules, intent: HostRow['intent']): boolean {
+export function isSafe(rules: Rules, { intent, announced }: Pick<HostRow, 'intent' | 'announced'>): boolean {
   const contactMs = intent === null ? null : nowMs - ageMs(intent);
-  return nowMs >= rules.safeMoment({ contactMs, mayBootUntilMs: contactMs === null ? null : contactMs + holdAfterMs }, holdAfterMs);
+  const ends = [
+    contactMs === null ? [] : contactMs + holdAfterMs,
+    announced === null || !rules.mechanisms.waitsForAnnounced ? [] : nowMs - ageMs(announced) + announcedForMs,
+  ].flat();
+  return nowMs >= rules.safeMoment({ contactMs, mayBootUntilMs: ends.length === 0 ? null : Math.max(...ends) }, holdAfterMs);
 }
 
 /** `reverifyOff` */
@@ -28,5 +32,5 @@ export function* isDoubted(rules: Rules, host: number, row: HostRow | undefined)
   if (row === undefined || row.off === null) return true;
   if (row.off === 'destroyed') return false;
   if (row.off === 'fenced') return ((yield { kind: 'verify', host }) as boolean) === false;
-  return !isSafe(rules, row.intent);
+  return !isSafe(rules, row);
 }

@@ -1,7 +1,7 @@
 import type { HostFacts, Refusal, StandingClaim } from '../../agent/claims/decide.ts';
 import type { Claim } from '../../agent/protocol/claim.ts';
 import { holdOf } from '../../agent/protocol/hold-of.ts';
-import type { HostConfig } from '../../agent/protocol/host.ts';
+import type { AnnouncementRecord, ContactRecord, HostConfig } from '../../agent/protocol/host.ts';
 import type { ActReply, HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import type { Roster } from '../../agent/protocol/roster.ts';
 import type { Rules } from './rules.ts';
@@ -11,6 +11,8 @@ import { type Age, type Disk, type Host, hostName, instanceId, keyId, type Model
 export const holdAfterMs = 600_000;
 /** The clock of a world stands still; stamps grow older. */
 export const nowMs = 100 * holdAfterMs;
+/** How long an announcement serves: longer than a contact and the margin behind it count, which is two steps of time. */
+export const announcedForMs = 2 * holdAfterMs + 100_000;
 /** As long as a worker asks Telegram to wait for a silent connection, ms. */
 export const lingerMs = 75_000;
 
@@ -52,8 +54,8 @@ export class Helper {
         if (act.act === 'survey') return { index, ok: true, result: { kind: 'survey', survey: this.survey() } };
         if (act.act === 'await') return { index, ...this.#awaited(act.keyIds) };
         if (refusal !== null) return { index, ok: false, refusal: 'authority', message: refusal };
-        // No command of the explorer reboots a host in order: its boots are all unannounced.
-        if (act.act === 'contact' || act.act === 'announce') return { index, ok: true, result: { kind: 'done' } };
+        if (act.act === 'contact') return { index, ok: true, result: { kind: 'done' } };
+        if (act.act === 'announce') return { index, ...this.#announce(act, stamp) };
         return { index, ...this.#act(act, stamp) };
       });
       return { replies, writes: this.#writes };
@@ -100,6 +102,17 @@ export class Helper {
     const { claims, isWhole } = this.#rules.judgeContact(roster, active);
     const listed = claims.map(({ keyId: key, epoch, moveId }) => ({ keyId: key, epoch, moveId }));
     this.#write({ contact: { bootId, age: this.#sentAge, authorityId: id, serial, revision: roster.revision, claims: listed, isWhole } });
+  }
+
+  #announce(act: Extract<HostAct, { act: 'announce' }>, stamp: ModelRequest['stamp']): Omit<ActReply, 'index'> {
+    const { bootId, disk } = this.#host;
+    const [standing, contact] = [announcementOf(disk), contactOf(disk)];
+    const sentAtMs = stamp?.roster === undefined ? null : nowMs;
+    const decided = this.#rules.decideAnnouncement(act, { standing, contact, stamp: { id: stamp?.id ?? '' }, sentAtMs, bootId });
+    if ('message' in decided) return { ok: false, refusal: 'request', message: decided.message };
+    const { untilMs: _, ...record } = decided.record;
+    if (decided.isNew) this.#write({ announcement: { ...record, age: this.#sentAge } });
+    return { ok: true, result: { kind: 'done' } };
   }
 
   #facts(account: number, stamp: ModelRequest['stamp']): HostFacts {
@@ -235,10 +248,21 @@ const passesGate = (rules: Rules, host: Host, index: number, account: number): b
   return rules.decideGate({ reading: { claim, fault }, instanceId: instanceId(index), verdict: host.verdict }) === null;
 };
 
+/** The records as a host reads them; what this world does not look at is left out of `claims`. */
+const contactOf = ({ contact }: Disk): ContactRecord | null =>
+  contact === null ? null : { ...contact, format: 2, wallMs: nowMs - ageMs(contact.age), bootMs: 0, holdAfterMs, holdGapMs: 0 };
+
+const announcementOf = ({ announcement }: Disk): AnnouncementRecord | null =>
+  announcement === null ? null : { ...announcement, untilMs: nowMs - ageMs(announcement.age) + announcedForMs };
+
 /** Power on: the verdict of the boot, then what starts by itself. */
 export function boot(rules: Rules, world: World, index: number): void {
   const host = world.hosts[index] as Host;
   const bootId = newName(world, 'b');
+  const announced = announcementOf(host.disk);
+  const spent = rules.spentBy(announced, bootId);
+  if (spent !== null && host.disk.announcement !== null)
+    host.disk = { ...host.disk, announcement: { ...host.disk.announcement, usedBy: spent.usedBy } };
   const { contact, claims, enabled } = host.disk;
   const open = claims.flatMap(({ claim }) => (claim?.state === 'active' && claim.bootId !== bootId ? [claim] : []));
   // To the release before every contact counted for every claim.
@@ -250,14 +274,11 @@ export function boot(rules: Rules, world: World, index: number): void {
       config: hostConfig(index),
       wallMs: nowMs,
       heartbeat: { wallMs: nowMs },
-      announcement: null,
+      announcement: spent ?? announced,
       bootedAtMs: nowMs,
       clockSynchronized: true,
     },
-    contact:
-      contact === null
-        ? null
-        : { ...contact, format: 2, claims: counted, wallMs: nowMs - ageMs(contact.age), bootMs: 0, holdAfterMs, holdGapMs: 0 },
+    contact: contact === null ? null : contactOf({ ...host.disk, contact: { ...contact, claims: counted } }),
     claims: open,
   });
   Object.assign(host, { power: 'on', bootId, verdict: { format: 1, bootId, ...decided, decidedAt: '' } });

@@ -11,6 +11,7 @@ import {
 import { decideClosure, isOlderRoster, judgeContact } from '../../agent/claims/roster.ts';
 import { decideGate } from '../../agent/gate/decide.ts';
 import { decideBoot } from '../../agent/hold/decide.ts';
+import { decideAnnouncement, spentBy } from '../../agent/hold/decide-announcement.ts';
 import { findCutOff, readClaims } from '../../src/moves/adopt-claims.ts';
 import { findDrift } from '../../src/moves/claim-drift.ts';
 import { judgeEvidence } from '../../src/moves/evidence.ts';
@@ -29,12 +30,14 @@ export interface Mechanisms {
   readonly withdrawsOff: boolean;
   /** A contact closes what the roster says is gone, and counts only for what it lists and this boot does not hold (rows 34 and 35). */
   readonly carriesRoster: boolean;
+  /** "Switched off" is believed only behind the end of an announced reboot, too (rule R8). */
+  readonly waitsForAnnounced: boolean;
 }
 
 /** Every decision that the small world takes: the shipped functions themselves. A test may put another one in the place of one of them. */
 const shippedDecisions = {
   ...{ decideAuthority, decideStage, decideGrant, decideRelease, completeRelease, decideRevoke, decideStart, decideWipe },
-  ...{ decideGate, decideBoot, decideClosure, judgeContact, isOlderRoster },
+  ...{ decideGate, decideBoot, decideAnnouncement, spentBy, decideClosure, judgeContact, isOlderRoster },
   ...{
     judgeEvidence,
     findDrift,
@@ -52,4 +55,7 @@ const shippedDecisions = {
 
 export type Rules = typeof shippedDecisions & { readonly mechanisms: Mechanisms };
 
-export const shippedRules: Rules = { ...shippedDecisions, mechanisms: { withdrawsOff: true, carriesRoster: true } };
+export const shippedRules: Rules = {
+  ...shippedDecisions,
+  mechanisms: { withdrawsOff: true, carriesRoster: true, waitsForAnnounced: true },
+};

@@ -3,10 +3,10 @@ import { failover } from './commands-failover.ts';
 import { allocate, startOwned } from './commands-grant.ts';
 import { exportAccount, importAccount, moveAccount } from './commands-move.ts';
 import { resumeMoves, sweep } from './commands-sweep.ts';
-import { beginRun, type Effect, Failed, type Steps } from './effects.ts';
-import { Helper, losePower } from './host.ts';
+import { askAsAuthority, beginRun, type Effect, Failed, fail, type Steps, setHost, write } from './effects.ts';
+import { announcedForMs, Helper, losePower, nowMs } from './host.ts';
 import type { Rules } from './rules.ts';
-import { type Age, copyWorld, type Fault, type Given, type Ledger, type PausedCommand, type World } from './world.ts';
+import { type Age, copyWorld, type Fault, type Given, type Ledger, newName, type PausedCommand, type World } from './world.ts';
 
 /** Rare things that a scope admits. */
 export interface Faults {
@@ -24,6 +24,8 @@ const stepsOf = (rules: Rules, { command }: PausedCommand): Steps<void> => {
   switch (command.verb) {
     case 'allocate':
       return allocate(rules, command.host);
+    case 'reboot':
+      return announceReboot(rules, command.host);
     case 'sweep':
       return sweep(rules);
     case 'resume':
@@ -46,6 +48,16 @@ const stepsOf = (rules: Rules, { command }: PausedCommand): Steps<void> => {
 function* startAccount(rules: Rules, account: number): Steps<void> {
   const run = yield* beginRun(rules);
   yield* startOwned(run, account);
+}
+
+/** `announceReboot`: journal first, then the host. That it reboots is an event of its own, which may come later, twice, or never. */
+function* announceReboot(rules: Rules, host: number): Steps<void> {
+  const run = yield* beginRun(rules);
+  yield* write('journals the announcement', (ledger, world) => {
+    setHost(ledger, host, { announced: 0, mark: newName(world, 'c'), off: null, isDestroyed: false });
+  });
+  const [reply] = yield* askAsAuthority(run, host, 'announce', [{ act: 'announce', id: run.nonce, untilMs: nowMs + announcedForMs }]);
+  if (reply?.ok !== true) throw fail('refused', `the announcement was refused: ${reply?.message}`);
 }
 
 /** One command from where it stands, with everything that may come between two of its effects. */

@@ -53,6 +53,10 @@ export const scopes: readonly Scope[] = [
     ...{ rareThings: 1, verbs: ['allocate', 'sweep', 'move', 'export', 'import', 'failover'] },
   },
   {
+    ...{ ...plain, name: 'reboots that are announced', hosts: { ...calm, power: true } },
+    ...{ faults: crashes, rareThings: 1, verbs: ['allocate', 'sweep', 'failover', 'reboot'] },
+  },
+  {
     ...{ ...plain, name: 'machines that are suspended', hosts: { ...calm, power: true, sleep: true } },
     ...{ rareThings: 1, verbs: ['allocate', 'sweep', 'failover', 'move'] },
   },

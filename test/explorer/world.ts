@@ -1,5 +1,5 @@
 import type { StandingClaim } from '../../agent/claims/decide.ts';
-import type { AuthorityRecord, BootVerdict, ContactRecord } from '../../agent/protocol/host.ts';
+import type { AnnouncementRecord, AuthorityRecord, BootVerdict, ContactRecord } from '../../agent/protocol/host.ts';
 import type { HostAct } from '../../agent/protocol/host-acts.ts';
 import type { Roster } from '../../agent/protocol/roster.ts';
 import type { MovePhase } from '../../src/moves/phases.ts';
@@ -57,6 +57,14 @@ export interface Contact extends Pick<ContactRecord, 'bootId' | 'authorityId' | 
   readonly age: Age;
 }
 
+/** Age of an announcement, which serves for longer than two steps; 3: its end is over. */
+export type AnnouncedAge = Age | 3;
+
+/** A reboot that was announced; `age`: at first that of the contact of the same request. */
+export interface Announcement extends Omit<AnnouncementRecord, 'untilMs'> {
+  readonly age: AnnouncedAge;
+}
+
 /** Everything durable; each write of the helper gives a new one. */
 export interface Disk {
   readonly claims: readonly StandingClaim[];
@@ -64,6 +72,7 @@ export interface Disk {
   readonly enabled: readonly boolean[];
   readonly authority: AuthorityRecord | null;
   readonly contact: Contact | null;
+  readonly announcement: Announcement | null;
 }
 
 export interface LateRequest {
@@ -121,6 +130,8 @@ export type HostStatement = 'powered-off' | 'destroyed' | 'fenced';
 export interface HostRow {
   /** The last intent to connect with authority. */
   readonly intent: Age | null;
+  /** The last announcement of a reboot; null: none, or its end lies far behind. */
+  readonly announced: AnnouncedAge | null;
   /** Another one after each contact, and each time it answers. */
   readonly mark: string;
   /** What is said of it; null: it counts as a possible owner. */
@@ -163,7 +174,7 @@ export interface Fault {
 }
 
 export type Command =
-  | { readonly verb: 'allocate'; readonly host: number }
+  | { readonly verb: 'allocate' | 'reboot'; readonly host: number }
   | { readonly verb: 'sweep' | 'resume' | 'adopt' }
   | { readonly verb: 'move'; readonly account: number; readonly host: number }
   | { readonly verb: 'start' | 'export' | 'import'; readonly account: number }
@@ -205,12 +216,13 @@ const blankDisk = (accounts: number): Disk => ({
   enabled: Array.from({ length: accounts }, () => false),
   authority: null,
   contact: null,
+  announcement: null,
 });
 
 export const blankLedger = (authorityId: string, hosts: number, accounts: number): Ledger => ({
   ...{ authorityId, lastSerial: 0, isStale: false, isUnsure: false, begun: [], moves: [], receipts: [] },
   accounts: Array.from({ length: accounts }, () => ({ host: null, epoch: null, moveId: null, state: 'stored', wanted: true, highest: 0 })),
-  hosts: Array.from({ length: hosts }, () => ({ intent: null, mark: '', off: null, isDestroyed: false })),
+  hosts: Array.from({ length: hosts }, () => ({ intent: null, announced: null, mark: '', off: null, isDestroyed: false })),
 });
 
 export interface WorldSize {
