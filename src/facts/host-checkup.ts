@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { HistoryHead } from '../../agent/protocol/host.ts';
 import { hostPaths } from '../../agent/protocol/paths.ts';
 import type { Finding } from '../model/finding.ts';
-import { quoteShell } from '../remote/shell-command.ts';
+import { inOwnEnvironment, quoteShell } from '../remote/shell-command.ts';
 
 /** What a look at a host tells beyond its agent's sample. */
 export interface HostCheckup {
@@ -36,7 +36,10 @@ if ! as ${hostPaths.current}/bin/fleet-sudo fleet-${'0'.repeat(18)} 5 nothing; t
  * Run as root. One `key value` a line; nothing is changed. `telegram`: an IPv4 address of a data centre. `narrowUser`: the login user whose sudo is to be narrow;
  * null: nobody's.
  */
-export const checkupCommand = (telegram: string, narrowUser: string | null = null): string => `export LC_ALL=C
+export const checkupCommand = (telegram: string, narrowUser: string | null = null): string =>
+  inOwnEnvironment(`/bin/sh -c ${quoteShell(checkupScript(telegram, narrowUser))}`);
+
+const checkupScript = (telegram: string, narrowUser: string | null): string => `export LC_ALL=C
 ${narrowUser === null ? '' : narrowLook(narrowUser)}
 echo "authority $(head -c 16384 ${hostPaths.authority} 2>/dev/null | tr -d '\\n')"
 systemctl list-units --plain --no-legend --state=failed | while read -r unit rest; do echo "failed $unit"; done

@@ -5,6 +5,22 @@ export function quoteShell(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
+/** Where the programs of Debian and Ubuntu lie. */
+const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** How this connection came about, and the way out to package mirrors. */
+const keptVariables = [
+  'SSH_CONNECTION',
+  ...['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy'].flatMap((name) => [name, name.toUpperCase()]),
+];
+
+/**
+ * Root's `words` in place of the shell, without what /etc/environment, start files and PAM set for people: POSIXLY_CORRECT, BASH_ENV, NODE_OPTIONS,
+ * TAR_OPTIONS, TMPDIR and their like change what programs do.
+ */
+export const inOwnEnvironment = (words: string): string =>
+  `exec env -i PATH=${standardPath} HOME=/root USER=root LOGNAME=root LC_ALL=C ${keptVariables.map((name) => `\${${name}+"${name}=$${name}"}`).join(' ')} ${words}`;
+
 /** How a command reaches the account it should run under. */
 export type Elevation =
   | { readonly kind: 'none' }
@@ -29,14 +45,15 @@ export interface WrappedCommand {
 /**
  * Wraps `command` for /bin/sh, below whatever login shell there is, so that its own output starts after `marker`: what start files,
  * sudo's lecture or banners print before is told apart from it, and a missing marker proves that the command never started. On standard
- * output the marker is followed by the id of the shell's process, which leads the process group, and a full stop.
+ * output the marker is followed by the id of the shell's process, which leads the process group, and a full stop. A PATH that is set to nothing is mended.
  *
  * Below sudo the host itself ends the command 5 s after `timeoutMs`, because a login user may not signal root's processes.
  * `marker` must be free of quotes and percent signs.
  */
 export function wrapCommand(command: string, marker: string, elevation: Elevation, timeoutMs: number): WrappedCommand {
   if (elevation.kind === 'none') {
-    return { command: `exec /bin/sh -c ${quoteShell(`printf %s ${marker}$$.; ${command}`)}`, marksStderr: false };
+    const script = `[ "$PATH" ] || export PATH=${standardPath}; printf %s ${marker}$$.; ${command}`;
+    return { command: `exec /bin/sh -c ${quoteShell(script)}`, marksStderr: false };
   }
   const limitS = Math.ceil(timeoutMs / 1000) + 5;
   if (elevation.kind === 'narrow') {

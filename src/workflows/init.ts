@@ -8,7 +8,7 @@ import type { HostName } from '../model/names.ts';
 import type { BlobStream } from '../model/release.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import type { Remote } from '../remote/remote.ts';
-import { quoteShell } from '../remote/shell-command.ts';
+import { inOwnEnvironment, quoteShell } from '../remote/shell-command.ts';
 import { confirmCommand } from '../steps/guard.ts';
 import { type AnswerFeed, createAnswerFeed } from './answer-feed.ts';
 import { type HostLine, parseHostLine, type StaleAccount } from './init-events.ts';
@@ -158,7 +158,7 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
   const began = performance.now();
   try {
     const running = remote.run({
-      command: `exec bash -c ${quoteShell(`eval "$(head -c ${program.length} | gzip -dc)"`)} fleet-init`,
+      command: `${inOwnEnvironment(`bash -c ${quoteShell(`eval "$(head -c ${program.length} | gzip -dc)"`)}`)} fleet-init`,
       stdin: feed,
       asRoot: true,
       timeoutMs: PROGRAM_TIMEOUT_MS,
