@@ -154,10 +154,13 @@ describe('an account on a real host', () => {
 
   test('a full disk refuses a release before anything is stopped, and the account runs on', async () => {
     await grantNext();
+    // It would give its reserve free.
+    await run('systemctl stop fleet-quota');
     await lab.fill(1);
     expect(await release()).toMatchObject({ refusal: 'space' });
     await expectAccount({ claim: { state: 'active', epoch }, unit: 'active', processes: 1 });
     await lab.unfill(1);
+    await run('systemctl start fleet-quota');
     expect(await release()).toMatchObject({ ok: true });
   });
 

@@ -143,8 +143,8 @@ test('a full disk silences nobody: the account goes on answering, says what may 
     const { stdout } = await world.lab.ssh(1, `cat /var/lib/private/fleet-accounts/${logins[0]?.keyId}/memory.json`);
     return (JSON.parse(stdout) as { optOuts: [string, number][] }).optOuts.map(([userId]) => userId);
   };
-  // A journal that has to grow on a full disk would make room by removing what it has.
-  await world.lab.ssh(1, 'journalctl --rotate');
+  // A journal that has to grow on a full disk would make room by removing what it has, and fleet's reserve would be given free.
+  await world.lab.ssh(1, 'journalctl --rotate; systemctl stop fleet-quota');
   await world.lab.fill(1);
   const asked = await say(cleo, 'price, on a full disk?');
   await say(eve, 'hush');
@@ -154,6 +154,7 @@ test('a full disk silences nobody: the account goes on answering, says what may 
   );
   expect(await optOutsOnDisk()).toEqual([dan]);
   await world.lab.unfill(1);
+  await world.lab.ssh(1, 'systemctl start fleet-quota');
   await eventually(60_000, async () => expect(await optOutsOnDisk()).toEqual([dan, eve]));
   noteFaultPoint('a full disk under accounts that answer');
 });
