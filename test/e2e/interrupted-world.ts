@@ -30,7 +30,7 @@ export interface InterruptedWorld {
 
 /** Programs of fleet that run as root on the host, without those that are always there, and what an interrupted init would leave. */
 async function busyOn({ lab }: World, host: number): Promise<readonly string[]> {
-  const running = `ps -eo user=,args= | grep -E '/opt/fleet|fleet-' | grep '^root' | grep -vE 'grep|fleet-agent|fleet-account'`;
+  const running = `ps -eo user=,args= | grep -E '/opt/fleet|fleet-' | grep '^root' | grep -vE 'grep|fleet-agent|fleet-quota|fleet-account'`;
   const { stdout } = await lab.ssh(host, `${running}; ls -d /run/fleet-init.* 2>/dev/null; true`);
   return stdout.split('\n').filter((line) => line !== '');
 }
