@@ -2,24 +2,21 @@ import type { Verb } from './controller.ts';
 import { mishaps } from './mishaps.ts';
 import type { HostLuck } from './model-host.ts';
 import { type CallFate, plainFate } from './model-remote.ts';
-import { isOn } from './not-yet.ts';
 import type { Chance, Simulation } from './simulation.ts';
 import type { World } from './world.ts';
 
 /** What chance decides inside the hosts; `isRough`: stops take long, need force, leave something behind, and meet somebody who starts the unit again. */
 export const luckOf = (simulation: Simulation, name: string, isRough: boolean): HostLuck => {
   const chance = simulation.branch(`luck of ${name}`);
-  const leaves = { cgroup: isOn('leftover'), elsewhere: isOn('escaped-process') };
-  const places = (['cgroup', 'elsewhere'] as const).filter((where) => leaves[where]);
   return {
     isCustomWorker: chance.chance(0.5),
     stopNeedsKill: () => chance.chance(isRough ? 0.3 : 0.1),
     stopLagMs: () => (chance.chance(isRough ? 0.5 : 0.05) ? chance.between(500, 20_000) : 0),
     leavesBehind: () =>
-      places.length > 0 && chance.chance(isRough ? 0.15 : 0.02)
-        ? { where: chance.pick(places), forMs: chance.between(500, 300_000) }
+      chance.chance(isRough ? 0.15 : 0.02)
+        ? { where: chance.pick(['cgroup', 'elsewhere'] as const), forMs: chance.between(500, 300_000) }
         : null,
-    stubbornMs: () => (isOn('stubborn-worker') && chance.chance(isRough ? 0.1 : 0.01) ? chance.between(1_000, 400_000) : 0),
+    stubbornMs: () => (chance.chance(isRough ? 0.1 : 0.01) ? chance.between(1_000, 400_000) : 0),
     afterStop: (host, keyId, helper) => {
       // Somebody's `systemctl start`, at the worst moment: between the proof of the stop and its record.
       if (helper === undefined || !chance.chance(isRough ? 0.5 : 0.05)) return;
@@ -51,7 +48,7 @@ export const fates = (simulation: Simulation, fault: number, name = simulation.n
 
 /** One in six late messages is later than anything that the operator's side waits for. */
 function badFate(chance: Chance): Partial<CallFate> & { readonly kind: 'late-message' | null } {
-  const isVeryLate = isOn('late-message') && chance.chance(0.17);
+  const isVeryLate = chance.chance(0.17);
   const lateMs = isVeryLate ? chance.between(150_000, 900_000) : chance.between(500, 150_000);
   const late = isVeryLate ? ('late-message' as const) : null;
   const helperWrites = chance.between(0, 40);
@@ -96,7 +93,7 @@ export function someVerb({ simulation, accounts }: World): Verb {
 export function mishapAt(world: World, delayMs: number): void {
   const { simulation } = world;
   const host = simulation.pick(world.hosts);
-  const kinds = (Object.keys(mishaps) as (keyof typeof mishaps)[]).filter(isOn);
+  const kinds = Object.keys(mishaps) as (keyof typeof mishaps)[];
   const kind = simulation.pick(kinds);
   const name = simulation.nameOf(kind);
   simulation.at(delayMs, () => {

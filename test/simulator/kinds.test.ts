@@ -3,7 +3,6 @@ import './borders.ts';
 import { allKinds, type FaultKind, faultKinds } from './kinds.ts';
 import { mishaps } from './mishaps.ts';
 import { type Mutant, mutation } from './mutants.ts';
-import { isOn, notYet } from './not-yet.ts';
 import { runSchedule, type Theme } from './schedule.ts';
 import { settle } from './settle.ts';
 import { failsAlike, shortestFailure } from './shortest-failure.ts';
@@ -64,8 +63,7 @@ describe('every kind of fault, on its own', () => {
 
   for (const kind of allKinds) {
     const title = `${kind}: ${faultKinds[kind]}`;
-    if (!isOn(kind)) it.skip(`${title} (not yet: ${notYet[kind]})`, () => undefined);
-    else if (storyOf[kind] !== undefined) {
+    if (storyOf[kind] !== undefined) {
       const [theme, seeds] = storyOf[kind];
       it(title, async () => {
         let times = 0;

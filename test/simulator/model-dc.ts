@@ -1,4 +1,3 @@
-import { isOn } from './not-yet.ts';
 import type { Chance, Simulation } from './simulation.ts';
 
 interface Connection {
@@ -62,7 +61,7 @@ export class ModelDataCentre {
       return;
     }
     connection.isLeft = true;
-    const lingerMs = isOn('close-linger') ? this.#chance.between(0, closeLingerMs) : 0;
+    const lingerMs = this.#chance.between(0, closeLingerMs);
     if (lingerMs > 0) this.#simulation.count('close-linger');
     if (lingerMs === 0) this.#drop(connection);
     else this.#simulation.at(lingerMs, () => this.#drop(connection));
@@ -125,10 +124,8 @@ export class ModelDataCentre {
 
   #linger(connection: Connection): void {
     connection.isLeft = true;
-    if (isOn('linger')) {
-      this.#simulation.count('linger');
-      this.#dropWhenSilent(connection);
-    } else this.#drop(connection);
+    this.#simulation.count('linger');
+    this.#dropWhenSilent(connection);
   }
 
   #dropWhenSilent(connection: Connection): void {

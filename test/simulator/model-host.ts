@@ -14,7 +14,6 @@ import type { ModelDataCentre } from './model-dc.ts';
 import { copyTree, losePower, mountDisk } from './model-disk.ts';
 import { type Machine, type ModelProcess, running } from './model-process.ts';
 import { ModelUnits } from './model-units.ts';
-import { isOn } from './not-yet.ts';
 import type { Chance, Simulation } from './simulation.ts';
 
 /** What chance decides inside a host. */
@@ -382,8 +381,7 @@ export class ModelHost implements Machine {
     this.simulation.count('power-loss');
     this.beat(this.chance.between(0, 15_000));
     this.#goDown();
-    if (!isOn('unsynced-disk')) mountDisk(this.root);
-    else if (losePower(this.root, this.chance)) this.simulation.count('unsynced-disk');
+    if (losePower(this.root, this.chance)) this.simulation.count('unsynced-disk');
     this.clearMemory();
   }
 

@@ -4,7 +4,6 @@ import { bootLater, mishaps } from './mishaps.ts';
 import type { ModelHost } from './model-host.ts';
 import { placed, placedAndKept } from './move-stories.ts';
 import { someMove } from './moving.ts';
-import { isOn } from './not-yet.ts';
 import { keyIds, type World } from './world.ts';
 
 const whole = { hears: true, isHeard: true };
@@ -23,8 +22,8 @@ export const returnStories = {
     await placedAndKept(world);
     const lost = simulation.pick(world.hosts);
     const fault = simulation.pick([0, 0.05, 0.12]);
-    if (isOn('changed-settings') && simulation.chance(0.2)) setAnew(world, lost);
-    if (isOn('container-boot') && simulation.chance(0.2)) {
+    if (simulation.chance(0.2)) setAnew(world, lost);
+    if (simulation.chance(0.2)) {
       lost.isContainer = true;
       simulation.count('container-boot');
     }

@@ -1,8 +1,6 @@
 import { luckOf } from './faults.ts';
-import type { FaultKind } from './kinds.ts';
 import { moveStories } from './move-stories.ts';
 import { checkMemory } from './moving.ts';
-import { isOn } from './not-yet.ts';
 import { rebootStories } from './reboot-stories.ts';
 import { returnStories } from './return-stories.ts';
 import { settle } from './settle.ts';
@@ -13,23 +11,8 @@ import { World, type WorldSize } from './world.ts';
 const stories = { ...otherStories, ...moveStories, ...returnStories, ...rebootStories };
 export type Theme = keyof typeof stories;
 
-/** Stories of faults that may be switched off. */
-const needs: Partial<Readonly<Record<Theme, readonly FaultKind[]>>> = {
-  returned: ['boot-after-failover'],
-  left: ['leaves-around-failover', 'stranger'],
-  asleep: ['suspend', 'pause'],
-  'two-lost': ['two-lost'],
-  maintenance: ['announced-reboot'],
-  'bad-fence': ['bad-fence'],
-  prompt: ['waiting-prompt'],
-  young: ['young-rollback', 'same-identity'],
-  files: ['restored-files', 'removed-files'],
-  forgotten: ['forgotten-host'],
-  settings: ['changed-settings'],
-};
-
 /** What a schedule is about; each seed has one, in turn, so that any run of seeds meets all of them. */
-export const themes = (Object.keys(stories) as readonly Theme[]).filter((theme) => (needs[theme] ?? []).every(isOn));
+export const themes = Object.keys(stories) as readonly Theme[];
 
 export const themeOf = (seed: number): Theme => themes[seed % themes.length] ?? 'calls';
 
@@ -41,7 +24,7 @@ const largeSizes: readonly WorldSize[] = [
 /** Small worlds are cheap, and few hosts are the harder case: nothing is left when one is lost. */
 function sizeOf(seed: number): WorldSize {
   const random = randomFrom(seed ^ 0x5eed);
-  if (isOn('large-fleet') && random() < 0.04) return largeSizes[seed % largeSizes.length] ?? { hosts: 6, accounts: 8 };
+  if (random() < 0.04) return largeSizes[seed % largeSizes.length] ?? { hosts: 6, accounts: 8 };
   return { hosts: random() < 0.5 ? 2 : 3, accounts: 1 + Math.floor(random() * 2.6) };
 }
 
