@@ -81,10 +81,12 @@ const readTables = (image: Buffer, where: string): SessionTables | SessionRefusa
   const encoding = textEncodingOf(image);
   const tables = new Map<string, SessionTable>();
   let refusal: SessionRefusal | undefined;
-  for (const entry of readSchema(pages, encoding)) {
+  const entries = readSchema(pages, encoding);
+  const definitions = new Map(entries.flatMap(({ isTable, name, sql }) => (isTable ? [[name, sql] as const] : [])));
+  for (const entry of entries) {
     if (!entry.isTable || !wanted.has(entry.name)) {
       walkTree(pages, entry.root, () => undefined);
-      if (!entry.isTable) requireIndex(entry.sql, entry.name, entry.of);
+      if (!entry.isTable) requireIndex(entry.sql, entry.name, entry.of, definitions.get(entry.of) ?? null);
       else if (typeof entry.sql === 'string') requireDefinition(entry.sql, entry.name);
       if (entry.isTable && tables.size < tableLimit && !entry.name.startsWith('sqlite_')) tables.set(entry.name, { columns: [], rows: [] });
       continue;

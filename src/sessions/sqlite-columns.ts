@@ -137,11 +137,16 @@ export const requireDefinition = (sql: string, name: string): void => {
   if (!tokens.some(({ word }) => notPlain.has(word))) requireSound(definitions, options);
 };
 
-/** As {@link requireDefinition}, of an index of `table`. */
-export const requireIndex = (sql: SqliteCell, name: string, table: string): void => {
+const afterColumn: ReadonlySet<string | undefined> = new Set([undefined, 'ASC', 'DESC', 'COLLATE']);
+
+/** As {@link requireDefinition}, of an index of `table`, whose own definition is `tableSql`. */
+export const requireIndex = (sql: SqliteCell, name: string, table: string, tableSql: SqliteCell): void => {
+  if (typeof tableSql !== 'string' || tableSql.length > longestSql) return;
+  const known = tokensOf(tableSql);
   if (typeof sql !== 'string') {
     // SQLite's own, for a key or a UNIQUE.
-    if (!name.startsWith(`sqlite_autoindex_${table}_`) || !/_\d+$/.test(name)) throw damage('an index without a definition');
+    const isOwn = name.startsWith(`sqlite_autoindex_${table}_`) && /_[1-9]\d*$/.test(name);
+    if (!isOwn || !known.some(({ word }) => word === 'PRIMARY' || word === 'UNIQUE')) throw damage('an index without a definition');
     return;
   }
   if (sql.length > longestSql) return;
@@ -150,7 +155,9 @@ export const requireIndex = (sql: SqliteCell, name: string, table: string): void
   if (create?.word !== 'CREATE' || index?.word !== 'INDEX' || on?.word !== 'ON' || opening?.word !== '(')
     throw damage('an index without a definition');
   if (named?.text.toLowerCase() !== name || of?.text.toLowerCase() !== table) throw damage('an index with the definition of another');
-  definitionsOf([opening, ...columns]);
+  const names = new Set(known.map(({ text }) => text.toLowerCase()));
+  for (const [column, next] of definitionsOf([opening, ...columns]).definitions)
+    if (afterColumn.has(next?.word) && !names.has(column?.text.toLowerCase() ?? '')) throw damage('an index of a column that is not there');
 };
 
 /**
