@@ -9,6 +9,7 @@ import type { Run } from '../ledger/runs.ts';
 import { lastSerial, readStaleness } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
+import type { AccountName } from '../model/names.ts';
 import { findCutOff, readClaims } from '../moves/adopt-claims.ts';
 import type { AdoptionPlan, ClosedClaim } from '../moves/adoption-plan.ts';
 import { findMissing, type MissingHost } from '../moves/missing-hosts.ts';
@@ -210,9 +211,17 @@ export async function executeAdoption(context: FleetContext, run: Run, shown: Ad
     throw new FleetError('plan-stale', 'the hosts say something else by now than when they were asked', { hint: 'run fleet adopt again' });
   }
   for (const { host } of hosts)
-    for (const claim of shown.plan.closedClaims.filter((each) => each.host === host.name)) await closeClaim(context, run, host, claim);
+    for (const claim of shown.plan.closedClaims.filter((each) => each.host === host.name))
+      await closeClaim(context, run, host, claim, isUnownedIn(shown.plan, claim.keyId));
   await recordAdoption(context, { ...shown, hosts }, isStillTrue);
 }
+
+/** Nobody owns it, and it has not left the fleet. */
+const isUnownedIn = ({ accounts }: AdoptionPlan, key: string): boolean =>
+  accounts.some(({ keyId, after, isDetached }) => keyId === key && after === null && !isDetached);
+
+const isKept = async ({ states }: FleetContext, { name, key_id }: { readonly name: string; readonly key_id: string }): Promise<boolean> =>
+  (await states.get(name as AccountName))?.keyId === key_id;
 
 /** The host writes the claim anew, stops what may still run, and answers when none of it can be heard any more. */
 async function closeClaim(
@@ -220,6 +229,7 @@ async function closeClaim(
   run: Run,
   host: HostSpec,
   { account, keyId, epoch, stagedEpochs, moveId = `adopt-${run.serial}` }: ClosedClaim,
+  isUnowned: boolean,
 ): Promise<void> {
   const owner = (await listAccounts(context.ledger.db)).find(({ key_id }) => key_id === keyId);
   const acts: HostAct[] = [
@@ -230,8 +240,10 @@ async function closeClaim(
   const replies = await askAsAuthority(context, run, host, acts, { timeoutMs: helperTimeoutMs + onlineTimeoutMs, withoutRoster: true });
   const refused = replies.find(({ ok }, index) => !ok && acts[index]?.act !== 'copy-state');
   if (refused === undefined) {
-    // What the account remembers is final now, and its next start goes on from it.
-    if (owner?.host === host.name) await keepLastState(context, run, { owner, epoch }, replies[1]);
+    // What the account remembers is final now, and its next start goes on from it. A ledger that was lost knows of no owner: this one is the last that shows.
+    const isLast =
+      owner !== undefined && (owner.host === host.name || (owner.host === null && isUnowned && !(await isKept(context, owner))));
+    if (isLast) await keepLastState(context, run, { owner, epoch }, replies[1]);
     return;
   }
   throw new FleetError('claim-refused', `${host.name} did not close its claim on ${account}: ${refused.message ?? 'no reason given'}`, {
