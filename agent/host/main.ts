@@ -3,6 +3,7 @@ import { bootIdentity } from '../machine/boot-identity.ts';
 import { parseJson } from '../machine/json-shape.ts';
 import { lookAtMachine } from '../machine/know-machine.ts';
 import { placesBelow } from '../machine/places.ts';
+import { loginIdPattern, relayLogin, systemdLogins } from './relay-login.ts';
 import { parseRequest, requestLimitBytes } from './request.ts';
 import { runRequest } from './run-request.ts';
 import { systemdUnits } from './units.ts';
@@ -40,10 +41,19 @@ const unreadable = (fault: string): number => {
   return 2;
 };
 
+/** `fleet-host login ID`. */
+const login = async (id: string): Promise<number> => {
+  if (!loginIdPattern.test(id)) return unreadable('a login has an id of 16 hex digits');
+  const places = placesBelow(process.env.FLEET_ROOT ?? '/');
+  process.stdout.on('error', () => undefined);
+  return relayLogin(id, { places, units: systemdLogins, input: process.stdin, output: process.stdout });
+};
+
 const main = async (): Promise<number> => {
   const startedMs = performance.now();
   // An SSH connection that ends must not end an act half-way.
   for (const signal of ['SIGHUP', 'SIGPIPE'] as const) process.on(signal, () => undefined);
+  if (process.argv[2] === 'login') return login(process.argv[3] ?? '');
   const text = await readInput();
   if (text === null) return unreadable(`larger than ${requestLimitBytes} bytes`);
   const parsed = parseRequest(parseJson(text));

@@ -92,7 +92,9 @@ const livingProcesses = (root: string): readonly LivingProcess[] =>
 /** Whether processes can be seen at all. */
 export const hasProcesses = (root: string): boolean => namesIn(join(root, 'proc')).some((name) => /^\d+$/.test(name));
 
-const unitsIn = (cgroups: string): readonly RegExpMatchArray[] => [...cgroups.matchAll(/fleet-(?:account@([0-9a-f]{32})|agent)\.service/g)];
+const unitsIn = (cgroups: string): readonly RegExpMatchArray[] => [
+  ...cgroups.matchAll(/fleet-(?:account@([0-9a-f]{32})|login@[0-9a-f]{16}|agent)\.service/g),
+];
 
 /**
  * Living processes in the account's unit, in whatever slice its cgroup lies, and those of any of the users in no unit of fleet. systemd gives a dynamic

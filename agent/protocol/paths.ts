@@ -8,6 +8,8 @@ export const hostPaths = {
   hostConfig: '/etc/fleet/host.json',
   /** `allow ADDRESS` a line, root 0644: where accounts may connect to, read by bin/fleet-egress. No line: everywhere. */
   egress: '/etc/fleet/egress',
+  /** Public keys of Telegram besides those that fleet brings, PEM, root 0644: read by logins. Most hosts have none. */
+  telegramKeys: '/etc/fleet/telegram-keys.pem',
   /** `KEYID.claim`, root 0644: readable by the gate. */
   claims: '/var/lib/fleet/claims',
   /** `KEYID.lock`, root 0644: held by a running worker. `KEYID.act` is held by the helper during an act. */

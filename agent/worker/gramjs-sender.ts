@@ -263,6 +263,13 @@ const connectionOver = ({ onFailure, onTime }: SenderEvents): typeof ConnectionT
     }
   };
 
+/** A connection for questions without a key. */
+export const plainConnection = (line: Line, address: string, dcId: number): ConnectionTCPFull =>
+  new ConnectionTCPFull({
+    ...{ ip: address, port, dcId, loggers: silent, testServers: false },
+    socket: socketOver(line) as unknown as typeof PromisedNetSockets,
+  });
+
 /** The class that the library takes for a socket; every instance is the same line, and the line opens once. */
 const socketOver = (line: Line) =>
   class {

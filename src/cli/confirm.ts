@@ -23,6 +23,19 @@ export async function confirm(question: string, options: Pick<GlobalOptions, 'ye
   if (!isWanted) throw unchanged();
 }
 
+/** Whether a person can be asked. */
+export const canAsk = ({ json }: Pick<GlobalOptions, 'json'>): boolean =>
+  !json && process.stdin.isTTY === true && process.stderr.isTTY === true;
+
+/** One answer on the terminal; `isSecret`: not a letter of it is shown. Errors: `interrupted`. */
+export async function ask(question: string, signal: AbortSignal, isSecret: boolean): Promise<string> {
+  const { input, password } = await import('@inquirer/prompts');
+  const [message, context] = [visibleLine(question), { output: process.stderr, signal }];
+  return (isSecret ? password({ message, mask: '*' }, context) : input({ message }, context)).catch(() => {
+    throw new FleetError('interrupted', 'there was no answer', { hint: 'run it again when you are ready: it goes on where it was' });
+  });
+}
+
 /** How to ask for the passphrase of a key, hidden, on the terminal; null where nobody can be asked. */
 export function passphrasePrompt({
   json,

@@ -1,4 +1,4 @@
-import { dirname, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Run } from '../ledger/runs.ts';
 import { serialCopyIn } from '../ledger/serial-copy.ts';
@@ -109,10 +109,13 @@ async function openContext(options: ContextOptions, signal: AbortSignal, linkSig
   const readIdentity = (): Promise<string> => secretReader(inventory)(inventory.vaultKey);
   const vaultOptions = { directory: inventory.paths.vault, readIdentity, isKnownAuthentic };
   const openVault = async (): Promise<Vault> => (await import('../vault/vault.ts')).openVault(vaultOptions);
+  const loginOptions = { ...vaultOptions, directory: join(inventory.paths.vault, 'logins') };
+  const openLogins = async (): Promise<Vault> => (await import('../vault/vault.ts')).openVault(loginOptions);
   return {
     inventory,
     ledger,
     vault: lazyVault(openVault),
+    logins: lazyVault(openLogins),
     states: lazyStates(vaultOptions),
     remoteFor: remotes.remoteFor,
     freshRemoteFor: remotes.freshRemoteFor,

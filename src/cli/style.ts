@@ -27,6 +27,8 @@ export const chalk = {
   red: painter(31, 39),
   green: painter(32, 39),
   yellow: painter(33, 39),
+  /** White on black whatever the theme is: for what a camera has to read. */
+  chalkboard: (text: string) => painter(97, 39)(painter(40, 49)(text)),
 } as const satisfies Record<string, Painter>;
 
 /** Text with its colours, everything else through `keep`. For the sink. */
@@ -42,8 +44,8 @@ export interface Run {
   readonly text: string;
 }
 
-const closes: Readonly<Record<number, readonly number[]>> = { 22: [1, 2], 39: [31, 32, 33] };
-const closeOf = (code: number): number => (code < 3 ? 22 : 39);
+const closes: Readonly<Record<number, readonly number[]>> = { 22: [1, 2], 39: [31, 32, 33, 97], 49: [40] };
+const closeOf = (code: number): number => (code < 3 ? 22 : code === 40 ? 49 : 39);
 
 /** The text in parts of one colour each. */
 export function runsOf(text: string): Run[] {

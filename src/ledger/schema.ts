@@ -9,6 +9,7 @@ export interface LedgerSchema {
   hosts: HostsTable;
   forgotten_hosts: ForgottenHostsTable;
   accounts: AccountsTable;
+  logins: LoginsTable;
   epochs: { key_id: string; epoch: number };
   placements: PlacementsTable;
   moves: MovesTable;
@@ -109,6 +110,21 @@ interface AccountsTable {
   display_name: string | null;
   /** SHA-256 of the behaviour that its host was last given; null: none yet. */
   behaviour_hash: string | null;
+}
+
+/** A login that was begun. */
+interface LoginsTable {
+  account: string;
+  /** Where it is made, and where the account is to run. */
+  host: string;
+  way: string;
+  /** The account's key when it began; null: the account is a new one. */
+  old_key_id: string | null;
+  /** The key that lies among the vault's logins, logged in or not; null: none was made yet. */
+  key_id: string | null;
+  /** `open`: the account has its old key, or none. `taken`: it has the new one, and is to be started. */
+  phase: 'open' | 'taken';
+  started_at: number;
 }
 
 interface PlacementsTable {
@@ -232,6 +248,7 @@ interface AlertSilencesTable {
 
 export type HostRow = Selectable<HostsTable>;
 export type ForgottenHostRow = Selectable<ForgottenHostsTable>;
+export type LoginRow = Selectable<LoginsTable>;
 export type AccountRow = Selectable<AccountsTable>;
 export type PlacementRow = Selectable<PlacementsTable>;
 export type CanaryRow = Selectable<CanariesTable>;

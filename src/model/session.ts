@@ -3,8 +3,8 @@ import type { KeyId } from './names.ts';
 /** The formats that fleet writes. */
 export type WrittenFormat = 'pyrogram' | 'pyrogram-string' | 'telethon' | 'telethon-string' | 'gramjs-string' | 'mtcute-string';
 
-/** The formats that fleet reads. */
-export type SessionFormat = WrittenFormat | 'mtcute' | 'store-session' | 'tdata';
+/** The formats that fleet reads; `login`: none, it was made by `fleet accounts login`. */
+export type SessionFormat = WrittenFormat | 'mtcute' | 'store-session' | 'tdata' | 'login';
 
 /** The formats that are one line of text. */
 export type SessionStringFormat = Extract<WrittenFormat, `${string}-string`>;

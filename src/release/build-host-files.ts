@@ -24,10 +24,17 @@ const besideTheWorker: Plugin = {
 
 /** Bundles each program that runs on hosts into one file `NAME.cjs` below `outDirectory`. Needs the sources and esbuild. */
 export async function buildHostFiles(root: string, outDirectory: string): Promise<void> {
+  await bundle(root, outDirectory, hostPrograms, [besideTheWorker, leanTelegram(root)]);
+  // Apart from the others: the worker's schema stays without the methods of a login.
+  const schema = ['agent/worker/gramjs-*.ts', 'agent/worker/login/*.ts'];
+  await bundle(root, outDirectory, { login: 'agent/worker/login/main.ts' }, [leanTelegram(root, schema)]);
+}
+
+async function bundle(root: string, outDirectory: string, programs: Readonly<Record<string, string>>, plugins: Plugin[]): Promise<void> {
   const { build } = await import('esbuild');
   await build({
     absWorkingDir: root,
-    entryPoints: Object.entries(hostPrograms).map(([out, path]) => ({ out, in: join(root, path) })),
+    entryPoints: Object.entries(programs).map(([out, path]) => ({ out, in: join(root, path) })),
     outdir: outDirectory,
     outExtension: { '.js': '.cjs' },
     bundle: true,
@@ -43,7 +50,7 @@ export async function buildHostFiles(root: string, outDirectory: string): Promis
     alias: Object.fromEntries(
       ['websocket', 'socks', 'store2', 'node-localstorage'].map((name) => [name, join(root, 'agent/worker/absent-module.ts')]),
     ),
-    plugins: [besideTheWorker, leanTelegram(root)],
+    plugins,
     logLevel: 'silent',
   });
 }

@@ -18,12 +18,12 @@ interface SchemaLine {
  * Has the library speak a newer layer of the API than the one it was published with, and leaves out of it what a worker never uses: most of the schema, from
  * which it makes a class for each line at its start, and everything that its own client adds to messages. Measured 2026-11-25: 29 -> 18 MB private memory.
  */
-export const leanTelegram = (root: string): Plugin => ({
+export const leanTelegram = (root: string, sources: readonly string[] = workerSources): Plugin => ({
   name: 'lean-telegram',
   setup(build) {
     const { layer, text } = currentLayer();
     build.onLoad({ filter: /[/\\]telegram[/\\]tl[/\\]apiTl\.js$/ }, () => ({
-      ...{ contents: `module.exports = ${JSON.stringify(leanSchema(text, workerSource(root)))};`, loader: 'js' },
+      ...{ contents: `module.exports = ${JSON.stringify(leanSchema(text, workerSource(root, sources)))};`, loader: 'js' },
     }));
     build.onLoad({ filter: /[/\\]telegram[/\\]tl[/\\]AllTLObjects\.js$/ }, ({ path }) => {
       const [before, after, ...more] = readFileSync(path, 'utf8').split(/exports\.LAYER = \d+;/);
@@ -45,9 +45,12 @@ export const leanTelegram = (root: string): Plugin => ({
   },
 });
 
-/** The worker's sources that name what of the schema they use. */
-export const workerSource = (root: string): string =>
-  globSync(join(root, 'agent/worker/gramjs-*.ts'))
+const workerSources = ['agent/worker/gramjs-*.ts'];
+
+/** The sources that name what of the schema they use: the worker's by default. */
+export const workerSource = (root: string, sources: readonly string[] = workerSources): string =>
+  sources
+    .flatMap((pattern) => globSync(join(root, pattern)))
     .map((path) => readFileSync(path, 'utf8'))
     .join('\n');
 

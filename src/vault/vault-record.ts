@@ -35,6 +35,7 @@ const formats = [
   'mtcute',
   'store-session',
   'tdata',
+  'login',
 ] as const satisfies readonly SessionFormat[];
 
 const word = z.string().max(64).optional();

@@ -69,7 +69,7 @@ export async function takeState(
   context: FleetContext,
   hosts: MoveHosts,
   move: MoveRow,
-  decision: MoveDecision,
+  decision: Pick<MoveDecision, 'fromEpoch' | 'releasedTo'>,
   likelyParts = 1,
 ): Promise<StateRecord> {
   const from = move.from_host ?? '';

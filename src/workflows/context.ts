@@ -29,6 +29,8 @@ export interface FleetContext {
   readonly inventory: Inventory;
   readonly ledger: Ledger;
   readonly vault: Vault;
+  /** Keys of logins that are not done, encrypted in the vault's folder `logins`. */
+  readonly logins: Vault;
   /** The accounts' last states, encrypted beside the vault. */
   readonly states: StateStore;
   /** The one connection to this host; connected by its first use, closed when the command ends. */

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { deleteAccount, deletePlacement, findAccount, type PlacedAccount, raiseEpoch, setAccountState } from '../ledger/accounts.ts';
+import { deleteLogin, findLogin } from '../ledger/logins.ts';
 import { advanceMove, changedMeanwhile, closeMove, findMove, insertMove, listOpenMoves } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
+import type { AccountState } from '../model/account-state.ts';
 import { FleetError } from '../model/errors.ts';
 import type { AccountName } from '../model/names.ts';
 import type { WrittenFormat } from '../model/session.ts';
@@ -12,14 +14,26 @@ import { detached } from '../moves/phases.ts';
 import { requireUserId } from '../sessions/format-session.ts';
 import { exportSession } from '../vault/export-session.ts';
 import { actOnOwner, findOwned, requireAccount } from './account-acts.ts';
+import { ReleaseRefused, takeState } from './carry-state.ts';
 import type { FleetContext } from './context.ts';
 import { endingCommandOf } from './ending-command.ts';
+import { MoveHosts, refusedBy } from './move-hosts.ts';
+
+/** What becomes of an account that its host has given up. */
+export interface DetachEnd {
+  readonly state: AccountState;
+  readonly reason: string;
+  /** What it remembers is kept beside the vault, because it goes on elsewhere. */
+  readonly keepsState: boolean;
+}
+
+const outOfTheFleet: DetachEnd = { state: 'detached', reason: 'given up by its host', keepsState: false };
 
 /**
  * Makes the owner give the account up: stopped, proven, recorded on the host, its files wiped, the placement gone. The journal survives a kill anywhere;
  * calling it again goes on. An account without an owner is left as it is. A host that does not answer keeps the account `removing`.
  */
-async function detach(context: FleetContext, run: Run, account: PlacedAccount): Promise<void> {
+export async function detach(context: FleetContext, run: Run, account: PlacedAccount, end: DetachEnd = outOfTheFleet): Promise<void> {
   const { db } = context.ledger;
   const open = (await listOpenMoves(db)).find((move) => move.account === account.name);
   if (open !== undefined && open.to_host !== detached) {
@@ -37,9 +51,12 @@ async function detach(context: FleetContext, run: Run, account: PlacedAccount): 
   const move = open ?? (await journal(context, account, host.name));
   let current = move;
   if (current.phase === 'planned') {
-    await actOnOwner(context, run, host, account.name, [
-      { act: 'release', keyId: account.key_id, moveId: move.id, epoch: move.epoch, successor: detached },
-    ]);
+    if (end.keepsState) await takeFinalState(context, run, move);
+    else {
+      await actOnOwner(context, run, host, account.name, [
+        { act: 'release', keyId: account.key_id, moveId: move.id, epoch: move.epoch, successor: detached },
+      ]);
+    }
     current = await advanceMove(db, current, 'released', context.now());
   }
   await actOnOwner(context, run, host, account.name, [{ act: 'wipe', keyId: account.key_id, epoch: move.epoch }]);
@@ -47,7 +64,7 @@ async function detach(context: FleetContext, run: Run, account: PlacedAccount): 
     // First: where another run has ended it, the account may be back by now.
     if (!(await closeMove(transaction, current, null, context.now()))) throw changedMeanwhile(current);
     await deletePlacement(transaction, account.name);
-    await setAccountState(transaction, account.name, 'detached', 'given up by its host', context.now());
+    await setAccountState(transaction, account.name, end.state, end.reason, context.now());
     await recordEvent(transaction, {
       at: context.now(),
       kind: 'account-detached',
@@ -56,6 +73,16 @@ async function detach(context: FleetContext, run: Run, account: PlacedAccount): 
       text: `epoch ${move.epoch}`,
     });
   });
+}
+
+/** The same release, with what the account remembers. */
+async function takeFinalState(context: FleetContext, run: Run, move: MoveRow): Promise<void> {
+  try {
+    await takeState(context, new MoveHosts(context, run), move, { fromEpoch: move.epoch, releasedTo: detached });
+  } catch (error) {
+    if (error instanceof ReleaseRefused) throw refusedBy(move, move.from_host ?? '', 'release', error.reply);
+    throw error;
+  }
 }
 
 async function journal(context: FleetContext, account: PlacedAccount, host: string): Promise<MoveRow> {
@@ -86,14 +113,26 @@ async function requireGivenUp({ ledger }: FleetContext, before: PlacedAccount): 
   if (now?.key_id !== before.key_id || now.host !== null || now.state !== state) throw changedMeanwhile({ account: before.name });
 }
 
+/** Its new key may be logged in already: taken out of the fleet it would stay a device of the account at Telegram. Errors: `in-doubt`. */
+async function refuseOpenLogin(context: FleetContext, name: string): Promise<void> {
+  const login = await findLogin(context.ledger.db, name);
+  if (login === undefined || login.phase === 'taken') return;
+  throw new FleetError('in-doubt', `a login of ${name} was begun and is not done`, {
+    account: name,
+    hint: `give it up first: fleet accounts login ${name} --cancel`,
+  });
+}
+
 /** Takes the account out of the fleet. The session's encrypted copy stays in the vault's `removed` folder. Returns its path. */
 export async function removeAccount(context: FleetContext, run: Run, name: string): Promise<string | null> {
   const account = await requireAccount(context, name);
+  await refuseOpenLogin(context, name);
   await detach(context, run, account);
   await requireGivenUp(context, account);
   const stored = await context.vault.list();
   const kept = stored.includes(name as AccountName) ? await context.vault.remove(name as AccountName) : null;
   await context.ledger.db.transaction().execute(async (transaction) => {
+    await deleteLogin(transaction, name);
     await deleteAccount(transaction, name);
     // Also of one that never ran: files of it that show up later are wiped.
     await raiseEpoch(transaction, account.key_id, account.epoch ?? 0);

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { listAccounts } from '../ledger/accounts.ts';
 import { listHosts } from '../ledger/hosts.ts';
 import { isLedgerSound } from '../ledger/ledger.ts';
+import { listLogins } from '../ledger/logins.ts';
 import { readMeta } from '../ledger/meta.ts';
 import { listOpenMoves } from '../ledger/moves.ts';
 import { lastRunOf } from '../ledger/runs.ts';
@@ -157,6 +158,10 @@ async function examineWork({ inventory, ledger, now }: FleetContext): Promise<Fi
   const old = moves.filter(({ created_at }) => now() - created_at > hourMs);
   if (old.length > 0)
     found.push(here('warning', `${old.length} moves are open for more than an hour`, 'fleet moves says what each waits for'));
+  for (const { account, host, started_at } of await listLogins(db)) {
+    const text = `the login of ${account} on ${host} was begun at ${new Date(started_at).toISOString()} and is not done`;
+    found.push(here('warning', text, `go on with it: fleet accounts login ${account}; or give it up: the same with --cancel`));
+  }
   const needy = accounts.filter(({ state }) =>
     ['needs-login', 'duplicated', 'banned', 'misconfigured', 'held', 'offline', 'unknown'].includes(state),
   );

@@ -40,7 +40,7 @@ export function offlineError(move: MoveRow, state: AccountState, reason: string)
 
 /** What the operator does about an account that will not come online by itself. */
 const remedies: Partial<Record<AccountState, string>> = {
-  'needs-login': 'log in again with this account, then: fleet accounts remove NAME, fleet accounts import FILE',
+  'needs-login': 'log in again: fleet accounts login NAME',
   duplicated: 'Telegram destroyed the session because something else used it: find that, log in again, import the new session',
   banned: 'the account is banned or deactivated; fleet accounts remove NAME retires it',
   misconfigured: 'check telegram.api_id and telegram.api_hash in the inventory, then run this again',

@@ -8,6 +8,7 @@ import {
   setAccountState,
   setWanted,
 } from '../ledger/accounts.ts';
+import { findLogin } from '../ledger/logins.ts';
 import { recordEvent } from '../ledger/records.ts';
 import { FleetError } from '../model/errors.ts';
 import { type AccountName, isAccountName } from '../model/names.ts';
@@ -168,6 +169,10 @@ async function takeCandidate(context: FleetContext, candidate: Candidate): Promi
   if (sameKeyAccount !== undefined && sameKeyAccount.name !== account) {
     return refusal(path, candidate, sameKey(path, account, `account ${sameKeyAccount.name}`));
   }
+  if (((await findLogin(db, account))?.phase ?? 'taken') !== 'taken') {
+    const hint = `go on with it: fleet accounts login ${account}; or give it up: the same with --cancel`;
+    return refusal(path, candidate, refusedFor('OTHER_KEY', `${path}: a login of ${account} was begun and is not done`, { account, hint }));
+  }
   const sameName = await findAccount(db, account);
   if (sameName !== undefined && sameName.key_id !== keyId) {
     return refusal(
@@ -175,7 +180,7 @@ async function takeCandidate(context: FleetContext, candidate: Candidate): Promi
       candidate,
       refusedFor('OTHER_KEY', `${path}: account ${account} exists with another session key`, {
         account,
-        hint: `fleet accounts remove ${account} first, or import this one with --name NAME`,
+        hint: `if its session is dead: fleet accounts login ${account} replaces it; or fleet accounts remove ${account} first; or import this one with --name NAME`,
       }),
     );
   }

@@ -23,7 +23,7 @@ const healthIntervalMs = 60_000;
 export async function readWorkerMaterial(context: MaterialContext, account: AccountName, host: HostSpec): Promise<WorkerMaterial> {
   const spec = accountSpecFor(context.inventory, account);
   const stored = await context.vault.get(account);
-  const config = await workerConfig(context, spec, stored.device ?? {});
+  const config = { ...(await workerConfig(context, spec, stored.device ?? {})), ...(await modelKey(context)) };
   const session = await knownUser(context, account, stored.session);
   return {
     session: formatSession(session, spec.worker?.sessionFormat ?? 'gramjs-string', config.apiId),
@@ -41,7 +41,7 @@ async function knownUser(context: MaterialContext, account: AccountName, session
 }
 
 /** `device`: what came with the session; what the account's own entry says counts more, the fleet's settings count less. */
-async function workerConfig(context: MaterialContext, spec: AccountSpec, device: SessionDevice): Promise<WorkerConfig> {
+export async function workerConfig(context: MaterialContext, spec: AccountSpec, device: SessionDevice): Promise<WorkerConfig> {
   const { apiId: deviceId, apiHash: deviceHash, ...look } = device;
   // An application's number and hash belong together.
   const isOwnApplication = spec.ownTelegram.apiId !== undefined || spec.ownTelegram.apiHash !== undefined;
@@ -66,7 +66,6 @@ async function workerConfig(context: MaterialContext, spec: AccountSpec, device:
     langCode: telegram.langCode,
     logLevel: spec.logLevel,
     healthIntervalMs,
-    ...(await modelKey(context)),
   };
 }
 

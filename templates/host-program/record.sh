@@ -4,8 +4,8 @@
 # Places that others may share, and what in them and elsewhere is fleet's alone.
 OWN_PLACES=(/opt/fleet /etc/fleet /var/lib/fleet)
 OWN_TREES=(/opt/fleet/{releases,runtimes,blobs,python} /var/lib/fleet/{claims,locks,accounts,behaviour,init}
-  /var/lib/fleet-accounts /var/lib/private/fleet-accounts /var/lib/fleet-agent /run/fleet /run/fleet-boot /run/fleet-accounts /run/fleet-users)
-OWN_UNITS=(fleet-agent.service fleet-hold.service fleet-quota.service fleet-account@.service fleet-credentials@.service)
+  /var/lib/fleet-accounts /var/lib/private/fleet-accounts /var/lib/fleet-agent /run/fleet /run/fleet-boot /run/fleet-accounts /run/fleet-users /run/fleet-login)
+OWN_UNITS=(fleet-agent.service fleet-hold.service fleet-quota.service fleet-account@.service fleet-credentials@.service fleet-login@.service)
 OWN_FILES=(/opt/fleet/current /opt/fleet/previous /etc/fleet/host.json /var/lib/fleet/{authority,contact}.json "${OWN_UNITS[@]/#//etc/systemd/system/}")
 declare -a MAN=()
 read_manifest() { # -> MAN, form 1 completed

@@ -10,7 +10,7 @@ test.for<[AccountState, RegExp | null]>([
   ['placed', null],
   ['reconnecting', null],
   ['stopped', null],
-  ['needs-login', /^log in again .* fleet accounts remove anna, import/],
+  ['needs-login', /^log in again: fleet accounts login anna$/],
   ['duplicated', /^find the other program/],
   ['banned', /^fleet accounts remove anna$/],
   ['misconfigured', /fleet allocate anna$/],

@@ -37,6 +37,7 @@ describe('the release', () => {
       'fleet-agent.service',
       'fleet-credentials@.service',
       'fleet-hold.service',
+      'fleet-login@.service',
       'fleet-quota.service',
     ]);
   });

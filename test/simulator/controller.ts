@@ -14,7 +14,9 @@ import { exportAccount, removeAccount } from '../../src/workflows/detach-account
 import { earliestFailover, executeFailover, fenceHost, planFailover } from '../../src/workflows/failover.ts';
 import type { Fence } from '../../src/workflows/fence.ts';
 import { importAccounts } from '../../src/workflows/import-accounts.ts';
+import { executeLogin } from '../../src/workflows/login-account.ts';
 import { carryMoves, executeMoves, movesToResume } from '../../src/workflows/move-accounts.ts';
+import { planLogin } from '../../src/workflows/plan-login.ts';
 import { planDrain, planMove } from '../../src/workflows/plan-moves.ts';
 import { planReboots } from '../../src/workflows/plan-reboots.ts';
 import { readFleetView } from '../../src/workflows/read-fleet-view.ts';
@@ -38,6 +40,7 @@ export type Verb =
   /** `promptMs`: how long the question to the operator waits for its answer. */
   | { readonly verb: 'failover'; readonly host: string; readonly statement: HostStatement; readonly promptMs?: number }
   | { readonly verb: 'stop' | 'start' | 'remove' | 'export'; readonly account: string }
+  | { readonly verb: 'login'; readonly account: string; readonly host?: string }
   /** `as`: under another name than the session file's. */
   | { readonly verb: 'import'; readonly account: string; readonly as?: string };
 
@@ -158,6 +161,7 @@ export class Controller {
       inventory,
       ledger: { ...ledger, db: ledger.db.withPlugin(plugin) },
       vault: this.#options.vault,
+      logins: this.#world.logins,
       states: memoryStatesOf(this.#options.vault),
       remoteFor: (host: HostSpec) => {
         const remote = remotes.get(host.name);
@@ -258,6 +262,15 @@ export class Controller {
       case 'stop':
         await stopAccount(context, await begin(), verb.account);
         return [];
+      case 'login': {
+        const plan = await planLogin(context, verb.account, 'code', verb.host ?? null);
+        const { problem } = await executeLogin(context, await begin(), plan, {
+          text: async () => '49151000001',
+          code: async () => ({ text: '12345' }),
+          show: () => undefined,
+        });
+        return problem === null ? [] : [problem];
+      }
       case 'remove':
         await removeAccount(context, await begin(), verb.account);
         return [];

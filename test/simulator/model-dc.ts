@@ -27,6 +27,10 @@ const closeLingerMs = 2_000;
  */
 export class ModelDataCentre {
   readonly killedKeys = new Set<string>();
+  /** Keys with which nobody is logged in: never, or no longer. */
+  readonly loggedOut = new Set<string>();
+  /** Whose keys they are; an account that is used by two of them at once is a violation. Unknown keys are nobody's. */
+  readonly owners = new Map<string, string>();
   /** Hosts whose way to Telegram is blocked. */
   readonly unreachableFrom = new Set<string>();
   readonly #simulation: Simulation;
@@ -43,6 +47,7 @@ export class ModelDataCentre {
     if (this.killedKeys.has(keyId)) return 'duplicated';
     const openedAtMs = this.#simulation.nowMs;
     const connection: Connection = { keyId, from, onEnd, openedAtMs, silentSinceMs: null, dropAfterMs, isLeft: false };
+    this.#requireOneKey(keyId, from);
     const live = this.#live(keyId);
     live.add(connection);
     if (live.size === 1) return connection;
@@ -52,6 +57,22 @@ export class ModelDataCentre {
     for (const each of live) if (!each.isLeft) each.onEnd('duplicated');
     live.clear();
     return 'duplicated';
+  }
+
+  /** The login ends: who is connected hears of it, and so does everybody who connects from now on. */
+  revoke(keyId: string): void {
+    this.loggedOut.add(keyId);
+    for (const connection of this.#live(keyId)) {
+      this.#drop(connection);
+      if (!connection.isLeft) connection.onEnd('dropped');
+    }
+  }
+
+  #requireOneKey(keyId: string, from: string): void {
+    const owner = this.owners.get(keyId);
+    if (owner === undefined) return;
+    const other = this.#all().find((each) => !each.isLeft && each.keyId !== keyId && this.owners.get(each.keyId) === owner);
+    if (other !== undefined) this.#simulation.violate(`${owner} is used by two keys: ${other.from} and ${from}`);
   }
 
   /** Closed in order. Where the way is dead nothing of that arrives. */
@@ -65,6 +86,12 @@ export class ModelDataCentre {
     if (lingerMs > 0) this.#simulation.count('close-linger');
     if (lingerMs === 0) this.#drop(connection);
     else this.#simulation.at(lingerMs, () => this.#drop(connection));
+  }
+
+  /** Closed, and Telegram has confirmed it. */
+  end(connection: Connection): void {
+    connection.isLeft = true;
+    this.#drop(connection);
   }
 
   /** Its machine is gone. */

@@ -10,6 +10,7 @@ import { bootIdentity } from '../../agent/machine/boot-identity.ts';
 import { lookAtMachine } from '../../agent/machine/know-machine.ts';
 import { type Places, placesBelow } from '../../agent/machine/places.ts';
 import type { HostConfig } from '../../agent/protocol/host.ts';
+import type { LoginEnd, LoginKey } from '../../agent/protocol/login.ts';
 import type { ModelDataCentre } from './model-dc.ts';
 import { copyTree, losePower, mountDisk } from './model-disk.ts';
 import { type Machine, type ModelProcess, running } from './model-process.ts';
@@ -56,6 +57,10 @@ export interface HostWatch {
   said(host: ModelHost, line: unknown): void;
   /** The session's text that belongs to the key. */
   sessionOf(keyId: string): string;
+  /** A new key for a login, with which nobody is logged in. */
+  makeKey(account: string): LoginKey;
+  /** The login program on the host shows the key, and somebody proves whose it is. */
+  logIn(host: string, account: string, key: LoginKey): LoginEnd;
 }
 
 export interface HelperFate {

@@ -1,3 +1,4 @@
+import type { LoginRequest } from '../../agent/protocol/login.ts';
 import { helperCommand } from '../../src/facts/ask-host.ts';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostName } from '../../src/model/names.ts';
@@ -35,6 +36,7 @@ export interface RemoteCall {
   readonly what: string;
 }
 
+const loginTurnMs = 60_000;
 const resendMs = 100_000;
 const lostMs = 1_500;
 const connectTimeoutMs = 10_000;
@@ -69,6 +71,7 @@ export class ModelRemote implements Remote {
       });
       return { exitCode: 0, signal: null, stdout: none, stderr: none, truncated: false };
     }
+    if (command.command.includes('/bin/fleet-host login ')) return this.#login(command);
     if (command.command !== helperCommand || typeof command.stdin !== 'string') throw new Error(`no such program: ${command.command}`);
     const request = command.stdin;
     const all = (JSON.parse(request) as { acts: { act: string }[] }).acts.map(({ act }) => act);
@@ -85,6 +88,26 @@ export class ModelRemote implements Remote {
     for (const line of result.lines) command.onLine?.(JSON.stringify(line));
     const none = new Uint8Array();
     return { exitCode: result.exitCode, signal: result.exitCode === null ? 'KILL' : null, stdout: none, stderr: none, truncated: false };
+  }
+
+  /** The login program, a turn at a time; it ends when its operator is gone. */
+  async #login({ stdin, onLine }: RemoteCommand): Promise<CommandResult> {
+    const done = { exitCode: 0, signal: null, stdout: new Uint8Array(), stderr: new Uint8Array(), truncated: false };
+    if (stdin === undefined || typeof stdin === 'string' || stdin instanceof Uint8Array) throw new Error('a login is a talk');
+    const lines = stdin[Symbol.asyncIterator]();
+    const heard = async () => JSON.parse(Buffer.from((await lines.next()).value).toString('utf8'));
+    const turn = <T>(what: string, act: () => T): Promise<T> => this.#call<T>(what, loginTurnMs, (_, reply) => reply(act()));
+    const request = (await heard()) as LoginRequest;
+    let key = request.key;
+    if (key === null) {
+      key = await turn('login-key', () => this.#target.watch.makeKey(request.account));
+      onLine?.(JSON.stringify({ ask: 'keep', key }));
+      if ((await heard()).kept !== true) return done;
+    }
+    const used = key;
+    const end = await turn('login-proof', () => this.#target.watch.logIn(this.#target.name, request.account, used));
+    onLine?.(JSON.stringify(end));
+    return done;
   }
 
   async get(): Promise<SocketReply> {
@@ -154,9 +177,11 @@ export class ModelRemote implements Remote {
       );
       if (!controller.isAlive) return;
       if (!target.isListening) return simulation.at(lostMs, fail('ssh-timeout'));
+      // What was said in a talk does not come late: its connection is gone by then.
+      const isTalk = what.startsWith('login-');
       if (fate.request === 'lost' || fate.request === 'late') simulation.at(lostMs, fail('ssh-lost'));
       if (fate.request === 'sent' || fate.request === 'twice') simulation.at(fate.requestMs, deliver);
-      if (fate.request === 'late' || fate.request === 'twice') simulation.at(fate.requestMs + fate.lateMs, deliver);
+      if (!isTalk && (fate.request === 'late' || fate.request === 'twice')) simulation.at(fate.requestMs + fate.lateMs, deliver);
     });
   }
 }

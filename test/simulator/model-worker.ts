@@ -124,6 +124,10 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
       if (!process.isAlive) return;
       connection = null;
       if (reason === 'duplicated') return exit(workerExit.duplicated);
+      if (dataCentre.loggedOut.has(world.keyId)) {
+        show('needs-login');
+        return exit(workerExit.needsLogin);
+      }
       show('reconnecting');
     }
   };

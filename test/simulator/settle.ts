@@ -1,6 +1,6 @@
 import type { FleetError } from '../../src/model/errors.ts';
 import { goodLuck } from './model-host.ts';
-import { keyIds, type World } from './world.ts';
+import type { World } from './world.ts';
 
 const rounds = 6;
 
@@ -112,4 +112,4 @@ async function removeAccount(world: World, account: string): Promise<void> {
 
 /** Every unit of an account is either online or not there. */
 const isQuiet = (world: World): boolean =>
-  world.hosts.every((host) => Object.values(keyIds).every((keyId) => host.units.workerOf(keyId)?.isOnline() !== false));
+  world.hosts.every((host) => world.allKeyIds.every((keyId) => host.units.workerOf(keyId)?.isOnline() !== false));

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readClaim } from '../../agent/claims/claim-file.ts';
 import { readStaged } from '../../agent/host/world.ts';
+import type { LoginEnd, LoginKey } from '../../agent/protocol/login.ts';
 import { parseInventory } from '../../src/inventory/parse-inventory.ts';
 import { listAccounts, type PlacedAccount } from '../../src/ledger/accounts.ts';
 import { ensureHosts, listHosts, recordBootstrapped, setCordon } from '../../src/ledger/hosts.ts';
@@ -17,6 +18,7 @@ import type { Inventory } from '../../src/model/inventory.ts';
 import type { AccountName } from '../../src/model/names.ts';
 import type { AdoptionProblem } from '../../src/moves/adoption-plan.ts';
 import { forEachHost } from '../../src/remote/for-each-host.ts';
+import { keyIdOf } from '../../src/sessions/auth-key.ts';
 import { formatSession } from '../../src/sessions/format-session.ts';
 import { fixtureKey, fixtureSession } from '../sessions/fixture-sessions.ts';
 import { Controller, type Verb } from './controller.ts';
@@ -87,6 +89,9 @@ export class World implements HostWatch {
   /** These and their clones. */
   readonly machines: ModelHost[];
   readonly vault = memoryVault();
+  readonly logins = memoryVault();
+  readonly #made = new Map<string, string>();
+  readonly #loggedIn = new Map<string, string>();
   readonly #size: WorldSize;
   readonly #directory: string;
   readonly #ledgers = new Map<string, Ledger>();
@@ -141,6 +146,7 @@ export class World implements HostWatch {
       .slice(0, size.hosts)
       .map((name) => new ModelHost(name, join(this.#directory, name), this.simulation, this.dataCentre, this));
     this.machines = [...this.hosts];
+    for (const account of this.accounts) this.dataCentre.owners.set(keyIds[account] ?? '', account);
   }
 
   /** Hosts are up and initialised, accounts are imported, nothing is placed. */
@@ -399,13 +405,47 @@ export class World implements HostWatch {
   }
 
   sessionOf(keyId: string): string {
-    return sessionTexts.get(keyId) ?? '';
+    return sessionTexts.get(keyId) ?? this.#made.get(keyId) ?? '';
   }
 
   #once(known: Map<string, string>, what: string, who: string, fault: string): void {
     const before = known.get(what) ?? who;
     known.set(what, before);
     if (before !== who) this.simulation.violate(`epoch ${what.slice(0, 4)} ${what.split(' ')[1]} ${fault}: ${before} and ${who}`);
+  }
+
+  /** The key that the account has now, as far as anybody has logged it in. */
+  keyIdOf(account: string): string {
+    return this.#loggedIn.get(account) ?? keyIds[account] ?? '';
+  }
+
+  /** All keys that there are. */
+  get allKeyIds(): readonly string[] {
+    return [...Object.values(keyIds), ...this.#made.keys()];
+  }
+
+  /** A key with which nobody is logged in yet. */
+  makeKey(account: string): LoginKey {
+    const session = fixtureSession({ authKey: fixtureKey(100 + this.#made.size), userId: this.#userOf(account) });
+    this.#made.set(session.keyId, formatSession(session, 'gramjs-string'));
+    this.dataCentre.loggedOut.add(session.keyId);
+    this.dataCentre.owners.set(session.keyId, account);
+    return { dataCentre: session.dataCentre, authKey: Buffer.from(session.authKey).toString('base64') };
+  }
+
+  /** The login program of that host shows the key, for a moment. */
+  logIn(host: string, account: string, key: LoginKey): LoginEnd {
+    const keyId = keyIdOf(Buffer.from(key.authKey, 'base64'));
+    const connection = this.dataCentre.connect(keyId, `${host} (login)`, 20_000, () => undefined);
+    if (connection === 'duplicated') return { end: 'failed', why: 'refused', message: 'AUTH_KEY_DUPLICATED', seconds: null, lingerMs: 0 };
+    this.dataCentre.loggedOut.delete(keyId);
+    this.#loggedIn.set(account, keyId);
+    this.dataCentre.end(connection);
+    return { end: 'done', key, userId: String(this.#userOf(account)), username: null, isBot: false, lingerMs: 0 };
+  }
+
+  #userOf(account: string): bigint {
+    return 7_000_000n + BigInt(accountNames.indexOf(account));
   }
 
   /** What the ledger says. */
@@ -432,7 +472,7 @@ export class World implements HostWatch {
     for (const move of openMoves) this.simulation.violate(`a move is still open: ${move}`);
     for (const name of this.accounts) {
       const account = accounts.find((candidate) => candidate.name === name);
-      const keyId = keyIds[name] ?? '';
+      const keyId = this.keyIdOf(name);
       const isOut = account === undefined || account.state === 'detached';
       await this.#checkSession(name, isOut);
       const running = this.dataCentre.usersOf(keyId);
@@ -450,9 +490,9 @@ export class World implements HostWatch {
 
   /** A session that is in the fleet is in the vault, and Telegram still knows its key. */
   async #checkSession(name: string, isOut: boolean): Promise<void> {
-    if (this.dataCentre.killedKeys.has(keyIds[name] ?? '')) this.simulation.violate(`the session of ${name} is lost: its key was killed`);
+    if (this.dataCentre.killedKeys.has(this.keyIdOf(name))) this.simulation.violate(`the session of ${name} is lost: its key was killed`);
     const isKept = await this.vault.get(name as AccountName).then(
-      ({ session }) => session.keyId === keyIds[name],
+      ({ session }) => session.keyId === this.keyIdOf(name),
       () => false,
     );
     if (!isOut && !isKept) this.simulation.violate(`the session of ${name} is lost: it is not in the vault`);

@@ -10,6 +10,7 @@ import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
 import { printErr } from '../terminal.ts';
 import { registerAccountControl } from './account-control.ts';
+import { registerLogin } from './login.ts';
 import { registerPins } from './pins.ts';
 
 const formats: WrittenFormat[] = ['telethon', 'telethon-string', 'pyrogram', 'pyrogram-string', 'gramjs-string', 'mtcute-string'];
@@ -21,6 +22,7 @@ export function registerAccounts(program: Command): void {
   registerLooks(accounts);
   registerActs(accounts);
   registerExport(accounts);
+  registerLogin(accounts);
   registerPins(accounts);
   registerAccountControl(accounts);
 }

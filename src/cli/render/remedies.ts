@@ -3,8 +3,7 @@ import type { AccountState } from '../../model/account-state.ts';
 import { chalk } from '../style.ts';
 import { formatState } from './states.ts';
 
-const newLogin = (names: string): string =>
-  `log in again with a client of your own, fleet accounts remove ${names}, import the new session`;
+const newLogin = (names: string): string => `log in again: fleet accounts login ${names.includes(' ') ? 'ACCOUNT, one by one' : names}`;
 
 /** What to do about a state that does not end by itself or by the next allocation; `names` as arguments of a command. */
 const remedies: Partial<Record<AccountState, (names: string) => string>> = {

@@ -13,6 +13,7 @@ import { up as displayNames } from './0011-display-names.ts';
 import { up as alerts } from './0012-alerts.ts';
 import { up as acknowledgedSerials } from './0013-acknowledged-serials.ts';
 import { up as canaries } from './0014-canaries.ts';
+import { up as logins } from './0015-logins.ts';
 
 /** In order; the n-th brings a ledger to version n (SQLite's `user_version`). Never edited after a release, only appended to. */
 export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
@@ -30,4 +31,5 @@ export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
   alerts,
   acknowledgedSerials,
   canaries,
+  logins,
 ];
