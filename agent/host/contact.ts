@@ -15,7 +15,7 @@ import { isAuthority } from './authority-record.ts';
 import { takeLocks } from './locks.ts';
 import { countCgroup, defaultControlGroup } from './processes.ts';
 import { endRevoked } from './release.ts';
-import { settleLeftMs } from './settle.ts';
+import { mayHaveBegunIn, settleLeftMs } from './settle.ts';
 import type { HostWorld } from './world.ts';
 
 export type ContactOutcome =
@@ -111,8 +111,22 @@ const settleAfterClosureMs = (world: HostWorld, keyId: string, mayHaveRun: boole
   if (claim?.state !== 'revoked' || claim.bootId !== bootId || !claim.moveId.startsWith('roster-')) return 0;
   const settleMs = settleLeftMs(places, keyId, { bootId, bootMs: bootMs() });
   if (mayHaveRun) return settleMs;
-  const sinceMs = Math.max(0, now().getTime() - Date.parse(claim.writtenAt));
-  return Math.max(0, Math.min(settleMs - sinceMs, formerBootMs - bootMs()));
+  const sinceMs = now().getTime() - Date.parse(claim.writtenAt);
+  return restOfFloorMs({ settleMs, sinceMs, bootMs: bootMs(), hasRunInThisBoot: mayHaveBegunIn(places, keyId, bootId) });
+};
+
+/**
+ * The rest of the floor of a claim that an earlier contact has closed `sinceMs` ago. That contact may have been cut off while it waited, so what ran in this boot
+ * keeps its whole floor, however long ago the boot was. Pure.
+ */
+export const restOfFloorMs = (closure: {
+  readonly settleMs: number;
+  readonly sinceMs: number;
+  readonly bootMs: number;
+  readonly hasRunInThisBoot: boolean;
+}): number => {
+  const left = closure.settleMs - Math.max(0, closure.sinceMs);
+  return Math.max(0, closure.hasRunInThisBoot ? left : Math.min(left, formerBootMs - closure.bootMs));
 };
 
 interface Fault {

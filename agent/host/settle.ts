@@ -1,5 +1,5 @@
 import { readClaim } from '../claims/claim-file.ts';
-import { settleWaitMs, unmarkedFloorMs } from '../gate/decide.ts';
+import { type BeginMark, type Mark, type StopMark, settleWaitMs, unmarkedFloorMs } from '../gate/decide.ts';
 import { readStartMark, readStopMark } from '../gate/marks.ts';
 import { readHostConfig } from '../machine/boot.ts';
 import type { Places } from '../machine/places.ts';
@@ -13,12 +13,22 @@ const floorsWithoutConfig = { settleMs: 5_000, settleUncleanMs: 30_000 };
 export const settleLeftMs = (places: Places, keyId: string, now: { readonly bootId: string; readonly bootMs: number }): number => {
   const floors = readHostConfig(places) ?? floorsWithoutConfig;
   const unmarkedMs = unmarkedFloorMs(readClaim(places, keyId).claim, now, floors, bundledLingerMs);
+  const { start, stop } = readMarks(places, keyId);
+  return settleWaitMs(start, stop, floors, now, unmarkedMs);
+};
+
+/** Whether the account's last run here may have begun in this boot. */
+export const mayHaveBegunIn = (places: Places, keyId: string, bootId: string): boolean => {
+  const { start } = readMarks(places, keyId);
+  return start === 'unreadable' || start?.bootId === bootId;
+};
+
+const readMarks = (places: Places, keyId: string): { readonly start: Mark<BeginMark>; readonly stop: Mark<StopMark> } => {
   const path = stateDirectory(places, keyId);
-  if (path === null) return settleWaitMs(null, null, floors, now, unmarkedMs);
+  if (path === null) return { start: null, stop: null };
   // The marks lie among the account's own files.
-  const marks = inDirectoryOf(path, (directory) => {
+  return inDirectoryOf(path, (directory) => {
     const here = `/proc/self/fd/${directory}`;
     return { start: readStartMark(here), stop: readStopMark(here) };
   });
-  return settleWaitMs(marks.start, marks.stop, floors, now, unmarkedMs);
 };
