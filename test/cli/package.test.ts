@@ -100,6 +100,7 @@ it('what npm pack makes is a working fleet: built, without sources, with everyth
     'gate.cjs',
     'hold.cjs',
     'host.cjs',
+    'login.cjs',
     'model-client.cjs',
     'worker.cjs',
   ]);

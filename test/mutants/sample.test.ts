@@ -6,7 +6,7 @@ import { askNet, askRows, askSeeds } from './run-mutant.ts';
 const catchers = readCatchers();
 /** Of each part of the protocol some, each with a seed that notices. */
 const bySeeds: Readonly<Record<string, number>> = {
-  ...{ 'gate-without-the-state': 1, 'older-slot-believed': 1, 'closure-by-one': 5, 'export-before-the-release': 1 },
+  ...{ 'gate-without-the-state': 1, 'older-slot-believed': 1, 'closure-by-one': 5 },
   ...{ 'granted-without-a-survey': 28, 'receipt-before-the-floor': 5, 'staged-not-journaled': 1, 'lost-host-without-a-floor': 17 },
 };
 /** Where such a seed no longer notices, because a story has changed: how many others are asked. */
