@@ -29,8 +29,21 @@ export const heardInstance = (eb: OfHosts, heard: string | null) => {
     .end();
 };
 
-const ownsAccounts = ({ exists, selectFrom }: OfHosts) =>
-  exists(selectFrom('placements').select('account').whereRef('placements.host', '=', 'hosts.name'));
+/** Accounts were given to the host, or were about to be: a grant whose answer was lost may have been heard. */
+const ownsAccounts = ({ exists, or, selectFrom }: OfHosts) =>
+  or([
+    exists(selectFrom('placements').select('account').whereRef('placements.host', '=', 'hosts.name')),
+    exists(
+      selectFrom('moves')
+        .select('id')
+        .whereRef('moves.to_host', '=', 'hosts.name')
+        .where((eb) => mayBeGranted(eb)),
+    ),
+  ]);
+
+/** The same as `mayBeGranted` of src/moves/phases.ts. */
+const mayBeGranted = (eb: ExpressionBuilder<LedgerSchema, 'moves'>) =>
+  eb.or([eb('moves.phase', 'in', ['released', 'granted']), eb.and([eb('moves.phase', '=', 'staged'), eb('moves.from_host', 'is', null)])]);
 
 /** The host has confirmed that it obeys this run. `knew`: the serial that it knew before, where that is less than it had confirmed; null: it is not. */
 export async function recordAcknowledged(db: LedgerDb, name: string, serial: number, knew: number | null, nowMs: number): Promise<void> {

@@ -30,6 +30,10 @@ export function mayFollow(route: MoveRoute, from: MovePhase, to: MovePhase): boo
 }
 
 /** A move that still needs an act. */
+/** Whether the target of an open move may have heard its grant, also where no answer came. Pure. */
+export const mayBeGranted = ({ phase, from_host }: { readonly phase: MovePhase; readonly from_host: string | null }): boolean =>
+  phase === 'released' || phase === 'granted' || (phase === 'staged' && from_host === null);
+
 export const isOpen = (phase: MovePhase): boolean => phase !== 'done' && phase !== 'aborted';
 
 /**

@@ -13,6 +13,7 @@ import type { StateRecord } from '../vault/state-store.ts';
 import { checkRoom, keptState, ReleaseRefused, takeState } from './carry-state.ts';
 import type { FleetContext } from './context.ts';
 import { finishMove } from './finish-move.ts';
+import { refuseOtherMachine } from './know-target.ts';
 import { passSilentOwnerFloor } from './lost-host.ts';
 import { whyTargetIsLost } from './lost-target.ts';
 import { formatDecisionJson, readDecision } from './move-decision.ts';
@@ -142,7 +143,8 @@ class Carrier {
       const about = { keyId: move.key_id, account: move.account, epoch: move.epoch, moveId: move.id } as const;
       const behaviours = await behavioursToStage(this.#context);
       const acts: readonly HostAct[] = [{ act: 'stage', ...about, ...material }, ...behaviours.acts(move), ...more(move)];
-      const replies = await this.#hosts.ask(move, move.to_host, acts);
+      const [seenThere, ...replies] = await this.#hosts.ask(move, move.to_host, [{ act: 'survey' }, ...acts]);
+      await refuseOtherMachine(this.#context, move, seenThere);
       const failed = replies.find(({ ok }) => !ok);
       const claim = (failed ?? replies[0])?.claim;
       if (hasOwnedLater(claim, { moveId: move.id, epoch: readDecision(move).fromEpoch })) throw unknownOwner(move, claim?.epoch ?? 0);

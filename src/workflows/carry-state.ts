@@ -5,6 +5,7 @@ import { FleetError } from '../model/errors.ts';
 import type { AccountName } from '../model/names.ts';
 import type { StateRecord } from '../vault/state-store.ts';
 import type { FleetContext } from './context.ts';
+import { refuseOtherMachine } from './know-target.ts';
 import type { MoveDecision } from './move-decision.ts';
 import { inDoubt, isLostReply, type MoveHosts, refusedBy, resultOf } from './move-hosts.ts';
 
@@ -19,7 +20,11 @@ const weigh = (move: MoveRow): HostAct => ({ act: 'weigh-state', keyId: move.key
  */
 export async function checkRoom(context: FleetContext, hosts: MoveHosts, move: MoveRow): Promise<number> {
   const from = move.from_host ?? '';
-  const [[old], [next]] = await Promise.all([hosts.ask(move, from, [weigh(move)]), hosts.ask(move, move.to_host, [weigh(move)])]);
+  const [[old], [seen, next]] = await Promise.all([
+    hosts.ask(move, from, [weigh(move)]),
+    hosts.ask(move, move.to_host, [{ act: 'survey' }, weigh(move)]),
+  ]);
+  await refuseOtherMachine(context, move, seen);
   const { bytes } = resultOf(move, from, 'weigh the state of', old, 'state-size');
   const { freeBytes } = resultOf(move, move.to_host, 'weigh the state of', next, 'state-size');
   if (bytes > stateLimitBytes) {

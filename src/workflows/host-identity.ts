@@ -1,8 +1,10 @@
 import { listAccounts } from '../ledger/accounts.ts';
 import { listForgottenHosts, listHosts } from '../ledger/hosts.ts';
+import { listOpenMoves } from '../ledger/moves.ts';
 import type { HostRow } from '../ledger/schema.ts';
 import { FleetError } from '../model/errors.ts';
 import { type HeardMachine, type IdentityFault, judgeAll, type KnownMachine } from '../moves/host-identity.ts';
+import { mayBeGranted } from '../moves/phases.ts';
 import type { FleetContext } from './context.ts';
 
 /** Every machine that the ledger knows, those that were forgotten too. */
@@ -10,7 +12,10 @@ export async function listMachines({ inventory, ledger }: Pick<FleetContext, 'in
   const listed = new Set<string>(inventory.hosts.map(({ name }) => name));
   const rows = await listHosts(ledger.db);
   const names = new Set(rows.map(({ name }) => name));
-  const owners = new Set((await listAccounts(ledger.db)).map(({ host }) => host));
+  const placed = (await listAccounts(ledger.db)).map(({ host }) => host);
+  // A grant whose answer was lost may have been heard by the machine that had the name then.
+  const arriving = (await listOpenMoves(ledger.db)).filter(mayBeGranted).map(({ to_host }) => to_host);
+  const owners = new Set([...placed, ...arriving]);
   const forgotten = (await listForgottenHosts(ledger.db)).filter(({ name }) => !names.has(name));
   return [
     ...rows.map(({ name, instance_id, machine_id }) => ({

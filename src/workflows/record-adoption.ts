@@ -12,12 +12,13 @@ import {
 import { trustMachine } from '../ledger/host-machine.ts';
 import { forgetStatements, recordBootstrapped, rememberHosts } from '../ledger/hosts.ts';
 import type { LedgerDb } from '../ledger/ledger.ts';
-import { correctMove, findMove, insertMove, setMoveEpoch } from '../ledger/moves.ts';
+import { correctMove, findMove, insertMove, listOpenMoves, setMoveEpoch } from '../ledger/moves.ts';
 import { recordEvent, recordHistory } from '../ledger/records.ts';
+import type { MoveRow } from '../ledger/schema.ts';
 import { clearStaleness } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { AdoptedAccount, FoundMove } from '../moves/adoption-plan.ts';
-import { detached } from '../moves/phases.ts';
+import { detached, mayBeGranted } from '../moves/phases.ts';
 import type { Adoption, AskedHost, StoredSession } from './adopt.ts';
 import type { FleetContext } from './context.ts';
 import { formatDecisionJson } from './move-decision.ts';
@@ -46,9 +47,11 @@ export async function recordAdoption(
       });
     if (adoption.isOld) await forgetStatements(transaction, nowMs);
     await noteMissing(transaction, adoption, nowMs);
-    for (const asked of adoption.hosts) await noteHost(context, transaction, asked, nowMs);
+    const risked: MoveRow[] = [];
     for (const { host, survey } of adoption.hosts)
-      if (survey !== null && adoption.replaced.includes(host.name)) await noteReplaced(transaction, host.name, survey.instanceId, nowMs);
+      if (survey !== null && adoption.replaced.includes(host.name))
+        risked.push(...(await noteReplaced(transaction, host.name, survey.instanceId, nowMs)));
+    for (const asked of adoption.hosts) await noteHost(context, transaction, asked, nowMs);
     for (const account of adoption.plan.accounts.filter(({ isChanged }) => isChanged)) {
       await noteAccount(transaction, account, adoption.vault, nowMs);
     }
@@ -62,6 +65,7 @@ export async function recordAdoption(
         if (after === null) await raiseEpoch(transaction, keyId, epoch + leftOutEpochs);
     for (const { id, end } of adoption.plan.endedMoves) await endMove(transaction, id, end, nowMs);
     for (const move of adoption.plan.foundMoves) await noteMove(transaction, move, nowMs);
+    for (const move of risked) await grantAbove(transaction, move, nowMs);
     await clearStaleness(transaction);
   });
 }
@@ -82,10 +86,21 @@ async function noteHost({ inventory }: FleetContext, db: LedgerDb, { host, surve
   await recordBootstrapped(db, host.name, nowMs, { release, instanceId, holdAfterMs, ...(told === host.name ? {} : { toldName: told }) });
 }
 
-async function noteReplaced(db: LedgerDb, host: string, instanceId: string, nowMs: number): Promise<void> {
+/** Its moves whose grant the machine from before may have heard. */
+async function noteReplaced(db: LedgerDb, host: string, instanceId: string, nowMs: number): Promise<MoveRow[]> {
+  const risked = (await listOpenMoves(db)).filter((move) => move.to_host === host && mayBeGranted(move));
   await trustMachine(db, host, instanceId);
   const text = 'stated by the operator: the machine of this name from before is this one, or runs nothing any more';
   await recordEvent(db, { at: nowMs, kind: 'host-replaced', host, account: null, text });
+  return risked;
+}
+
+/** What another machine may have been granted is not granted again at the same epoch, whatever became of the move. */
+async function grantAbove(db: LedgerDb, { id, account, key_id, epoch }: MoveRow, nowMs: number): Promise<void> {
+  await raiseEpoch(db, key_id, epoch);
+  const move = await findMove(db, id);
+  const isBefore = move !== undefined && ['planned', 'staged', 'released'].includes(move.phase) && move.epoch <= epoch;
+  if (isBefore) await setMoveEpoch(db, { id, account }, epoch + 1, nowMs);
 }
 
 async function noteAccount(db: LedgerDb, adopted: AdoptedAccount, vault: readonly StoredSession[], nowMs: number): Promise<void> {

@@ -68,6 +68,26 @@ describe('R7 copies', () => {
   });
 });
 
+describe('R7 targets', () => {
+  it('R7 a move gives nothing to a copy that answers under its target’s name, however young the measurement is', async () => {
+    await placed();
+    await world.command({ verb: 'sweep' });
+    const copy = world.clone(world.host('h2'), 'ids');
+    copy.link = whole;
+    copy.boot();
+    world.leadsTo.set('h2', copy);
+    await world.simulation.pass(1_000);
+    const problem = await world.command({ verb: 'move', account: 'a1', host: 'h2' });
+    expect([problem?.code, problem?.message]).toEqual(['host-foreign', expect.stringContaining('another machine answers there')]);
+    expect([heldOn(copy), usersOf('a1')]).toEqual([true, ['h1']]);
+    copy.crash();
+    world.leadsTo.clear();
+    await settle(world);
+    expect(usersOf('a1')).toEqual(['h1']);
+    nothingWrong();
+  });
+});
+
 describe('R7 the same machine', () => {
   it.each<[string, () => void]>([
     ['a network card more', () => plug([...h1().macs, '02:00:00:00:00:09'])],

@@ -1,0 +1,33 @@
+import type { ActReply } from '../../agent/protocol/host-acts.ts';
+import { listHosts } from '../ledger/hosts.ts';
+import type { MoveRow } from '../ledger/schema.ts';
+import { FleetError } from '../model/errors.ts';
+import { judgeAll } from '../moves/host-identity.ts';
+import type { FleetContext } from './context.ts';
+import { resultOf } from './move-hosts.ts';
+
+/**
+ * The machine that answers under the target's name is the one that the ledger has measured under it (docs/exclusivity.md, rule R7); all that a command sends to a
+ * host goes over one connection, so it stays that machine until the grant. `reply`: to a survey. Errors: `host-foreign`; those of a refused survey.
+ */
+export async function refuseOtherMachine(
+  { ledger }: Pick<FleetContext, 'ledger'>,
+  move: MoveRow,
+  reply: ActReply | undefined,
+): Promise<void> {
+  const { account, to_host: name } = move;
+  const { survey } = resultOf(move, name, 'survey', reply, 'survey');
+  const row = (await listHosts(ledger.db)).find((each) => each.name === name);
+  const known = { name, instanceId: row?.instance_id ?? null, machineId: null, isListed: true, isOwner: true };
+  if (judgeAll([{ name, instanceId: survey.instanceId, machineId: null }], [known]).size === 0) return;
+  const changed = survey.changed === undefined || survey.changed === '' ? '' : ` (${survey.changed})`;
+  throw new FleetError(
+    'host-foreign',
+    `${account} is not given to ${name}: another machine answers there than the one that was measured${changed}`,
+    {
+      account,
+      host: name,
+      hint: 'fleet sweep looks again, and says what to do about it',
+    },
+  );
+}
