@@ -1,5 +1,5 @@
 import type { HostAct } from '../protocol/host-acts.ts';
-import { type HostFacts, type Refusal, refuse, refuseFault, refuseLower, refuseUnsound, type StandingClaim, wordsFor } from './decide.ts';
+import { type HostFacts, type Refusal, refuse, refuseFault, refuseForNew, refuseLower, type StandingClaim, wordsFor } from './decide.ts';
 
 type Act<K extends HostAct['act']> = Extract<HostAct, { readonly act: K }>;
 
@@ -25,7 +25,7 @@ export type PutStateDecision = { readonly kind: 'put' } | { readonly kind: 'keep
 
 /** The state of an account that this host owns, or that something here still uses, is never replaced. */
 export const decidePutState = (standing: StandingClaim, act: Act<'put-state'>, facts: HostFacts): PutStateDecision => {
-  const refusal = refuseUnsound(standing, facts);
+  const refusal = refuseForNew(standing, facts);
   if (refusal !== null) return refusal;
   const { claim } = standing;
   if (claim !== null && claim.state === 'active' && claim.epoch === act.epoch && claim.moveId === act.moveId) return { kind: 'keep' };

@@ -44,7 +44,7 @@ export type GrantDecision = { readonly kind: 'write'; readonly next: Claim } | {
  * the very same grant (move id and epoch) is admitted at the same epoch, and not across a boot that holds.
  */
 export const decideGrant = (standing: StandingClaim, act: Act<'grant'>, facts: HostFacts): GrantDecision => {
-  const refusal = refuseUnsound(standing, facts);
+  const refusal = refuseForNew(standing, facts);
   if (refusal !== null) return refusal;
   const { claim } = standing;
   if (claim !== null && claim.epoch >= act.epoch) return decideGrantAgain(claim, act, facts);
@@ -149,7 +149,7 @@ export const decideWipe = (standing: StandingClaim, act: Act<'wipe'>, facts: Pic
 export type StageDecision = { readonly kind: 'stage' } | { readonly kind: 'keep' } | Refusal;
 
 export const decideStage = (standing: StandingClaim, act: Act<'stage'>, facts: HostFacts): StageDecision => {
-  const refusal = refuseUnsound(standing, facts);
+  const refusal = refuseForNew(standing, facts);
   if (refusal !== null) return refusal;
   const { claim } = standing;
   if (claim === null) return { kind: 'stage' };
@@ -217,4 +217,14 @@ export const refuseUnsound = ({ claim, fault }: StandingClaim, facts: HostFacts)
     'instance',
     'the claim was made for another machine (this one is a clone or an image); a revoke at a higher epoch clears it',
   );
+};
+
+/**
+ * The same where an account is to be given to the host anew: a claim that is closed gives no right to anybody, on whatever machine it was made, and its epoch still
+ * counts. Without it a host with other hardware could never again have what it once gave up.
+ */
+export const refuseForNew = (standing: StandingClaim, facts: HostFacts): Refusal | null => {
+  const { claim, fault } = standing;
+  const isClosed = fault === null && (claim?.state === 'released' || claim?.state === 'revoked');
+  return isClosed ? null : refuseUnsound(standing, facts);
 };

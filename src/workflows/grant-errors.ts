@@ -18,10 +18,16 @@ export function refusalError(move: MoveRow, act: string, reply: ActReply | undef
     {
       host: move.to_host,
       account: move.account,
-      hint: hints[code] ?? 'fleet moves shows where the move stands; run this again once the cause is gone',
+      hint: reply?.refusal === 'instance' ? otherMachineHint(move.to_host) : (hints[code] ?? goesOnHint),
     },
   );
 }
+
+const goesOnHint = 'fleet moves shows where the move stands; run this again once the cause is gone';
+
+/** Its hardware, or its name for itself, is another one than at its boot or when its claims were made. */
+const otherMachineHint = (host: string): string =>
+  `where it asks for a reboot: fleet reboot ${host}, then run this again; otherwise fleet adopt says what became of its machine`;
 
 export const hostGone = (move: MoveRow): FleetError =>
   new FleetError('inventory', `${move.account} is on its way to ${move.to_host}, which is no longer in the inventory`, {

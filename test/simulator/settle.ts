@@ -90,12 +90,23 @@ async function isDoneAfterRound(world: World): Promise<boolean> {
   // What the operator has stopped, only he starts.
   const stopped = waiting.filter(({ wanted, state }) => wanted === 0 && state === 'stored').map(({ name }) => name);
   if (stopped.length > 0) await world.command({ verb: 'allocate', names: stopped });
+  await rebootAsked(world);
   const after = await world.read();
   const idle = after.accounts.filter(({ host, state }) => host !== null && state !== 'online' && state !== 'removing');
   for (const { name } of idle) await world.command({ verb: 'start', account: name });
   const isAtRest = [found, after].every((each) => JSON.stringify(each) === JSON.stringify(before));
   // What the way of a moved account has left behind is for the sweep after the one that has ended the move.
   return isAtRest && after.openMoves.length === 0 && idle.length === 0 && isQuiet(world);
+}
+
+/** Hosts whose machine is another one than at their boot are rebooted, where the last command asked for it. */
+async function rebootAsked(world: World): Promise<void> {
+  const asked = world.hosts.filter(({ name }) => world.hints.some((hint) => hint.includes(`fleet reboot ${name}`)));
+  for (const host of asked) {
+    host.crash();
+    await world.simulation.pass(10_000);
+    host.boot();
+  }
 }
 
 /** The vault has lost the session of an account that the ledger knows: fleet adopt says to import it again. */
