@@ -44,8 +44,7 @@ fleet_units() { # -> OWN, unit files of the record with what belongs to them
     path=${entry%%$'\t'*}
     case $path in
       /etc/systemd/system/fleet-account@.service) OWN+=("$path" /etc/systemd/system/fleet-account@[0-9a-f]*.service.d /etc/systemd/system/*.wants/fleet-account@[0-9a-f]*.service);;
-      /etc/systemd/system/fleet-credentials@.service) OWN+=("$path");;
-      /etc/systemd/system/fleet-agent.service | /etc/systemd/system/fleet-hold.service | /etc/systemd/system/fleet-quota.service) OWN+=("$path" /etc/systemd/system/*.wants/"${path##*/}");;
+      *) if is_own_unit "$path"; then OWN+=("$path" /etc/systemd/system/*.wants/"${path##*/}"); fi;;
     esac
   done
   set -f
@@ -60,7 +59,7 @@ want_no_units() {
   return 0
 }
 put_no_units() {
-  local path former entry; local -a OWN ENTRIES MAN; systemctl stop fleet-agent.service fleet-quota.service
+  local path former entry; local -a OWN ENTRIES MAN; systemctl stop fleet-agent.service fleet-quota.service 'fleet-login@*'
   fleet_units; rm -rf -- "${OWN[@]}"
   read_manifest; entries file
   for entry in "${ENTRIES[@]}"; do IFS=$'\t' read -r path former <<<"$entry"; is_own_unit "$path" && [[ $former != - ]] && { take_back "$path" "$former" || return; }; done
