@@ -1,4 +1,4 @@
-import { fstatSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 import { exitCode } from './exit-codes.ts';
 import { withColours } from './style.ts';
 import { disarmed, visible, visibleJson, visibleLine } from './visible.ts';
@@ -86,9 +86,17 @@ export const progressArea = (): { readonly columns: number; readonly rows: numbe
   rows: Math.max(4, Math.min(40, (process.stderr.rows || 24) - 3)),
 });
 
-/** Shows the cursor again and ends colours: what a progress display or a question may have left when a command leaves at once. */
+/**
+ * Shows the cursor again and ends colours: what a progress display or a question may have left when a command leaves at once. Past the stream, whose writes a
+ * progress display keeps to itself while it draws.
+ */
 export function restoreTerminal(): void {
-  if (process.stderr.isTTY) process.stderr.write('\u001b[?25h\u001b[0m');
+  if (!process.stderr.isTTY) return;
+  try {
+    writeSync(2, '\u001b[?25h\u001b[0m');
+  } catch {
+    // The terminal is gone.
+  }
 }
 
 let isGuarded = false;
