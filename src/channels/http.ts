@@ -46,10 +46,18 @@ export async function request(
 
 export const quoted = (text: string): string => text.replace(/\s+/g, ' ').trim().slice(0, quotedLength);
 
+const decoded = (part: string): string => {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+};
+
 /** What the other side says may repeat the address, and that is a secret. */
 function masked(text: string, url: URL): string {
   const parts = [...url.pathname.split('/'), ...url.searchParams.values(), url.password].filter((part) => part.length >= 8);
-  return parts.reduce((left, part) => left.replaceAll(part, '***').replaceAll(decodeURIComponent(part), '***'), text);
+  return parts.reduce((left, part) => left.replaceAll(part, '***').replaceAll(decoded(part), '***'), text);
 }
 
 const hintFor = (status: number): string => {

@@ -140,6 +140,11 @@ describe('a webhook', () => {
     expect(JSON.stringify(error) + String(error)).not.toMatch(/SECRET|qqsecretqq/);
   });
 
+  it('with a broken % sequence in its address is refused like any other', async () => {
+    const { url } = await listening((response) => response.writeHead(500).end('no'));
+    await expect(send(webhook(`${url}/abcdefgh%zz`))).rejects.toMatchObject({ code: 'channel' });
+  });
+
   it('whose reference holds no address says so, without what it holds', async () => {
     const error = await send(webhook('', 'fleet', { url: secret('URL') } as never), { URL: 'file:///etc/shadow' }).catch(
       (thrown: unknown) => thrown,
