@@ -18,7 +18,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/facts': ['src/model', 'src/remote', 'agent/protocol', 'zod'],
   'src/steps': ['src/model', 'src/remote', 'agent/protocol', 'yaml', 'zod'],
   'src/release': ['src/model', 'src/surroundings', 'src/steps', 'agent/protocol', 'esbuild', 'zod'],
-  'src/channels': ['src/model', 'src/alerts', 'src/release', 'yaml', 'zod', 'nodemailer'],
+  'src/channels': ['src/model', 'src/surroundings', 'src/alerts', 'src/release', 'yaml', 'zod', 'nodemailer'],
   'src/workflows': ['src', 'agent/protocol', 'zod'],
   'src/cli': ['src', 'agent/protocol', 'commander', 'chalk', 'listr2', '@inquirer/prompts', 'uqr', 'zod'],
   agent: ['agent'],

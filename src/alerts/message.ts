@@ -7,6 +7,7 @@ import {
   type Severity,
   type SubjectKind,
 } from '../model/alert-policy.ts';
+import { visibleLine } from '../model/visible.ts';
 import type { Alert } from './alert.ts';
 import type { News } from './facts.ts';
 import type { NoticeKind } from './notices.ts';
@@ -87,7 +88,8 @@ export function itemOfAlert(alert: Alert, status: NoticeKind, rule: AlertRule | 
     host: alert.host,
     since: alert.firedAt ?? alert.since,
     endedAt: status === 'over' ? alert.resolvedAt : null,
-    text: `${sentence}${reason}${fill(status === 'over' ? words.ended : words[status], { age })}`,
+    // A worker's own words may stand in it: nothing of them begins a line or turns one around, wherever it is read.
+    text: visibleLine(`${sentence}${reason}${fill(status === 'over' ? words.ended : words[status], { age })}`),
     command: status === 'over' ? '' : fill(rule?.remedy ?? wording?.remedy ?? 'fleet status', values),
   };
 }
@@ -106,7 +108,7 @@ export function itemOfNews(news: News, { severity }: NewsRule, language: Languag
     host: news.host,
     since: nowMs,
     endedAt: null,
-    text: fill(wording.text, values),
+    text: visibleLine(fill(wording.text, values)),
     command: fill(wording.remedy, values),
   };
 }

@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process';
 import type { Message } from '../alerts/message.ts';
 import type { CommandChannel } from '../model/alert-policy.ts';
+import { requireOwnPrograms } from '../surroundings/foreign-programs.ts';
 import { type Channel, ChannelRefusal, type ChannelWorld } from './channel.ts';
 import { quoted } from './http.ts';
 
 /** A program of this machine: the message is JSON on its standard input, 0 means taken. No shell. It ends with everything it started when its time is up. */
 export const commandChannel = (name: string, { argv }: CommandChannel, world: ChannelWorld): Channel => ({
-  send: (message: Message): Promise<void> =>
-    new Promise((resolve, reject) => {
+  send: async (message: Message): Promise<void> => {
+    requireOwnPrograms(`channel ${name}`);
+    await new Promise<void>((resolve, reject) => {
       const [program = '', ...args] = argv;
       // A program may have to ask somebody else.
       const limitMs = 3 * world.limitMs;
@@ -53,5 +55,6 @@ export const commandChannel = (name: string, { argv }: CommandChannel, world: Ch
           'run it by hand, with a message on its standard input',
         );
       });
-    }),
+    });
+  },
 });

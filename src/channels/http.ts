@@ -16,9 +16,13 @@ export interface Post {
   readonly body?: string;
 }
 
+/** Secrets shorter than that are not looked for in what is said: they would be found everywhere. */
+const shortestSecret = 6;
+
 /**
  * One request, without following redirects: a message with names of accounts goes where the operator said. The address is named by its origin only, because a webhook's path is its
- * secret. Errors: `channel` when there is no answer in time or its status is none of 2xx.
+ * secret. What is answered is given without the secrets of the request, which the other side may repeat. Errors: `channel` when there is no answer in time or its
+ * status is none of 2xx.
  */
 export async function request(
   channel: string,
@@ -26,10 +30,16 @@ export async function request(
   { method = 'POST', headers = {}, body }: Post,
   world: ChannelWorld,
 ): Promise<Reply> {
-  const reply = await ask(channel, url, { method, headers, ...(body === undefined ? {} : { body }) }, world);
+  const asked = await ask(
+    channel,
+    url,
+    { method, headers: headersOf(channel, url, headers), ...(body === undefined ? {} : { body }) },
+    world,
+  );
+  const reply = { ...asked, text: masked(asked.text, url, headers.authorization ?? '') };
   if (reply.status >= 200 && reply.status < 300) return reply;
   const { origin } = url;
-  const said = quoted(masked(reply.text, url));
+  const said = quoted(reply.text);
   if (reply.status >= 300 && reply.status < 400)
     throw new ChannelRefusal(
       channel,
@@ -54,10 +64,36 @@ const decoded = (part: string): string => {
   }
 };
 
-/** What the other side says may repeat the address, and that is a secret. */
-function masked(text: string, url: URL): string {
-  const parts = [...url.pathname.split('/'), ...url.searchParams.values(), url.password].filter((part) => part.length >= 8);
-  return parts.reduce((left, part) => left.replaceAll(part, '***').replaceAll(decoded(part), '***'), text);
+/** What the other side says may repeat the address, or how it was asked, and both are secrets. */
+function masked(text: string, url: URL, authorization: string): string {
+  const inAddress = [...url.pathname.split(/[/:;=]/), ...url.searchParams.values()].filter((part) => part.length >= 8);
+  const logins = [
+    url.username,
+    url.password,
+    url.hash.slice(1),
+    ...authorization.split(/[\s,=]+/),
+    authorizationOf(url).authorization?.slice(6),
+  ];
+  const parts = [...inAddress, ...logins.filter((part) => part !== undefined && part.length >= shortestSecret)];
+  const longestFirst = parts.toSorted((a = '', b = '') => b.length - a.length);
+  return longestFirst.reduce<string>((left, part = '') => left.replaceAll(part, '***').replaceAll(decoded(part), '***'), text);
+}
+
+/**
+ * Headers as HTTP takes them: text beyond ASCII as UTF-8, line ends and other control characters of a filled template as blanks. Errors: `channel` for a secret
+ * that is none; Node's own error would have it in its text.
+ */
+function headersOf(channel: string, url: URL, headers: Readonly<Record<string, string>>): Record<string, string> {
+  const { authorization = '', ...others } = headers;
+  if (/[^\x20-\x7e]/.test(authorization))
+    throw new ChannelRefusal(
+      channel,
+      `${url.origin} was not asked: what authorization refers to is no header`,
+      'it has to be one line such as "Bearer TOKEN"',
+    );
+  const asHeader = (text: string): string => Buffer.from(text.replace(/\p{Cc}+/gu, ' '), 'utf8').toString('latin1');
+  const own = Object.fromEntries(Object.entries(others).map(([key, value]) => [key, asHeader(value)]));
+  return { ...own, ...(authorization === '' ? {} : { authorization }), ...authorizationOf(url) };
 }
 
 const hintFor = (status: number): string => {
@@ -80,7 +116,6 @@ async function ask(
     const limited = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
     const response = await fetch(withoutUser(url), {
       ...init,
-      headers: { ...init.headers, ...authorizationOf(url) },
       redirect: 'manual',
       signal: limited,
     });

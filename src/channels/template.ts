@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import * as z from 'zod';
 import type { Message } from '../alerts/message.ts';
 import { packageRoot } from '../release/package-root.ts';
+import { readBounded } from '../surroundings/read-bounded.ts';
 import { ChannelRefusal } from './channel.ts';
 import { shorten, shortenBytes } from './shorten.ts';
 
@@ -16,6 +16,8 @@ const templateSchema = z.strictObject({
   source: z.string().max(400).optional(),
   /** Of the text. */
   limit: z.strictObject({ characters: z.int().min(64).optional(), bytes: z.int().min(64).optional() }).optional(),
+  /** What the service would take for a mention or a link: `entities`: &, < and > as Slack wants them; `brackets`: < and > as ‹ and ›. */
+  escape: z.enum(['entities', 'brackets']).optional(),
   sign: z.enum(['feishu', 'dingtalk']).optional(),
   headers: z.record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/), z.string().max(1000)).optional(),
   query: z.record(z.string().max(64), z.string().max(1000)).optional(),
@@ -35,12 +37,21 @@ export async function readTemplate(channel: string, name: string, folder: string
   const shipped = join(packageRoot(), 'templates');
   for (const place of [folder, shipped]) {
     const path = join(place, 'alerts', `${name}.yaml`);
-    const text = await readFile(path, 'utf8').catch(() => null);
-    if (text === null) continue;
-    const parsed = text.length > templateBytes ? null : templateSchema.safeParse(parseYaml(text));
-    if (parsed?.success === true) return parsed.data;
-    const issue = parsed?.error.issues[0];
-    const what = issue === undefined ? 'is too large' : `is wrong at ${issue.path.join('.') || 'its beginning'}: ${issue.message}`;
+    const content = await readBounded(path, templateBytes).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return null;
+      throw new ChannelRefusal(
+        channel,
+        `its template ${path} cannot be read`,
+        `it has to be a file of at most ${templateBytes} bytes`,
+        null,
+        cause,
+      );
+    });
+    if (content === null) continue;
+    const parsed = templateSchema.safeParse(parseYaml(content.toString('utf8')));
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    const what = `is wrong at ${issue?.path.join('.') || 'its beginning'}: ${issue?.message}`;
     throw new ChannelRefusal(channel, `its template ${path} ${what}`, 'templates/alerts has correct ones to start from');
   }
   throw new ChannelRefusal(
@@ -64,6 +75,13 @@ export interface Filled {
   readonly body: string;
 }
 
+const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
+/** A worker's own words stand in messages: `<!channel>` or `<at user_id="all">` in them would call everybody, and a link would look like fleet's. */
+const escapes: Readonly<Record<'entities' | 'brackets', (text: string) => string>> = {
+  entities: (text) => text.replace(/[&<>]/g, (each) => entities[each] ?? each),
+  brackets: (text) => text.replaceAll('<', '‹').replaceAll('>', '›'),
+};
+
 /** ntfy's and similar scales: 1 lowest, 5 highest. */
 const priorities = { info: '3', warning: '4', critical: '5' } as const;
 
@@ -73,9 +91,10 @@ const priorities = { info: '3', warning: '4', critical: '5' } as const;
  */
 export function fillTemplate(template: Template, message: Message, signKey: string | null, nowMs: number): Filled {
   const signature = signKey === null || template.sign === undefined ? null : signatures[template.sign](signKey, nowMs);
+  const plain = template.escape === undefined ? (text: string): string => text : escapes[template.escape];
   const values: Readonly<Record<string, string>> = {
-    title: message.title,
-    text: bounded(message.text, template),
+    title: plain(message.title),
+    text: bounded(plain(message.text), template),
     severity: message.severity,
     priority: priorities[message.severity],
     fleet: message.fleet,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import colours from 'chalk';
-import { visible } from './visible.ts';
+import { visible } from '../model/visible.ts';
 
 /**
  * Colours as chalk would set them, but sealed: the sink (terminal.ts) makes an escape sequence only of what bears the token of this process. A host that sends

@@ -34,7 +34,12 @@ const location = () =>
     { error: 'the name of a place such as frankfurt or fra, or { lat: 50.11, lon: 8.68 }' },
   );
 
-const userName = () => matching(/^[^\s@:-][^\s@:]{0,31}$/, 'a user name');
+/** What OpenSSH takes on its command line: a name may become a part of a command of the operator's own ssh config (%r), or of a rule for sudo. */
+const userName = () =>
+  matching(
+    /^(?!-)[\w.!#%*+,/=?[\]^~\\\u00c0-\u024f\u3040-\u9fff-]{0,31}[\w.!#%*+,/=?[\]^~$\u00c0-\u024f\u3040-\u9fff-]$/,
+    'a user name, without control characters, blanks and what a shell obeys',
+  );
 
 const sshShape = {
   user: userName().optional(),

@@ -1,7 +1,8 @@
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import type { AnyAuthMethod, AuthHandlerMiddleware, BaseAgent, ParsedKey, SignCallback, SigningRequestOptions } from 'ssh2';
 import { FleetError } from '../model/errors.ts';
 import type { SecretReference } from '../model/inventory.ts';
+import { readBounded } from '../surroundings/read-bounded.ts';
 import { lastWords } from './host-words.ts';
 import { isEncrypted, readPrivateKey } from './private-key-file.ts';
 import type { SshContext } from './ssh-context.ts';
@@ -215,8 +216,11 @@ function wrongPassphrase(target: SshTarget, path: string, reference: SecretRefer
   });
 }
 
+/** A public key of 16,384 bits has 3 KB. */
+const publicKeyBytes = 64 * 1024;
+
 async function readPublicBlob(ssh2: Ssh2, path: string): Promise<Buffer | null> {
-  const text = await readFile(path.endsWith('.pub') ? path : `${path}.pub`).catch(() => null);
+  const text = await readBounded(path.endsWith('.pub') ? path : `${path}.pub`, publicKeyBytes).catch(() => null);
   const parsed = text === null ? null : ssh2.utils.parseKey(text);
   return parsed === null || parsed instanceof Error ? null : parsed.getPublicSSH();
 }

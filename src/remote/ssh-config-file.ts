@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetError } from '../model/errors.ts';
@@ -65,7 +66,7 @@ async function readText(file: string, isChecked: boolean): Promise<string> {
   let handle: Awaited<ReturnType<typeof open>>;
   try {
     // Not blocking: a FIFO must not hold up fleet for ever.
-    handle = await open(file, 'r');
+    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw new FleetError('ssh-config', `${file} could not be read`, { hint: 'make the file readable or remove it', cause });

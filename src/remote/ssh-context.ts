@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec, SecretReference } from '../model/inventory.ts';
 import { hostFieldMatches, type KnownHostLine, parseKnownHosts, parseRevokedKeys } from './known-hosts.ts';
+import { readKnownHostsText } from './known-hosts-text.ts';
 import { readSshConfig } from './ssh-config-file.ts';
 import type { SshMachine } from './ssh-paths.ts';
 import { resolveSshTarget, type SshConfig, type SshSurroundings, type SshTarget } from './ssh-target.ts';
@@ -86,7 +86,7 @@ export function createSshContext(options: SshContextOptions): SshContext {
 
 async function readKnownHosts(file: string): Promise<KnownHostLine[]> {
   try {
-    return parseKnownHosts(await readFile(file, 'utf8'), file);
+    return parseKnownHosts((await readKnownHostsText(file)).toString('utf8'), file);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw new FleetError('ssh-host-key', `${file} could not be read`, { hint: 'make the known_hosts file readable', cause });
@@ -98,7 +98,7 @@ async function readRevokedKeys(file: string): Promise<readonly KnownHostLine[]> 
   const hint = 'make it a readable list of public keys, one a line, or remove RevokedHostKeys';
   let text: string;
   try {
-    text = await readFile(file, 'latin1');
+    text = (await readKnownHostsText(file)).toString('latin1');
   } catch (cause) {
     throw new FleetError('ssh-config', `RevokedHostKeys ${file} could not be read`, { hint, cause });
   }

@@ -1,4 +1,4 @@
-import { open, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
+import { open, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { HostSpec } from '../model/inventory.ts';
 import { makeFolder } from '../surroundings/make-folder.ts';
@@ -11,6 +11,7 @@ import {
   parseKnownHosts,
   withoutHost,
 } from './known-hosts.ts';
+import { readKnownHostsText } from './known-hosts-text.ts';
 import type { SshContext } from './ssh-context.ts';
 import { captureHostKey } from './ssh-handshake.ts';
 import { openRoute } from './ssh-link.ts';
@@ -53,7 +54,7 @@ export async function readHostKey(spec: Pick<HostSpec, 'name' | 'ssh'>, context:
 export async function removeKnownHost(file: string, name: string): Promise<string[]> {
   try {
     const path = await realpath(file);
-    const before = await readFile(path, 'latin1');
+    const before = (await readKnownHostsText(path)).toString('latin1');
     const { text, left } = withoutHost(before, name);
     if (text !== before) {
       const { mode } = await stat(path);
@@ -73,7 +74,10 @@ export async function removeKnownHost(file: string, name: string): Promise<strin
 
 /** A name that a host had before it was renamed vouches under the new one, too. Gives whether a line was added. */
 export async function copyKnownHost(file: string, before: string, after: string): Promise<boolean> {
-  const text = await readFile(file, 'latin1').catch(() => '');
+  const text = await readKnownHostsText(file).then(
+    (content) => content.toString('latin1'),
+    () => '',
+  );
   const about = (name: string) => parseKnownHosts(text, file).filter((line) => line.marker === null && hostFieldMatches(line.hosts, name));
   if (before === after || about(after).length > 0) return false;
   const lines = about(before);
@@ -87,10 +91,13 @@ export async function copyKnownHost(file: string, before: string, after: string)
  */
 export async function appendKnownHost(file: string, line: string): Promise<boolean> {
   makeFolder(dirname(file));
-  const before = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return '';
-    throw cause;
-  });
+  const before = await readKnownHostsText(file).then(
+    (content) => content.toString('utf8'),
+    (cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'ENOENT') return '';
+      throw cause;
+    },
+  );
   if (before.split('\n').some((known) => known.trim() === line.trim())) return false;
   const handle = await open(file, 'a', 0o600);
   try {

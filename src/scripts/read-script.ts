@@ -14,7 +14,7 @@ export interface ScriptFile extends ParsedScript {
 }
 
 /** Bytes of a script, or of a transcript beside it. */
-const scriptLimitBytes = 1024 * 1024;
+export const scriptLimitBytes = 1024 * 1024;
 
 /** Names of the scripts in `folder`, sorted; none where there is no such folder. */
 const namesIn = async (folder: string): Promise<readonly string[]> => {

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FleetError } from '../model/errors.ts';
 import type { FencePolicy, HostSpec, Inventory } from '../model/inventory.ts';
+import { requireOwnPrograms } from '../surroundings/foreign-programs.ts';
 
 /** Takes the power from hosts, by the programs that the inventory names. */
 export interface Fence {
@@ -17,7 +18,7 @@ const pollMs = 2_000;
 /** One question, ms. */
 const verifyLimitMs = 30_000;
 
-/** Programs run in the inventory's folder, without a shell. */
+/** Programs run in the inventory's folder, without a shell. Both also throw `secret` where FLEET_SECRETS does not trust the inventory. */
 export function openFence(inventory: Pick<Inventory, 'path'>, signal: AbortSignal): Fence {
   const cwd = dirname(inventory.path);
   const isOff = async (host: HostSpec): Promise<boolean> => {
@@ -60,10 +61,11 @@ interface Ended {
   readonly said: string;
 }
 
-function run(host: HostSpec, argv: readonly string[], cwd: string, limitMs: number, signal: AbortSignal): Promise<Ended> {
+async function run(host: HostSpec, argv: readonly string[], cwd: string, limitMs: number, signal: AbortSignal): Promise<Ended> {
   const [program = '', ...args] = argv.map((word) =>
     word.replaceAll('{host}', host.name).replaceAll('{address}', host.ssh.address ?? host.name),
   );
+  requireOwnPrograms(`the fence of ${host.name}, ${program},`);
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'], timeout: limitMs, killSignal: 'SIGKILL', signal });
     let said = '';

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { nearest } from '../inventory/nearest.ts';
 import { didYouMean } from '../inventory/problems.ts';
@@ -8,9 +7,10 @@ import type { AccountName } from '../model/names.ts';
 import { packageRoot } from '../release/package-root.ts';
 import { composeBehaviour, type FleetMember } from '../scripts/compose-behaviour.ts';
 import { parseScript } from '../scripts/parse-script.ts';
-import { listScripts, readScript, type ScriptFile } from '../scripts/read-script.ts';
+import { listScripts, readScript, type ScriptFile, scriptLimitBytes } from '../scripts/read-script.ts';
 import { type Player, type ReplayedEvent, replay } from '../scripts/replay.ts';
 import { idOfName, parseTranscript, type Transcript } from '../scripts/transcript.ts';
+import { readBounded } from '../surroundings/read-bounded.ts';
 
 /** Where scripts are looked for, in this order: the operator's folder, then fleet's own. */
 export const scriptFolders = (inventory: Inventory | null): readonly string[] => [
@@ -53,9 +53,13 @@ export async function openScript(inventory: Inventory | null, name: string): Pro
 }
 
 const readText = (what: string, path: string): Promise<string> =>
-  readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new FleetError('inventory', `The ${what} ${path} cannot be read`, { hint: 'Check the path.', cause });
-  });
+  readBounded(path, scriptLimitBytes).then(
+    (content) => content.toString('utf8'),
+    (cause: unknown) => {
+      const hint = `Check the path: it has to lead to a file of at most ${scriptLimitBytes} bytes.`;
+      throw new FleetError('inventory', `The ${what} ${path} cannot be read`, { hint, cause });
+    },
+  );
 
 /** What an account is where no inventory says anything. */
 const nobody: AccountSpec = {

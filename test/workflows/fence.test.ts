@@ -1,7 +1,7 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { HostSpec } from '../../src/model/inventory.ts';
 import { type Fence, openFence } from '../../src/workflows/fence.ts';
 
@@ -27,6 +27,15 @@ test('is off once the second program has confirmed it, not when the first one ha
   expect(await readFile(join(directory, 'asked'), 'utf8')).toBe('h1 192.0.2.7\n');
   expect(await readFile(join(directory, 'polls'), 'utf8')).toBe('\n\n');
   expect(await fence.isOff(host)).toBe(true);
+});
+
+test.each(['none', 'no-exec'])('runs nothing where the inventory is not trusted: FLEET_SECRETS=%s', async (mode) => {
+  const { fence, host, directory } = await makeFence(['touch', 'ran'], ['touch', 'ran']);
+  vi.stubEnv('FLEET_SECRETS', mode);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await expect(fence.switchOff(host)).rejects.toMatchObject({ code: 'secret' });
+  await expect(fence.isOff(host)).rejects.toMatchObject({ code: 'secret' });
+  expect(await readdir(directory)).toEqual([]);
 });
 
 test.each([

@@ -4,8 +4,11 @@ import { mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync } from
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readKnownHostsText } from '../../src/remote/known-hosts-text.ts';
+import { appendKnownHost } from '../../src/remote/trust-host.ts';
 import { readScript } from '../../src/scripts/read-script.ts';
 import { readProfile } from '../../src/workflows/read-profile.ts';
+import { testScript } from '../../src/workflows/test-script.ts';
 
 const profile = `description: somebody's
 files:
@@ -46,6 +49,22 @@ describe.each(Object.entries(wrong))('%s', (_, put) => {
     await expect(readProfile([path], 'x')).rejects.toMatchObject({
       code: 'inventory',
       message: expect.stringContaining(name.split('/').at(-1) ?? ''),
+    });
+  });
+
+  it('in the place of a list of host keys', async () => {
+    const path = folder();
+    put(join(path, 'known'));
+    await expect(readKnownHostsText(join(path, 'known'))).rejects.toMatchObject({ code: expect.stringMatching(/EFTYPE|EFBIG/) });
+    await expect(appendKnownHost(join(path, 'known'), 'h1 ssh-ed25519 AAAA')).rejects.toThrow();
+  });
+
+  it('in the place of a transcript', async () => {
+    const path = folder();
+    put(join(path, 'x.transcript.yaml'));
+    await expect(testScript(null, join(path, 'scripts/desk.yaml'), join(path, 'x.transcript.yaml'), [])).rejects.toMatchObject({
+      code: 'inventory',
+      message: expect.stringContaining('cannot be read'),
     });
   });
 
