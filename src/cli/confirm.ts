@@ -1,6 +1,6 @@
 import { FleetError } from '../model/errors.ts';
-import type { GlobalOptions } from './global-options.ts';
 import { visible, visibleLine } from '../model/visible.ts';
+import type { GlobalOptions } from './global-options.ts';
 
 const unchanged = (): FleetError => new FleetError('interrupted', 'nothing was changed', { hint: 'run it again when you are ready' });
 

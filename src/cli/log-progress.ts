@@ -1,7 +1,7 @@
+import { visibleLine } from '../model/visible.ts';
 import type { FleetEvent } from '../workflows/context.ts';
 import type { Progress } from './progress.ts';
 import { formatAge } from './render/table.ts';
-import { visibleLine } from '../model/visible.ts';
 
 /** Who has said nothing for so long is named again with what it is at, ms. */
 const quietMs = 30_000;

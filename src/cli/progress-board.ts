@@ -1,7 +1,7 @@
+import { visibleLine } from '../model/visible.ts';
 import type { FleetEvent } from '../workflows/context.ts';
 import { columnsOf } from './render/columns.ts';
 import { formatAge } from './render/table.ts';
-import { visibleLine } from '../model/visible.ts';
 
 type Status = 'working' | 'done' | 'failed';
 

@@ -1,7 +1,7 @@
 import { fstatSync, writeSync } from 'node:fs';
+import { disarmed, visible, visibleJson, visibleLine } from '../model/visible.ts';
 import { exitCode } from './exit-codes.ts';
 import { withColours } from './style.ts';
-import { disarmed, visible, visibleJson, visibleLine } from '../model/visible.ts';
 
 /**
  * The only place that writes to this process's output (held by a test): whatever came from a host, a worker, a file or a server passes {@link visible} here.
