@@ -3,7 +3,7 @@ import { type Alert, advance } from './alert.ts';
 import type { News, SubjectFacts } from './facts.ts';
 import { type Item, itemOfAlert, itemOfNews } from './message.ts';
 import { tell } from './notices.ts';
-import { readAll } from './readings.ts';
+import { hiddenSubjects, readAll } from './readings.ts';
 import { covers, type Silence } from './silence.ts';
 
 export interface Judgement {
@@ -25,6 +25,7 @@ export function judge(
   const rules = new Map(policy.rules.map((rule) => [rule.name, rule]));
   const readings = new Map(readAll(policy.rules, subjects).map((reading) => [reading.key, reading]));
   const before = new Map(known.map((alert) => [alert.key, alert]));
+  const hidden = new Set([...hiddenSubjects(policy.rules, subjects).keys()].map(({ kind, name }) => `${kind}/${name}`));
   const present = new Set(subjects.map(({ kind, name }) => `${kind}/${name}`));
   const alerts: Alert[] = [];
   const items: Item[] = [];
@@ -35,12 +36,8 @@ export function judge(
     const isGone = alert !== null && (rule === undefined || !present.has(`${alert.kind}/${alert.subject}`));
     const next = advance(alert, reading, rule, nowMs, isGone);
     if (next === null) continue;
-    const told = tell(
-      next,
-      policy.repeatMs,
-      nowMs,
-      silences.some((silence) => covers(silence, next, nowMs)),
-    );
+    const isHidden = next.state === 'firing' && hidden.has(`${next.kind}/${next.subject}`);
+    const told = tell(next, policy.repeatMs, nowMs, isHidden || silences.some((silence) => covers(silence, next, nowMs)));
     alerts.push(told.alert);
     if (told.notice !== null) items.push(itemOfAlert(told.alert, told.notice, rule, policy.language, nowMs));
   }

@@ -36,6 +36,8 @@ export interface Message {
   readonly id: string;
   readonly fleet: string;
   readonly at: number;
+  /** Absent in those that an older fleet left waiting. */
+  readonly language?: Language;
   readonly title: string;
   readonly severity: Severity | 'info';
   readonly text: string;
@@ -54,13 +56,14 @@ export function valueText(measure: Measure, value: number, language: Language): 
   return unit === '' ? number : `${number} ${unit}`;
 }
 
-/** `3d 4h`, `12m`, `40s`. Pure. */
-export function ageText(ms: number): string {
+/** The two largest units: `3d 4h`, `12m`, `3 天 4 小时`. Pure. */
+export function ageText(ms: number, language: Language): string {
+  const { units, unitGap } = phrases[language];
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const parts = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, seconds % 60];
   const first = parts.findIndex((part) => part > 0);
-  if (first === -1) return '0s';
-  const shown = parts.slice(first, first + 2).map((part, index) => (part === 0 ? '' : `${part}${'dhms'[first + index] ?? ''}`));
+  if (first === -1) return `0${unitGap}${units.at(-1)}`;
+  const shown = parts.slice(first, first + 2).map((part, index) => (part === 0 ? '' : `${part}${unitGap}${units[first + index] ?? ''}`));
   return shown.filter((part) => part !== '').join(' ');
 }
 
@@ -76,8 +79,8 @@ export function itemOfAlert(alert: Alert, status: NoticeKind, rule: AlertRule | 
   };
   const words = phrases[language];
   const sentence = fill(rule?.text ?? wording?.text ?? `${alert.rule}: {subject}`, values);
-  const reason = alert.reason === '' || status === 'over' ? '' : `: ${alert.reason}`;
-  const age = ageText((alert.resolvedAt ?? nowMs) - (alert.firedAt ?? alert.since));
+  const reason = alert.reason === '' || status === 'over' ? '' : fill(words.reason, { reason: alert.reason });
+  const age = ageText((alert.resolvedAt ?? nowMs) - (alert.firedAt ?? alert.since), language);
   return {
     key: alert.key,
     rule: alert.rule,
@@ -117,6 +120,9 @@ const rank = (item: Item): number => (item.status === 'over' ? 3 : item.severity
 const marks = ['critical', 'warning', 'info', 'over'] as const;
 const counts = ['criticals', 'warnings', 'infos', 'overs'] as const;
 
+/** What stands at the end of a text that a channel had to cut. Pure. */
+export const moreNote = ({ language }: Message): string => phrases[language ?? 'en'].more;
+
 /** One message of all items, most severe first. Pure. */
 export function compose(id: string, fleet: string, items: readonly Item[], language: Language, nowMs: number): Message {
   const words = phrases[language];
@@ -128,10 +134,10 @@ export function compose(id: string, fleet: string, items: readonly Item[], langu
   const count = counts
     .map((word, index) => ({ word, n: sorted.filter((item) => rank(item) === index).length }))
     .filter(({ n }) => n > 0)
-    .map(({ word, n }) => fill(words[word], { n: String(n) }));
+    .map(({ word, n }) => fill(words[word][n === 1 ? 0 : 1], { n: String(n) }));
   const severity = sorted.every(({ status }) => status === 'over') ? 'info' : (sorted[0]?.severity ?? 'info');
   const title = fill(words.title, { fleet, count: count.join(words.separator) });
-  return { format: 1, id, fleet, at: nowMs, title, severity, text: lines.join('\n'), items: sorted };
+  return { format: 1, id, fleet, at: nowMs, language, title, severity, text: lines.join('\n'), items: sorted };
 }
 
 /** What `fleet alerts test` sends. Pure. */

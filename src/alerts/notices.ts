@@ -22,7 +22,7 @@ export interface Told {
   readonly notice: NoticeKind | null;
 }
 
-/** What is to be told about an alert, and the alert once that is on its way. `isSilenced`: nothing, until the silence ends. Pure. */
+/** What is to be told about an alert, and the alert once that is on its way. `isSilenced`: nothing, until that ends. Pure. */
 export function tell(alert: Alert, repeatMs: number, nowMs: number, isSilenced: boolean): Told {
   const quiet: Told = { alert, notice: null };
   if (isSilenced || alert.state === 'pending') return quiet;

@@ -2,19 +2,17 @@ import { spawn } from 'node:child_process';
 import type { Message } from '../alerts/message.ts';
 import type { CommandChannel } from '../model/alert-policy.ts';
 import { requireOwnPrograms } from '../surroundings/foreign-programs.ts';
-import { type Channel, ChannelRefusal, type ChannelWorld } from './channel.ts';
-import { quoted } from './http.ts';
+import { type Channel, ChannelRefusal, type ChannelWorld, quoted } from './channel.ts';
 
 /** A program of this machine: the message is JSON on its standard input, 0 means taken. No shell. It ends with everything it started when its time is up. */
 export const commandChannel = (name: string, { argv }: CommandChannel, world: ChannelWorld): Channel => ({
-  send: async (message: Message): Promise<void> => {
+  send: async (message: Message): Promise<null> => {
     requireOwnPrograms(`channel ${name}`);
-    await new Promise<void>((resolve, reject) => {
+    return new Promise<null>((resolve, reject) => {
       const [program = '', ...args] = argv;
       // A program may have to ask somebody else.
       const limitMs = 3 * world.limitMs;
-      const fail = (what: string, hint: string, cause?: unknown): void =>
-        reject(new ChannelRefusal(name, `${program} ${what}`, hint, null, cause));
+      const fail = (what: string, hint: string): void => reject(new ChannelRefusal(name, `${program} ${what}`, hint));
       const child = spawn(program, args, { cwd: world.folder, stdio: ['pipe', 'ignore', 'pipe'], detached: true });
       let said = '';
       let isLate = false;
@@ -43,13 +41,13 @@ export const commandChannel = (name: string, { argv }: CommandChannel, world: Ch
       };
       child.on('error', (cause: NodeJS.ErrnoException) => {
         settle();
-        fail(`cannot be run (${cause.code ?? cause.name})`, 'is it there, and may it be executed?', cause);
+        fail(`cannot be run (${cause.code ?? cause.name})`, 'is it there, and may it be executed?');
       });
       child.on('close', (code) => {
         settle();
-        if (code === 0) return resolve();
+        if (code === 0) return resolve(null);
         if (isLate) return fail(`did not end within ${limitMs / 1000} s`, 'it was ended; run it by hand to see what it waits for');
-        const line = quoted(said.trim().split('\n').at(-1) ?? '');
+        const line = quoted(said.trim().split('\n').at(-1) ?? '', world);
         return fail(
           `ended with ${code ?? 'a signal'}${line === '' ? '' : `: ${line}`}`,
           'run it by hand, with a message on its standard input',

@@ -1,9 +1,7 @@
-import { ChannelRefusal, type ChannelWorld } from './channel.ts';
+import { ChannelRefusal, type ChannelWorld, quoted } from './channel.ts';
 
 /** Bytes of a reply that are read at most. */
 const replyBytes = 16_384;
-/** Characters of a reply in a message. */
-const quotedLength = 200;
 
 export interface Reply {
   readonly status: number;
@@ -16,12 +14,9 @@ export interface Post {
   readonly body?: string;
 }
 
-/** Secrets shorter than that are not looked for in what is said: they would be found everywhere. */
-const shortestSecret = 6;
-
 /**
  * One request, without following redirects: a message with names of accounts goes where the operator said. The address is named by its origin only, because a webhook's path is its
- * secret. What is answered is given without the secrets of the request, which the other side may repeat. Errors: `channel` when there is no answer in time or its
+ * secret. Errors: `channel` when there is no answer in time or its
  * status is none of 2xx.
  */
 export async function request(
@@ -30,16 +25,11 @@ export async function request(
   { method = 'POST', headers = {}, body }: Post,
   world: ChannelWorld,
 ): Promise<Reply> {
-  const asked = await ask(
-    channel,
-    url,
-    { method, headers: headersOf(channel, url, headers), ...(body === undefined ? {} : { body }) },
-    world,
-  );
-  const reply = { ...asked, text: masked(asked.text, url, headers.authorization ?? '') };
+  const own = { method, headers: headersOf(channel, url, headers), ...(body === undefined ? {} : { body }) };
+  const reply = await ask(channel, url, own, world);
   if (reply.status >= 200 && reply.status < 300) return reply;
   const { origin } = url;
-  const said = quoted(reply.text);
+  const said = quoted(reply.text, world);
   if (reply.status >= 300 && reply.status < 400)
     throw new ChannelRefusal(
       channel,
@@ -52,31 +42,6 @@ export async function request(
     hintFor(reply.status),
     reply.retryAfterMs,
   );
-}
-
-export const quoted = (text: string): string => text.replace(/\s+/g, ' ').trim().slice(0, quotedLength);
-
-const decoded = (part: string): string => {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
-};
-
-/** What the other side says may repeat the address, or how it was asked, and both are secrets. */
-function masked(text: string, url: URL, authorization: string): string {
-  const inAddress = [...url.pathname.split(/[/:;=]/), ...url.searchParams.values()].filter((part) => part.length >= 8);
-  const logins = [
-    url.username,
-    url.password,
-    url.hash.slice(1),
-    ...authorization.split(/[\s,=]+/),
-    authorizationOf(url).authorization?.slice(6),
-  ];
-  const parts = [...inAddress, ...logins.filter((part) => part !== undefined && part.length >= shortestSecret)];
-  const longestFirst = parts.toSorted((a = '', b = '') => b.length - a.length);
-  return longestFirst.reduce<string>((left, part = '') => left.replaceAll(part, '***').replaceAll(decoded(part), '***'), text);
 }
 
 /**
@@ -123,10 +88,10 @@ async function ask(
     const retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? Math.min(86_400, seconds) * 1000 : null;
     return { status: response.status, text: await readSome(response), retryAfterMs };
   } catch (cause) {
-    if (signal.aborted) throw new ChannelRefusal(channel, `${origin} was not asked to the end`, 'the next sweep asks again', null, cause);
+    if (signal.aborted) throw new ChannelRefusal(channel, `${origin} was not asked to the end`, 'the next sweep asks again');
     const isLate = cause instanceof Error && cause.name === 'TimeoutError';
     const what = isLate ? `did not answer within ${limitMs / 1000} s` : `cannot be reached (${reasonOf(cause)})`;
-    throw new ChannelRefusal(channel, `${origin} ${what}`, 'is the service up, and may this machine connect to it?', null, cause);
+    throw new ChannelRefusal(channel, `${origin} ${what}`, 'is the service up, and may this machine connect to it?');
   }
 }
 

@@ -39,7 +39,7 @@ export function postableAlerts(alerts: readonly Alert[], policy: AlertPolicy, fl
 
 /** Messages are no alerts there, but a test shows whether it listens, and news end after an hour. */
 export const alertmanagerChannel = (name: string, spec: AlertmanagerChannel, world: ChannelWorld): Channel => ({
-  send: (message: Message): Promise<void> => {
+  send: async (message: Message): Promise<null> => {
     const nowMs = world.now();
     const alerts = message.items.map(
       (item): PostableAlert => ({
@@ -54,7 +54,8 @@ export const alertmanagerChannel = (name: string, spec: AlertmanagerChannel, wor
         endsAt: new Date(item.endedAt ?? nowMs + livesMs).toISOString(),
       }),
     );
-    return post(name, spec, alerts, world);
+    await post(name, spec, alerts, world);
+    return null;
   },
 });
 

@@ -1,7 +1,7 @@
-import type { Message } from '../alerts/message.ts';
+import { type Message, moreNote } from '../alerts/message.ts';
 import type { TelegramChannel } from '../model/alert-policy.ts';
 import { type Channel, ChannelRefusal, type ChannelWorld } from './channel.ts';
-import { quoted, request } from './http.ts';
+import { request } from './http.ts';
 import { shorten } from './shorten.ts';
 
 /** Characters of one message (https://core.telegram.org/bots/api#sendmessage). */
@@ -9,18 +9,21 @@ const textLimit = 4_096;
 
 /** A bot that writes into a chat. One message each, cut where it is too long: two would be told twice when the first is sent again. */
 export const telegramChannel = (name: string, spec: TelegramChannel, world: ChannelWorld): Channel => ({
-  send: async (message: Message): Promise<void> => {
+  send: async (message: Message): Promise<null> => {
     const token = (await world.readSecret(spec.token)).trim();
     if (!/^\d{1,20}:[\w-]{10,100}$/.test(token))
       throw new ChannelRefusal(name, 'its token is no bot token', 'a bot token looks like 123456:ABC-DEF, from @BotFather');
     const url = new URL(`${spec.server}/bot${token}/sendMessage`);
     const body = JSON.stringify({
       chat_id: spec.chat,
-      text: shorten(`${message.title}\n\n${message.text}`, textLimit),
+      text: shorten(`${message.title}\n\n${message.text}`, textLimit, moreNote(message)),
+      // Names of hosts look like addresses of pages.
+      link_preview_options: { is_disabled: true },
       disable_notification: message.severity === 'info',
     });
     try {
       await request(name, url, { headers: { 'content-type': 'application/json' }, body }, world);
+      return null;
     } catch (error) {
       throw error instanceof ChannelRefusal ? explained(name, error) : error;
     }
@@ -41,5 +44,5 @@ function explained(name: string, error: ChannelRefusal): ChannelRefusal {
   ];
   const hint = hints.find(([pattern]) => pattern.test(description))?.[1] ?? error.hint;
   const retryMs = Number.isFinite(seconds) && seconds > 0 ? Math.min(86_400, seconds) * 1000 : error.retryAfterMs;
-  return new ChannelRefusal(name, `Telegram answered: ${quoted(description)}`, hint, retryMs, error.cause);
+  return new ChannelRefusal(name, `Telegram answered: ${description}`, hint, retryMs);
 }

@@ -2,11 +2,11 @@ import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import * as z from 'zod';
-import type { Message } from '../alerts/message.ts';
+import { type Message, moreNote } from '../alerts/message.ts';
 import { packageRoot } from '../release/package-root.ts';
 import { readBounded } from '../surroundings/read-bounded.ts';
 import { ChannelRefusal } from './channel.ts';
-import { shorten, shortenBytes } from './shorten.ts';
+import { bytesOf, type SizeOf, shorten, unitsOf } from './shorten.ts';
 
 const json: z.ZodType<unknown> = z.json();
 
@@ -14,7 +14,7 @@ const json: z.ZodType<unknown> = z.json();
 const templateSchema = z.strictObject({
   /** The document that the shape was taken from. */
   source: z.string().max(400).optional(),
-  /** Of the text. */
+  /** Of title and text together. */
   limit: z.strictObject({ characters: z.int().min(64).optional(), bytes: z.int().min(64).optional() }).optional(),
   /** What the service would take for a mention or a link: `entities`: &, < and > as Slack wants them; `brackets`: < and > as ‹ and ›. */
   escape: z.enum(['entities', 'brackets']).optional(),
@@ -43,8 +43,6 @@ export async function readTemplate(channel: string, name: string, folder: string
         channel,
         `its template ${path} cannot be read`,
         `it has to be a file of at most ${templateBytes} bytes`,
-        null,
-        cause,
       );
     });
     if (content === null) continue;
@@ -91,10 +89,8 @@ const priorities = { info: '3', warning: '4', critical: '5' } as const;
  */
 export function fillTemplate(template: Template, message: Message, signKey: string | null, nowMs: number): Filled {
   const signature = signKey === null || template.sign === undefined ? null : signatures[template.sign](signKey, nowMs);
-  const plain = template.escape === undefined ? (text: string): string => text : escapes[template.escape];
   const values: Readonly<Record<string, string>> = {
-    title: plain(message.title),
-    text: bounded(plain(message.text), template),
+    ...shownTexts(template, message),
     severity: message.severity,
     priority: priorities[message.severity],
     fleet: message.fleet,
@@ -125,9 +121,14 @@ export function fillTemplate(template: Template, message: Message, signKey: stri
   return { headers: { 'content-type': type, ...texts(template.headers) }, query: texts(template.query), body };
 }
 
-function bounded(text: string, { limit }: Template): string {
-  const cut = limit?.characters === undefined ? text : shorten(text, limit.characters);
-  return limit?.bytes === undefined ? cut : shortenBytes(cut, limit.bytes);
+/** Cut so that no escape is cut in two. */
+function shownTexts({ limit, escape }: Template, message: Message): { readonly title: string; readonly text: string } {
+  const plain = escape === undefined ? (text: string): string => text : escapes[escape];
+  const title = plain(message.title);
+  const cut = (text: string, most: number | undefined, sizeOf: SizeOf): string =>
+    most === undefined ? text : shorten(text, most - sizeOf(title) - 1, moreNote(message), (part) => sizeOf(plain(part)));
+  const text = cut(cut(message.text, limit?.characters, unitsOf), limit?.bytes, bytesOf);
+  return { title, text: plain(text) };
 }
 
 interface Signature {

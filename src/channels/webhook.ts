@@ -1,12 +1,12 @@
 import type { Item, Message } from '../alerts/message.ts';
 import type { WebhookChannel } from '../model/alert-policy.ts';
-import { type Channel, ChannelRefusal, type ChannelWorld, readUrl } from './channel.ts';
-import { quoted, request } from './http.ts';
+import { type Channel, ChannelRefusal, type ChannelWorld, quoted, readUrl } from './channel.ts';
+import { request } from './http.ts';
 import { type Filled, fillTemplate, readTemplate, refusedBy } from './template.ts';
 
 /** One POST a message. The same message carries the same Idempotency-Key each time it is sent. */
 export const webhookChannel = (name: string, spec: WebhookChannel, world: ChannelWorld): Channel => ({
-  send: async (message: Message): Promise<void> => {
+  send: async (message: Message): Promise<null> => {
     const url = await readUrl(name, spec.url, world);
     const template = spec.body === 'fleet' || spec.body === 'alertmanager' ? null : await readTemplate(name, spec.body, world.folder);
     const signKey = spec.signKey === null ? null : (await world.readSecret(spec.signKey)).trim();
@@ -22,9 +22,10 @@ export const webhookChannel = (name: string, spec: WebhookChannel, world: Channe
     if (refusal !== null)
       throw new ChannelRefusal(
         name,
-        `${url.origin} did not take the message: ${quoted(refusal)}`,
+        `${url.origin} did not take the message: ${quoted(refusal, world)}`,
         `look at the service's own settings for the address, and at body: ${spec.body}`,
       );
+    return null;
   },
 });
 

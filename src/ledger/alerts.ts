@@ -4,7 +4,7 @@ import type { Outgoing } from '../alerts/outbox.ts';
 import type { Silence } from '../alerts/silence.ts';
 import type { LedgerDb } from './ledger.ts';
 import { readMeta, writeMeta } from './meta.ts';
-import type { AlertMessageRow, EventRow, HistoryRow } from './schema.ts';
+import type { AlertChannelRow, AlertMessageRow, EventRow, HistoryRow } from './schema.ts';
 
 /** By key. */
 export async function listAlerts(db: LedgerDb): Promise<Alert[]> {
@@ -23,11 +23,12 @@ export async function saveAlerts(db: LedgerDb, alerts: readonly Alert[]): Promis
       .execute();
 }
 
-const toOutgoing = ({ id, route_json, message_json, attempts, next_try_at }: AlertMessageRow): Outgoing => ({
+const toOutgoing = ({ id, route_json, message_json, attempts, next_try_at, problem }: AlertMessageRow): Outgoing => ({
   id,
   route: JSON.parse(route_json) as readonly string[],
   message: JSON.parse(message_json) as Message,
   attempts,
+  isRefused: problem !== null,
   nextTryAt: next_try_at,
 });
 
@@ -43,9 +44,9 @@ export async function waitingMessages(db: LedgerDb): Promise<Outgoing[]> {
   return rows.map(toOutgoing);
 }
 
-export async function insertMessage(db: LedgerDb, id: string, route: readonly string[], message: Message): Promise<void> {
+export async function insertMessage(db: LedgerDb, route: readonly string[], message: Message): Promise<void> {
   const row = {
-    id,
+    id: message.id,
     created_at: message.at,
     route_json: JSON.stringify(route),
     message_json: JSON.stringify(message),
@@ -66,6 +67,11 @@ export async function changeMessage(db: LedgerDb, { id, message }: Outgoing): Pr
       .set({ message_json: JSON.stringify(message) })
       .where('id', '=', id)
       .execute();
+}
+
+/** From now on somebody may have it, whatever was refused before. */
+export async function recordTry(db: LedgerDb, id: string): Promise<void> {
+  await db.updateTable('alert_messages').set({ problem: null }).where('id', '=', id).execute();
 }
 
 export async function recordDelivery(db: LedgerDb, id: string, channel: string, nowMs: number): Promise<void> {
@@ -136,6 +142,23 @@ export async function takeFresh(db: LedgerDb): Promise<Fresh> {
     events: await db.selectFrom('events').selectAll().where('id', '>', fromEvent).orderBy('id').execute(),
     history: await db.selectFrom('history').selectAll().where('id', '>', fromDecision).orderBy('id').execute(),
   };
+}
+
+/** Channels that did not take the last thing that they were told, by name. */
+export const failingChannels = (db: LedgerDb): Promise<AlertChannelRow[]> =>
+  db.selectFrom('alert_channels').selectAll().orderBy('name').execute();
+
+export async function recordChannelFailure(db: LedgerDb, row: Omit<AlertChannelRow, 'failing_since'>): Promise<void> {
+  const { name, ...last } = row;
+  await db
+    .insertInto('alert_channels')
+    .values({ ...row, failing_since: row.failed_at })
+    .onConflict((c) => c.column('name').doUpdateSet(last))
+    .execute();
+}
+
+export async function recordChannelWell(db: LedgerDb, name: string): Promise<void> {
+  await db.deleteFrom('alert_channels').where('name', '=', name).execute();
 }
 
 /** Of each host the last sample taken before `beforeMs` and after `afterMs`. */

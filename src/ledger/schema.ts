@@ -25,6 +25,7 @@ export interface LedgerSchema {
   alerts: { key: string; state: string; alert_json: string };
   alert_messages: AlertMessagesTable;
   alert_silences: AlertSilencesTable;
+  alert_channels: AlertChannelsTable;
 }
 
 interface HostsTable {
@@ -246,6 +247,18 @@ interface AlertSilencesTable {
   created_at: number;
 }
 
+/** A channel that did not take the last thing that it was told. */
+interface AlertChannelsTable {
+  name: string;
+  failed_at: number;
+  failing_since: number;
+  /** Without secrets. */
+  problem: string;
+  hint: string;
+  /** It asked to be left alone until then; null: it did not. */
+  rest_until: number | null;
+}
+
 export type HostRow = Selectable<HostsTable>;
 export type ForgottenHostRow = Selectable<ForgottenHostsTable>;
 export type LoginRow = Selectable<LoginsTable>;
@@ -256,4 +269,5 @@ export type MoveRow = Selectable<MovesTable>;
 export type HistoryRow = Selectable<HistoryTable>;
 export type NewHistory = Insertable<HistoryTable>;
 export type AlertMessageRow = Selectable<AlertMessagesTable>;
+export type AlertChannelRow = Selectable<AlertChannelsTable>;
 export type EventRow = Selectable<EventsTable>;

@@ -9,7 +9,7 @@ import type { AlertMessageRow } from '../ledger/schema.ts';
 import { type AlertPolicy, type AlertRule, measures } from '../model/alert-policy.ts';
 import { FleetError } from '../model/errors.ts';
 import type { FleetContext } from './context.ts';
-import { trySend } from './deliver-messages.ts';
+import { type Try, trySend } from './deliver-messages.ts';
 
 type Context = Pick<FleetContext, 'inventory' | 'ledger' | 'readSecret' | 'now' | 'signal'>;
 
@@ -109,9 +109,8 @@ export async function unsilenceAlerts({ ledger, now }: Context, id: number): Pro
   });
 }
 
-export interface ChannelTrial {
+export interface ChannelTrial extends Try {
   readonly channel: string;
-  readonly problem: FleetError | null;
 }
 
 /** Sends a test message over each of the channels; none given: over all of them. Errors: `usage` for a name that is none. */
@@ -125,7 +124,7 @@ export async function testChannels(context: Context, names: readonly string[]): 
     });
   const message = testMessage(randomUUID(), context.inventory.fleet, policy.language, context.now());
   const chosen = names.length === 0 ? all : [...new Set(names)];
-  return Promise.all(chosen.map(async (channel) => ({ channel, problem: await trySend(context, policy, channel, message) })));
+  return Promise.all(chosen.map(async (channel) => ({ channel, ...(await trySend(context, policy, channel, message)) })));
 }
 
 export interface Verdict {

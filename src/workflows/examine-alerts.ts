@@ -1,4 +1,4 @@
-import { waitingMessages } from '../ledger/alerts.ts';
+import { failingChannels, waitingMessages } from '../ledger/alerts.ts';
 import { FleetError } from '../model/errors.ts';
 import type { Finding } from '../model/finding.ts';
 import type { SecretReference } from '../model/inventory.ts';
@@ -6,7 +6,7 @@ import type { FleetContext } from './context.ts';
 
 const here = (level: Finding['level'], text: string, remedy = ''): Finding => ({ where: 'here', level, text, remedy });
 
-/** Whether somebody would hear of what sweeps find: secrets of channels, and messages that none of them has taken. Sends nothing. */
+/** Whether somebody would hear of what sweeps find: secrets of channels, channels that took nothing last time, and messages that none has taken. Sends nothing. */
 export async function examineAlerts(context: FleetContext): Promise<Finding[]> {
   const policy = context.inventory.alerts;
   if (policy === null) return [];
@@ -15,10 +15,13 @@ export async function examineAlerts(context: FleetContext): Promise<Finding[]> {
     return [here('warning', 'alerts: has no channel, so nobody is told what sweeps find', 'add one; docs/alerts.md shows each kind')];
   const references = [policy.heartbeat, ...channels.flatMap((channel) => Object.values(channel))].filter(isReference);
   const unread = (await Promise.all(references.map((reference) => unreadable(context, reference)))).flat();
+  const failing = (await failingChannels(context.ledger.db))
+    .filter(({ name }) => name in policy.channels)
+    .map(({ problem, hint, failing_since }) => here('warning', `${problem} (since ${new Date(failing_since).toISOString()})`, hint));
   const waiting = (await waitingMessages(context.ledger.db)).filter(({ attempts }) => attempts > 0);
   const held =
     waiting.length === 0 ? [] : [here('warning', `no channel takes alerts: ${waiting.length} of them wait`, 'fleet alerts test says why')];
-  const found = [...unread, ...held];
+  const found = [...unread, ...failing, ...held];
   return found.length > 0 ? found : [here('ok', `alerts go to ${Object.keys(policy.channels).join(', ')}`)];
 }
 

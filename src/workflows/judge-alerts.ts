@@ -42,12 +42,21 @@ async function enqueue(db: LedgerDb, fleet: string, policy: AlertPolicy, items: 
   if (items.length === 0) return;
   const waiting = await waitingMessages(db);
   const recompose = (message: Message, left: readonly Item[]): Message => compose(message.id, fleet, left, policy.language, message.at);
-  for (const route of policy.routes) {
+  for (const [route, told] of routesFor(policy, items)) {
     const own = waiting.filter((outgoing) => outgoing.route.join('\n') === route.join('\n'));
-    const settled = settleRoute(items, own, recompose);
-    for (const [index, outgoing] of settled.waiting.entries()) if (outgoing !== own[index]) await changeMessage(db, outgoing);
+    const settled = settleRoute(told, own, recompose);
+    for (const outgoing of settled.changed) await changeMessage(db, outgoing);
     if (settled.items.length === 0) continue;
-    const id = randomUUID();
-    await insertMessage(db, id, route, compose(id, fleet, settled.items, policy.language, nowMs));
+    await insertMessage(db, route, compose(randomUUID(), fleet, settled.items, policy.language, nowMs));
   }
+}
+
+/** Alertmanagers know of all alerts by themselves; only news are messages for them. */
+function routesFor(policy: AlertPolicy, items: readonly Item[]): (readonly [readonly string[], readonly Item[]])[] {
+  const news = items.filter(({ status }) => status === 'news');
+  const managers = Object.entries(policy.channels).filter(([, { kind }]) => kind === 'alertmanager');
+  return [
+    ...policy.routes.map((route) => [route, items] as const),
+    ...(news.length === 0 ? [] : managers.map(([name]) => [[name], news] as const)),
+  ];
 }

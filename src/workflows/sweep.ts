@@ -57,7 +57,7 @@ export interface SweepResult {
   readonly prunedSamples: number;
   /** Hosts that were switched off and failed over by this sweep. */
   readonly failedOver: readonly string[];
-  /** What was told of it; null: the inventory has no `alerts:`. */
+  /** What was told of it; null: the inventory has no `alerts:`, or the sweep was interrupted. */
   readonly told: Telling | null;
 }
 
@@ -104,7 +104,7 @@ export async function sweepFleet(context: FleetContext, begin: () => Promise<Run
   const failedOver =
     run !== null && isAutomatic && !context.signal.aborted ? await failOverDown(context, run, hosts, { grants, problems }) : [];
   const prunedSamples = await pruneSamples(ledger.db, context.now() - inventory.sweep.keepSamplesMs);
-  const told = inventory.alerts === null ? null : await tellFleet(context, inventory.alerts, hosts, readings);
+  const told = inventory.alerts === null || context.signal.aborted ? null : await tellFleet(context, inventory.alerts, hosts, readings);
   return { isObserver, hosts, moves, grants, problems, prunedSamples, failedOver, told };
 }
 

@@ -1,11 +1,7 @@
-import { copyFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { KyselyPlugin } from 'kysely';
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../../src/alerts/message.ts';
-import { openLedger } from '../../src/ledger/ledger.ts';
 import { recordEvent } from '../../src/ledger/records.ts';
-import type { FleetContext } from '../../src/workflows/context.ts';
+import { examineAlerts } from '../../src/workflows/examine-alerts.ts';
 import { tellFleet } from '../../src/workflows/tell-fleet.ts';
 import { alertWorld, type Heard, listening, startMs, swept } from './alerts-fixture.ts';
 
@@ -15,21 +11,6 @@ const minute = 60_000;
 
 const messages = (heard: readonly Heard[]): Message[] => heard.map(({ body }) => JSON.parse(body) as Message);
 const webhook = (name: string, url: string): string => `  ${name}: { kind: webhook, url: "${url}" }`;
-
-/** What a process that is killed before its n-th statement does to the ledger, and to whoever waits for it. */
-class Killed extends Error {}
-const killBefore = (n: number): { plugin: KyselyPlugin; count: () => number } => {
-  let seen = 0;
-  const plugin: KyselyPlugin = {
-    transformQuery: ({ node }) => {
-      seen += 1;
-      if (seen > n) throw new Killed();
-      return node;
-    },
-    transformResult: async ({ result }) => result,
-  };
-  return { plugin, count: () => seen };
-};
 
 describe('a sweep tells', () => {
   it('one message with the command to run, nothing more while nothing changes, and the end', async () => {
@@ -46,7 +27,7 @@ describe('a sweep tells', () => {
     }
     expect(messages(heard).map(({ title, severity }) => [title, severity])).toEqual([
       ['test: 1 critical', 'critical'],
-      ['test: 1 over', 'info'],
+      ['test: 1 resolved', 'info'],
     ]);
     expect(messages(heard)[0]?.text).toBe(
       'CRITICAL h1 does not answer; its accounts may go on running\n  run: fleet failover h1 --dry-run',
@@ -75,47 +56,6 @@ describe('a sweep tells', () => {
       await tellFleet(context, policy, well, []);
     }
     expect(messages(heard).map(({ items }) => items.map(({ rule, severity }) => [rule, severity]))).toEqual([[['ran-twice', 'critical']]]);
-  });
-
-  it('each message at least once and at most twice, wherever the sweep is killed', async () => {
-    const { url, heard } = await listening();
-    const { context, policy, ledger, clock, folder } = await alertWorld(` channels:\n ${webhook('team', url)}`);
-    await tellFleet(context, policy, well, []);
-    const before = join(folder, 'before.db');
-    await ledger.db.executeQuery({
-      sql: `VACUUM INTO '${before}'`,
-      parameters: [],
-      query: { kind: 'RawNode', sqlFragments: [], parameters: [] } as never,
-      queryId: { queryId: 'x' } as never,
-    });
-    let statements = 0;
-    for (let n = 0; ; n += 1) {
-      heard.length = 0;
-      clock.nowMs += minute;
-      const path = join(folder, `killed-${n}.db`);
-      await copyFile(before, path);
-      const own = await openLedger(path);
-      const { plugin } = killBefore(n);
-      const dying: FleetContext = { ...context, ledger: { ...own, db: own.db.withPlugin(plugin) } };
-      const isKilled = await tellFleet(dying, policy, down, []).then(
-        () => false,
-        (error: unknown) => {
-          if (error instanceof Killed) return true;
-          throw error;
-        },
-      );
-      const after: FleetContext = { ...context, ledger: own };
-      await tellFleet(after, policy, down, []);
-      clock.nowMs += minute;
-      await tellFleet(after, policy, down, []);
-      await own.close();
-      const ids = messages(heard).map(({ id }) => id);
-      expect(new Set(ids).size, `killed before statement ${n}`).toBe(1);
-      expect(ids.length, `killed before statement ${n}`).toBeLessThanOrEqual(2);
-      if (!isKilled) break;
-      statements += 1;
-    }
-    expect(statements).toBeGreaterThan(15);
   });
 });
 
@@ -162,12 +102,94 @@ describe('a channel that is dead', () => {
     expect(heard).toEqual([]);
   });
 
+  it('is told everything in one message once it is back, in what was told meanwhile the newest', async () => {
+    let status = 503;
+    const { url, heard } = await listening((response) => response.writeHead(status).end());
+    const { context, policy, clock } = await alertWorld(` channels:\n ${webhook('team', url)}`);
+    const names = ['h1', 'h2', 'h3', 'h4', 'h5', 'h6'];
+    const sweep = (downs: readonly string[]) => {
+      clock.nowMs += 5 * minute;
+      return tellFleet(
+        context,
+        policy,
+        names.map((name) => swept(name, downs.includes(name))),
+        [],
+      );
+    };
+    for (const downs of [['h1'], ['h1', 'h2'], ['h2'], ['h2']]) await sweep(downs);
+    heard.length = 0;
+    status = 200;
+    clock.nowMs += 60 * minute;
+    expect(await sweep(['h2', 'h3'])).toMatchObject({ sent: 1, waiting: 0 });
+    expect(messages(heard).map(({ items }) => items.map((each) => `${each.status} ${each.key}`))).toEqual([
+      ['firing host-down/h2', 'firing host-down/h3'],
+    ]);
+  });
+
+  it('that asks to be left alone is left alone for so long, by other messages too; a clock that was set back does not prolong it', async () => {
+    let answer: readonly [number, string] = [429, '{"ok":false,"description":"Too Many Requests","parameters":{"retry_after":1800}}'];
+    const { url, heard } = await listening((response) => response.writeHead(answer[0]).end(answer[1]));
+    const yaml = ` channels:\n  bot: { kind: telegram, token: env:TOKEN, chat: 1, server: "${url}" }`;
+    const { context, policy, clock } = await alertWorld(yaml, { TOKEN: '123456:ABCDEFghijklmnopqrstuvwxyz' });
+    await tellFleet(context, policy, down, []);
+    expect(heard).toHaveLength(1);
+    for (let n = 0; n < 5; n += 1) {
+      clock.nowMs += 5 * minute;
+      const { waiting, problems } = await tellFleet(
+        context,
+        policy,
+        n === 2 ? well : [swept('h1', true), swept('h4', true), swept('h5', false), swept('h6', false), swept('h7', false)],
+        [],
+      );
+      expect([waiting > 0, problems]).toEqual([true, []]);
+    }
+    expect(heard).toHaveLength(1);
+    answer = [200, '{"ok":true}'];
+    clock.nowMs -= 24 * 60 * minute;
+    expect(await tellFleet(context, policy, down, [])).toMatchObject({ waiting: 0 });
+    expect((await examineAlerts(context)).map(({ level }) => level)).toEqual(['ok']);
+  });
+
+  it('is a finding of fleet doctor until it takes something again, also where another one stepped in', async () => {
+    let status = 500;
+    const broken = await listening((response) => response.writeHead(status).end('no database'));
+    const { url } = await listening();
+    const { context, policy, clock } = await alertWorld(` channels:\n ${webhook('first', broken.url)}\n ${webhook('second', url)}`);
+    await tellFleet(context, policy, down, []);
+    expect(await examineAlerts(context)).toMatchObject([
+      {
+        level: 'warning',
+        text: expect.stringMatching(/channel first: .* status 500: no database \(since 2023-11-14T22:13:20/),
+        remedy: expect.stringMatching(/tried again/),
+      },
+    ]);
+    status = 200;
+    for (let n = 0; n < 2; n += 1) {
+      clock.nowMs += 5 * minute;
+      await tellFleet(context, policy, well, []);
+    }
+    expect(await examineAlerts(context)).toMatchObject([{ level: 'ok' }]);
+  });
+
   it('of one route does not hold up the others', async () => {
     const broken = await listening((response) => response.writeHead(404).end());
     const { url, heard } = await listening();
     const { context, policy } = await alertWorld(` channels:\n ${webhook('a', broken.url)}\n ${webhook('b', url)}\n send: [a, b]`);
     expect(await tellFleet(context, policy, down, [])).toMatchObject({ sent: 1, waiting: 1 });
     expect(heard).toHaveLength(1);
+  });
+});
+
+describe('the operator who ends a sweep', () => {
+  it('makes no channel a broken one, loses nothing, and there is no heartbeat', async () => {
+    const { url, heard } = await listening();
+    const beats = await listening();
+    const { context, policy } = await alertWorld(` heartbeat: "${beats.url}"\n channels:\n ${webhook('team', url)}`);
+    const ended = { ...context, signal: AbortSignal.abort() };
+    expect(await tellFleet(ended, policy, down, [])).toMatchObject({ sent: 0, waiting: 1 });
+    expect([heard, beats.heard]).toEqual([[], []]);
+    expect(await examineAlerts(context)).toMatchObject([{ level: 'ok' }]);
+    expect(await tellFleet(context, policy, down, [])).toMatchObject({ sent: 1, waiting: 0 });
   });
 });
 

@@ -3,10 +3,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { SMTPServer } from 'smtp-server';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { compose, type Message } from '../../src/alerts/message.ts';
-import type { ChannelWorld } from '../../src/channels/channel.ts';
+import { type ChannelRefusal, type ChannelWorld, channelWorldOf } from '../../src/channels/channel.ts';
 import { openChannel } from '../../src/channels/open-channel.ts';
 import type { ChannelSpec } from '../../src/model/alert-policy.ts';
 import { listening, startMs } from '../alerts/alerts-fixture.ts';
@@ -32,13 +33,14 @@ const message = (text = 'h1 does not answer'): Message =>
 const secret = (target: string) => ({ kind: 'env', target }) as const;
 const token = '123456:ABCDEFghijklmnopqrstuvwxyz';
 
-const world = (secrets: Readonly<Record<string, string>> = {}, folder = '/nowhere', limitMs = 20_000): ChannelWorld => ({
-  folder,
-  readSecret: async ({ target }) => secrets[target] ?? '',
-  now: () => startMs,
-  signal: new AbortController().signal,
-  limitMs,
-});
+const world = (secrets: Readonly<Record<string, string>> = {}, folder = '/nowhere', limitMs = 20_000): ChannelWorld =>
+  channelWorldOf({
+    folder,
+    readSecret: async ({ target }) => secrets[target] ?? '',
+    now: () => startMs,
+    signal: new AbortController().signal,
+    limitMs,
+  });
 
 const webhook = (url: string, body = 'fleet', more: Partial<ChannelSpec> = {}): ChannelSpec =>
   ({ kind: 'webhook', url, body, authorization: null, signKey: null, ...more }) as ChannelSpec;
@@ -48,7 +50,7 @@ const send = (
   folder?: string,
   text?: string,
   limitMs?: number,
-): Promise<void> => openChannel('team', spec, world(secrets, folder, limitMs)).send(message(text));
+): Promise<ChannelRefusal | null> => openChannel('team', spec, world(secrets, folder, limitMs)).send(message(text));
 /** For what never answers. */
 const soonMs = 1_000;
 
@@ -77,8 +79,22 @@ describe('a webhook', () => {
     await send(webhook(url, 'feishu', signKey), { KEY: 'SECabc' });
     await send(webhook(url, 'dingtalk', signKey), { KEY: 'SECabc' });
     // printf '' | openssl dgst -sha256 -hmac "$(printf '1700000000\nSECabc')" -binary | base64
-    expect(JSON.parse(heard[0]?.body ?? '')).toMatchObject({ timestamp: '1700000000', sign: expect.stringMatching(/^[\w+/]{43}=$/) });
-    expect(heard[1]?.path).toMatch(/^\/\?timestamp=1700000000000&sign=[\w%]+$/);
+    const feishu = 'XprR1de+0SSBnwWyU/4k6x2TL+Q2SJlM5NNEdAv7MWg=';
+    expect(JSON.parse(heard[0]?.body ?? '')).toMatchObject({ timestamp: '1700000000', sign: feishu });
+    // printf '1700000000000\nSECabc' | openssl dgst -sha256 -hmac SECabc -binary | base64
+    const dingtalk = 'jcUpW0QmtKduN03n4JqQ0PBosVjqnM8gU7fIIvsDmCM=';
+    expect(heard[1]?.path).toBe(`/?timestamp=1700000000000&sign=${encodeURIComponent(dingtalk)}`);
+  });
+
+  it('never lets a host or a worker call everybody or place a link', async () => {
+    const { url, heard } = await listening((response) => response.end('{"code":0}'));
+    const evil = '<!channel> <https://evil.example|fleet> <at user_id="all">all</at> a & b -> c';
+    await send(webhook(url, 'slack'), {}, undefined, evil);
+    await send(webhook(url, 'feishu'), {}, undefined, evil);
+    expect(JSON.parse(heard[0]?.body ?? '').text).toContain(
+      '&lt;!channel&gt; &lt;https://evil.example|fleet&gt; &lt;at user_id="all"&gt;all&lt;/at&gt; a &amp; b -&gt; c',
+    );
+    expect(JSON.parse(heard[1]?.body ?? '').content.text).not.toContain('<');
   });
 
   it('whose service answers 200 and refuses is not taken', async () => {
@@ -91,9 +107,10 @@ describe('a webhook', () => {
 
   it('keeps a text within the limits of its service, in characters of four bytes too', async () => {
     const { url, heard } = await listening((response) => response.end('{"errcode":0}'));
-    await send(webhook(url, 'wecom'), {}, undefined, '主机😀'.repeat(2000));
+    await send(webhook(url, 'wecom'), {}, undefined, '主机👩‍👩‍👧‍👦'.repeat(2000));
     const { text } = JSON.parse(heard[0]?.body ?? '') as { readonly text: { readonly content: string } };
     expect(Buffer.byteLength(text.content)).toBeLessThanOrEqual(2048);
+    expect(text.content).toMatch(/(?:主机|👩‍👩‍👧‍👦)\n\.\.\. more/u);
     expect(text.content).toMatch(/more: fleet alerts list$/);
     expect(text.content).not.toMatch(/[\ud800-\udbff](?![\udc00-\udfff])/);
   });
@@ -139,6 +156,24 @@ describe('a webhook', () => {
     const error = await send(spec, secrets, undefined, undefined, limitMs).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'channel', message: expect.stringMatching(what), hint: expect.stringMatching(hint) });
     expect(JSON.stringify(error) + String(error)).not.toMatch(/SECRET|qqsecretqq/);
+  });
+
+  it('that repeats what it was authorized with is quoted without it, cut or not', async () => {
+    for (const before of ['', 'x'.repeat(190)]) {
+      const { url } = await listening((response, { headers }) => response.writeHead(401).end(`${before} ${headers.authorization} is old`));
+      const spec = webhook(url, 'fleet', { authorization: secret('AUTH') } as never);
+      const error = await send(spec, { AUTH: 'Bearer qqqq-wwww-eeee-rrrr' }).catch((thrown: unknown) => thrown);
+      expect(String(error)).toMatch(/status 401/);
+      expect(inspect(error, { depth: 9 })).not.toMatch(/qqqq|wwww/);
+    }
+  });
+
+  it('that was given a key which no header can hold says so without it', async () => {
+    const { url } = await listening();
+    const spec = webhook(url, 'fleet', { authorization: secret('AUTH') } as never);
+    const error = await send(spec, { AUTH: 'Bearer qqqq\nwwwweeee' }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'channel' });
+    expect(inspect(error, { depth: 9 })).not.toMatch(/qqqq|wwww/);
   });
 
   it('with a broken % sequence in its address is refused like any other', async () => {
@@ -258,6 +293,25 @@ describe('a Telegram bot', () => {
     expect(JSON.stringify(error) + String(error)).not.toContain('ABCDEF');
   });
 
+  it('cuts what is too long between what people read as one letter, and says so in the language of the fleet', async () => {
+    const { url, heard } = await listening((response) => response.end('{"ok":true}'));
+    const family = '👩‍👩‍👧‍👦';
+    const own = { ...message(`x${family.repeat(1000)}`), language: 'zh' } as const;
+    await openChannel('team', bot(url), world({ TOKEN: token })).send(own);
+    const { text, link_preview_options } = JSON.parse(heard[0]?.body ?? '') as { text: string; link_preview_options: object };
+    expect(text.length).toBeLessThanOrEqual(4096);
+    expect(text.length).toBeGreaterThan(4000);
+    expect(text).toMatch(new RegExp(`x(?:${family})+\\n…… 更多内容请执行：fleet alerts list$`, 'u'));
+    expect(link_preview_options).toEqual({ is_disabled: true });
+  });
+
+  it('whose server repeats the token is quoted without it', async () => {
+    const answer = { ok: false, error_code: 400, description: `no ${token}, nor ${token.slice(7)}` };
+    const { url } = await listening((response) => response.writeHead(400).end(JSON.stringify(answer)));
+    const error = await send(bot(url), { TOKEN: token }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ message: 'alerts: channel team: Telegram answered: no ***, nor ***' });
+  });
+
   it('without a token that could be one asks nobody', async () => {
     await expect(send(bot('http://127.0.0.1:9'), { TOKEN: 'x/../y' })).rejects.toMatchObject({
       message: expect.stringContaining('no bot token'),
@@ -361,6 +415,26 @@ describe('a mail server', () => {
     const { port } = await smtp({ onRcptTo: (_, __, done) => done(Object.assign(new Error('no such user here'), { responseCode: 550 })) });
     await expect(send(mail(port))).rejects.toMatchObject({
       message: expect.stringMatching(/did not take the mail \(EENVELOPE\): 550 no such user here/),
+    });
+  });
+
+  it('that refuses one recipient of two has taken it, and the refusal is known', async () => {
+    const { port, mails } = await smtp({
+      onRcptTo: ({ address }, _, done) =>
+        done(address.startsWith('b') ? Object.assign(new Error('5.1.1 no such user here'), { responseCode: 550 }) : null),
+    });
+    expect(await send(mail(port))).toMatchObject({
+      message: 'alerts: channel team: mail server 127.0.0.1 took the mail, but not for b@example.com: 550 5.1.1 no such user here',
+      hint: expect.stringMatching(/to: of the channel/),
+    });
+    expect(mails).toHaveLength(1);
+  });
+
+  it('that asks for patience is said to, not that an address is wrong', async () => {
+    const { port } = await smtp({ onRcptTo: (_, __, done) => done(Object.assign(new Error('4.7.1 greylisted'), { responseCode: 451 })) });
+    await expect(send(mail(port))).rejects.toMatchObject({
+      message: expect.stringContaining('451 4.7.1 greylisted'),
+      hint: expect.stringMatching(/tried again later/),
     });
   });
 

@@ -123,7 +123,7 @@ describe('the history', () => {
     ])
       forged.exec(`ALTER TABLE hosts DROP COLUMN ${column}`);
     forged.exec('ALTER TABLE accounts DROP COLUMN display_name');
-    for (const name of ['forgotten_hosts', 'alerts', 'alert_messages', 'alert_silences', 'canaries', 'logins'])
+    for (const name of ['forgotten_hosts', 'alerts', 'alert_messages', 'alert_silences', 'canaries', 'logins', 'alert_channels'])
       forged.exec(`DROP TABLE ${name}`);
     forged.close();
     await ledger.close();

@@ -66,7 +66,7 @@ export function registerAlerts(program: Command): void {
         const [work, render] = await load();
         const trials = await work.testChannels(context, args);
         return {
-          data: { channels: trials.map(({ channel, problem }) => ({ channel, taken: problem === null, code: problem?.code ?? null })) },
+          data: { channels: trials.map(({ channel, isTaken, problem }) => ({ channel, taken: isTaken, code: problem?.code ?? null })) },
           text: render.formatTrials(trials),
           errors: trials.flatMap(({ problem }) => (problem === null ? [] : [problem])),
         };

@@ -146,6 +146,9 @@ export const formatSilence = ({ id, rule, subject, until, createdAt }: Silence):
 export const formatTrials = (trials: readonly ChannelTrial[]): string =>
   formatTable(
     ['CHANNEL', 'TEST MESSAGE'],
-    trials.map(({ channel, problem }) => [channel, problem === null ? chalk.green('taken') : chalk.red(problem.message)]),
+    trials.map(({ channel, isTaken, problem }) => [
+      channel,
+      problem === null ? chalk.green('taken') : (isTaken ? chalk.yellow : chalk.red)(problem.message),
+    ]),
     '',
   );
