@@ -86,17 +86,6 @@ describe('a webhook', () => {
     expect(heard[1]?.path).toBe(`/?timestamp=1700000000000&sign=${encodeURIComponent(dingtalk)}`);
   });
 
-  it('never lets a host or a worker call everybody or place a link', async () => {
-    const { url, heard } = await listening((response) => response.end('{"code":0}'));
-    const evil = '<!channel> <https://evil.example|fleet> <at user_id="all">all</at> a & b -> c';
-    await send(webhook(url, 'slack'), {}, undefined, evil);
-    await send(webhook(url, 'feishu'), {}, undefined, evil);
-    expect(JSON.parse(heard[0]?.body ?? '').text).toContain(
-      '&lt;!channel&gt; &lt;https://evil.example|fleet&gt; &lt;at user_id="all"&gt;all&lt;/at&gt; a &amp; b -&gt; c',
-    );
-    expect(JSON.parse(heard[1]?.body ?? '').content.text).not.toContain('<');
-  });
-
   it('whose service answers 200 and refuses is not taken', async () => {
     const { url } = await listening((response) => response.end('{"errcode":93000,"errmsg":"invalid webhook url"}'));
     await expect(send(webhook(url, 'wecom'))).rejects.toMatchObject({
@@ -166,14 +155,6 @@ describe('a webhook', () => {
       expect(String(error)).toMatch(/status 401/);
       expect(inspect(error, { depth: 9 })).not.toMatch(/qqqq|wwww/);
     }
-  });
-
-  it('that was given a key which no header can hold says so without it', async () => {
-    const { url } = await listening();
-    const spec = webhook(url, 'fleet', { authorization: secret('AUTH') } as never);
-    const error = await send(spec, { AUTH: 'Bearer qqqq\nwwwweeee' }).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'channel' });
-    expect(inspect(error, { depth: 9 })).not.toMatch(/qqqq|wwww/);
   });
 
   it('with a broken % sequence in its address is refused like any other', async () => {
