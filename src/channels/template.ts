@@ -39,11 +39,7 @@ export async function readTemplate(channel: string, name: string, folder: string
     const path = join(place, 'alerts', `${name}.yaml`);
     const content = await readBounded(path, templateBytes).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return null;
-      throw new ChannelRefusal(
-        channel,
-        `its template ${path} cannot be read`,
-        `it has to be a file of at most ${templateBytes} bytes`,
-      );
+      throw new ChannelRefusal(channel, `its template ${path} cannot be read`, `it has to be a file of at most ${templateBytes} bytes`);
     });
     if (content === null) continue;
     const parsed = templateSchema.safeParse(parseYaml(content.toString('utf8')));
@@ -122,8 +118,8 @@ export function fillTemplate(template: Template, message: Message, signKey: stri
 }
 
 /** Cut so that no escape is cut in two. */
-function shownTexts({ limit, escape }: Template, message: Message): { readonly title: string; readonly text: string } {
-  const plain = escape === undefined ? (text: string): string => text : escapes[escape];
+function shownTexts({ limit, escape: way }: Template, message: Message): { readonly title: string; readonly text: string } {
+  const plain = way === undefined ? (text: string): string => text : escapes[way];
   const title = plain(message.title);
   const cut = (text: string, most: number | undefined, sizeOf: SizeOf): string =>
     most === undefined ? text : shorten(text, most - sizeOf(title) - 1, moreNote(message), (part) => sizeOf(plain(part)));
