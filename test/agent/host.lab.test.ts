@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ActReply, AuthorityStamp, HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
+import { fillForGood, unfillForGood } from '../e2e/full-disk.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { askHelper, installHost } from './lab-host.ts';
 
@@ -154,13 +155,10 @@ describe('an account on a real host', () => {
 
   test('a full disk refuses a release before anything is stopped, and the account runs on', async () => {
     await grantNext();
-    // It would give its reserve free.
-    await run('systemctl stop fleet-quota');
-    await lab.fill(1);
+    await fillForGood(lab, 1);
     expect(await release()).toMatchObject({ refusal: 'space' });
     await expectAccount({ claim: { state: 'active', epoch }, unit: 'active', processes: 1 });
-    await lab.unfill(1);
-    await run('systemctl start fleet-quota');
+    await unfillForGood(lab, 1);
     expect(await release()).toMatchObject({ ok: true });
   });
 

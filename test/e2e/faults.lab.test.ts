@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { gramJsTelegram } from '../../agent/worker/gramjs-client.ts';
 import { noteFaultPoint } from './fault-points.ts';
+import { fillForGood, unfillForGood } from './full-disk.ts';
 import type { Login } from './operator.ts';
 import {
   eventually,
@@ -61,9 +62,9 @@ describe('hosts', () => {
 
   test('a full disk is named and stops no other host; with room again all go on', async () => {
     const logins = await importNew(world, ['full', 'kept']);
-    await world.lab.fill(3);
+    await fillForGood(world.lab, 3);
     const { code, stderr } = await allocateAll();
-    await world.lab.unfill(3);
+    await unfillForGood(world.lab, 3);
     expect(code).toBe(3);
     expect(stderr).toMatch(/h3.*space/);
     noteFaultPoint('a full disk on the chosen host of a first placement');

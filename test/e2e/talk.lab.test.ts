@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConversationControl } from '../dc/control.ts';
 import { type ModelServer, startModelServer } from '../model-server/model-server.ts';
 import { noteFaultPoint } from './fault-points.ts';
+import { fillForGood, unfillForGood } from './full-disk.ts';
 import { type Login, modelKey } from './operator.ts';
 import { eventually, expectExclusive, importNew, makeWorld, must, prepareFleet, type World } from './world.ts';
 
@@ -143,9 +144,7 @@ test('a full disk silences nobody: the account goes on answering, says what may 
     const { stdout } = await world.lab.ssh(1, `cat /var/lib/private/fleet-accounts/${logins[0]?.keyId}/memory.json`);
     return (JSON.parse(stdout) as { optOuts: [string, number][] }).optOuts.map(([userId]) => userId);
   };
-  // A journal that has to grow on a full disk would make room by removing what it has, and fleet's reserve would be given free.
-  await world.lab.ssh(1, 'journalctl --rotate; systemctl stop fleet-quota');
-  await world.lab.fill(1);
+  await fillForGood(world.lab, 1);
   const asked = await say(cleo, 'price, on a full disk?');
   await say(eve, 'hush');
   await eventually(30_000, async () => expect((await answers()).slice(before)).toEqual([[asked, 'It is free, Cleo.']]));
@@ -153,8 +152,7 @@ test('a full disk silences nobody: the account goes on answering, says what may 
     expect(await must(world, 'logs', 'anna', '--level', 'error', '--since', '5m')).toContain('the state could not be written (ENOSPC)'),
   );
   expect(await optOutsOnDisk()).toEqual([dan]);
-  await world.lab.unfill(1);
-  await world.lab.ssh(1, 'systemctl start fleet-quota');
+  await unfillForGood(world.lab, 1);
   await eventually(60_000, async () => expect(await optOutsOnDisk()).toEqual([dan, eve]));
   noteFaultPoint('a full disk under accounts that answer');
 });
