@@ -76,7 +76,8 @@ export type ReleaseDecision =
 
 /** `act.epoch` is the epoch to be released. The first move id that closes the gate owns the release; no other one gets a receipt. */
 export const decideRelease = (standing: StandingClaim, act: Act<'release'>, facts: HostFacts): ReleaseDecision => {
-  const refusal = refuseUnsound(standing, facts);
+  // A receipt is as true on other hardware: its account was stopped where it ran.
+  const refusal = refuseForNew(standing, facts);
   if (refusal !== null) return refusal;
   const { claim } = standing;
   if (claim === null) return refuse('state', 'this host has no claim on the account');

@@ -13,6 +13,7 @@ import type { ActRefusal, AuthorityStamp, ContactResult } from '../protocol/host
 import type { ContactOffer, GoneClaim } from '../protocol/roster.ts';
 import { isAuthority } from './authority-record.ts';
 import { takeLocks } from './locks.ts';
+import { epochWithOlder, removeOlderEpochs } from './older-epochs.ts';
 import { countCgroup, defaultControlGroup } from './processes.ts';
 import { endRevoked } from './release.ts';
 import { mayHaveBegunIn, settleLeftMs } from './settle.ts';
@@ -79,7 +80,21 @@ export const applyContact = async (world: ContactWorld, stamp: AuthorityStamp, o
   );
   if (settleMs > 0) await sleep(settleMs);
   const fault = await record(world, stamp, offer);
-  return fault === null ? { kind: 'contact', closed } : refuse(fault.code, fault.message);
+  if (fault !== null) return refuse(fault.code, fault.message);
+  await removeLeftovers(world, stamp);
+  return { kind: 'contact', closed };
+};
+
+/** Copies of the session that a grant was to take away and did not. Whatever is in the way now is tried again by the next contact. */
+const removeLeftovers = async (world: ContactWorld, stamp: AuthorityStamp): Promise<void> => {
+  for (const keyId of claimedKeyIds(world.places).filter((each) => epochWithOlder(world.places, each) !== null)) {
+    const remove = async (): Promise<null> => {
+      const epoch = epochWithOlder(world.places, keyId);
+      if (epoch !== null) removeOlderEpochs(world.places, keyId, epoch);
+      return null;
+    };
+    await withLocks(world, stamp, keyId, remove, 0).catch(() => undefined);
+  }
 };
 
 const closureOf = ({ places, instanceId, bootId, authority, now }: HostWorld, entry: GoneClaim): Claim | null =>
@@ -142,6 +157,7 @@ const withLocks = async (
   stamp: AuthorityStamp,
   keyId: string,
   act: () => Promise<Fault | null>,
+  waitMs: number = closureWaitMs,
 ): Promise<Fault | null> => {
   const leftMs = stamp.deadlineMs - world.elapsedMs();
   if (leftMs <= 0) return pastDeadline;
@@ -149,7 +165,7 @@ const withLocks = async (
     { path: authorityLockPath(world.places), shared: true },
     { path: actLockPath(world.places, keyId), shared: false },
   ];
-  const lock = await takeLocks(wishes, Math.min(closureWaitMs, leftMs));
+  const lock = await takeLocks(wishes, Math.min(waitMs, leftMs));
   if (lock === null) return { code: 'busy', message: 'another act on an account that is gone is under way on the host' };
   try {
     if (world.elapsedMs() >= stamp.deadlineMs) return pastDeadline;

@@ -1,18 +1,19 @@
 import { renameSync, rmSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { writeClaim } from '../claims/claim-file.ts';
 import { decideGrant, decideStart } from '../claims/decide.ts';
 import { fsyncDirectory } from '../machine/durable-file.ts';
-import { accountPath, epochPath, type Places } from '../machine/places.ts';
+import { accountPath, type Places } from '../machine/places.ts';
 import type { Claim } from '../protocol/claim.ts';
 import type { HostAct } from '../protocol/host-acts.ts';
+import { removeOlderEpochs } from './older-epochs.ts';
 import { accountUsers } from './processes.ts';
 import { stopUnit, whatIsLeft } from './release.ts';
 import { makeRunLock } from './run-lock.ts';
 import { reloadIfNeeded } from './stage.ts';
 import { forgetStandstill } from './standstill.ts';
 import { stateFault } from './state.ts';
-import { type ActOutcome, done, failed, type HostWorld, identityFault, readFacts, readStaged, refused } from './world.ts';
+import { type ActOutcome, done, failed, type HostWorld, identityFault, readFacts, refused } from './world.ts';
 
 /** Claim `active`, durable; then the start. A repeat by the same move starts again what is not running, and changes nothing else. */
 export const grant = (world: HostWorld, act: Extract<HostAct, { readonly act: 'grant' }>): ActOutcome => {
@@ -20,7 +21,11 @@ export const grant = (world: HostWorld, act: Extract<HostAct, { readonly act: 'g
   const decision = identityFault(world) ?? decideGrant(reading, act, facts);
   if (decision.kind === 'refuse') return refused(decision, reading.claim);
   if (!unit.isLoaded) return { ok: false, refusal: 'io', message: 'the account unit is not installed on the host; run fleet init' };
-  if (decision.kind === 'keep') return act.idle === true ? ownOnly(world, decision.claim) : startOwned(world, decision.claim);
+  if (decision.kind === 'keep') {
+    // The grant may have been cut off between its claim and this.
+    removeOlderEpochs(world.places, act.keyId, act.epoch);
+    return act.idle === true ? ownOnly(world, decision.claim) : startOwned(world, decision.claim);
+  }
   const fault = stateFault(world.places, act);
   if (fault !== null) return refused(fault, reading.claim);
   makeRunLock(world.places, act.keyId);
@@ -85,12 +90,4 @@ const pointCurrent = (places: Places, keyId: string, epoch: number): void => {
   symlinkSync(join('epochs', String(epoch)), temporary);
   renameSync(temporary, join(directory, 'current'));
   fsyncDirectory(directory);
-};
-
-/** Copies of the session that no claim can use any more. */
-const removeOlderEpochs = (places: Places, keyId: string, epoch: number): void => {
-  const older = readStaged(places, keyId).filter((entry) => entry.epoch < epoch);
-  for (const each of older) rmSync(epochPath(places, keyId, each.epoch), { recursive: true, force: true });
-  // Or a power loss brings them back, and nobody wipes what lies beside an open claim.
-  if (older.length > 0) fsyncDirectory(dirname(epochPath(places, keyId, epoch)));
 };

@@ -17,8 +17,8 @@ export type ClaimTruth =
       /** The highest epoch of any claim: a revoked one of the successor lies above that of the owner (docs/exclusivity.md, row 49). */
       readonly highest: number;
     }
-  /** It was given up for use outside the fleet. */
-  | { readonly kind: 'detached'; readonly epoch: number }
+  /** It was given up for use outside the fleet. `highest`: as above. */
+  | { readonly kind: 'detached'; readonly epoch: number; readonly highest: number }
   /** Nobody has it. */
   | {
       readonly kind: 'free';
@@ -132,17 +132,20 @@ function judge(found: readonly Found[], replaced: ReadonlySet<string>): ClaimTru
     return { kind: 'owned', host, claim, isStill };
   }
   if (claim.successor === null) return conflict(`the claim on ${host} is ${claim.state} in favour of nobody`);
-  if (claim.successor === detached && claim.state === 'released') return { kind: 'detached', epoch };
+  if (claim.successor === detached && claim.state === 'released') return { kind: 'detached', epoch: claim.epoch, highest: epoch };
   return { kind: 'leaving', host, claim, successor: claim.successor, highest: epoch };
 }
 
 /** Above it nothing was used, as far as the claims tell. */
 export const epochAtMost = (truth: ClaimTruth): number =>
-  truth.kind === 'leaving' ? truth.highest : truth.kind === 'owned' ? truth.claim.epoch : truth.epoch;
+  truth.kind === 'leaving' || truth.kind === 'detached' ? truth.highest : truth.kind === 'owned' ? truth.claim.epoch : truth.epoch;
 
-/** Nobody has it; or what the others say is over, because the host in question was granted `epoch` after it. */
+/**
+ * Nobody has it; or what the others say is over, because the host in question was granted `epoch` after it. What is revoked elsewhere, at whatever epoch, was
+ * given to nobody: an aborted move leaves such a claim above the owner's.
+ */
 export const isBelow = (truth: ClaimTruth, epoch: number): boolean => {
   if (truth.kind === 'free') return true;
-  const isOver = truth.kind === 'detached' || (truth.kind === 'leaving' && truth.claim.state === 'released');
-  return isOver && epochAtMost(truth) < epoch;
+  if (truth.kind === 'detached') return truth.epoch < epoch;
+  return truth.kind === 'leaving' && truth.claim.state === 'released' && truth.claim.epoch < epoch;
 };

@@ -1,4 +1,4 @@
-import type { ClaimTruth } from './adopt-claims.ts';
+import { type ClaimTruth, epochAtMost } from './adopt-claims.ts';
 import { detached } from './phases.ts';
 
 /** An open move as the ledger has it. */
@@ -8,6 +8,8 @@ export interface JournaledMove {
   readonly keyId: string;
   readonly epoch: number;
   readonly to: string;
+  /** Its old owner has given its receipt. `isKept`: what the account remembers is on this machine, so that the move needs that owner no more. Left out: not that far. */
+  readonly released?: { readonly from: string; readonly isKept: boolean };
 }
 
 /** An open move that is over on the hosts. */
@@ -31,7 +33,7 @@ export function endOf({ id, account, epoch, to }: JournaledMove, truth: ClaimTru
     return isOwnedAnew || isOfAnother ? [{ id, account, end: 'overtaken' }] : [];
   }
   if (truth.kind === 'owned' && truth.claim.moveId === id && truth.host === to) return [{ id, account, end: 'done' }];
-  const seen = truth.kind === 'owned' || truth.kind === 'leaving' ? truth.claim.epoch : truth.epoch;
+  const seen = truth.kind === 'leaving' ? truth.claim.epoch : epochAtMost(truth);
   const isOther = truth.kind !== 'owned' || truth.claim.moveId !== id;
   return seen >= epoch && isOther ? [{ id, account, end: 'overtaken' }] : [];
 }

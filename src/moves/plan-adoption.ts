@@ -52,10 +52,13 @@ export function planAdoption(facts: AdoptionFacts): AdoptionPlan {
   /** It was granted, and its host has lost that claim since: there is nothing left to wait for. */
   const isForgotten = ({ keyId, to, epoch }: JournaledMove): boolean =>
     unplaced.get(keyId)?.host === to && (unplaced.get(keyId)?.epoch ?? 0) >= epoch;
+  /** Its old owner has lost the claim, and with it the receipt: what only that host could give is kept by this adoption instead. */
+  const isStranded = ({ keyId, released }: JournaledMove): boolean =>
+    released?.isKept === false && unplaced.get(keyId)?.host === released.from;
   const ends = (move: JournaledMove): EndedMove[] =>
     isForgotten(move)
       ? [{ id: move.id, account: move.account, end: 'done' }]
-      : endOf(move, facts.truths.get(move.keyId), freed.has(move.keyId));
+      : endOf(move, facts.truths.get(move.keyId), freed.has(move.keyId) || isStranded(move));
   return {
     accounts: judged.map(({ adopted }) => adopted),
     endedMoves: facts.openMoves.flatMap(ends),
@@ -82,13 +85,24 @@ function judgeAccount(known: KnownAccount, facts: AdoptionFacts): Judged {
     const problem = { account: known.account, host: known.ledger?.host ?? null, ...doubt };
     return { adopted: same(known, ''), found: [], problems: [problem] };
   }
-  const judged = truth === undefined ? unclaimed(known, facts) : claimed(known, truth, facts);
+  const judged = isOnItsWay(known, truth, facts)
+    ? { adopted: same(known, ''), found: [], problems: [] }
+    : truth === undefined
+      ? unclaimed(known, facts)
+      : claimed(known, truth, facts);
   if (known.isInVault) return judged;
   const problem = {
     ...{ account: known.account, host: null, text: 'the ledger knows it, but the vault has no session of it' },
     hint: `put the vault back (fleet restore), or import the session again, or: fleet accounts remove ${known.account}`,
   };
   return { ...judged, problems: [...judged.problems, problem] };
+}
+
+/** Its owner has given its receipt, and has lost it since, but the move has all that it needs, and nobody has an epoch as high: it goes on. */
+function isOnItsWay({ keyId, ledger }: KnownAccount, truth: ClaimTruth | undefined, { openMoves }: AdoptionFacts): boolean {
+  const move = openMoves.find((each) => each.keyId === keyId && each.released?.isKept === true);
+  if (move === undefined || ledger?.host !== move.released?.from) return false;
+  return truth === undefined || (isBelow(truth, ledger?.epoch ?? 0) && epochAtMost(truth) < move.epoch);
 }
 
 const same = ({ account, keyId, ledger }: KnownAccount, reason: string, epoch = ledger?.epoch ?? 0): AdoptedAccount => ({
@@ -126,7 +140,8 @@ function claimed(known: KnownAccount, truth: ClaimTruth, facts: AdoptionFacts): 
   const epoch = epochOf(truth);
   if (ledger?.host && (ledger.epoch ?? 0) > epoch) return newerInLedger(known, ledger.host, truth, facts);
   // Its last owner gave it up and does not answer; what is heard is from before.
-  if (ledger?.host === null && ledger.highest > epoch) return { adopted: same(known, ''), found: [], problems: [] };
+  if (ledger?.host === null && ledger.highest > (truth.kind === 'detached' ? truth.highest : epoch))
+    return { adopted: same(known, ''), found: [], problems: [] };
   switch (truth.kind) {
     case 'owned': {
       const adopted = nowAt(known, truth.host, epoch, `${truth.host} owns it at epoch ${epoch}`);
@@ -143,7 +158,7 @@ function claimed(known: KnownAccount, truth: ClaimTruth, facts: AdoptionFacts): 
     }
     case 'detached': {
       const reason = 'it was exported or removed';
-      const adopted = nowAt(known, null, epoch, reason);
+      const adopted = nowAt(known, null, truth.highest, reason);
       // A ledger that is not old may know that it came back since.
       const isNews = facts.isOld && ledger?.isDetached === false;
       return { adopted: { ...adopted, ...(isNews ? { isChanged: true, reason } : {}), isDetached: true }, found: [], problems: [] };

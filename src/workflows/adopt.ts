@@ -12,7 +12,9 @@ import type { HostSpec } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
 import { findCutOff, readClaims } from '../moves/adopt-claims.ts';
 import type { AdoptionPlan, ClosedClaim } from '../moves/adoption-plan.ts';
+import type { JournaledMove } from '../moves/ended-moves.ts';
 import { findMissing, type MissingHost } from '../moves/missing-hosts.ts';
+import { detached } from '../moves/phases.ts';
 import { type KnownAccount, planAdoption } from '../moves/plan-adoption.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import type { VaultReceipt } from '../vault/vault.ts';
@@ -20,6 +22,7 @@ import type { VaultRecord } from '../vault/vault-record.ts';
 import { type AdoptedConduct, readConduct } from './adopt-conduct.ts';
 import { doubtsOf, refuseNeedless } from './adopt-replaced.ts';
 import { askAsAuthority, contactHost, helperTimeoutMs, onlineTimeoutMs } from './ask-as-authority.ts';
+import { keptState } from './carry-state.ts';
 import type { FleetContext } from './context.ts';
 import { keepLastState } from './keep-states.ts';
 import { recordAdoption } from './record-adoption.ts';
@@ -144,13 +147,13 @@ async function planFrom(
       .filter(({ keyId, account }) => !inLedger.has(keyId) && !rows.some(({ name }) => name === account))
       .map(({ account, keyId }) => ({ account, keyId, ledger: null, isInVault: true })),
   ];
-  const openMoves = (await listOpenMoves(ledger.db)).map(({ id, account, key_id, epoch, to_host }) => ({
-    id,
-    account,
-    keyId: key_id,
-    epoch,
-    to: to_host,
-  }));
+  const openMoves: JournaledMove[] = [];
+  for (const move of await listOpenMoves(ledger.db)) {
+    const { id, account, key_id: keyId, epoch, to_host: to, from_host, phase } = move;
+    const isReleased = from_host !== null && phase === 'released' && to !== detached;
+    const released = isReleased ? { released: { from: from_host, isKept: (await keptState(context, move)) !== null } } : {};
+    openMoves.push({ id, account, keyId, epoch, to, ...released });
+  }
   const answering = hosts.filter(({ problem }) => problem === null);
   const evidence = answering.map(({ host, survey }) => ({ host: host.name, survey }));
   return planAdoption({

@@ -10,10 +10,10 @@ import { maxEpochJump } from '../moves/evidence.ts';
 import { contradiction, hasOwnedLater, isReleasing } from '../moves/old-owner.ts';
 import type { MovePhase } from '../moves/phases.ts';
 import type { StateRecord } from '../vault/state-store.ts';
-import { checkRoom, keptState, ReleaseRefused, takeState } from './carry-state.ts';
+import { checkRoom, keptState, ReleaseRefused, takeState, takeStateAgain } from './carry-state.ts';
 import type { FleetContext } from './context.ts';
 import { finishMove } from './finish-move.ts';
-import { refuseOtherMachine } from './know-target.ts';
+import { hasArrived, refuseOtherMachine } from './know-target.ts';
 import { passSilentOwnerFloor } from './lost-host.ts';
 import { whyTargetIsLost } from './lost-target.ts';
 import { formatDecisionJson, readDecision } from './move-decision.ts';
@@ -195,25 +195,18 @@ class Carrier {
   }
 
   async #grant(): Promise<void> {
-    const state = (await keptState(this.#context, this.#move)) ?? (await this.#takeStateAgain());
-    for (;;) {
-      const lost = await whyTargetIsLost(this.#context, this.#move);
-      const [refused] = lost === null ? await this.#place(state) : [lost];
-      if (refused === undefined) break;
-      await this.#turnBack(refused, lost !== null);
+    const kept = await keptState(this.#context, this.#move);
+    if (kept !== null || !(await hasArrived(this.#context, this.#hosts, this.#move))) {
+      const state = kept ?? (await takeStateAgain(this.#context, this.#hosts, this.#move));
+      for (;;) {
+        const lost = await whyTargetIsLost(this.#context, this.#move);
+        const [refused] = lost === null ? await this.#place(state) : [lost];
+        if (refused === undefined) break;
+        await this.#turnBack(refused, lost !== null);
+      }
     }
     this.#move = await recordGrant(this.#context, this.#move);
     this.#report('granted', '');
-  }
-
-  /** The journal says `released`, but what was kept is gone: the host still has it. */
-  async #takeStateAgain(): Promise<StateRecord> {
-    try {
-      return await takeState(this.#context, this.#hosts, this.#move, readDecision(this.#move));
-    } catch (error) {
-      if (error instanceof ReleaseRefused) throw refusedBy(this.#move, this.#move.from_host ?? '', 'release', error.reply);
-      throw error;
-    }
   }
 
   /** Files and state to the new host, the settle floor, a last look at the old one, the grant. Gives why the new host refused for good. */

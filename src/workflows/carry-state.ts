@@ -6,8 +6,8 @@ import type { AccountName } from '../model/names.ts';
 import type { StateRecord } from '../vault/state-store.ts';
 import type { FleetContext } from './context.ts';
 import { refuseOtherMachine } from './know-target.ts';
-import type { MoveDecision } from './move-decision.ts';
-import { inDoubt, isLostReply, type MoveHosts, refusedBy, resultOf } from './move-hosts.ts';
+import { type MoveDecision, readDecision } from './move-decision.ts';
+import { inDoubt, isLostReply, isPassing, type MoveHosts, refusedBy, resultOf } from './move-hosts.ts';
 
 /** Room that stays free beside a state on every disk that it passes, bytes. */
 const spareBytes = 16 * 1024 * 1024;
@@ -133,4 +133,21 @@ function fits(archive: Uint8Array, stateHash: string): boolean {
 export async function keptState(context: FleetContext, move: MoveRow): Promise<StateRecord | null> {
   const record = await context.states.get(move.account as AccountName);
   return record?.moveId === move.id ? record : null;
+}
+
+/**
+ * The journal says `released`, but what was kept is gone: the old owner has it still. Where that one has lost it for good, only an adoption goes on, which closes
+ * what is left there and keeps what still lies there. Errors: those of {@link takeState}, `claim-refused`.
+ */
+export async function takeStateAgain(context: FleetContext, hosts: MoveHosts, move: MoveRow): Promise<StateRecord> {
+  try {
+    return await takeState(context, hosts, move, readDecision(move));
+  } catch (error) {
+    if (!(error instanceof ReleaseRefused)) throw error;
+    const from = move.from_host ?? '';
+    const { code, message, hint } = refusedBy(move, from, 'release', error.reply);
+    const isForGood = error.reply !== undefined && !isPassing(error.reply) && error.reply.refusal !== 'space';
+    const adopt = `was ${from} reinstalled, or its disk rolled back? If no copy of it still runs: fleet adopt, then fleet allocate ${move.account}`;
+    throw new FleetError(code, message, { account: move.account, host: from, hint: isForGood ? adopt : hint });
+  }
 }

@@ -1,10 +1,10 @@
 import type { ActReply } from '../../agent/protocol/host-acts.ts';
 import { listHosts } from '../ledger/hosts.ts';
 import type { MoveRow } from '../ledger/schema.ts';
-import { FleetError } from '../model/errors.ts';
+import { FleetError, isUnreachable } from '../model/errors.ts';
 import { judgeAll } from '../moves/host-identity.ts';
 import type { FleetContext } from './context.ts';
-import { resultOf } from './move-hosts.ts';
+import { isLostReply, type MoveHosts, resultOf } from './move-hosts.ts';
 
 /**
  * The machine that answers under the target's name is the one that the ledger has measured under it (docs/exclusivity.md, rule R7); all that a command sends to a
@@ -30,4 +30,19 @@ export async function refuseOtherMachine(
       hint: 'fleet sweep looks again, and says what to do about it',
     },
   );
+}
+
+/** Whether the new host holds the grant of this very move, although the journal does not have it yet. A host that does not answer is none that does. */
+export async function hasArrived(context: FleetContext, hosts: MoveHosts, move: MoveRow): Promise<boolean> {
+  const replies = await hosts.ask(move, move.to_host, [{ act: 'survey' }]).catch((error: unknown) => {
+    if (error instanceof FleetError && (isUnreachable(error) || isLostReply(error))) return [];
+    throw error;
+  });
+  if (replies.length === 0) return false;
+  await refuseOtherMachine(context, move, replies[0]);
+  const { survey } = resultOf(move, move.to_host, 'survey', replies[0], 'survey');
+  const found = survey.accounts.find(({ keyId }) => keyId === move.key_id);
+  const { state, moveId, epoch, instanceId } = found?.claim ?? {};
+  const isOfMove = moveId === move.id && epoch === move.epoch && instanceId === survey.instanceId;
+  return found?.claimFault === null && state === 'active' && isOfMove;
 }
