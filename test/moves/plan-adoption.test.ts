@@ -224,6 +224,37 @@ describe('an owner has lost its claim', () => {
     expect(adopt([silent('h1')], known('h1', 5), moves).endedMoves).toEqual([]);
   });
 
+  test('after its receipt: its move goes on where the state is kept, and is over where only that host had it', () => {
+    const move = (isKept: boolean) => ({ id: 'm6', account: 'anna', keyId, epoch: 6, to: 'h2', released: { from: 'h1', isKept } });
+    const receipt = claimOn('h3', 4, { state: 'released', successor: 'h1', moveId: 'm5' });
+    const judged = (isKept: boolean, ...evidence: HostEvidence[]) => {
+      const plan = adopt([asked('h1', null), ...evidence], known('h1', 5), [move(isKept)]);
+      return [outcome(plan), plan.closedClaims.length, plan.endedMoves.map(({ end }) => end)];
+    };
+    const [stays, freed] = [[['h1', 'h1', 5, false]], [['h1', null, 5, true]]];
+    expect(judged(true)).toEqual([stays, 0, []]);
+    expect(judged(true, asked('h3', receipt))).toEqual([stays, 0, []]);
+    expect(judged(false)).toEqual([freed, 1, ['overtaken']]);
+    expect(judged(false, asked('h3', receipt))).toEqual([freed, 1, ['overtaken']]);
+    const arrived = asked('h2', claimOn('h2', 6, { moveId: 'm6' }));
+    for (const isKept of [true, false]) expect(judged(isKept, arrived)).toEqual([[['h1', 'h2', 6, true]], 0, ['done']]);
+    // Its target has refused it for good: it cannot go on at that epoch.
+    const refused = asked('h2', claimOn('h2', 6, { state: 'revoked' }), { unit: 'failed', processes: 0 });
+    expect(judged(true, refused)).toEqual([[['h1', null, 6, true]], 0, ['overtaken']]);
+    expect(adopt([silent('h1')], known('h1', 5), [move(false)]).endedMoves).toEqual([]);
+  });
+
+  test('beside what an aborted move left revoked above it: a receipt or an export from before is older all the same', () => {
+    const tombstone = asked('h3', claimOn('h3', 7, { state: 'revoked' }));
+    for (const successor of ['h1', 'detached']) {
+      const before = asked('h2', claimOn('h2', 4, { state: 'released', successor, moveId: 'm5' }));
+      const lost = adopt([asked('h1', null), before, tombstone], known('h1', 5));
+      expect([outcome(lost), lost.accounts[0]?.isDetached]).toEqual([[['h1', null, 5, true]], false]);
+      const torn = adopt([asked('h1', null, { claimFault: 'torn' }), before, tombstone], known('h1', 5));
+      expect([outcome(torn), texts(torn), torn.accounts[0]?.isDetached]).toEqual([[['h1', null, 8, true]], [], false]);
+    }
+  });
+
   test('under a unit that runs: it is closed first', () => {
     const plan = adopt([asked('h1', null, { claimFault: null })], known('h1', 5));
     expect([outcome(plan), plan.closedClaims]).toEqual([
