@@ -15,7 +15,7 @@ import { type HostLine, parseHostLine, type StaleAccount } from './init-events.t
 import { diedEarly, whileUnconfirmed } from './init-failures.ts';
 import { haltedError, haltOnSignal, openSteps } from './init-halt.ts';
 import type { HostInitPlan } from './init-plan.ts';
-import { needsCommand, socketNote } from './socket-note.ts';
+import { socketNote, watchSocket } from './socket-note.ts';
 
 /** Upper bound of one host's whole run; packages on a slow host and a runtime over a slow link fit into it. */
 const PROGRAM_TIMEOUT_MS = 45 * 60_000;
@@ -70,6 +70,8 @@ export interface InitWorld {
   readonly freshRemote: (host: HostSpec) => Remote;
   readonly openBlob: (sha256: string) => Promise<BlobStream>;
   readonly onEvent: (event: InitEvent) => void;
+  /** An earlier run has made it ready, and has said how its agent is asked: no request more for that while nothing changes there. Default: none is. */
+  readonly isEstablished?: (host: HostName) => boolean;
   /** Judges who answers, before its program goes on; what it throws ends the host's run. Gives a warning, or null. */
   readonly onFacts?: (host: HostName, facts: HostFacts) => string | null;
   readonly concurrency: number;
@@ -153,8 +155,8 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
     return only(program);
   });
   let ended = false;
-  let looking: Promise<boolean | null> | null = null;
   const remote = world.remoteFor(plan.host);
+  const socket = watchSocket(remote, world.isEstablished?.(name) ?? false);
   const began = performance.now();
   try {
     const running = remote.run({
@@ -167,8 +169,7 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
       onLine: (text) => {
         const line = parseHostLine(text);
         if (line === null) return;
-        // Beside the program, so that it costs no time.
-        looking ??= needsCommand(remote);
+        socket.saw(line);
         refuseExcess(name, line);
         world.onEvent({ host: name, ...line });
         take(record, line, name);
@@ -179,7 +180,7 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
     });
     const result = await Promise.race([running, halt.early]);
     const isNew = record.steps.some(({ id, state }) => id === 'agent' && state === 'changed');
-    if (((await looking) ?? (isNew && (await needsCommand(remote)))) === true) record.notes.push(socketNote);
+    if (await socket.isByCommand(isNew)) record.notes.push(socketNote);
     if (!ended) record.error ??= diedEarly(name, result.exitCode, Buffer.from(result.stderr).toString('utf8'));
   } catch (cause) {
     record.error ??=

@@ -115,13 +115,18 @@ describe('running a host’s program', () => {
       })({ host: hostSpec('h1').name });
     };
     const agent = (state: string) => `printf '{"t":"step","id":"agent","state":"${state}","ms":1}\\n'; ${end}`;
-    const notes = async (program: string, answers: readonly (boolean | null)[]) =>
-      (await run(program, { remoteFor: () => remoteThat(answers) })).outcome.notes;
+    const notes = async (program: string, answers: readonly (boolean | null)[], isEstablished = false) =>
+      (await run(program, { remoteFor: () => remoteThat(answers), isEstablished: () => isEstablished })).outcome.notes;
     expect(await notes(agent('ok'), [true])).toEqual([socketNote]);
     expect(await notes(agent('changed'), [null, true])).toEqual([socketNote]);
     expect(await notes(agent('ok'), [false])).toEqual([]);
     expect(await notes(agent('pending'), [null, true])).toEqual([]);
     expect(looks).toEqual([true, null, true, false, null]);
+    // It was said when the host was made ready, and is said again where something has changed: no request for hosts that are as they were.
+    expect(await notes(agent('ok'), [true], true)).toEqual([]);
+    expect(await notes(agent('changed'), [true], true)).toEqual([socketNote]);
+    expect(await notes(agent('changed'), [null, true], true)).toEqual([socketNote]);
+    expect(looks.slice(5)).toEqual([true, null, true]);
   });
 
   it('keeps the connection’s own failure', async () => {

@@ -168,7 +168,9 @@ async function runAndRecord(context: OpenContext, { plans, openBlob, release, is
       context.ledger.db,
       hosts.map(({ name }) => name),
     );
-  const destroyed = new Set((await listHosts(context.ledger.db)).flatMap((row) => (row.destroyed_at === null ? [] : [row.name])));
+  const rows = await listHosts(context.ledger.db);
+  const destroyed = new Set(rows.flatMap((row) => (row.destroyed_at === null ? [] : [row.name])));
+  const established = new Set<string>(rows.flatMap((row) => (row.release === null ? [] : [row.name])));
   const returning = isWhole ? hosts.filter(({ name }) => destroyed.has(name)) : [];
   // Before anything else: what such a host runs is somebody else's by now.
   const met = returning.length === 0 ? [] : await meetDestroyed(context, await begin(), returning);
@@ -177,7 +179,8 @@ async function runAndRecord(context: OpenContext, { plans, openBlob, release, is
     freshRemote: context.freshRemoteFor,
     openBlob,
     onEvent: reportSteps(context, plans),
-    onFacts: await judgeFacts(context),
+    onFacts: await judgeFacts(context, established),
+    isEstablished: (name) => established.has(name),
     concurrency: context.inventory.concurrency,
     signal: context.signal,
     goOn: (host) => `fleet init${release === null ? ' --rollback' : ''} --limit ${host}`,
@@ -194,10 +197,8 @@ async function runAndRecord(context: OpenContext, { plans, openBlob, release, is
 }
 
 /** Refuses a machine that is another host, or a copy of one; of hosts that are established, it only warns. */
-async function judgeFacts(context: OpenContext): Promise<NonNullable<InitWorld['onFacts']>> {
+async function judgeFacts(context: OpenContext, established: ReadonlySet<string>): Promise<NonNullable<InitWorld['onFacts']>> {
   const { identityError, identityJudge, listMachines } = await import('../../workflows/host-identity.ts');
-  const { listHosts } = await import('../../ledger/hosts.ts');
-  const established = new Set((await listHosts(context.ledger.db)).flatMap(({ name, release }) => (release === null ? [] : [name])));
   const judge = identityJudge(await listMachines(context));
   return (name, { instanceId, machineId }) => {
     const fault = judge({ name, instanceId, machineId });
