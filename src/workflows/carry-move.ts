@@ -38,6 +38,9 @@ export interface MoveOutcome {
   readonly problem: FleetError | null;
 }
 
+/** The last look at the old owner begins so long before the end of the settle floor: about what it takes. */
+const lookBesideMs = 500;
+
 /** Most tries to stage at an epoch above all that the target has seen. */
 const maxRaises = 3;
 
@@ -213,7 +216,7 @@ class Carrier {
   async #place(state: StateRecord): Promise<[] | [FleetError]> {
     const archive = Buffer.from(state.archive).toString('base64');
     const put = ({ key_id, epoch, id }: MoveRow): HostAct[] => [{ act: 'put-state', keyId: key_id, epoch, moveId: id, archive }];
-    const settled = this.#settle(state).then(() => this.#lookAtOldOwner(state));
+    const settled = this.#settle(state, () => this.#lookAtOldOwner(state));
     const [[refused]] = await Promise.all([this.#stageAnd(put), settled]);
     if (refused !== undefined) return [refused];
     const move = this.#move;
@@ -230,13 +233,18 @@ class Carrier {
     return [refusedBy(move, move.to_host, 'run', reply)];
   }
 
-  /** Nobody connects with the session before the last connection's packets are gone (docs/exclusivity.md, row 17). A clock that was set counts as none. */
-  async #settle({ takenAtMs, settleMs }: StateRecord): Promise<void> {
+  /**
+   * Nobody connects with the session before the last connection's packets are gone (docs/exclusivity.md, row 17). A clock that was set counts as none. `look`: at
+   * the old owner, in the last moments of the floor, because its round trip would be more time offline.
+   */
+  async #settle({ takenAtMs, settleMs }: StateRecord, look: () => Promise<void>): Promise<void> {
     const leftMs = Math.min(settleMs, Math.max(0, takenAtMs + settleMs - this.#context.now()));
     if (this.#log.stoppedAtMs !== null) this.#log.settledMs = settleMs;
-    if (leftMs === 0) return;
+    if (leftMs === 0) return look();
     this.#report('settling', `${(leftMs / 1000).toFixed(1)} s`);
-    await this.#context.pause(leftMs);
+    const besideMs = Math.min(leftMs, lookBesideMs);
+    await this.#context.pause(leftMs - besideMs);
+    await Promise.all([look(), this.#context.pause(besideMs)]);
   }
 
   /**

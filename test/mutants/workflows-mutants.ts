@@ -19,12 +19,12 @@ export const workflowsMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'grant-before-the-old-owner-is-seen', file: carry, rule: 'the old owner is looked at before the grant' },
-    from: 'const settled = this.#settle(state).then(() => this.#lookAtOldOwner(state));',
-    to: 'const settled = this.#settle(state);',
+    from: 'const settled = this.#settle(state, () => this.#lookAtOldOwner(state));',
+    to: 'const settled = this.#settle(state, async () => undefined);',
   },
   {
     ...{ name: 'grant-before-the-floor', file: carry, rule: 'nobody connects before the floor after the release' },
-    from: 'const settled = this.#settle(state).then(() => this.#lookAtOldOwner(state));',
+    from: 'const settled = this.#settle(state, () => this.#lookAtOldOwner(state));',
     to: 'const settled = this.#lookAtOldOwner(state);',
   },
   {
