@@ -8,6 +8,7 @@ export interface LazyRemotes {
   readonly ssh: () => Promise<SshContext>;
   readonly remoteFor: (host: HostSpec) => Remote;
   readonly freshRemoteFor: (host: HostSpec) => Remote;
+  readonly remoteThrough: (host: HostSpec, neighbour: HostSpec) => Remote;
   readonly close: () => Promise<void>;
 }
 
@@ -21,6 +22,7 @@ export function lazyRemotes(load: () => Promise<Remotes>): LazyRemotes {
     ssh: async () => (await remotes()).ssh,
     remoteFor: (host) => lazyRemote(host, async () => (await remotes()).remoteFor(host)),
     freshRemoteFor: (host) => lazyRemote(host, async () => (await remotes()).freshRemoteFor(host)),
+    remoteThrough: (host, neighbour) => lazyRemote(host, async () => (await remotes()).remoteThrough(host, neighbour)),
     close: async () => {
       if (loaded !== undefined) await (await loaded).close();
     },

@@ -118,6 +118,7 @@ async function openContext(options: ContextOptions, signal: AbortSignal, linkSig
     logins: lazyVault(openLogins),
     states: lazyStates(vaultOptions),
     remoteFor: remotes.remoteFor,
+    remoteThrough: remotes.remoteThrough,
     freshRemoteFor: remotes.freshRemoteFor,
     ssh: remotes.ssh,
     fence: lazyFence(inventory, signal),

@@ -3,7 +3,10 @@ import type { Remote } from '../remote/remote.ts';
 import { createRemotePool } from '../remote/remote-pool.ts';
 import { createSshContext, type SshContext, type SshContextOptions } from '../remote/ssh-context.ts';
 import { createSshRemote } from '../remote/ssh-remote.ts';
+import type { SshTarget } from '../remote/ssh-target.ts';
 import { homeDirectory, localUser } from '../surroundings/operator.ts';
+
+type SshSpec = Parameters<SshContext['target']>[0];
 
 /** The connections of one command. */
 export interface Remotes {
@@ -12,6 +15,8 @@ export interface Remotes {
   readonly remoteFor: (host: HostSpec) => Remote;
   /** A connection of its own, for proofs that a new one still works. The caller closes it. */
   readonly freshRemoteFor: (host: HostSpec) => Remote;
+  /** A connection of its own by way of another host. The caller closes it. */
+  readonly remoteThrough: (host: HostSpec, neighbour: HostSpec) => Remote;
   readonly close: () => Promise<void>;
 }
 
@@ -20,6 +25,12 @@ const withAllRights = (host: HostSpec): HostSpec => ({
   ...host,
   ssh: { ...host.ssh, sudo: 'full', user: host.ssh.initUser ?? host.ssh.user },
 });
+
+/** The way to a host through another one, which stands in for the way that its settings name. */
+async function targetThrough(ssh: SshContext, spec: SshSpec, neighbour: SshSpec): Promise<SshTarget> {
+  const [target, { jumps, ...jump }] = await Promise.all([ssh.target(spec), ssh.target(neighbour)]);
+  return { ...target, jumps: [...jumps, { ...jump, jumps: [] }] };
+}
 
 /** `needsAllRights`: the command does what an everyday login user may not. Connects nothing yet: each host is connected by its first use. */
 export function openRemotes(
@@ -38,6 +49,7 @@ export function openRemotes(
     ssh,
     remoteFor: (host) => pool.remote(host),
     freshRemoteFor: make,
+    remoteThrough: (host, neighbour) => createSshRemote(host, { ...ssh, target: (spec) => targetThrough(ssh, spec, neighbour) }),
     close: () => pool.close(),
   };
 }

@@ -35,6 +35,8 @@ export interface FleetContext {
   readonly states: StateStore;
   /** The one connection to this host; connected by its first use, closed when the command ends. */
   readonly remoteFor: (host: HostSpec) => Remote;
+  /** A connection of its own to the host by way of another one, whatever way its settings name. The caller closes it. */
+  readonly remoteThrough: (host: HostSpec, neighbour: HostSpec) => Remote;
   readonly fence: Fence;
   readonly readSecret: (reference: SecretReference) => Promise<string>;
   /** Milliseconds since the epoch. */

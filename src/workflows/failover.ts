@@ -18,6 +18,7 @@ import { type GrantOutcome, grantAccounts } from './grant-accounts.ts';
 import { type HostMark, requireUnseen, safeMomentOf } from './host-statement.ts';
 import { readDecision } from './move-decision.ts';
 import { readFleetView } from './read-fleet-view.ts';
+import { shutOutOf } from './shut-out.ts';
 
 /** What `fleet failover` will do. The object that is shown is the object that is executed. */
 export interface FailoverPlan {
@@ -46,21 +47,28 @@ export async function earliestFailover(context: FleetContext, name: string, stat
   return statement !== 'powered-off' || row.off_at !== null ? 0 : fencedUntil(context, name);
 }
 
-async function findHost({ inventory, ledger }: FleetContext, name: string): Promise<HostRow> {
+async function readHosts({ inventory, ledger }: FleetContext): Promise<HostRow[]> {
   await ensureHosts(
     ledger.db,
     inventory.hosts.map((host) => host.name),
   );
-  const row = (await listHosts(ledger.db)).find((host) => host.name === name);
+  return listHosts(ledger.db);
+}
+
+const findHost = async (context: FleetContext, name: string): Promise<HostRow> => rowOf(await readHosts(context), name);
+
+function rowOf(rows: readonly HostRow[], name: string): HostRow {
+  const row = rows.find((host) => host.name === name);
   if (row === undefined) throw new FleetError('usage', `no such host: ${name}`, { hint: 'fleet hosts list shows the known ones' });
   return row;
 }
 
 /** Chooses hosts for everything that the silent host owns. Errors: `usage`, and `claim-refused` when the host answers. */
 export async function planFailover(context: FleetContext, name: string, statement: HostStatement): Promise<FailoverPlan> {
-  const mark = await findHost(context, name);
+  const rows = await readHosts(context);
+  const mark = rowOf(rows, name);
   refuseAnnounced(context, mark, statement);
-  await refuseIfAnswering(context, name);
+  await refuseIfAnswering(context, name, rows);
   const { view, accounts } = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
   const open = await listOpenMoves(context.ledger.db);
   const touching = open.filter(
@@ -132,10 +140,14 @@ function refuseAnnounced(context: FleetContext, { name, announced_until }: HostR
   });
 }
 
-/** A host that answers is not off: what runs there is moved like anything else (docs/exclusivity.md, row 11). */
-async function refuseIfAnswering(context: FleetContext, name: string): Promise<void> {
+/**
+ * A host that answers is not off: what runs there is moved like anything else (docs/exclusivity.md, row 11). Nor is one that answers other hosts: it has
+ * shut this address out.
+ */
+async function refuseIfAnswering(context: FleetContext, name: string, rows: readonly HostRow[]): Promise<void> {
   const host = context.inventory.hosts.find((each) => each.name === name);
   if (host === undefined) return;
+  const throughOthers = shutOutOf(context, host, rows);
   const refusal = await context
     .remoteFor(host)
     .connect()
@@ -146,6 +158,9 @@ async function refuseIfAnswering(context: FleetContext, name: string): Promise<v
         return isUnreachable(error) ? null : error.message;
       },
     );
+  const shutOut = refusal === null ? await throughOthers : null;
+  if (shutOut !== null)
+    throw new FleetError('claim-refused', `${name} is not switched off: ${shutOut.message}`, { host: name, hint: shutOut.hint });
   if (refusal === null) return;
   throw new FleetError('claim-refused', `${name} is not switched off: ${refusal}`, {
     host: name,

@@ -24,6 +24,7 @@ import { pushStaleBehaviours } from './push-scripts.ts';
 import { type HostReading, readSamples } from './read-samples.ts';
 import { recordStates } from './record-states.ts';
 import { retireClaims } from './retire-claims.ts';
+import { nameShutOut } from './shut-out.ts';
 import { type SurveyResult, surveyHosts } from './survey-hosts.ts';
 import { type Telling, tellFleet } from './tell-fleet.ts';
 import { wipeOrphans } from './wipe-orphans.ts';
@@ -79,7 +80,7 @@ export async function sweepFleet(context: FleetContext, begin: () => Promise<Run
   const isObserver = (await listAccounts(ledger.db)).length === 0 && (await listMovedKeys(ledger.db)).length === 0;
   const run = isObserver ? null : await begin();
   const [readings, survey, returned] = await Promise.all([
-    readSamples(context, ready, 0),
+    readSamples(context, ready, 0).then((found) => nameShutOut(context, found)),
     run === null ? null : surveyHosts(context, run),
     run === null ? [] : meetDestroyed(context, run),
   ]);

@@ -73,7 +73,7 @@ interface TreeFile {
 }
 
 /** Everything that is written into a bare tree to make it the image of a lab host. */
-function imageFiles(sources: readonly AptSource[]): TreeFile[] {
+function imageFiles(suite: Suite, sources: readonly AptSource[]): TreeFile[] {
   const sourceLines = sources.map(
     ({ uri, suite, components }) => `deb ${uri.replace(/^https:/, 'http:')} ${suite} ${components.join(' ')}\n`,
   );
@@ -87,7 +87,11 @@ function imageFiles(sources: readonly AptSource[]): TreeFile[] {
     {
       path: 'etc/apt/apt.conf.d/00lab',
       // What a host lacks without Recommends, it lacks on images that leave them out, too.
-      text: `Acquire::http::Proxy "http://${labGateway}:${aptProxyPort}";\nAcquire::Languages "none";\nAPT::Install-Recommends "false";\n`,
+      text: `Acquire::http::Proxy "http://${labGateway}:${aptProxyPort}";\nAcquire::Languages "none";\nAPT::Install-Recommends "false";\n${suiteFacts(
+        suite,
+      )
+        .aptSettings.map((line) => `${line}\n`)
+        .join('')}`,
     },
     { path: 'etc/resolv.conf', text: `nameserver ${labGateway}\n` },
     { path: 'etc/machine-id', text: '' },
@@ -108,8 +112,16 @@ export async function labSources(suite: Suite = usualSuite): Promise<AptSource[]
 
 /** Where the read-only tree under hosts of the suite lies, or will lie. Another recipe has another path. */
 export async function goldenTree(suite: Suite, content: DiskContent): Promise<string> {
-  const all = [...packages, ...suiteFacts(suite).packages];
-  const recipe = JSON.stringify([all, maskedUnits, maskedGenerators, imageFiles(await labSources(suite)), process.arch]);
+  const { packages: own, setUp } = suiteFacts(suite);
+  const files = imageFiles(suite, await labSources(suite));
+  const recipe = JSON.stringify([
+    [...packages, ...own],
+    maskedUnits,
+    maskedGenerators,
+    files,
+    process.arch,
+    ...(setUp === '' ? [] : [setUp]),
+  ]);
   const bare = join(cacheDirectory(), `tree-${suite}-${shortHash(recipe)}`);
   return content === 'bare' ? bare : `${bare}-equipped-${shortHash(JSON.stringify(equipment))}`;
 }
@@ -137,7 +149,7 @@ export async function buildGoldenTree(suite: Suite, content: DiskContent): Promi
   const sources = await labSources(suite);
   if (content === 'bare') await buildBare(suite, sources, draft);
   else await buildEquipped(suite, draft);
-  await finishTree(draft, sources);
+  await finishTree(suite, draft, sources);
   await rename(draft, tree);
 }
 
@@ -150,6 +162,8 @@ async function buildBare(suite: Suite, sources: readonly AptSource[], draft: str
     { timeoutMs: 840_000, env: await proxyOfMachine() },
   );
   await runCommand(['chroot', draft, 'useradd', '--create-home', '--shell', '/bin/bash', '--groups', 'sudo', 'ubuntu']);
+  const { setUp } = suiteFacts(suite);
+  if (setUp !== '') await runCommand(['chroot', draft, 'sh', '-c', setUp]);
 }
 
 async function proxyOfMachine(): Promise<Record<string, string>> {
@@ -162,15 +176,20 @@ async function buildEquipped(suite: Suite, draft: string): Promise<void> {
   // the lab's own proxy and names are not there yet
   const inTree = ['chroot', draft, 'env', 'APT_CONFIG=/tmp/apt.conf', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q'];
   const { http_proxy: proxy } = await proxyOfMachine();
-  await writeFile(join(draft, 'tmp/apt.conf'), `Dir::Etc::parts "-";\n${proxy === undefined ? '' : `Acquire::http::Proxy "${proxy}";\n`}`);
+  const settings = [
+    'Dir::Etc::parts "-";',
+    ...(proxy === undefined ? [] : [`Acquire::http::Proxy "${proxy}";`]),
+    ...suiteFacts(suite).aptSettings,
+  ];
+  await writeFile(join(draft, 'tmp/apt.conf'), settings.map((line) => `${line}\n`).join(''));
   await copyFile('/etc/resolv.conf', join(draft, 'etc/resolv.conf'));
   await runCommand([...inTree, 'update'], { timeoutMs: 120_000 });
   await runCommand([...inTree, '-y', '-o', 'APT::Install-Recommends=false', 'install', ...equipment], { timeoutMs: 600_000 });
   await rm(join(draft, 'tmp/apt.conf'));
 }
 
-async function finishTree(tree: string, sources: readonly AptSource[]): Promise<void> {
-  for (const file of imageFiles(sources)) {
+async function finishTree(suite: Suite, tree: string, sources: readonly AptSource[]): Promise<void> {
+  for (const file of imageFiles(suite, sources)) {
     await rm(join(tree, file.path), { force: true });
     await writeFile(join(tree, file.path), file.text);
     await chmod(join(tree, file.path), file.mode ?? 0o644);

@@ -16,13 +16,43 @@ interface SuiteFacts {
   readonly needsUnifiedGroups: boolean;
   /** Packages of its bare tree beside those of every suite. */
   readonly packages: readonly string[];
+  /** Runs as root in the bare tree once it is there (sh); '' for nothing. */
+  readonly setUp: string;
+  /** Lines for apt's configuration of its hosts. */
+  readonly aptSettings: readonly string[];
 }
 
+/**
+ * Makes sudo-rs and uutils the programs that run, as Ubuntu does from 25.10 on (there by packages of its own): Debian lays them beside sudo and GNU's. Every
+ * tool that uutils has is taken, GNU's stay at hand as gnuNAME.
+ */
+const rustPrograms = `set -eu
+tools=/usr/lib/cargo/bin/coreutils
+take() { dpkg-divert --local --rename --divert "$2" --add "$1" >/dev/null; $tools/ln -s "$3" "$1"; }
+take /usr/bin/sudo /usr/bin/sudo.ws /usr/lib/cargo/bin/sudo
+take /usr/sbin/visudo /usr/sbin/visudo.ws /usr/lib/cargo/bin/visudo
+for tool in $tools/*; do
+  name=\${tool##*/}
+  for folder in /usr/bin /usr/sbin; do
+    [ ! -e "$folder/$name" ] || take "$folder/$name" "$folder/gnu$name" "$tool"
+  done
+done
+`;
+
 const facts = {
-  bullseye: { name: 'Debian 11', version: '11', isSupported: false, needsUnifiedGroups: false, packages: [] },
-  bookworm: { name: 'Debian 12', version: '12', isSupported: true, needsUnifiedGroups: false, packages: [] },
-  trixie: { name: 'Debian 13', version: '13', isSupported: true, needsUnifiedGroups: true, packages: [] },
-  testing: { name: 'Debian testing', version: '', isSupported: false, needsUnifiedGroups: true, packages: ['sudo-rs'] },
+  bullseye: { name: 'Debian 11', version: '11', isSupported: false, needsUnifiedGroups: false, packages: [], setUp: '', aptSettings: [] },
+  bookworm: { name: 'Debian 12', version: '12', isSupported: true, needsUnifiedGroups: false, packages: [], setUp: '', aptSettings: [] },
+  trixie: { name: 'Debian 13', version: '13', isSupported: true, needsUnifiedGroups: true, packages: [], setUp: '', aptSettings: [] },
+  testing: {
+    name: 'Debian testing',
+    version: '',
+    isSupported: false,
+    needsUnifiedGroups: true,
+    packages: ['sudo-rs', 'rust-coreutils'],
+    setUp: rustPrograms,
+    // Its lists count for a week, and a mirror may stand still for longer.
+    aptSettings: ['Acquire::Check-Valid-Until "false";'],
+  },
 } as const satisfies Record<string, SuiteFacts>;
 
 /** A suite of Debian that a lab host can be made of. */

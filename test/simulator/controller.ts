@@ -24,7 +24,7 @@ import { planRebalanceMoves } from '../../src/workflows/rebalance.ts';
 import { executeReboots } from '../../src/workflows/reboot-hosts.ts';
 import { sweepFleet } from '../../src/workflows/sweep.ts';
 import { memoryStatesOf } from './memory-states.ts';
-import { type CallFate, ModelRemote, type RemoteCall } from './model-remote.ts';
+import { type CallFate, ModelRemote, noWayTo, type RemoteCall } from './model-remote.ts';
 import type { World } from './world.ts';
 
 /** A command of the operator. */
@@ -168,6 +168,8 @@ export class Controller {
         if (remote === undefined) throw new Error(`no model of ${host.name}`);
         return remote;
       },
+      // its network has one way to each host
+      remoteThrough: ({ name }) => noWayTo(name),
       fence: this.#fence(),
       readSecret: async () => 'an api hash',
       now: () => this.#world.operatorMs,

@@ -185,3 +185,11 @@ export class ModelRemote implements Remote {
     });
   }
 }
+
+/** A connection by way of another host that never comes about. */
+export function noWayTo(host: HostName): Remote {
+  const refuse = async (): Promise<never> => {
+    throw new FleetError('ssh-timeout', `${host}: no way through others`, { host, hint: 'this network has none' });
+  };
+  return { host, connect: refuse, run: refuse, upload: refuse, download: refuse, get: refuse, close: async () => undefined };
+}

@@ -68,7 +68,17 @@ function contextOf(): FleetContext {
   const remoteFor = (host: HostSpec) => new FakeRemote({ host: host.name, agent: () => ({ status: 200, body: bytesOf(sampleOf(host)) }) });
   const none = {} as never;
   return {
-    ...{ inventory: inventory(), ledger, vault: none, logins: none, states: none, fence: none, remoteFor, now: () => Date.now() },
+    ...{
+      inventory: inventory(),
+      ledger,
+      vault: none,
+      logins: none,
+      states: none,
+      fence: none,
+      remoteFor,
+      remoteThrough: remoteFor,
+      now: () => Date.now(),
+    },
     ...{ readSecret: async () => '', pause: async () => {}, report: () => {}, signal: new AbortController().signal },
   };
 }
