@@ -70,9 +70,14 @@ const SUDO_MEANINGS: readonly Meaning[] = [
     hint: ({ user }) => `on the host, in /etc/sudoers.d: Defaults:${user} !requiretty`,
   },
   {
-    pattern: /not in the sudoers|may not run sudo|not allowed to (execute|run)|afraid I can.?t do that/i,
+    pattern: /not in the sudoers|may not run|not allowed to (execute|run)|afraid I can.?t do that/i,
     what: ({ user }) => `${user} may not use sudo`,
     hint: ({ user }) => `add ${user} to the group sudo, or log in as root`,
+  },
+  {
+    pattern: /(account|password) (is |has )?expired|account validation failure|is your account locked/i,
+    what: ({ user }) => `sudo refuses ${user}, whose account or password has expired or is locked`,
+    hint: ({ user }) => `as root on the host: chage -l ${user}`,
   },
   {
     pattern: /incorrect (password|authentication)|no password was provided|try again/i,
@@ -85,17 +90,13 @@ const SUDO_MEANINGS: readonly Meaning[] = [
     hint: () => 'set sudo_password in the inventory, or give the user NOPASSWD in /etc/sudoers.d; where sudo was narrowed, set init_user',
   },
   {
-    pattern: /(account|password) (is|has) expired|account validation failure|is your account locked/i,
-    what: ({ user }) => `sudo refuses ${user}, whose account or password has expired or is locked`,
-    hint: ({ user }) => `as root on the host: chage -l ${user}`,
-  },
-  {
     pattern: /sudo.*(not found|No such file)/i,
     what: () => 'sudo is not installed',
     hint: () => 'install sudo on the host, or log in as root',
   },
   {
-    pattern: /syntax error|parse error|no valid sudoers|is owned by uid|world writable|setuid|no new privileges|effective uid/i,
+    pattern:
+      /syntax error|parse error|no valid sudoers|invalid configuration|is owned by uid|world writable|setuid|no new privileges|effective uid/i,
     what: () => 'sudo does not work on the host',
     hint: () => 'as root on the host: visudo -c',
   },
