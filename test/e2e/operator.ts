@@ -9,6 +9,7 @@ import { exportSession } from '../../src/vault/export-session.ts';
 import type { DataCentreControl } from '../dc/control.ts';
 import type { Lab } from '../lab/lab.ts';
 import { type CommandResult, tryCommand } from '../lab/run-command.ts';
+import { type Suite, suiteFacts, suiteOfRun } from '../lab/suites.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -41,6 +42,8 @@ export interface OperatorOptions {
   readonly hosts: readonly number[];
   /** Whether this process is outside the lab's network, so that commands have to be led into it. */
   readonly isOutside?: boolean;
+  /** Of the hosts; the run's by default. */
+  readonly suite?: Suite;
   /** The inventory's text from `accounts:` on. */
   readonly accounts?: string;
 }
@@ -48,7 +51,8 @@ export interface OperatorOptions {
 /** Zones and places of the lab's hosts, so that strategies have something to choose from. */
 const places = ['eu-a frankfurt', 'eu-b amsterdam', 'us-a new-york', 'asia-a singapore', 'eu-a frankfurt'];
 
-function inventoryText({ lab, hosts, accounts = '' }: OperatorOptions): string {
+function inventoryText({ lab, hosts, accounts = '', suite = suiteOfRun() }: OperatorOptions): string {
+  const unsupported = suiteFacts(suite).isSupported ? '' : 'allow_unsupported_os: true, ';
   const entries = hosts.map((index) => {
     const host = lab.hosts[index - 1];
     const [zone, place = ''] = (places[index - 1] ?? 'eu-a frankfurt').split(' ');
@@ -63,7 +67,7 @@ telegram: { api_id: 4711, api_hash: env:TELEGRAM_API_HASH }
 hold: { require_clock_sync: false, settle: 1s, settle_unclean: 5s }
 # Hosts of a test have not been measured for minutes, and stand in three countries.
 rebalance: { measured_for: 0s, cross_country: true }
-defaults: { max_accounts: 20 }
+defaults: { ${unsupported}max_accounts: 20 }
 hosts:
 ${entries.join('\n')}
 ${accounts}`;

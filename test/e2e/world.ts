@@ -60,7 +60,7 @@ export async function makeWorld(options: WorldOptions): Promise<World> {
   const lab = await labOfThisFile();
   await Promise.all(hosts.map((host) => prepare(lab, host, state, suite)));
   const dc = options.dc ?? (await startLabDataCentre(lab, false));
-  const operator = await makeOperator({ lab, hosts, accounts });
+  const operator = await makeOperator({ lab, hosts, accounts, ...(suite === undefined ? {} : { suite }) });
   const end = async (): Promise<void> => {
     if (options.dc === undefined) await dc.stop();
     // Workers without a data centre would keep the machine busy.
