@@ -29,25 +29,42 @@ export interface RestorePlan {
   readonly aside: string;
 }
 
-/** Unpacks the backup beside the ledger and compares. Changes nothing but that folder, which {@link endRestore} removes. Errors: those of a backup. */
+export interface RestoreOptions {
+  /** A backup of a release before seals. */
+  readonly takesUnsealed: boolean;
+  /** Ctrl-C: ends between two files. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Unpacks the backup beside the ledger and compares. Changes nothing but that folder, which {@link endRestore} removes. Errors: those of a backup,
+ * `interrupted`: then nothing is left of it.
+ */
 export async function planRestore(
   inventory: Inventory,
   source: string,
   identity: string,
   current: Ledger | 'unreadable' | null,
   nowMs: number,
-  takesUnsealed = false,
+  { takesUnsealed, signal }: RestoreOptions,
 ): Promise<RestorePlan> {
+  const goOn = (): void => {
+    if (signal.aborted) throw nothingRestored();
+  };
   const { ledger, vault } = inventory.paths;
   makeFolder(dirname(ledger));
   const directory = await mkdtemp(join(dirname(ledger), '.restore-'));
   try {
-    const backup = await unpackBackup(source, join(directory, 'unpacked'), identity, { takesUnsealed });
+    const backup = await unpackBackup(source, join(directory, 'unpacked'), identity, { takesUnsealed, goOn });
     // Records of a former release come back with the authentication that this vault asks for.
     await authenticateVault(backup.vaultPath, identity);
     const returning: string[] = [];
     const kept: string[] = [];
-    for (const name of backup.files) ((await isSound(vault, name, identity)) ? kept : returning).push(name);
+    for (const name of backup.files) {
+      goOn();
+      ((await isSound(vault, name, identity)) ? kept : returning).push(name);
+    }
+    goOn();
     const stamp = new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, '');
     return { source, backup, returning, kept, aside: `${ledger}.before-restore-${stamp}`, current: await describe(current) };
   } catch (error) {
@@ -55,6 +72,9 @@ export async function planRestore(
     throw error;
   }
 }
+
+const nothingRestored = (): FleetError =>
+  new FleetError('interrupted', 'nothing was restored', { hint: 'run it again when you are ready' });
 
 async function describe(current: Ledger | 'unreadable' | null): Promise<RestorePlan['current']> {
   if (current === null) return null;

@@ -38,7 +38,7 @@ export function registerBackup(program: Command): void {
     .description('put a backup back; the ledger may only look until fleet adopt')
     .option('-n, --dry-run', 'check the backup, show what would change, and change nothing')
     .option('--unsealed', 'take a backup of a release before seals, whose origin nobody can tell');
-  setAction<RestoreFlags>(restore, async ({ options, args }) => restoreBackup(resolve(args[0] ?? ''), options));
+  setAction<RestoreFlags>(restore, async ({ options, args, signal }) => restoreBackup(resolve(args[0] ?? ''), options, signal));
 }
 
 interface RestoreFlags {
@@ -46,7 +46,7 @@ interface RestoreFlags {
   readonly unsealed?: boolean;
 }
 
-async function restoreBackup(source: string, options: GlobalOptions & RestoreFlags): Promise<CommandResult> {
+async function restoreBackup(source: string, options: GlobalOptions & RestoreFlags, signal: AbortSignal): Promise<CommandResult> {
   const inventory = await loadInventoryOf(options);
   const { endRestore, executeRestore, planRestore } = await import('../../workflows/restore.ts');
   const { formatRestore, restoreData } = await import('../render/backup.ts');
@@ -62,7 +62,10 @@ async function restoreBackup(source: string, options: GlobalOptions & RestoreFla
   };
   try {
     const identity = await secretReader(inventory)(inventory.vaultKey);
-    const plan = await planRestore(inventory, source, identity, current, Date.now(), options.unsealed === true);
+    const plan = await planRestore(inventory, source, identity, current, Date.now(), {
+      takesUnsealed: options.unsealed === true,
+      signal,
+    });
     try {
       const data = { dryRun: options.dryRun === true, ...restoreData(plan) };
       if (options.dryRun) return { data, text: formatRestore(plan) };
