@@ -13,9 +13,10 @@ export interface NarrowSudo {
 
 const program = `${hostPaths.current}/bin/fleet-sudo`;
 
+/** The host fills in what its sudo knows: sudo-rs has no requiretty, and refuses the word. */
 const narrowText = ({ user, byPassword }: NarrowSudo): string => `# Written by fleet init (ssh.sudo: narrow in the inventory).
 # The way back: "sudo: full" there, then fleet init; or as root: rm ${sudoersPath}
-Defaults!${program} env_reset, !requiretty
+Defaults!${program} env_reset@NO_REQUIRETTY@
 ${user} ALL=(ALL:ALL) ${byPassword ? 'PASSWD: ALL' : '!ALL'}
 ${user} ALL=(root) NOPASSWD: ${program}
 `;

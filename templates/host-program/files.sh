@@ -1,7 +1,7 @@
 # Files, links, directories, users. A file that is replaced is kept under /var/backups/fleet first.
 want_file() { # path: F_TEXT, F_MODE, F_OWNER (user:group)
   local path=$1
-  [[ ${F_TEXT[$path]} = *@BAN_ACTION@* ]] && fill_ban_action "$path"
+  case ${F_TEXT[$path]} in *@BAN_ACTION@*) fill_ban_action "$path";; *@NO_REQUIRETTY@*) fill_no_requiretty "$path";; esac
   if ! look "$path"; then todo "create $path"; show_diff "$path" /dev/null; return; fi
   if [[ $KIND = directory ]]; then fail host-foreign "$path is a directory, fleet has a file there" "move it away, then run fleet init again"; return; fi
   read_text "$path"
@@ -46,6 +46,9 @@ put_file() { # path: whole or not at all; a unit named by F_RESTART owes a resta
   last_lines 1; rm -f -- "$new"; [[ $FAIL_CODE ]] && return
   fail host-step "cannot write $path${LAST:+: $LAST}" 'is the file system full, the file or its directory immutable (lsattr, lsattr -d), or mounted read-only (findmnt -T)?'
 }
+
+# sudo-rs has no requiretty, and refuses a file that names it.
+fill_no_requiretty() { local word=', !requiretty'; [[ $(sudo --version 2>/dev/null) = sudo-rs* ]] && word=; F_TEXT[$1]=${F_TEXT[$1]//@NO_REQUIRETTY@/$word}; } # path
 
 # A broken file of these locks people out by being there: its reader looks at it before.
 sound_text() { # new path
