@@ -19,15 +19,29 @@ export const markInBoot = (places: Places, { keyId, epoch, state }: Claim): void
   writeDurably(path, `${epoch} ${state === 'active' ? open : closed}\n`, 0o644);
 };
 
+/** What this boot has last written of a claim. */
+export interface BootMark {
+  readonly epoch: number;
+  readonly isOpen: boolean;
+}
+
+/** null: this boot has written nothing of it. */
+const readBootMark = (places: Places, keyId: string): BootMark | 'unreadable' | null => {
+  const file = readSmallFile(bootMarkPath(places, keyId), 64);
+  if (file === null) return null;
+  const [, epoch, what] = ('text' in file && /^(\d{1,15}) (open|closed)\n$/.exec(file.text)) || [];
+  return epoch === undefined ? 'unreadable' : { epoch: Number(epoch), isOpen: what === open };
+};
+
 /**
  * Whether an active claim is from before what this boot has written of it: fleet's files were put back while the machine ran (docs/exclusivity.md, row 46).
- * A mark that cannot be read speaks against it. False where this boot has written nothing.
+ * A mark that cannot be read speaks against it. Pure.
  */
-export const isPutBack = (places: Places, { keyId, epoch, state }: Claim): boolean => {
-  if (state !== 'active') return false;
-  const file = readSmallFile(bootMarkPath(places, keyId), 64);
-  if (file === null) return false;
-  const [, marked, what] = ('text' in file && /^(\d{1,15}) (open|closed)\n$/.exec(file.text)) || [];
-  if (marked === undefined) return true;
-  return epoch < Number(marked) || (epoch === Number(marked) && what === closed);
+export const isBeforeMark = (mark: BootMark | 'unreadable' | null, { epoch, state }: Pick<Claim, 'epoch' | 'state'>): boolean => {
+  if (state !== 'active' || mark === null) return false;
+  if (mark === 'unreadable') return true;
+  return epoch < mark.epoch || (epoch === mark.epoch && !mark.isOpen);
 };
+
+/** {@link isBeforeMark} of the mark in this boot's memory. */
+export const isPutBack = (places: Places, claim: Claim): boolean => isBeforeMark(readBootMark(places, claim.keyId), claim);

@@ -67,6 +67,8 @@ const contactReasons = (facts: BootFacts): readonly string[] => {
   if (contact === null) return ['the operator was never in contact (with this release of fleet)'];
   if (contact.bootId === bootId)
     return ['decided only after the operator was in contact in this boot, so the age of the contact before it is lost'];
+  if (isPutBack(facts))
+    return ['its last contact is older than the one that its last heartbeat knew (a disk or a folder that was put back?)'];
   if (wallMs < contact.wallMs) return [`the clock is ${seconds(contact.wallMs - wallMs)} behind the last contact of the operator`];
   const ageMs = wallMs - contact.wallMs;
   const announced = judgeAnnouncement(facts);
@@ -74,6 +76,17 @@ const contactReasons = (facts: BootFacts): readonly string[] => {
   if (announced === 'spent') return ['the reboot that was announced has taken place, and the operator was not in contact since'];
   if (ageMs <= contact.holdAfterMs) return [];
   return [`the last contact of the operator is ${seconds(ageMs)} ago, the limit is ${seconds(contact.holdAfterMs)}`];
+};
+
+/**
+ * Files that were put back in the boot before bring an older contact with them than the agent has seen (row 46). Of another authority: which of both is later cannot be
+ * told.
+ */
+const isPutBack = ({ contact, heartbeat }: Pick<BootFacts, 'contact' | 'heartbeat'>): boolean => {
+  const known = heartbeat?.contact;
+  if (contact === null || known === undefined) return false;
+  if (known.authorityId !== contact.authorityId) return true;
+  return contact.serial < known.serial || (contact.serial === known.serial && contact.revision < known.revision);
 };
 
 /** How far the clock may have been corrected between a heartbeat and the boot after it, ms. */

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { claimedKeyIds, readClaim } from '../claims/claim-file.ts';
 import { readBootVerdict, readContact } from '../machine/boot.ts';
 import { readSmallFile, writeDurably } from '../machine/durable-file.ts';
-import { parseJson, Shape } from '../machine/json-shape.ts';
+import { parseJson, Shape, wordPattern } from '../machine/json-shape.ts';
 import type { Places } from '../machine/places.ts';
 import { holdOf } from '../protocol/hold-of.ts';
 import type { BootVerdict, ContactRecord } from '../protocol/host.ts';
@@ -11,7 +11,12 @@ import type { BootVerdict, ContactRecord } from '../protocol/host.ts';
 /** When the host was last known to be up, as it wrote itself: ms since the epoch by its clock. */
 export interface Heartbeat {
   readonly wallMs: number;
+  /** The last contact at that moment; absent in those of an earlier release. */
+  readonly contact?: ContactName;
 }
+
+/** Tells one contact from another. */
+export type ContactName = Pick<ContactRecord, 'authorityId' | 'serial' | 'revision'>;
 
 /**
  * Whether a boot may say that it is up (docs/exclusivity.md, rule R5): only one whose accounts were all allowed to run, by its verdict or by a contact in it that
@@ -26,9 +31,16 @@ export const mayBeat = (verdict: BootVerdict | null, contact: Pick<ContactRecord
 /** One heartbeat, durable, where it is allowed. Throws what the file system throws. */
 export const beat = (places: Places): void => {
   const verdict = readBootVerdict(places);
-  if (!mayBeat(verdict, readContact(places)) || hasHeldClaim(places, verdict)) return;
+  const contact = readContact(places);
+  if (!mayBeat(verdict, contact) || hasHeldClaim(places, verdict)) return;
   mkdirSync(dirname(places.heartbeat), { recursive: true, mode: 0o755 });
-  writeDurably(places.heartbeat, `${JSON.stringify({ format: 1, wallMs: Date.now() })}\n`, 0o644);
+  writeDurably(places.heartbeat, `${JSON.stringify({ format: 1, wallMs: Date.now(), ...nameOf(contact) })}\n`, 0o644);
+};
+
+const nameOf = (contact: ContactRecord | null): { readonly contact?: ContactName } => {
+  if (contact === null) return {};
+  const { authorityId, serial, revision } = contact;
+  return { contact: { authorityId, serial, revision } };
 };
 
 /** Files that were put back while the machine ran bring an old contact with them, by which the next boot would start what this one holds. */
@@ -42,6 +54,15 @@ const hasHeldClaim = (places: Places, verdict: BootVerdict | null): boolean =>
 export const readHeartbeat = (places: Places): Heartbeat | null => {
   const file = readSmallFile(places.heartbeat, 4096);
   const shape = new Shape(file !== null && 'text' in file ? parseJson(file.text) : undefined);
-  const heartbeat = { wallMs: shape.number('wallMs', 0, Number.MAX_SAFE_INTEGER) };
-  return shape.fault === null && shape.value('format') === 1 ? heartbeat : null;
+  const wallMs = shape.number('wallMs', 0, Number.MAX_SAFE_INTEGER);
+  const named = shape.has('contact') ? new Shape(shape.value('contact')) : null;
+  const contact = named === null ? null : readName(named);
+  const isSound = shape.fault === null && (named?.fault ?? null) === null && shape.value('format') === 1;
+  return isSound ? { wallMs, ...(contact === null ? {} : { contact }) } : null;
 };
+
+const readName = (shape: Shape): ContactName => ({
+  authorityId: shape.text('authorityId', 128, wordPattern),
+  serial: shape.integer('serial', 0, Number.MAX_SAFE_INTEGER),
+  revision: shape.integer('revision', 0, Number.MAX_SAFE_INTEGER),
+});

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type BootFacts, decideBoot, isClockDecisive } from '../../agent/hold/decide.ts';
-import { mayBeat } from '../../agent/hold/heartbeat.ts';
+import { type ContactName, mayBeat } from '../../agent/hold/heartbeat.ts';
 import { type InstanceParts, instanceIdFrom } from '../../agent/machine/instance-id.ts';
 import { claimOf, contactOf, keyId, verdictOf } from './claim-fixtures.ts';
 
@@ -18,6 +18,11 @@ const base: BootFacts = {
   clockSynchronized: true,
 };
 
+const beatAfter = (contact: Partial<ContactName>): BootFacts['heartbeat'] => {
+  const { authorityId, serial, revision } = contactOf();
+  return { wallMs: 1_500_000, contact: { authorityId, serial, revision, ...contact } };
+};
+
 test.each<[string, Partial<BootFacts>, 'run' | RegExp]>([
   ['contact within the limit', {}, 'run'],
   ['contact one ms too old', { wallMs: 1_600_001 }, /limit/],
@@ -26,6 +31,11 @@ test.each<[string, Partial<BootFacts>, 'run' | RegExp]>([
   ['the clock a little behind the heartbeat', { bootedAtMs: 1_495_000 }, 'run'],
   ['the clock far behind the heartbeat', { bootedAtMs: 1_494_999 }, /behind the last heartbeat/],
   ['no heartbeat', { heartbeat: null }, /not told yet/],
+  ['a heartbeat that knew this very contact', { heartbeat: beatAfter({}) }, 'run'],
+  ['a contact that no heartbeat has seen yet', { heartbeat: beatAfter({ serial: 6, revision: 9 }) }, 'run'],
+  ['a heartbeat that knew a later run', { heartbeat: beatAfter({ serial: 10 }) }, /older than the one that its last heartbeat knew/],
+  ['a heartbeat that knew a later roster', { heartbeat: beatAfter({ revision: 6 }) }, /older than the one that its last heartbeat knew/],
+  ['a heartbeat that knew another authority', { heartbeat: beatAfter({ authorityId: 'l2' }) }, /older than the one that its/],
   ['never in contact', { contact: null }, /never/],
   ['a shorter hold of the authority', { contact: contactOf({ holdAfterMs: 599_999 }) }, /limit is 600 s/],
   ['a longer one of the configuration', { config: { ...config, holdAfterMs: 9e9 }, wallMs: 1_600_001 }, /limit/],

@@ -219,6 +219,24 @@ it('46 the folders are put back from a backup in a boot that had no claims: what
   nothingWrong();
 });
 
+it('46 the folders are put back, and the machine reboots at once: its heartbeat knew a later contact', async () => {
+  await placed();
+  const backup = world.placeFor('backup');
+  world.host('h1').backUpFiles(backup);
+  expect(await world.command({ verb: 'move', account: 'a1', host: 'h2' })).toBeNull();
+  await world.simulation.pass(60_000);
+  world.host('h1').link = cut;
+  world.host('h1').restoreFiles(backup);
+  await reboot('h1');
+  // Its unit was put back, too, or somebody starts it.
+  world.host('h1').units.start(a1);
+  await world.simulation.pass(60_000);
+  expect(usersOf('a1')).toEqual(['h2']);
+  world.host('h1').link = whole;
+  await settle(world);
+  nothingWrong();
+});
+
 it.each([false, true])('46 the folders are put back in the very boot that let go of the account (and it reboots: %s)', async (reboots) => {
   await placed();
   const backup = world.placeFor('backup');

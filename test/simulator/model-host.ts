@@ -188,8 +188,9 @@ export class ModelHost implements Machine {
     copyTree(this.#files, to);
   }
 
-  /** While it runs. */
+  /** While it runs, and its agent has been writing heartbeats. */
   restoreFiles(from: string): void {
+    this.beat(0);
     this.simulation.note(`${this.name} fleet's files are restored from a backup`);
     this.removeFiles();
     copyTree(from, this.#files);
