@@ -167,7 +167,8 @@ class Journey {
       else if (verdict.kind === 'raise' && mayRaise) {
         again.push(await this.#raise(move, verdict.epoch));
       } else if (verdict.kind === 'owned' && verdict.host === lostHostOf(move)) {
-        outcomes.set(move.id, failed(move, await yieldToOwner(this.#context, this.#run, move, verdict.host), 'held'));
+        const problem = await yieldToOwner(this.#context, this.#run, move, verdict.host);
+        outcomes.set(move.id, { ...failed(move, problem, 'held'), host: verdict.host });
       } else await this.#refuse(move, evidenceError(move, verdict, asked.problems), outcomes);
     }
     return { clear, again };

@@ -173,6 +173,10 @@ story('39: a fence is verified, a host does not answer, and the machine is switc
   expect(hostOf(world, 'anna')).toBe(`h${lost}`);
   await expectNoKills(world);
   await must(world, 'hosts', 'uncordon', `h${other}`);
+  // It is reached again: the failover ends, and the sweep after this one starts the account where it was.
+  await world.lab.heal(lost);
+  const met = await world.operator.fleet(['sweep', '--yes']);
+  expect([met.code, met.stderr]).toEqual([3, expect.stringContaining(`h${lost} answers again and owns anna, which stays there`)]);
 });
 
 story('40: another pipeline tells the host a longer hold.after: its boot is judged by what the contact said', async () => {

@@ -102,7 +102,7 @@ function* closeClaim(run: Run, { keyId: key, host, epoch, stagedEpochs, moveId =
 }
 
 function record(ledger: Ledger, world: World, plan: Plan, isOld: boolean, answered: readonly number[]): void {
-  for (const host of ledger.hosts.keys()) if (isOld) setHost(ledger, host, { off: null, isDestroyed: false, intent: 0 });
+  for (const host of ledger.hosts.keys()) if (isOld) setHost(ledger, host, { off: null, isDestroyed: false, intent: 0, intentAhead: 0 });
   for (const host of answered) setHost(ledger, host, { off: null, mark: newName(world, 'c') });
   for (const { account, after, epoch, moveId, isChanged, isDetached, isStill } of plan.accounts) {
     const index = Number(account.slice(1));

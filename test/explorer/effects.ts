@@ -1,5 +1,6 @@
 import type { ActReply, HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import type { Roster } from '../../agent/protocol/roster.ts';
+import { holdAfterMs, nowMs } from './host.ts';
 import type { Rules } from './rules.ts';
 import {
   type AccountRow,
@@ -11,6 +12,7 @@ import {
   type ModelRequest,
   type Move,
   newName,
+  shiftLedger,
   type World,
   withItem,
 } from './world.ts';
@@ -90,6 +92,7 @@ export function* beginRun(rules: Rules): Steps<Run> {
 }
 
 export const takeSerial = (rules: Rules, ledger: Ledger, world: World, above: number): Run => {
+  if (ledger.authorityId === 'l#0') noticeClock(rules, ledger, world);
   const kept = ledger.authorityId === 'l#0' ? world.serialKept : null;
   if (ledger.lastSerial > 0 && kept !== ledger.lastSerial) ledger.isUnsure = true;
   ledger.lastSerial = Math.max(ledger.lastSerial, above, kept ?? 0) + 1;
@@ -97,12 +100,27 @@ export const takeSerial = (rules: Rules, ledger: Ledger, world: World, above: nu
   return { rules, id: ledger.authorityId, serial: ledger.lastSerial, nonce: newName(world, 'n') };
 };
 
+/** `noticeClock`: a run dates contacts by the clock of now. */
+function noticeClock(rules: Rules, ledger: Ledger, world: World): void {
+  const readingOf = (clock: number) => ({ bootId: 'o', upMs: 0, wallMs: nowMs + clock * holdAfterMs });
+  const last = world.clockKept === null ? null : readingOf(world.clockKept);
+  const steps = Math.round(rules.forwardStepMs(last, readingOf(world.clock)) / holdAfterMs);
+  ledger.hosts = shiftLedger(ledger, -steps).hosts;
+  world.clockKept = world.clock;
+}
+
+/** What is recorded at this moment by the operator's clock; one that was set back takes nothing back. */
+export const intentNow = ({ intent, intentAhead }: Pick<HostRow, 'intent' | 'intentAhead'>): Pick<HostRow, 'intent' | 'intentAhead'> => ({
+  intent: 0,
+  intentAhead: intent === null ? 0 : Math.min(0, intent + intentAhead),
+});
+
 /** `connectWithIntent` */
 export function* connectWithIntent({ rules }: Run, host: number): Steps<void> {
   if (!rules.mechanisms.withdrawsOff) return yield* intentFirst(host);
   yield { kind: 'connect', host };
   yield* write(`notes that it is in contact with ${host}`, (ledger, world) => {
-    setHost(ledger, host, { intent: 0, mark: newName(world, 'c'), off: null, isDestroyed: false });
+    setHost(ledger, host, { ...intentNow(ledger.hosts[host] as HostRow), mark: newName(world, 'c'), off: null, isDestroyed: false });
   });
 }
 
@@ -129,7 +147,7 @@ function* intentFirst(host: number): Steps<void> {
   const [before, mark] = yield* write(`notes that it will be in contact with ${host}`, (ledger, world) => {
     const mark = newName(world, 'c');
     const before = ledger.hosts[host]?.intent ?? null;
-    setHost(ledger, host, { intent: 0, mark });
+    setHost(ledger, host, { ...intentNow(ledger.hosts[host] as HostRow), mark });
     return [before, mark] as const;
   });
   try {

@@ -1,4 +1,4 @@
-import { boot, Helper, losePower } from './host.ts';
+import { beat, boot, Helper, losePower, putBack } from './host.ts';
 import type { Rules } from './rules.ts';
 import { CommandRunner, type Emit, type Faults, isReachable, passLinger } from './run-command.ts';
 import {
@@ -10,7 +10,9 @@ import {
   copyWorld,
   type Disk,
   type Host,
+  type HostRow,
   type Ledger,
+  shiftLedger,
   type World,
   type WorldSize,
 } from './world.ts';
@@ -30,17 +32,26 @@ export interface Scope {
     readonly links: boolean;
     readonly sleep: boolean;
     readonly rollback: boolean;
+    /** Fleet's folders are put back while the host runs. */
+    readonly putBack: boolean;
     readonly burn: boolean;
   };
   readonly restoresLedger: boolean;
+  /** The operator's clock is set forward, and back. */
+  readonly clock: boolean;
   /** Telegram counts connections of dead workers for as long as it was asked to. */
   readonly lingers: boolean;
 }
 
 /** Every event that is possible in `world`, with the worlds that come of it. */
-export function happen(rules: Rules, scope: Scope, world: World, emit: Emit): void {
+export function happen(rules: Rules, scope: Scope, world: World, emitFound: Emit): void {
+  const emit: Emit = (found, words) => {
+    for (const host of found.hosts) beat(rules, host);
+    emitFound(found, words);
+  };
   for (const index of world.hosts.keys()) hostEvents(rules, scope, world, index, emit);
-  timePasses(world, emit);
+  timePasses(rules, world, emit);
+  if (scope.clock) clockEvents(world, emit);
   if (scope.lingers && world.hosts.some(({ linger }) => linger.some((left) => left > 0)))
     change(world, 'a minute and a half passes', emit, (next) => passLinger(next, 90_000));
   ledgerEvents(scope, world, emit);
@@ -85,10 +96,12 @@ function hostEvents(rules: Rules, scope: Scope, world: World, index: number, emi
     change(world, `${index} is resumed`, emit, (next) => {
       on(next).power = 'on';
     });
-  if (may.rollback && snapshot === null && disk.authority !== null)
+  if ((may.rollback || may.putBack) && snapshot === null && disk.authority !== null)
     change(world, `somebody takes a snapshot of the disk of ${index}`, emit, (next) => {
       on(next).snapshot = disk;
     });
+  if (may.putBack && power === 'on' && snapshot !== null && isReachable(world, index))
+    rare(world, `fleet's folders on ${index} are put back`, emit, (next) => putBack(rules, next, index));
   // A younger one is not found out: the host may be within hold.after of its contact.
   if (may.rollback && snapshot?.contact?.age && power === 'off')
     rare(world, `the disk of ${index} is rolled back`, emit, (next) => {
@@ -107,8 +120,15 @@ const olderAnnouncement = (age: AnnouncedAge): AnnouncedAge => Math.min(3, age +
 const olderDisk = (disk: Disk): Disk => ({
   ...disk,
   contact: olderContact(disk.contact),
+  heartbeat: { ...disk.heartbeat, age: older(disk.heartbeat.age) },
   announcement: disk.announcement === null ? null : { ...disk.announcement, age: olderAnnouncement(disk.announcement.age) },
 });
+
+/** What is as old as it can be, and does not look it, looks older all the same. */
+const olderIntent = ({ intent, intentAhead }: HostRow): Pick<HostRow, 'intent' | 'intentAhead'> => {
+  if (intent === null) return { intent, intentAhead };
+  return { intent: older(intent), intentAhead: intent === 2 && intentAhead < 0 ? intentAhead + 1 : intentAhead };
+};
 
 /** Its end and the margin behind it are over after four steps. */
 const olderAnnounced = (age: AnnouncedAge | null): AnnouncedAge | null => (age === null || age === 3 ? null : olderAnnouncement(age));
@@ -117,24 +137,35 @@ export const olderLedger = (ledger: Ledger): Ledger => ({
   ...ledger,
   hosts: ledger.hosts.map((row) => ({
     ...row,
-    intent: row.intent === null ? null : older(row.intent),
+    ...olderIntent(row),
     announced: olderAnnounced(row.announced),
   })),
 });
 
 /** A little more than `hold.after`: no request is under way for so long. */
-export function timePasses(world: World, emit: Emit): void {
+export function timePasses(rules: Rules, world: World, emit: Emit): void {
   change(world, 'hold.after passes', emit, (next) => {
     for (const host of next.hosts) {
       const isSame = host.snapshot === host.disk;
       host.disk = olderDisk(host.disk);
       host.snapshot = isSame ? host.disk : host.snapshot && olderDisk(host.snapshot);
+      beat(rules, host);
     }
     for (const [at, ledger] of next.ledgers.entries()) next.ledgers[at] = olderLedger(ledger);
     if (next.backup !== null) next.backup = olderLedger(next.backup);
     next.late.length = 0;
     passLinger(next, Number.POSITIVE_INFINITY);
   });
+}
+
+/** As far as the clock was ever set, contacts of before look older by it, or younger. */
+function clockEvents(world: World, emit: Emit): void {
+  for (const by of [2, -1])
+    rare(world, `the operator's clock is set ${by > 0 ? 'forward by twice' : 'back by'} hold.after`, emit, (next) => {
+      next.clock += by;
+      for (const [at, ledger] of next.ledgers.entries()) next.ledgers[at] = shiftLedger(ledger, by);
+      if (next.backup !== null) next.backup = shiftLedger(next.backup, by);
+    });
 }
 
 function ledgerEvents(scope: Scope, world: World, emit: Emit): void {

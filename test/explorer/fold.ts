@@ -1,5 +1,17 @@
+import type { BootMark } from '../../agent/claims/boot-marks.ts';
 import type { StandingClaim } from '../../agent/claims/decide.ts';
-import { type Announcement, type Contact, type Disk, type Host, keyId, type Ledger, type Move, type Stamp, type World } from './world.ts';
+import {
+  type Announcement,
+  type Contact,
+  type Disk,
+  type Heartbeat,
+  type Host,
+  keyId,
+  type Ledger,
+  type Move,
+  type Stamp,
+  type World,
+} from './world.ts';
 
 /**
  * What tells one world from another: hosts and accounts are interchangeable, names that are used once are numbered as they appear, epochs and serials
@@ -75,12 +87,12 @@ class Writer {
   }
 
   text(): string {
-    const { hosts, ledgers, backup, serialKept, outside, paused, late } = this.#world;
+    const { hosts, ledgers, backup, serialKept, clock, clockKept, outside, paused, late } = this.#world;
     const parts: unknown[] = [
       this.#hosts.map((index) => this.#host(hosts[index] as Host)),
       [...ledgers, ...(backup === null ? [] : [backup])].map((ledger) => this.#ledger(ledger)),
       this.#accounts.map((account) => (outside[account] ? 1 : 0)),
-      this.#serials.get(serialKept),
+      [this.#serials.get(serialKept), clock, clockKept],
       late.map(({ host, bootId, request }) => [
         this.#place[host],
         this.#name(bootId),
@@ -107,7 +119,7 @@ class Writer {
     return JSON.stringify(acts).replace(/\b[a-z]#\d+/g, (name) => String(name.startsWith('h#') ? this.#hostNamed(name) : this.#name(name)));
   }
 
-  #host({ power, isLinked, bootId, verdict, disk, snapshot, running, linger }: Host): unknown {
+  #host({ power, isLinked, bootId, verdict, disk, snapshot, running, marks, linger }: Host): unknown {
     return [
       ...[
         power,
@@ -115,12 +127,16 @@ class Writer {
         this.#name(bootId),
         verdict === null ? null : [verdict.verdict, this.#name(verdict.bootId), this.#listed(verdict.claims ?? [])],
       ],
-      ...[this.#accounts.map((account) => [running[account], linger[account]]), this.#disk(disk)],
-      snapshot === null ? null : this.#disk(snapshot),
+      ...[this.#accounts.map((account) => [running[account], linger[account]]), this.#disk(disk, snapshot !== null)],
+      snapshot === null ? null : [this.#disk(snapshot, true), this.#accounts.map((account) => this.#mark(account, marks[account]))],
     ];
   }
 
-  #disk({ claims, staged, enabled, authority, contact, announcement }: Disk): unknown {
+  /** What this boot has written matters only where older files may come. */
+  #mark = (account: number, mark: BootMark | null | undefined): unknown => mark && [this.#epochs[account]?.get(mark.epoch), mark.isOpen];
+
+  /** `mayFallBack`: only then a heartbeat may know more than the contact beside it. */
+  #disk({ claims, staged, enabled, authority, contact, announcement, heartbeat }: Disk, mayFallBack: boolean): unknown {
     return [
       this.#accounts.map((account) => [
         this.#claim(account, claims[account] as StandingClaim),
@@ -130,6 +146,7 @@ class Writer {
       authority === null ? null : [this.#stamp(authority), authority.former],
       contact === null ? null : this.#contact(contact),
       announcement === null ? null : this.#announcement(announcement),
+      [heartbeat.age > 0, mayFallBack ? this.#heard(heartbeat.contact, contact) : 0],
     ];
   }
 
@@ -137,6 +154,12 @@ class Writer {
   #contact({ bootId, age, authorityId, serial, revision, claims, isWhole }: Contact): unknown {
     const isCompared = this.#world.late.length > 0 || this.#world.paused !== null;
     return [...[this.#name(bootId), age, authorityId, this.#serials.get(serial), isCompared ? revision : 0, this.#listed(claims), isWhole]];
+  }
+
+  #heard(known: Heartbeat['contact'], contact: Contact | null): unknown {
+    if (known === null || contact === null) return known === null ? 0 : [known.authorityId, this.#serials.get(known.serial)];
+    const isSame = known.authorityId === contact.authorityId && known.serial === contact.serial;
+    return isSame ? Math.sign(known.revision - contact.revision) : [known.authorityId, this.#serials.get(known.serial)];
   }
 
   #announcement({ id, authorityId, bootId, usedBy, age }: Announcement): unknown {
@@ -197,7 +220,10 @@ class Writer {
       this.#hosts.map((index) => {
         const row = hosts[index];
         const mark = this.#world.paused === null ? 0 : this.#name(row?.mark ?? '');
-        return [row?.intent ?? null, mark, row?.off, row?.isDestroyed, row?.announced ?? null];
+        const intent = row?.intent ?? null;
+        const announced = row?.announced ?? null;
+        const ahead = [intent === null ? 0 : row?.intentAhead, announced === null ? 0 : row?.announcedAhead];
+        return [intent, mark, row?.off, row?.isDestroyed, announced, ...ahead];
       }),
     ];
   }
@@ -231,6 +257,7 @@ function* disksOf({ hosts }: World): Iterable<Disk> {
 }
 
 function* epochsOf(world: World, account: number): Iterable<number> {
+  for (const { marks, snapshot } of world.hosts) if (snapshot !== null) yield marks[account]?.epoch ?? 0;
   for (const { verdict } of world.hosts)
     for (const judged of verdict?.claims ?? []) if (judged.keyId === keyId(account)) yield judged.epoch;
   for (const { claims, staged, contact } of disksOf(world)) {
@@ -251,6 +278,8 @@ function* epochsOf(world: World, account: number): Iterable<number> {
 }
 
 function* serialsOf(world: World): Iterable<number> {
+  for (const { disk, snapshot } of world.hosts)
+    if (snapshot !== null) for (const { heartbeat } of [disk, snapshot]) yield heartbeat.contact?.serial ?? 0;
   for (const { authority, contact } of disksOf(world)) {
     yield authority?.serial ?? 0;
     yield contact?.serial ?? 0;

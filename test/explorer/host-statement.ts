@@ -5,11 +5,11 @@ import type { Rules } from './rules.ts';
 import { type HostRow, hostIndex } from './world.ts';
 
 /** `safeMomentOf`: whether "switched off" may be believed by now. */
-export function isSafe(rules: Rules, { intent, announced }: Pick<HostRow, 'intent' | 'announced'>): boolean {
-  const contactMs = intent === null ? null : nowMs - ageMs(intent);
+export function isSafe(rules: Rules, { intent, intentAhead, announced, announcedAhead }: HostRow): boolean {
+  const contactMs = intent === null ? null : nowMs - ageMs(intent + intentAhead);
   const ends = [
     contactMs === null ? [] : contactMs + holdAfterMs,
-    announced === null || !rules.mechanisms.waitsForAnnounced ? [] : nowMs - ageMs(announced) + announcedForMs,
+    announced === null || !rules.mechanisms.waitsForAnnounced ? [] : nowMs - ageMs(announced + announcedAhead) + announcedForMs,
   ].flat();
   return nowMs >= rules.safeMoment({ contactMs, mayBootUntilMs: ends.length === 0 ? null : Math.max(...ends) }, holdAfterMs);
 }

@@ -34,7 +34,7 @@ export class Helper {
   readonly #rules: Rules;
   readonly #index: number;
   readonly #host: Host;
-  /** Of the intent with which the request was made: the contact is no younger. */
+  /** By the earlier of both clocks, of the intent with which the request was made: the contact is no younger. */
   readonly #sentAge: Age;
   #writesLeft: number;
   #writes = 0;
@@ -88,17 +88,18 @@ export class Helper {
     const facts = { instanceId: instanceId(this.#index), bootId: this.#host.bootId, now: '', authority: { id, serial } };
     for (const gone of this.#rules.mechanisms.carriesRoster ? roster.gone : []) {
       const account = Number(gone.keyId.slice(2));
-      const next = this.#rules.decideClosure(this.#host.disk.claims[account] as StandingClaim, gone, facts);
+      const next = this.#rules.decideClosure(this.#standing(account), gone, facts);
       if (next !== null) this.#claim(account, next);
       // What a contact that was cut off has closed and not stopped.
-      if (next !== null || (this.#host.running[account] && this.#host.disk.claims[account]?.claim?.state === 'revoked'))
-        closed.push(account);
+      if (next !== null || (this.#host.running[account] && this.#standing(account).claim?.state === 'revoked')) closed.push(account);
     }
     for (const account of closed) this.#stop(account);
-    const { bootId, verdict, disk } = this.#host;
-    const active = disk.claims.flatMap(({ claim, fault }) =>
-      claim?.state === 'active' && fault === null ? [{ claim, hold: holdOf(claim, bootId, verdict) }] : [],
-    );
+    const { bootId, verdict } = this.#host;
+    const active = this.#host.disk.claims.flatMap((_, account) => {
+      const { claim, fault } = this.#standing(account);
+      return claim?.state === 'active' && fault === null ? [{ claim, hold: holdOf(claim, bootId, verdict) }] : [];
+    });
+    for (const { claim, hold } of this.#rules.mechanisms.carriesRoster ? active : []) if (hold !== null) this.#markHeld(claim);
     const { claims, isWhole } = this.#rules.judgeContact(roster, active);
     const listed = claims.map(({ keyId: key, epoch, moveId }) => ({ keyId: key, epoch, moveId }));
     this.#write({ contact: { bootId, age: this.#sentAge, authorityId: id, serial, revision: roster.revision, claims: listed, isWhole } });
@@ -115,6 +116,16 @@ export class Helper {
     return { ok: true, result: { kind: 'done' } };
   }
 
+  /** `markHeld` */
+  #markHeld({ keyId: key }: Claim): void {
+    const account = Number(key.slice(2));
+    const stored = this.#host.disk.claims[account]?.claim;
+    if (stored?.state === 'active' && stored.heldSince === undefined)
+      this.#claim(account, { ...stored, format: 2, heldSince: this.#host.bootId });
+  }
+
+  #standing = (account: number): StandingClaim => standingOn(this.#rules, this.#host, account);
+
   #facts(account: number, stamp: ModelRequest['stamp']): HostFacts {
     const { bootId, verdict, disk, running } = this.#host;
     return {
@@ -125,13 +136,17 @@ export class Helper {
     };
   }
 
+  /** `writeClaim` */
   #claim(account: number, claim: Claim): void {
+    const isOpen = claim.state === 'active';
+    if (!isOpen) this.#host.marks[account] = { epoch: claim.epoch, isOpen };
     this.#write({ claims: withItem(this.#host.disk.claims, account, { claim, fault: null }) });
+    if (isOpen && claim.heldSince === undefined) this.#host.marks[account] = { epoch: claim.epoch, isOpen };
   }
 
   #act(act: Exclude<HostAct, { act: 'survey' | 'contact' | 'announce' | 'await' }>, stamp: ModelRequest['stamp']): Omit<ActReply, 'index'> {
     const account = Number(act.keyId.slice(2));
-    const standing = this.#host.disk.claims[account] as StandingClaim;
+    const standing = this.#standing(account);
     const facts = this.#facts(account, stamp);
     const rules = this.#rules;
     const refused = ({ code, message }: Refusal) => ({ ok: false, refusal: code, message, claim: standing.claim });
@@ -232,7 +247,8 @@ export class Helper {
       ...{ instanceId: instanceId(this.#index), bootId, release: 'r', bootVerdict: verdict, freeBytes: 1 },
       authority: authority === null ? null : { id: authority.id, serial: authority.serial },
       accounts: disk.claims
-        .map(({ claim, fault }, account) => ({
+        .map((_, account) => ({ account, ...this.#standing(account) }))
+        .map(({ account, claim, fault }) => ({
           ...{ keyId: keyId(account), claim, claimFault: fault },
           unit: running[account] ? ('active' as const) : ('inactive' as const),
           processes: running[account] ? 1 : 0,
@@ -243,8 +259,15 @@ export class Helper {
   }
 }
 
+/** `readClaim` */
+const standingOn = (rules: Rules, { disk, marks }: Host, account: number): StandingClaim => {
+  const { claim, fault } = disk.claims[account] as StandingClaim;
+  if (claim === null || claim.heldSince !== undefined || !rules.isBeforeMark(marks[account] ?? null, claim)) return { claim, fault };
+  return { claim: { ...claim, format: 2, heldSince: 'put-back' }, fault };
+};
+
 const passesGate = (rules: Rules, host: Host, index: number, account: number): boolean => {
-  const { claim, fault } = host.disk.claims[account] as StandingClaim;
+  const { claim, fault } = standingOn(rules, host, account);
   return rules.decideGate({ reading: { claim, fault }, instanceId: instanceId(index), verdict: host.verdict }) === null;
 };
 
@@ -263,7 +286,8 @@ export function boot(rules: Rules, world: World, index: number): void {
   const spent = rules.spentBy(announced, bootId);
   if (spent !== null && host.disk.announcement !== null)
     host.disk = { ...host.disk, announcement: { ...host.disk.announcement, usedBy: spent.usedBy } };
-  const { contact, claims, enabled } = host.disk;
+  const { contact, claims, enabled, heartbeat } = host.disk;
+  host.marks.fill(null);
   const open = claims.flatMap(({ claim }) => (claim?.state === 'active' && claim.bootId !== bootId ? [claim] : []));
   // To the release before every contact counted for every claim.
   const counted = rules.mechanisms.carriesRoster ? (contact?.claims ?? []) : open;
@@ -273,7 +297,7 @@ export function boot(rules: Rules, world: World, index: number): void {
       instanceId: instanceId(index),
       config: hostConfig(index),
       wallMs: nowMs,
-      heartbeat: { wallMs: nowMs },
+      heartbeat: { wallMs: nowMs - ageMs(heartbeat.age), ...(heartbeat.contact === null ? {} : { contact: heartbeat.contact }) },
       announcement: spent ?? announced,
       bootedAtMs: nowMs,
       clockSynchronized: true,
@@ -293,6 +317,30 @@ export function boot(rules: Rules, world: World, index: number): void {
   for (const [account, isEnabled] of enabled.entries()) host.running[account] = isEnabled && passesGate(rules, host, index, account);
 }
 
+/** The heartbeats of a host that is up: the last one is seconds old (`beat`). */
+export function beat(rules: Rules, host: Host): void {
+  const { power, verdict, disk } = host;
+  if (power !== 'on' || !rules.mayBeat(verdict, contactOf(disk))) return;
+  const isHeld = disk.claims.some((_, account) => {
+    const { claim } = standingOn(rules, host, account);
+    return claim?.state === 'active' && holdOf(claim, host.bootId, verdict) !== null;
+  });
+  const { contact, heartbeat } = disk;
+  const isKnown = contact?.serial === heartbeat.contact?.serial && contact?.revision === heartbeat.contact?.revision;
+  if (isHeld || (heartbeat.age === 0 && isKnown && contact?.authorityId === heartbeat.contact?.authorityId)) return;
+  const name = contact && { authorityId: contact.authorityId, serial: contact.serial, revision: contact.revision };
+  host.disk = { ...disk, heartbeat: { age: 0, contact: name } };
+}
+
+/** Fleet's folders, and which units are enabled, as a backup has them; what is enabled is started. */
+export function putBack(rules: Rules, world: World, index: number): void {
+  const host = world.hosts[index] as Host;
+  if (host.snapshot === null) return;
+  host.disk = { ...host.snapshot, heartbeat: host.disk.heartbeat };
+  for (const [account, isEnabled] of host.disk.enabled.entries())
+    if (isEnabled && passesGate(rules, host, index, account)) host.running[account] = true;
+}
+
 /** A step of time is a little longer than `hold.after`. */
 export const ageMs = (age: number): number => age * (holdAfterMs + 1_000);
 
@@ -300,6 +348,7 @@ export const ageMs = (age: number): number => age * (holdAfterMs + 1_000);
 export function losePower(world: World, index: number): void {
   const host = world.hosts[index] as Host;
   Object.assign(host, { power: 'off', bootId: '', verdict: null });
+  host.marks.fill(null);
   for (const [account, isRunning] of host.running.entries()) {
     if (isRunning) host.linger[account] = lingerMs;
     host.running[account] = false;

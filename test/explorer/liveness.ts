@@ -74,7 +74,7 @@ export class Liveness {
       if (found.some((next) => !isTwice(next) && leadsOn(next))) return true;
     }
     const later: World[] = [];
-    timePasses(world, (next) => later.push(next));
+    timePasses(this.#rules, world, (next) => later.push(next));
     // What cannot be put right while it runs is switched off, and failed over.
     for (const [index, { power }] of world.hosts.entries())
       if (power === 'on') {

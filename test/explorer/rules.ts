@@ -1,4 +1,5 @@
 import { decideAuthority } from '../../agent/claims/authority.ts';
+import { isBeforeMark } from '../../agent/claims/boot-marks.ts';
 import {
   completeRelease,
   decideGrant,
@@ -12,6 +13,8 @@ import { decideClosure, isOlderRoster, judgeContact } from '../../agent/claims/r
 import { decideGate } from '../../agent/gate/decide.ts';
 import { decideBoot } from '../../agent/hold/decide.ts';
 import { decideAnnouncement, spentBy } from '../../agent/hold/decide-announcement.ts';
+import { mayBeat } from '../../agent/hold/heartbeat.ts';
+import { forwardStepMs } from '../../src/ledger/operator-clock.ts';
 import { findCutOff, readClaims } from '../../src/moves/adopt-claims.ts';
 import { findDrift } from '../../src/moves/claim-drift.ts';
 import { judgeEvidence } from '../../src/moves/evidence.ts';
@@ -37,6 +40,7 @@ export interface Mechanisms {
 /** Every decision that the small world takes: the shipped functions themselves. A test may put another one in the place of one of them. */
 const shippedDecisions = {
   ...{ decideAuthority, decideStage, decideGrant, decideRelease, completeRelease, decideRevoke, decideStart, decideWipe },
+  ...{ isBeforeMark, mayBeat, forwardStepMs },
   ...{ decideGate, decideBoot, decideAnnouncement, spentBy, decideClosure, judgeContact, isOlderRoster },
   ...{
     judgeEvidence,

@@ -6,14 +6,25 @@ import { resumeMoves, sweep } from './commands-sweep.ts';
 import { askAsAuthority, beginRun, type Effect, Failed, fail, type Steps, setHost, write } from './effects.ts';
 import { announcedForMs, Helper, losePower, nowMs } from './host.ts';
 import type { Rules } from './rules.ts';
-import { type Age, copyWorld, type Fault, type Given, type Ledger, newName, type PausedCommand, type World } from './world.ts';
+import {
+  type Age,
+  type Command,
+  copyWorld,
+  type Fault,
+  type Given,
+  type HostRow,
+  type Ledger,
+  newName,
+  type PausedCommand,
+  type World,
+} from './world.ts';
 
 /** Rare things that a scope admits. */
 export interface Faults {
   /** Replies are lost, requests are lost, helpers and commands are killed, machines lose power under them. */
   readonly crashes: boolean;
-  /** Commands stand still between two effects while the world goes on. */
-  readonly pauses: boolean;
+  /** Commands stand still between two effects while the world goes on: all of them, or those of one kind. */
+  readonly pauses: boolean | Command['verb'];
   /** Requests arrive late, or twice. */
   readonly late: boolean;
 }
@@ -54,7 +65,9 @@ function* startAccount(rules: Rules, account: number): Steps<void> {
 function* announceReboot(rules: Rules, host: number): Steps<void> {
   const run = yield* beginRun(rules);
   yield* write('journals the announcement', (ledger, world) => {
-    setHost(ledger, host, { announced: 0, mark: newName(world, 'c'), off: null, isDestroyed: false });
+    const row = ledger.hosts[host] as HostRow;
+    const announcedAhead = row.announced === null ? 0 : Math.min(0, row.announced + row.announcedAhead);
+    setHost(ledger, host, { announced: 0, announcedAhead, mark: newName(world, 'c'), off: null, isDestroyed: false });
   });
   const [reply] = yield* askAsAuthority(run, host, 'announce', [{ act: 'announce', id: run.nonce, untilMs: nowMs + announcedForMs }]);
   if (reply?.ok !== true) throw fail('refused', `the announcement was refused: ${reply?.message}`);
@@ -120,7 +133,7 @@ export class CommandRunner {
     if (isLook) return;
     const before = `before step ${command.log.length} (${wordsOf(effect)})`;
     if (hasBegun && this.#faults.crashes) this.#emit(rarer(world), `${words}; killed ${before}`);
-    if (this.#faults.pauses) {
+    if (this.#faults.pauses === true || this.#faults.pauses === command.command.verb) {
       const stands = rarer(world);
       stands.paused = { ...command, log: [...command.log], connections: [...command.connections] };
       this.#emit(stands, `${words}; stands still ${before}`);
@@ -141,7 +154,7 @@ export class CommandRunner {
       else this.#go(changed, fork(command, { fault: lost }), soFar);
     };
     const help = (changed: World, writes?: number) =>
-      new Helper(this.#rules, changed, host, intentOf(changed, command.ledger, host), writes).run(request);
+      new Helper(this.#rules, changed, host, sentAge(changed, command.ledger, host), writes).run(request);
     const { writes } = help(copyWorld(world));
     if (this.#faults.crashes) {
       variant(`the request is lost: ${what}`, () => undefined);
@@ -176,7 +189,7 @@ export class CommandRunner {
       case 'request': {
         const isOpen = connections[effect.host] === world.hosts[effect.host]?.bootId && isReachable(world, effect.host);
         const replies = isOpen
-          ? new Helper(this.#rules, world, effect.host, intentOf(world, ledger, effect.host)).run(effect.request).replies
+          ? new Helper(this.#rules, world, effect.host, sentAge(world, ledger, effect.host)).run(effect.request).replies
           : null;
         return replies === null ? { fault: lost } : { value: replies };
       }
@@ -194,7 +207,11 @@ export class CommandRunner {
   }
 }
 
-const intentOf = (world: World, ledger: number, host: number): Age => world.ledgers[ledger]?.hosts[host]?.intent ?? 0;
+/** By the operator's clock when the request left; the host takes the earlier one of both clocks. */
+const sentAge = (world: World, ledger: number, host: number): Age => {
+  const intent = world.ledgers[ledger]?.hosts[host]?.intent ?? 0;
+  return Math.max(0, Math.min(2, intent - world.clock)) as Age;
+};
 
 const lost: Fault = { kind: 'lost', text: 'no answer came' };
 

@@ -2,9 +2,9 @@ import type { Scope } from './events.ts';
 
 const noFaults = { crashes: false, pauses: false, late: false } as const;
 const crashes = { ...noFaults, crashes: true } as const;
-const calm = { power: false, links: false, sleep: false, rollback: false, burn: false } as const;
+const calm = { power: false, links: false, sleep: false, rollback: false, putBack: false, burn: false } as const;
 const small = { hosts: 2, accounts: 1, ledgers: 1 } as const;
-const plain = { size: small, faults: noFaults, rareThings: 0, hosts: calm, restoresLedger: false, lingers: false } as const;
+const plain = { size: small, faults: noFaults, rareThings: 0, hosts: calm, restoresLedger: false, clock: false, lingers: false } as const;
 
 /** Small worlds, each with the events that one question is about; together they have all of them. */
 export const scopes: readonly Scope[] = [
@@ -51,6 +51,18 @@ export const scopes: readonly Scope[] = [
   {
     ...{ ...plain, name: 'disks that are rolled back', hosts: { ...calm, power: true, rollback: true } },
     ...{ rareThings: 1, verbs: ['allocate', 'sweep', 'move', 'export', 'import', 'failover'] },
+  },
+  {
+    ...{ ...plain, name: 'folders that are put back while the host runs', hosts: { ...calm, power: true, links: true, putBack: true } },
+    ...{ rareThings: 1, verbs: ['allocate', 'sweep', 'move', 'export', 'import'] },
+  },
+  {
+    ...{ ...plain, name: "steps of the operator's clock", clock: true, hosts: { ...calm, power: true } },
+    ...{ rareThings: 2, verbs: ['allocate', 'sweep', 'failover', 'reboot'] },
+  },
+  {
+    ...{ ...plain, name: "steps of the operator's clock while a failover stands still", clock: true, hosts: { ...calm, power: true } },
+    ...{ faults: { ...noFaults, pauses: 'failover' }, rareThings: 2, verbs: ['allocate', 'failover'] },
   },
   {
     ...{ ...plain, name: 'reboots that are announced', hosts: { ...calm, power: true } },

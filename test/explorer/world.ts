@@ -1,4 +1,6 @@
+import type { BootMark } from '../../agent/claims/boot-marks.ts';
 import type { StandingClaim } from '../../agent/claims/decide.ts';
+import type { ContactName } from '../../agent/hold/heartbeat.ts';
 import type { AnnouncementRecord, AuthorityRecord, BootVerdict, ContactRecord } from '../../agent/protocol/host.ts';
 import type { HostAct } from '../../agent/protocol/host-acts.ts';
 import type { Roster } from '../../agent/protocol/roster.ts';
@@ -14,6 +16,10 @@ export interface World {
   readonly ledgers: Ledger[];
   /** The operator's last serial, kept outside the ledger. */
   serialKept: number;
+  /** How far the operator's clock is ahead, in steps of time. */
+  clock: number;
+  /** The same as the last run has kept it, outside the ledger; null: there was none. */
+  clockKept: number | null;
   /** A backup of the operator's ledger. */
   backup: Ledger | null;
   /** By account: its session is in use outside the fleet. */
@@ -43,6 +49,8 @@ export interface Host {
   snapshot: Disk | null;
   /** By account: its worker runs. */
   readonly running: boolean[];
+  /** By account: what this boot has last written of its claim, in memory. */
+  readonly marks: (BootMark | null)[];
   /** By account: how long Telegram may still count a connection of a worker that is dead, ms. */
   readonly linger: number[];
 }
@@ -73,6 +81,14 @@ export interface Disk {
   readonly authority: AuthorityRecord | null;
   readonly contact: Contact | null;
   readonly announcement: Announcement | null;
+  readonly heartbeat: Heartbeat;
+}
+
+/** The last one; it lies outside of fleet's folders. */
+export interface Heartbeat {
+  readonly age: Age;
+  /** The last contact that it knew. */
+  readonly contact: ContactName | null;
 }
 
 export interface LateRequest {
@@ -130,8 +146,11 @@ export type HostStatement = 'powered-off' | 'destroyed' | 'fenced';
 export interface HostRow {
   /** The last intent to connect with authority. */
   readonly intent: Age | null;
+  /** How much older the intent looks by the operator's clock than it is, in steps of time. */
+  readonly intentAhead: number;
   /** The last announcement of a reboot; null: none, or its end lies far behind. */
   readonly announced: AnnouncedAge | null;
+  readonly announcedAhead: number;
   /** Another one after each contact, and each time it answers. */
   readonly mark: string;
   /** What is said of it; null: it counts as a possible owner. */
@@ -193,9 +212,15 @@ export const hostIndex = (name: string): number => Number(name.slice(2));
 
 export const copyLedger = (ledger: Ledger): Ledger => ({ ...ledger });
 
+/** By the operator's clock everything in it took place so much earlier. */
+export const shiftLedger = (ledger: Ledger, by: number): Ledger => ({
+  ...ledger,
+  hosts: ledger.hosts.map((row) => ({ ...row, intentAhead: row.intentAhead + by, announcedAhead: row.announcedAhead + by })),
+});
+
 export const copyWorld = (world: World): World => ({
   ...world,
-  hosts: world.hosts.map((host) => ({ ...host, running: [...host.running], linger: [...host.linger] })),
+  hosts: world.hosts.map((host) => ({ ...host, running: [...host.running], marks: [...host.marks], linger: [...host.linger] })),
   ledgers: world.ledgers.map(copyLedger),
   outside: [...world.outside],
   late: [...world.late],
@@ -217,12 +242,15 @@ const blankDisk = (accounts: number): Disk => ({
   authority: null,
   contact: null,
   announcement: null,
+  heartbeat: { age: 0, contact: null },
 });
 
 export const blankLedger = (authorityId: string, hosts: number, accounts: number): Ledger => ({
   ...{ authorityId, lastSerial: 0, isStale: false, isUnsure: false, begun: [], moves: [], receipts: [] },
   accounts: Array.from({ length: accounts }, () => ({ host: null, epoch: null, moveId: null, state: 'stored', wanted: true, highest: 0 })),
-  hosts: Array.from({ length: hosts }, () => ({ intent: null, announced: null, mark: '', off: null, isDestroyed: false })),
+  hosts: Array.from({ length: hosts }, () => ({
+    ...{ intent: null, intentAhead: 0, announced: null, announcedAhead: 0, mark: '', off: null, isDestroyed: false },
+  })),
 });
 
 export interface WorldSize {
@@ -237,11 +265,14 @@ export const newWorld = (size: WorldSize, faults: number): World => ({
     ...{ power: 'on', isLinked: true, bootId: `b#${index + 1}`, disk: blankDisk(size.accounts), snapshot: null },
     verdict: { format: 1, bootId: `b#${index + 1}`, verdict: 'run', reasons: [], claims: [], decidedAt: '' },
     running: Array.from({ length: size.accounts }, () => false),
+    marks: Array.from({ length: size.accounts }, () => null),
     linger: Array.from({ length: size.accounts }, () => 0),
   })),
   ledgers: Array.from({ length: size.ledgers }, (_, index) => blankLedger(`l#${index}`, size.hosts, size.accounts)),
   backup: null,
   serialKept: 0,
+  clock: 0,
+  clockKept: null,
   outside: Array.from({ length: size.accounts }, () => false),
   paused: null,
   late: [],
