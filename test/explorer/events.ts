@@ -120,7 +120,6 @@ const olderAnnouncement = (age: AnnouncedAge): AnnouncedAge => Math.min(3, age +
 const olderDisk = (disk: Disk): Disk => ({
   ...disk,
   contact: olderContact(disk.contact),
-  heartbeat: { ...disk.heartbeat, age: older(disk.heartbeat.age) },
   announcement: disk.announcement === null ? null : { ...disk.announcement, age: olderAnnouncement(disk.announcement.age) },
 });
 

@@ -7,6 +7,11 @@ import { scopes } from './scopes.ts';
 const [returning, dying] = scopes;
 if (returning === undefined || dying === undefined) throw new Error('no scope');
 const rulesWithout = (without: Partial<Mechanisms>) => ({ ...shippedRules, mechanisms: { ...shippedRules.mechanisms, ...without } });
+const scopeNamed = (name: string): Scope => {
+  const found = scopes.find((scope) => scope.name === name);
+  if (found === undefined) throw new Error(`no scope ${name}`);
+  return found;
+};
 const words = ({ violation }: ReturnType<Explorer['run']>): string => violation?.trace.join('\n') ?? '';
 
 /** Without one mechanism the explorer finds by itself what that one is there for. */
@@ -34,9 +39,33 @@ describe('the rules of the release before', () => {
   });
 });
 
+describe('without one decision of today', () => {
+  const limits = { depth: 12, ms: 100_000, states: 1_000_000 };
+  const putBack: Scope = { ...scopeNamed('folders that are put back while the host runs'), verbs: ['allocate', 'move'] };
+  const clock: Scope = { ...scopeNamed("steps of the operator's clock"), verbs: ['allocate', 'failover'] };
+  const traceWithout = (rules: Partial<typeof shippedRules>, scope: Scope): string =>
+    words(new Explorer({ ...shippedRules, ...rules }, scope, false).run(limits));
+
+  it('46: the folders are put back in the boot that let go of the account', () => {
+    const trace = traceWithout({ isBeforeMark: () => false }, putBack);
+    expect(trace).toMatch(/allocate to (\d)\n.*snapshot of the disk of \1\nmove a0 to \d\nfleet's folders on \1 are put back$/s);
+  });
+
+  it('46: the folders are put back, and the machine reboots before its last heartbeat is old', () => {
+    const decideBoot: typeof shippedRules.decideBoot = ({ heartbeat, ...facts }) =>
+      shippedRules.decideBoot({ ...facts, heartbeat: heartbeat && { wallMs: heartbeat.wallMs } });
+    const trace = traceWithout({ decideBoot }, { ...putBack, hosts: { ...putBack.hosts, links: false } });
+    expect(trace).toMatch(/fleet's folders on (\d) are put back\n\1 loses power\n\1 boots$/);
+  });
+
+  it("44: the operator's clock is set forward after a contact", () => {
+    const trace = traceWithout({ forwardStepMs: () => 0 }, clock);
+    expect(trace).toMatch(/(\d) loses power\n.*clock is set forward by twice hold.after\nfailover \1 --powered-off[^\n]*\n\1 boots$/s);
+  });
+});
+
 it('R8: "switched off" is believed before the end of an announced reboot, and the host then boots by it', () => {
-  const [scope] = scopes.filter(({ name }) => name === 'reboots that are announced');
-  if (scope === undefined) throw new Error('no scope');
+  const scope = scopeNamed('reboots that are announced');
   const limits = { depth: 12, ms: 100_000, states: 1_000_000 };
   const quick: Scope = { ...scope, rareThings: 0, verbs: ['allocate', 'failover', 'reboot'] };
   const trace = words(new Explorer(rulesWithout({ waitsForAnnounced: false }), quick, false).run(limits));

@@ -1,17 +1,6 @@
 import type { BootMark } from '../../agent/claims/boot-marks.ts';
 import type { StandingClaim } from '../../agent/claims/decide.ts';
-import {
-  type Announcement,
-  type Contact,
-  type Disk,
-  type Heartbeat,
-  type Host,
-  keyId,
-  type Ledger,
-  type Move,
-  type Stamp,
-  type World,
-} from './world.ts';
+import { type Announcement, type Contact, type Disk, type Host, keyId, type Ledger, type Move, type Stamp, type World } from './world.ts';
 
 /**
  * What tells one world from another: hosts and accounts are interchangeable, names that are used once are numbered as they appear, epochs and serials
@@ -136,7 +125,7 @@ class Writer {
   #mark = (account: number, mark: BootMark | null | undefined): unknown => mark && [this.#epochs[account]?.get(mark.epoch), mark.isOpen];
 
   /** `mayFallBack`: only then a heartbeat may know more than the contact beside it. */
-  #disk({ claims, staged, enabled, authority, contact, announcement, heartbeat }: Disk, mayFallBack: boolean): unknown {
+  #disk({ claims, staged, enabled, authority, contact, announcement, beatKnew }: Disk, mayFallBack: boolean): unknown {
     return [
       this.#accounts.map((account) => [
         this.#claim(account, claims[account] as StandingClaim),
@@ -146,7 +135,7 @@ class Writer {
       authority === null ? null : [this.#stamp(authority), authority.former],
       contact === null ? null : this.#contact(contact),
       announcement === null ? null : this.#announcement(announcement),
-      [heartbeat.age > 0, mayFallBack ? this.#heard(heartbeat.contact, contact) : 0],
+      mayFallBack ? this.#heard(beatKnew, contact) : 0,
     ];
   }
 
@@ -156,7 +145,7 @@ class Writer {
     return [...[this.#name(bootId), age, authorityId, this.#serials.get(serial), isCompared ? revision : 0, this.#listed(claims), isWhole]];
   }
 
-  #heard(known: Heartbeat['contact'], contact: Contact | null): unknown {
+  #heard(known: Disk['beatKnew'], contact: Contact | null): unknown {
     if (known === null || contact === null) return known === null ? 0 : [known.authorityId, this.#serials.get(known.serial)];
     const isSame = known.authorityId === contact.authorityId && known.serial === contact.serial;
     return isSame ? Math.sign(known.revision - contact.revision) : [known.authorityId, this.#serials.get(known.serial)];
@@ -279,7 +268,7 @@ function* epochsOf(world: World, account: number): Iterable<number> {
 
 function* serialsOf(world: World): Iterable<number> {
   for (const { disk, snapshot } of world.hosts)
-    if (snapshot !== null) for (const { heartbeat } of [disk, snapshot]) yield heartbeat.contact?.serial ?? 0;
+    if (snapshot !== null) for (const { beatKnew } of [disk, snapshot]) yield beatKnew?.serial ?? 0;
   for (const { authority, contact } of disksOf(world)) {
     yield authority?.serial ?? 0;
     yield contact?.serial ?? 0;

@@ -286,7 +286,7 @@ export function boot(rules: Rules, world: World, index: number): void {
   const spent = rules.spentBy(announced, bootId);
   if (spent !== null && host.disk.announcement !== null)
     host.disk = { ...host.disk, announcement: { ...host.disk.announcement, usedBy: spent.usedBy } };
-  const { contact, claims, enabled, heartbeat } = host.disk;
+  const { contact, claims, enabled, beatKnew } = host.disk;
   host.marks.fill(null);
   const open = claims.flatMap(({ claim }) => (claim?.state === 'active' && claim.bootId !== bootId ? [claim] : []));
   // To the release before every contact counted for every claim.
@@ -297,7 +297,7 @@ export function boot(rules: Rules, world: World, index: number): void {
       instanceId: instanceId(index),
       config: hostConfig(index),
       wallMs: nowMs,
-      heartbeat: { wallMs: nowMs - ageMs(heartbeat.age), ...(heartbeat.contact === null ? {} : { contact: heartbeat.contact }) },
+      heartbeat: { wallMs: nowMs, ...(beatKnew === null ? {} : { contact: beatKnew }) },
       announcement: spent ?? announced,
       bootedAtMs: nowMs,
       clockSynchronized: true,
@@ -325,18 +325,17 @@ export function beat(rules: Rules, host: Host): void {
     const { claim } = standingOn(rules, host, account);
     return claim?.state === 'active' && holdOf(claim, host.bootId, verdict) !== null;
   });
-  const { contact, heartbeat } = disk;
-  const isKnown = contact?.serial === heartbeat.contact?.serial && contact?.revision === heartbeat.contact?.revision;
-  if (isHeld || (heartbeat.age === 0 && isKnown && contact?.authorityId === heartbeat.contact?.authorityId)) return;
-  const name = contact && { authorityId: contact.authorityId, serial: contact.serial, revision: contact.revision };
-  host.disk = { ...disk, heartbeat: { age: 0, contact: name } };
+  const { contact, beatKnew } = disk;
+  const isKnown = contact?.serial === beatKnew?.serial && contact?.revision === beatKnew?.revision;
+  if (isHeld || contact === null || (isKnown && contact.authorityId === beatKnew?.authorityId)) return;
+  host.disk = { ...disk, beatKnew: { authorityId: contact.authorityId, serial: contact.serial, revision: contact.revision } };
 }
 
 /** Fleet's folders, and which units are enabled, as a backup has them; what is enabled is started. */
 export function putBack(rules: Rules, world: World, index: number): void {
   const host = world.hosts[index] as Host;
   if (host.snapshot === null) return;
-  host.disk = { ...host.snapshot, heartbeat: host.disk.heartbeat };
+  host.disk = { ...host.snapshot, beatKnew: host.disk.beatKnew };
   for (const [account, isEnabled] of host.disk.enabled.entries())
     if (isEnabled && passesGate(rules, host, index, account)) host.running[account] = true;
 }

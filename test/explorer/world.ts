@@ -81,14 +81,8 @@ export interface Disk {
   readonly authority: AuthorityRecord | null;
   readonly contact: Contact | null;
   readonly announcement: Announcement | null;
-  readonly heartbeat: Heartbeat;
-}
-
-/** The last one; it lies outside of fleet's folders. */
-export interface Heartbeat {
-  readonly age: Age;
-  /** The last contact that it knew. */
-  readonly contact: ContactName | null;
+  /** The contact that the last heartbeat knew. That one is always young enough, and lies outside of fleet's folders. */
+  readonly beatKnew: ContactName | null;
 }
 
 export interface LateRequest {
@@ -242,7 +236,7 @@ const blankDisk = (accounts: number): Disk => ({
   authority: null,
   contact: null,
   announcement: null,
-  heartbeat: { age: 0, contact: null },
+  beatKnew: null,
 });
 
 export const blankLedger = (authorityId: string, hosts: number, accounts: number): Ledger => ({

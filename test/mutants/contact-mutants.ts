@@ -3,11 +3,22 @@ import type { Mutant } from './mutant.ts';
 const roster = 'agent/claims/roster.ts';
 const contact = 'agent/host/contact.ts';
 const hold = 'agent/hold/decide.ts';
+const marks = 'agent/claims/boot-marks.ts';
 const holdOf = 'agent/protocol/hold-of.ts';
 const journal = 'src/moves/roster.ts';
 
 /** What a contact closes, what it frees, and what a boot holds. */
 export const contactMutants: readonly Mutant[] = [
+  {
+    ...{ name: 'heartbeat-knows-no-contact', file: hold, rule: 'a contact that is older than the last heartbeat knew counts for nothing' },
+    from: 'if (contact === null || known === undefined) return false;',
+    to: 'return false;',
+  },
+  {
+    ...{ name: 'claim-from-before-its-mark', file: marks, rule: 'what this boot has closed stays closed, whatever its file says' },
+    from: 'return epoch < mark.epoch || (epoch === mark.epoch && !mark.isOpen);',
+    to: 'return false;',
+  },
   {
     ...{ name: 'closure-by-one', file: roster, rule: 'what is over at an epoch is closed at it' },
     from: 'claim.epoch > gone.epoch) return null;',
