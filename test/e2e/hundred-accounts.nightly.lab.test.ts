@@ -99,7 +99,7 @@ test(`a hundred accounts answer for ${minutes} minutes in less than 4 GB, and th
       `${asked} questions answered in ${(ms / 60_000).toFixed(1)} minutes`,
       `accounts: ${megabytes(after.accounts.bytes)} private, ${megabytes(after.accounts.bytes / count)} each; ${share(before.accounts.ms, after.accounts.ms)}`,
       `agent: ${megabytes(after.agent.bytes)} private; ${share(before.agent.ms, after.agent.ms)}`,
-    ].join('\\n'),
+    ].join('\n'),
   );
   expect(after.accounts.processes).toBe(count);
   expect(after.accounts.bytes + after.agent.bytes).toBeLessThan(4 * gigabyte);
