@@ -23,7 +23,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/cli': ['src', 'agent/protocol', 'commander', 'chalk', 'listr2', '@inquirer/prompts', 'uqr', 'zod'],
   agent: ['agent'],
   'agent/answering': ['agent/protocol'],
-  'agent/worker': ['agent', 'telegram', 'openai'],
+  'agent/worker': ['agent', 'telegram'],
 };
 
 /** Rooms that decide and never act. */

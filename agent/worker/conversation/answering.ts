@@ -1,4 +1,5 @@
 import type { LogLevel } from '../journal.ts';
+import { modelClient } from '../model/model-client.ts';
 import type { LinkUser } from '../run-account.ts';
 import { BehaviourFile } from './behaviour-file.ts';
 import { Conversation } from './conversation.ts';
@@ -45,8 +46,7 @@ export class Answering {
         now: places.now,
         random: Math.random,
       },
-      // Loaded by the first question only: it takes as much memory as everything else that answers.
-      openModel: async ({ baseUrl }) => (await import('../model/openai-client.ts')).openAiClient({ baseUrl, key: places.modelKey }),
+      openModel: ({ baseUrl }) => modelClient({ baseUrl, key: places.modelKey }),
     });
     this.#look();
     this.#timers = [setInterval(() => this.#look(), lookEveryMs), setInterval(() => this.#conversation.tidy(), tidyEveryMs)];

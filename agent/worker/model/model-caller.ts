@@ -3,7 +3,7 @@ import type { ModelSettings } from '../../protocol/behaviour.ts';
 import type { LogLevel } from '../journal.ts';
 import { afterFailure, type Breaker, closedBreaker, isOpen } from './breaker.ts';
 import { budgetOf, costOf, type DayBudget, fitsBudget, spend, type TokenUse } from './budget.ts';
-import { type Completion, isModelFailure, type ModelClient, ModelFailure, type Turn } from './model-port.ts';
+import { type Completion, type ModelClient, ModelFailure, type Turn } from './model-port.ts';
 
 /** Why there is no answer of the model: what is said instead is the caller's. */
 export type ModelRefusal = 'budget' | 'circuit-open' | 'busy' | 'failed' | 'refused' | 'moderated' | 'stopped';
@@ -11,8 +11,7 @@ export type ModelRefusal = 'budget' | 'circuit-open' | 'busy' | 'failed' | 'refu
 export type ModelOutcome = { readonly text: string } | { readonly refusal: ModelRefusal };
 
 export interface ModelWorld {
-  /** Opened by the first call. */
-  readonly open: () => Promise<ModelClient>;
+  readonly client: ModelClient;
   /** Wall clock, ms. */
   readonly now: () => number;
   /** 0-1. */
@@ -39,8 +38,7 @@ const tokensPerTurn = 8;
  */
 export class ModelCaller {
   readonly #world: ModelWorld;
-  #settings: ModelSettings;
-  #client: Promise<ModelClient> | null = null;
+  readonly #settings: ModelSettings;
   #breaker: Breaker = closedBreaker;
   #running = 0;
   /** The server's last word was that it will not, for a reason that does not end by itself. */
@@ -55,16 +53,24 @@ export class ModelCaller {
 
   /** `stop` ends it early. The whole call, waiting and moderation included, takes `timeoutMs` at most. */
   async ask(turns: readonly Turn[], stop: AbortSignal): Promise<ModelOutcome> {
-    const settings = this.#settings;
-    const most = mostUse(turns, settings);
+    const { timeoutMs } = this.#settings;
+    const most = mostUse(turns, this.#settings);
     if (isOpen(this.#breaker, this.#world.now())) return this.#refuse(this.#isRefused ? 'refused' : 'circuit-open');
     if (this.#waiting.length >= waitingLimit) return this.#refuse('busy');
-    const endsAt = performance.now() + settings.timeoutMs;
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(settings.timeoutMs)]);
-    if (!(await this.#turn(signal))) return this.#refuse(stop.aborted ? 'stopped' : 'busy');
+    const endsAt = performance.now() + timeoutMs;
+    const { signal, release } = endingSignal(stop, timeoutMs);
     try {
-      if (!fitsBudget(this.#budget(), most, settings)) return this.#refuse('budget');
-      return await this.#answer(turns, most, { signal, stop, endsAt });
+      if (!(await this.#turn(signal))) return this.#refuse(stop.aborted ? 'stopped' : 'busy');
+      return await this.#answerInTurn(turns, most, { signal, stop, endsAt });
+    } finally {
+      release();
+    }
+  }
+
+  async #answerInTurn(turns: readonly Turn[], most: TokenUse, time: CallTime): Promise<ModelOutcome> {
+    try {
+      if (!fitsBudget(this.#budget(), most, this.#settings)) return this.#refuse('budget');
+      return await this.#answer(turns, most, time);
     } finally {
       this.#running -= 1;
       this.#waiting.shift()?.();
@@ -79,13 +85,13 @@ export class ModelCaller {
       this.#setRefused(false);
       this.#note(startedAt, completion, tries);
       const text = completion.isCutOff ? upToSentence(completion.text) : completion.text;
-      const isAcceptable = !this.#settings.isModerated || (await (await this.#open()).isAcceptable(text, time.signal));
+      const isAcceptable = !this.#settings.isModerated || (await this.#world.client.isAcceptable(text, time.signal));
       return isAcceptable ? { text } : this.#refuse('moderated');
     } catch (error) {
       if (time.stop.aborted) return { refusal: 'stopped' };
       this.#world.count('model_failures', 1);
-      this.#world.say('warn', `model: ${isModelFailure(error) ? error.message : 'failed'} after ${since(startedAt)} ms`);
-      this.#setRefused(isModelFailure(error) && error.kind === 'refused');
+      this.#world.say('warn', `model: ${error instanceof ModelFailure ? error.message : 'failed'} after ${since(startedAt)} ms`);
+      this.#setRefused(error instanceof ModelFailure && error.kind === 'refused');
       return this.#refuse(this.#isRefused ? 'refused' : 'failed');
     }
   }
@@ -97,11 +103,11 @@ export class ModelCaller {
       this.#spend(most);
       try {
         this.#world.count('model_calls', 1);
-        const completion = await (await this.#open()).complete({ model, turns, answerTokens, temperature }, time.signal);
+        const completion = await this.#world.client.complete({ model, turns, answerTokens, temperature }, time.signal);
         this.#settle(most, completion.tokens ?? most);
         return { completion, tries };
       } catch (error) {
-        const failure = isModelFailure(error) ? error : new ModelFailure('garbage', 'the client failed');
+        const failure = error instanceof ModelFailure ? error : new ModelFailure('garbage', 'the client failed');
         // An answer that broke off or came too late was worked on and is paid for; one that was refused was not.
         if (failure.kind !== 'server' && failure.kind !== 'aborted' && failure.kind !== 'garbage')
           this.#settle(most, { read: 0, written: 0 });
@@ -118,11 +124,6 @@ export class ModelCaller {
   /** What the server asks for, otherwise doubled with jitter, so that accounts that failed together do not come back together. */
   #pauseMs({ retryAfterMs }: ModelFailure, tries: number): number {
     return retryAfterMs ?? backoffMs * 2 ** (tries - 1) * (0.5 + this.#world.random());
-  }
-
-  #open(): Promise<ModelClient> {
-    this.#client ??= this.#world.open();
-    return this.#client;
   }
 
   /** False when the signal came first. */
@@ -185,6 +186,20 @@ interface CallTime {
   readonly stop: AbortSignal;
   /** By `performance.now`. */
   readonly endsAt: number;
+}
+
+/** Aborts with `stop`, or after `ms`. Nothing of it is left after `release`: a timer per call that runs out by itself keeps all that the call knew. */
+function endingSignal(stop: AbortSignal, ms: number): { readonly signal: AbortSignal; readonly release: () => void } {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  const timer = setTimeout(abort, ms);
+  stop.addEventListener('abort', abort, { once: true });
+  if (stop.aborted) abort();
+  const release = (): void => {
+    clearTimeout(timer);
+    stop.removeEventListener('abort', abort);
+  };
+  return { signal: controller.signal, release };
 }
 
 const since = (startedAt: number): number => Math.round(performance.now() - startedAt);

@@ -3,7 +3,7 @@ import type { ModelSettings } from '../../../agent/protocol/behaviour.ts';
 import { afterFailure, closedBreaker, isOpen } from '../../../agent/worker/model/breaker.ts';
 import { budgetOf, type DayBudget, fitsBudget, spend } from '../../../agent/worker/model/budget.ts';
 import { ModelCaller, type ModelOutcome } from '../../../agent/worker/model/model-caller.ts';
-import { openAiClient } from '../../../agent/worker/model/openai-client.ts';
+import { modelClient } from '../../../agent/worker/model/model-client.ts';
 import { type ModelServer, startModelServer } from '../../model-server/model-server.ts';
 
 let server: ModelServer;
@@ -42,7 +42,7 @@ const caller = (settings: Partial<ModelSettings> = {}): ModelCaller =>
       ...settings,
     },
     {
-      open: async () => openAiClient({ baseUrl: server.url, key: 'sk-canary' }),
+      client: modelClient({ baseUrl: server.url, key: 'sk-canary' }),
       now: () => nowMs,
       random: () => random,
       say: (_level, text) => said.push(text),
