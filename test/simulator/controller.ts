@@ -14,7 +14,7 @@ import { exportAccount, removeAccount } from '../../src/workflows/detach-account
 import { earliestFailover, executeFailover, fenceHost, planFailover } from '../../src/workflows/failover.ts';
 import type { Fence } from '../../src/workflows/fence.ts';
 import { importAccounts } from '../../src/workflows/import-accounts.ts';
-import { executeLogin } from '../../src/workflows/login-account.ts';
+import { cancelLogin, executeLogin } from '../../src/workflows/login-account.ts';
 import { carryMoves, executeMoves, movesToResume } from '../../src/workflows/move-accounts.ts';
 import { planLogin } from '../../src/workflows/plan-login.ts';
 import { planDrain, planMove } from '../../src/workflows/plan-moves.ts';
@@ -40,7 +40,8 @@ export type Verb =
   /** `promptMs`: how long the question to the operator waits for its answer. */
   | { readonly verb: 'failover'; readonly host: string; readonly statement: HostStatement; readonly promptMs?: number }
   | { readonly verb: 'stop' | 'start' | 'remove' | 'export'; readonly account: string }
-  | { readonly verb: 'login'; readonly account: string; readonly host?: string }
+  /** `promptMs`: how long the owner takes to type. */
+  | { readonly verb: 'login'; readonly account: string; readonly host?: string; readonly promptMs?: number; readonly isCancelled?: boolean }
   /** `as`: under another name than the session file's. */
   | { readonly verb: 'import'; readonly account: string; readonly as?: string };
 
@@ -266,8 +267,15 @@ export class Controller {
         return [];
       case 'login': {
         const plan = await planLogin(context, verb.account, 'code', verb.host ?? null);
+        if (verb.isCancelled === true) {
+          await cancelLogin(context, plan);
+          return [];
+        }
         const { problem } = await executeLogin(context, await begin(), plan, {
-          text: async () => '49151000001',
+          text: async () => {
+            await context.pause(verb.promptMs ?? 0);
+            return '49151000001';
+          },
           code: async () => ({ text: '12345' }),
           show: () => undefined,
         });

@@ -14,6 +14,8 @@ const storyOf: Partial<Readonly<Record<FaultKind, readonly [Theme, readonly numb
   'announced-reboot': ['maintenance', [1, 2, 3]],
   'leaves-around-failover': ['left', [1, 2, 3]],
   stranger: ['left', [1, 2, 3, 4, 5]],
+  'ended-session': ['logins', [1, 2, 3]],
+  'revived-session': ['logins', [1, 2, 3, 4, 5, 6]],
   'two-lost': ['two-lost', [1, 2, 3]],
   'young-rollback': ['young', [1, 2, 3, 4]],
   'same-identity': ['young', [1, 2, 3, 4]],

@@ -45,6 +45,8 @@ export const faultKinds = {
   'lost-commit': "the operator's machine loses its power, and the ledger its last commit",
   'lost-vault-write': "the operator's machine loses its power, and the vault what was written last",
   'stalled-helper': 'a helper stands still for minutes before it records anything',
+  'ended-session': 'Telegram ends the session of an account, and its owner logs it in again',
+  'revived-session': 'a session that was said to be dead is good again',
   'large-fleet': 'four to six hosts and four to eight accounts',
 } as const;
 

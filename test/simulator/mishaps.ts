@@ -2,7 +2,7 @@ import { readAnnouncement } from '../../agent/machine/boot.ts';
 import type { FaultKind } from './kinds.ts';
 import type { ModelHost } from './model-host.ts';
 import type { Chance } from './simulation.ts';
-import { keyIds, type World } from './world.ts';
+import type { World } from './world.ts';
 
 type Mishap = (world: World, host: ModelHost, chance: Chance) => void;
 
@@ -30,7 +30,7 @@ export function cutLink(world: World, host: ModelHost, chance: Chance): void {
   });
 }
 
-const someKey = ({ accounts }: World, chance: Chance): string => keyIds[chance.pick(accounts)] ?? '';
+const someKey = (world: World, chance: Chance): string => world.keyIdOf(chance.pick(world.accounts));
 
 /** What may happen to a host, or to the operator's machine, at any moment of any story. */
 export const mishaps = {

@@ -61,6 +61,8 @@ export interface HostWatch {
   makeKey(account: string): LoginKey;
   /** The login program on the host shows the key, and somebody proves whose it is. */
   logIn(host: string, account: string, key: LoginKey): LoginEnd;
+  isLoggedIn(key: LoginKey): boolean;
+  logOut(account: string, key: LoginKey): void;
 }
 
 export interface HelperFate {
@@ -125,6 +127,8 @@ export class ModelHost implements Machine {
   firmwareMs: number | null = 15_000;
   /** How long its next helper stands still before it does anything, ms. */
   stallMs = 0;
+  /** Whoever talks with its login program, by account. */
+  readonly logins = new Map<string, { readonly isAlive: boolean }>();
   /** Packets between it and Telegram vanish. */
   isWayDead = false;
   wayDeadAtMs = 0;

@@ -41,6 +41,9 @@ const resendMs = 100_000;
 const lostMs = 1_500;
 const connectTimeoutMs = 10_000;
 
+/** One turn of a talk with the login program. */
+type Turn = <T>(what: string, act: () => T) => Promise<T>;
+
 /** The Remote port over the simulated network. */
 export class ModelRemote implements Remote {
   readonly host: HostName;
@@ -95,19 +98,48 @@ export class ModelRemote implements Remote {
     const done = { exitCode: 0, signal: null, stdout: new Uint8Array(), stderr: new Uint8Array(), truncated: false };
     if (stdin === undefined || typeof stdin === 'string' || stdin instanceof Uint8Array) throw new Error('a login is a talk');
     const lines = stdin[Symbol.asyncIterator]();
-    const heard = async () => JSON.parse(Buffer.from((await lines.next()).value).toString('utf8'));
-    const turn = <T>(what: string, act: () => T): Promise<T> => this.#call<T>(what, loginTurnMs, (_, reply) => reply(act()));
+    const heard = async () => {
+      const { done: isOver, value } = await lines.next();
+      return isOver === true ? {} : JSON.parse(Buffer.from(value).toString('utf8'));
+    };
+    const turn: Turn = <T>(what: string, act: () => T): Promise<T> => this.#call<T>(what, loginTurnMs, (_, reply) => reply(act()));
     const request = (await heard()) as LoginRequest;
+    const { logins } = this.#target;
+    // The program of an operator who is gone ends with the connection.
+    if (logins.get(request.account)?.isAlive === true) return { ...done, exitCode: 75 };
+    logins.set(request.account, this.#controller);
+    try {
+      await this.#talk(request, turn, heard, (word) => onLine?.(JSON.stringify(word)));
+      return done;
+    } finally {
+      logins.delete(request.account);
+    }
+  }
+
+  async #talk(
+    request: LoginRequest,
+    turn: Turn,
+    heard: () => Promise<Record<string, unknown>>,
+    say: (word: unknown) => void,
+  ): Promise<void> {
+    const { watch, name } = this.#target;
     let key = request.key;
+    if (request.act === 'cancel') {
+      const kept = key;
+      if (kept !== null) await turn('login-out', () => watch.logOut(request.account, kept));
+      return say({ end: 'out', lingerMs: 0 });
+    }
     if (key === null) {
-      key = await turn('login-key', () => this.#target.watch.makeKey(request.account));
-      onLine?.(JSON.stringify({ ask: 'keep', key }));
-      if ((await heard()).kept !== true) return done;
+      key = await turn('login-key', () => watch.makeKey(request.account));
+      say({ ask: 'keep', key });
+      if ((await heard())?.kept !== true) return;
     }
     const used = key;
-    const end = await turn('login-proof', () => this.#target.watch.logIn(this.#target.name, request.account, used));
-    onLine?.(JSON.stringify(end));
-    return done;
+    if (!watch.isLoggedIn(used)) {
+      say({ ask: 'phone', problem: null });
+      if (typeof (await heard())?.text !== 'string') return;
+    }
+    say(await turn('login-proof', () => watch.logIn(name, request.account, used)));
   }
 
   async get(): Promise<SocketReply> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { stateDirectory } from '../../agent/host/processes.ts';
 import type { Verb } from './controller.ts';
 import { mountDisk } from './model-disk.ts';
-import { keyIds, type World } from './world.ts';
+import type { World } from './world.ts';
 
 const notesBelow = (directory: string): string => join(directory, 'deep', 'notes');
 
@@ -14,7 +14,7 @@ export async function remember(world: World, words = usualWords): Promise<void> 
   for (const { name, host } of (await world.read()).accounts) {
     if (host === null) continue;
     const { places } = world.host(host);
-    const directory = stateDirectory(places, keyIds[name] ?? '') ?? join(places.accountState, keyIds[name] ?? '');
+    const directory = stateDirectory(places, world.keyIdOf(name)) ?? join(places.accountState, world.keyIdOf(name));
     mkdirSync(join(directory, 'deep'), { recursive: true });
     writeFileSync(notesBelow(directory), words(name));
     // A worker that wants to keep something syncs it.
@@ -27,7 +27,7 @@ export async function remember(world: World, words = usualWords): Promise<void> 
 export async function checkMemory(world: World, words = usualWords): Promise<void> {
   for (const { name, host } of (await world.read()).accounts) {
     if (host === null || !world.remembering.has(name)) continue;
-    const directory = stateDirectory(world.host(host).places, keyIds[name] ?? '');
+    const directory = stateDirectory(world.host(host).places, world.keyIdOf(name));
     const notes = directory === null ? '' : notesBelow(directory);
     if (notes === '' || !existsSync(notes) || readFileSync(notes, 'utf8') !== words(name))
       world.simulation.violate(`${name} has lost its state on ${host}`);

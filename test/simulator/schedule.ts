@@ -1,4 +1,5 @@
 import { luckOf } from './faults.ts';
+import { loginStories } from './login-stories.ts';
 import { moveStories } from './move-stories.ts';
 import { checkMemory } from './moving.ts';
 import { rebootStories } from './reboot-stories.ts';
@@ -8,13 +9,17 @@ import { randomFrom } from './simulation.ts';
 import { stories as otherStories } from './stories.ts';
 import { World, type WorldSize } from './world.ts';
 
-const stories = { ...otherStories, ...moveStories, ...returnStories, ...rebootStories };
+const stories = { ...otherStories, ...moveStories, ...returnStories, ...rebootStories, ...loginStories };
 export type Theme = keyof typeof stories;
 
 /** What a schedule is about; each seed has one, in turn, so that any run of seeds meets all of them. */
 export const themes = Object.keys(stories) as readonly Theme[];
 
-export const themeOf = (seed: number): Theme => themes[seed % themes.length] ?? 'calls';
+/** Logins take the place of one schedule in so many, so that seeds keep their stories. */
+const loginEvery = 23;
+const otherThemes = themes.filter((theme) => theme !== 'logins');
+
+export const themeOf = (seed: number): Theme => (seed % loginEvery === 5 ? 'logins' : (otherThemes[seed % otherThemes.length] ?? 'calls'));
 
 const largeSizes: readonly WorldSize[] = [
   { hosts: 4, accounts: 5 },

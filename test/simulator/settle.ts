@@ -81,6 +81,7 @@ async function isDoneAfterRound(world: World): Promise<boolean> {
     if (isOwner || !before.destroyed.includes(host)) await world.command({ verb: 'failover', host, statement: 'destroyed' });
   }
   for (const { name } of before.accounts) await importAgain(world, name);
+  await logInAgain(world, before);
   // Somebody with another ledger has taken it out of the fleet; fleet adopt has said so.
   const removed = before.accounts.map(({ name }) => name).filter((name) => world.vault.removed.has(name));
   for (const account of new Set([...before.leaving, ...removed])) await removeAccount(world, account);
@@ -96,7 +97,7 @@ async function isDoneAfterRound(world: World): Promise<boolean> {
   for (const { name } of idle) await world.command({ verb: 'start', account: name });
   const isAtRest = [found, after].every((each) => JSON.stringify(each) === JSON.stringify(before));
   // What the way of a moved account has left behind is for the sweep after the one that has ended the move.
-  return isAtRest && after.openMoves.length === 0 && idle.length === 0 && isQuiet(world);
+  return isAtRest && after.openMoves.length === 0 && after.logins.length === 0 && idle.length === 0 && isQuiet(world);
 }
 
 /** Hosts whose machine is another one than at their boot are rebooted, where the last command asked for it. */
@@ -106,6 +107,18 @@ async function rebootAsked(world: World): Promise<void> {
     host.crash();
     await world.simulation.pass(10_000);
     host.boot();
+  }
+}
+
+const dead: readonly string[] = ['needs-login', 'duplicated'];
+
+/** A login that was begun is gone on with, where it was begun or on another host where that one will never boot again. */
+async function logInAgain(world: World, { accounts, logins }: Awaited<ReturnType<World['read']>>): Promise<void> {
+  const waiting = accounts.filter(({ name, state }) => dead.includes(state) || logins.includes(name));
+  for (const { name } of waiting) {
+    const problem = await world.command({ verb: 'login', account: name });
+    const [there] = world.hosts.filter((host) => !world.gone.has(host.name));
+    if (problem?.code === 'host-not-ready' && there !== undefined) await world.command({ verb: 'login', account: name, host: there.name });
   }
 }
 

@@ -9,6 +9,7 @@ import { parseInventory } from '../../src/inventory/parse-inventory.ts';
 import { listAccounts, type PlacedAccount } from '../../src/ledger/accounts.ts';
 import { ensureHosts, listHosts, recordBootstrapped, setCordon } from '../../src/ledger/hosts.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
+import { listLogins } from '../../src/ledger/logins.ts';
 import { listOpenMoves } from '../../src/ledger/moves.ts';
 import type { ClockReading, OperatorClock } from '../../src/ledger/operator-clock.ts';
 import type { SerialCopy } from '../../src/ledger/serial-copy.ts';
@@ -444,12 +445,23 @@ export class World implements HostWatch {
     return { end: 'done', key, userId: String(this.#userOf(account)), username: null, isBot: false, lingerMs: 0 };
   }
 
+  isLoggedIn({ authKey }: LoginKey): boolean {
+    return !this.dataCentre.loggedOut.has(keyIdOf(Buffer.from(authKey, 'base64')));
+  }
+
+  /** A login is given up: nobody has that key any more. */
+  logOut(account: string, { authKey }: LoginKey): void {
+    const keyId = keyIdOf(Buffer.from(authKey, 'base64'));
+    this.dataCentre.revoke(keyId);
+    if (this.#loggedIn.get(account) === keyId) this.#loggedIn.delete(account);
+  }
+
   #userOf(account: string): bigint {
     return 7_000_000n + BigInt(accountNames.indexOf(account));
   }
 
   /** What the ledger says. */
-  async read(): Promise<{ accounts: PlacedAccount[]; openMoves: string[]; leaving: string[]; destroyed: string[] }> {
+  async read(): Promise<{ accounts: PlacedAccount[]; openMoves: string[]; leaving: string[]; destroyed: string[]; logins: string[] }> {
     const { db } = await this.ledgerAt(this.ledgerPath);
     const accounts = await listAccounts(db);
     const moves = await listOpenMoves(db);
@@ -457,6 +469,7 @@ export class World implements HostWatch {
     const hosts = await listHosts(db);
     return {
       accounts,
+      logins: (await listLogins(db)).map(({ account }) => account),
       leaving,
       destroyed: hosts.filter(({ destroyed_at }) => destroyed_at !== null).map(({ name }) => name),
       openMoves: moves.map(({ account, phase, to_host, problem }) => `${account} -> ${to_host} ${phase}: ${problem}`),
@@ -468,7 +481,8 @@ export class World implements HostWatch {
    * the ledger says, the others nowhere; nothing is left over.
    */
   async checkSettled(): Promise<void> {
-    const { accounts, openMoves } = await this.read();
+    const { accounts, openMoves, logins } = await this.read();
+    for (const name of logins) this.simulation.violate(`a login of ${name} is still open`);
     for (const move of openMoves) this.simulation.violate(`a move is still open: ${move}`);
     for (const name of this.accounts) {
       const account = accounts.find((candidate) => candidate.name === name);
