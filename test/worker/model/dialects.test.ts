@@ -166,6 +166,8 @@ test.each<[string, number, object | string, string]>([
     { error: { message: 'The model `tiny` does not exist', type: 'invalid_request_error', param: null, code: 'model_not_found' } },
     'the server answered 404 (model_not_found): The model `tiny` does not exist',
   ],
+  ['plain text', 404, '404 page not found', 'the server answered 404: 404 page not found'],
+  ['a page for browsers', 403, '<html><title>Just a moment</title></html>', 'the server answered 403'],
   ['a detail', 422, { detail: 'n_ctx is too small' }, 'the server answered 422: n_ctx is too small'],
   [
     'words of the talk',
@@ -177,7 +179,7 @@ test.each<[string, number, object | string, string]>([
 ])(
   '%s is said in the log by the code and message of the server, without key, talk or control characters',
   async (_name, status, body, wanted) => {
-    server.next({ act: 'body', status, body: JSON.stringify(body) });
+    server.next({ act: 'body', status, body: typeof body === 'string' ? body : JSON.stringify(body) });
     await expect(client.complete(request, never)).rejects.toMatchObject({ kind: 'refused', message: wanted });
   },
 );

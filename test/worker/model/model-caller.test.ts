@@ -1,3 +1,7 @@
+import { getEventListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ModelSettings } from '../../../agent/protocol/behaviour.ts';
 import { afterFailure, closedBreaker, isOpen } from '../../../agent/worker/model/breaker.ts';
@@ -25,7 +29,7 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 const states: boolean[] = [];
 
-const caller = (settings: Partial<ModelSettings> = {}): ModelCaller =>
+const caller = (settings: Partial<ModelSettings> = {}, client = modelClient({ baseUrl: server.url, key: 'sk-canary' })): ModelCaller =>
   new ModelCaller(
     {
       ...{
@@ -42,7 +46,7 @@ const caller = (settings: Partial<ModelSettings> = {}): ModelCaller =>
       ...settings,
     },
     {
-      client: modelClient({ baseUrl: server.url, key: 'sk-canary' }),
+      client,
       now: () => nowMs,
       random: () => random,
       say: (_level, text) => said.push(text),
@@ -220,4 +224,26 @@ test('no secret and no word of the chat in what is said', async () => {
   server.otherwise = { act: 'status', status: 500 };
   await ask(caller({ retries: 1 }), 'word-of-the-chat');
   for (const secret of ['sk-canary', 'word-of-the-chat', server.url]) expect(said.join('\n')).not.toContain(secret);
+});
+
+test('a call that has ended leaves nothing behind for the rest of its time-out', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const [stop, signals] = [new AbortController(), [] as WeakRef<AbortSignal>[]];
+  const real = modelClient({ baseUrl: server.url, key: null });
+  const model = caller(
+    { timeoutMs: 60_000 },
+    {
+      ...real,
+      complete: (request, signal) => {
+        signals.push(new WeakRef(signal));
+        return real.complete(request, signal);
+      },
+    },
+  );
+  for (let times = 0; times < 30; times += 1) await model.ask([{ role: 'user', content: 'hi' }], stop.signal);
+  await sleep(50);
+  collect();
+  expect(signals.filter((signal) => signal.deref() !== undefined).length).toBeLessThan(5);
+  expect(getEventListeners(stop.signal, 'abort')).toEqual([]);
 });

@@ -85,6 +85,17 @@ export function modelContract(name: string, open: (access: ModelAccess) => Model
       });
     });
 
+    test('a key that no request can carry is refused for good, and not told', async () => {
+      const other = open({ baseUrl: server.url, key: 'sk-\u041a\n' });
+      await expect(other.complete(request, never)).rejects.toMatchObject({ kind: 'refused', message: expect.not.stringContaining('sk-') });
+      expect(server.requests).toEqual([]);
+    });
+
+    test('an answer without an end is not read for ever', async () => {
+      const error = await failure({ act: 'garbage', body: `{"choices":[{"message":{"content":"${'x'.repeat(5 * 1024 * 1024)}"}}]}` });
+      expect(error).toMatchObject({ kind: 'server' });
+    });
+
     test('an abort ends it at once, and the connection with it', async () => {
       const stop = new AbortController();
       server.next({ act: 'hang' });
