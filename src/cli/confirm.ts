@@ -36,6 +36,40 @@ export async function ask(question: string, signal: AbortSignal, isSecret: boole
   });
 }
 
+const unanswered = (): FleetError =>
+  new FleetError('interrupted', 'there was no answer, and nothing was changed', { hint: 'run it again when you are ready' });
+
+/** One answer on the terminal, asked again while `mistakeIn` names one. `fallback`: what Enter means. Errors: `interrupted`. */
+export async function askFor(
+  question: string,
+  signal: AbortSignal,
+  { fallback, mistakeIn }: { readonly fallback: string; readonly mistakeIn: (text: string) => string | null },
+): Promise<string> {
+  const { input } = await import('@inquirer/prompts');
+  const validate = (text: string): true | string => {
+    const mistake = mistakeIn(text.trim());
+    return mistake === null ? true : visibleLine(mistake);
+  };
+  const asked = { message: visibleLine(question), validate, ...(fallback === '' ? {} : { default: fallback }) };
+  const answer = await input(asked, { output: process.stderr, signal }).catch(() => {
+    throw unanswered();
+  });
+  return answer.trim();
+}
+
+/** One of several, chosen with the arrow keys. Errors: `interrupted`. */
+export async function choose<T extends string>(
+  question: string,
+  signal: AbortSignal,
+  choices: readonly { readonly value: T; readonly name: string }[],
+): Promise<T> {
+  const { select } = await import('@inquirer/prompts');
+  const shown = choices.map(({ value, name }) => ({ value, name: visibleLine(name) }));
+  return select({ message: visibleLine(question), choices: shown }, { output: process.stderr, signal }).catch(() => {
+    throw unanswered();
+  });
+}
+
 /** How to ask for the passphrase of a key, hidden, on the terminal; null where nobody can be asked. */
 export function passphrasePrompt({
   json,

@@ -15,6 +15,7 @@ import { registerInit } from './commands/init.ts';
 import { registerLooks } from './commands/looks.ts';
 import { registerMetrics } from './commands/metrics.ts';
 import { registerMoveActs } from './commands/moves.ts';
+import { registerNew } from './commands/new.ts';
 import { registerPatch } from './commands/patch.ts';
 import { registerReboot } from './commands/reboot.ts';
 import { registerRemoteShell } from './commands/remote-shell.ts';
@@ -69,6 +70,7 @@ export function buildProgram(): Command {
     });
   declareGlobalOptions(program);
   for (const register of [
+    registerNew,
     registerVault,
     registerHosts,
     registerInit,

@@ -131,8 +131,14 @@ const plainData = (document: Document): { readonly value: unknown } | null => {
 
 const aliasText = `an alias (*name) stands before its anchor (&name), inside it, or aliases multiply to more than ${maxAliases}: use groups to share settings`;
 
-/** Reads `text` as one YAML 1.2 document. Never throws: every mistake of syntax is a problem. Repeated keys are a mistake, but leave data. */
-export const parseYamlDocument = (text: string): YamlDocument => {
+/** What a tagged text stands for, by its tag (`!name`). */
+export type TextTags = Readonly<Record<string, (text: string) => unknown>>;
+
+/**
+ * Reads `text` as one YAML 1.2 document. Never throws: every mistake of syntax is a problem. Repeated keys are a mistake, but leave data. `tags`: those that
+ * a text may have; all others are a mistake.
+ */
+export const parseYamlDocument = (text: string, tags: TextTags = {}): YamlDocument => {
   if (text.length > maxCharacters) return unreadable(`the file has more than ${maxCharacters} characters`);
   const deep = tooDeepAt(text);
   if (deep !== null) return unreadable('this is nested too deeply: a bracket is not closed, or this is another kind of file', deep);
@@ -143,6 +149,7 @@ export const parseYamlDocument = (text: string): YamlDocument => {
     stringKeys: true,
     uniqueKeys: false,
     logLevel: 'error',
+    customTags: Object.entries(tags).map(([tag, resolve]) => ({ tag, resolve })),
   });
   const syntax = [...document.errors, ...document.warnings].map((error) => syntaxProblem(error, counter));
   if (syntax.length > 0) return { value: undefined, problems: syntax, locate: () => start };

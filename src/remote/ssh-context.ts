@@ -5,6 +5,7 @@ import type { HostSpec, SecretReference } from '../model/inventory.ts';
 import { hostFieldMatches, type KnownHostLine, parseKnownHosts, parseRevokedKeys } from './known-hosts.ts';
 import { readKnownHostsText } from './known-hosts-text.ts';
 import { readSshConfig } from './ssh-config-file.ts';
+import { listSshHosts, type NamedHost } from './ssh-config-hosts.ts';
 import type { SshMachine } from './ssh-paths.ts';
 import { resolveSshTarget, type SshConfig, type SshSurroundings, type SshTarget } from './ssh-target.ts';
 
@@ -36,6 +37,8 @@ export interface KnownHost {
 export interface SshContext extends SshContextOptions {
   readonly silenceMs: number;
   target(spec: Pick<HostSpec, 'name' | 'ssh'>): Promise<SshTarget>;
+  /** Hosts that the config names in full; see {@link listSshHosts}. */
+  namedHosts(patterns: readonly string[]): Promise<readonly NamedHost[]>;
   /** What the target's known_hosts files say about it. */
   knownHostLines(target: SshTarget): Promise<KnownHost>;
   secret(reference: SecretReference): Promise<string>;
@@ -73,6 +76,7 @@ export function createSshContext(options: SshContextOptions): SshContext {
       }
       return target;
     },
+    namedHosts: async (patterns) => listSshHosts(await config(), patterns),
     async knownHostLines(target) {
       const files = await Promise.all(target.knownHostsFiles.map((file) => once(`known_hosts ${file}`, () => readKnownHosts(file))));
       const all = files.flat();

@@ -17,20 +17,8 @@ export function registerVault(program: Command): void {
         hint: 'put the output of age-keygen there, or use file:PATH',
       });
     }
-    const { countSessions } = await import('../../vault/count-sessions.ts');
-    const sessions = await countSessions(inventory.paths.vault);
-    if (sessions > 0) {
-      throw new FleetError(
-        'vault-key',
-        `the vault ${inventory.paths.vault} holds ${sessions === 1 ? '1 session' : `${sessions} sessions`}, which a new key could not read`,
-        {
-          hint: 'bring its key back (from where you keep the copy), or name another folder as vault.path in the inventory',
-        },
-      );
-    }
-    const { createVaultKey } = await import('../../vault/vault-key.ts');
-    const path = resolvePath(target, dirname(inventory.path), homeDirectory());
-    const recipient = await createVaultKey(path);
+    const { makeVaultKey } = await import('../../vault/provide-vault-key.ts');
+    const { path, recipient } = await makeVaultKey(resolvePath(target, dirname(inventory.path), homeDirectory()), inventory.paths.vault);
     return {
       data: { path, recipient },
       text: `${path} created. Keep a copy elsewhere: without it no session can be read.\nPublic key: ${recipient}`,
