@@ -65,7 +65,12 @@ export interface OpenContext extends FleetContext {
 /** The inventory that the options name, or the nearest one; which one that is is said where it is not in this folder. Errors: `inventory`. */
 export async function loadInventoryOf(options: Pick<GlobalOptions, 'inventory'>): Promise<Inventory> {
   const { loadInventory } = await import('../inventory/load-inventory.ts');
-  if (options.inventory !== undefined) return loadInventory(options.inventory);
+  return loadInventory(await inventoryPathOf(options));
+}
+
+/** Its path, as messages call it. Errors: `inventory`. */
+export async function inventoryPathOf(options: Pick<GlobalOptions, 'inventory'>): Promise<string> {
+  if (options.inventory !== undefined) return options.inventory;
   const [{ findInventory, inventoryName }, { homeDirectory }] = await Promise.all([
     import('../inventory/find-inventory.ts'),
     import('../surroundings/operator.ts'),
@@ -73,7 +78,7 @@ export async function loadInventoryOf(options: Pick<GlobalOptions, 'inventory'>)
   const cwd = process.cwd();
   const found = findInventory({ cwd, home: homeDirectory(), trustedUsers: ownUsers() });
   if (found !== null && dirname(found) !== cwd) printErr(`using ${relative(cwd, found)}`);
-  return loadInventory(found === null ? inventoryName : relative(cwd, found));
+  return found === null ? inventoryName : relative(cwd, found);
 }
 
 /** Who may have written an inventory that nobody named: this user, root, and the one that became root by sudo. */

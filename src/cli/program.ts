@@ -8,6 +8,7 @@ import { registerAlerts } from './commands/alerts.ts';
 import { registerAllocate } from './commands/allocate.ts';
 import { registerBackup } from './commands/backup.ts';
 import { registerCheck } from './commands/check.ts';
+import { registerConfig } from './commands/config.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerFailover } from './commands/failover.ts';
 import { registerHosts } from './commands/hosts.ts';
@@ -71,6 +72,7 @@ export function buildProgram(): Command {
   declareGlobalOptions(program);
   for (const register of [
     registerNew,
+    registerConfig,
     registerVault,
     registerHosts,
     registerInit,

@@ -32,18 +32,19 @@ async function readBounded(path: string): Promise<string> {
   }
 }
 
-/** Reads and parses the file at `path`. Rejects with `inventory`, also where there is no such file. */
-export const loadInventory = async (path: string): Promise<Inventory> => {
-  let text: string;
+/** The text of the inventory at `path`. Rejects with `inventory`, also where there is no such file. */
+export const readInventoryText = async (path: string): Promise<string> => {
   try {
-    text = await readBounded(path);
+    return await readBounded(path);
   } catch (cause) {
     if (cause instanceof FleetError) throw cause;
     const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     throw new FleetError('inventory', `The inventory ${path} ${isMissing ? 'does not exist' : 'cannot be read'}`, {
-      hint: 'Go to its folder or below, or name it with --inventory FILE. A new one: copy inventory.example.yaml and change its addresses.',
+      hint: 'Go to its folder or below, or name it with --inventory FILE. A new one: fleet new',
       cause,
     });
   }
-  return parseInventory(text, { path });
 };
+
+/** Reads and parses the file at `path`. Rejects with `inventory`, also where there is no such file. */
+export const loadInventory = async (path: string): Promise<Inventory> => parseInventory(await readInventoryText(path), { path });

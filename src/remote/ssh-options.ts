@@ -25,6 +25,8 @@ export interface SshOptions {
   readonly hostName: string;
   /** Each once, in order. */
   readonly identityFiles: readonly string[];
+  /** Where each keyword was decided: `FILE:LINE`. Absent: not by a config. */
+  readonly sources: ReadonlyMap<string, string>;
   /** One line that names directives which apply, matter to a login, and are not followed. */
   readonly warnings: readonly string[];
   /** Directives that apply and that fleet does without, because it has its own way or no need: named when a host is met, and that is all. */
@@ -90,6 +92,7 @@ class Walk {
   readonly #query: SshQuery;
   readonly #first = new Map<string, readonly string[]>();
   readonly #identityFiles = new Set<string>();
+  readonly #sources = new Map<string, string>();
   readonly #ignored = new Set<string>();
   readonly #unknown = new Set<string>();
   readonly #unused = new Set<string>();
@@ -126,6 +129,7 @@ class Walk {
       first: this.#first,
       hostName: this.hostName(),
       identityFiles: [...this.#identityFiles],
+      sources: this.#sources,
       warnings: [...ignored, ...unknown],
       unused: [...this.#unused],
     };
@@ -168,6 +172,7 @@ class Walk {
 
   #take(line: SshConfigLine): void {
     const { keyword, values } = line;
+    if (!this.#sources.has(keyword)) this.#sources.set(keyword, line.source);
     const argument = keyword === 'proxycommand' || keyword === 'proxyjump' ? line.argument.replace(/^[ \t\r\n=]+/, '') : line.argument;
     if (keyword === 'identityfile') this.#identityFiles.add(values[0] ?? '');
     else if (keyword === 'proxyjump') this.#setJump(argument.replace(/\s*#.*$/, ''));

@@ -51,6 +51,7 @@ export interface SshTarget {
   readonly warnings: readonly string[];
   /** See {@link SshOptions}. */
   readonly unused: readonly string[];
+  readonly sources: ReadonlyMap<string, string>;
 }
 
 /** Names for the negotiation, first choice first. */
@@ -142,6 +143,7 @@ function resolve(ask: Ask, config: SshConfig, around: SshSurroundings): SshTarge
     jumps: resolveJumps(ask, { ...facts, text: facts.jump }, config, around),
     warnings: options.warnings,
     unused: options.unused,
+    sources: options.sources,
   };
 }
 

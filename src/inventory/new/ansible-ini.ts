@@ -54,7 +54,7 @@ class IniReader {
   #kind: Kind = 'hosts';
 
   read(line: string, source: string): void {
-    if (line.startsWith('[') && !/^\[[0-9A-Fa-f:.%]+\](?::\d+)?(?:\s|$)/.test(line)) this.#section(line, source);
+    if (line.startsWith('[') && !/^\[[0-9A-Fa-f.%]*:[0-9A-Fa-f:.%]*\](?::\d+)?(?:\s|$)/.test(line)) this.#section(line, source);
     else if (this.#kind === 'vars') this.#variable(line, source);
     else if (this.#kind === 'children') this.#child(line, source);
     else this.#hosts(line, source);
