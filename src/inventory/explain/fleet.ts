@@ -50,6 +50,7 @@ export const fleetRows: readonly Row<Inventory>[] = [
 /** The model, where there is one. */
 export const modelRows: readonly Row<ModelSpec>[] = [
   { path: ['model', 'base_url'], value: ({ baseUrl }) => baseUrl },
+  { path: ['model', 'model'], value: ({ model }) => model },
   { path: ['model', 'api_key'], value: ({ apiKey }) => (apiKey === null ? null : formatSecretReference(apiKey)) },
   { path: ['model', 'timeout'], value: ({ timeoutMs }) => writtenDuration(timeoutMs) },
   { path: ['model', 'retries'], value: ({ retries }) => retries },

@@ -60,7 +60,7 @@ export const isVaultText = (text: string): boolean => /^\s*\$ANSIBLE_VAULT;/.tes
 
 /** `name:port` as Ansible reads it: an IPv6 address needs brackets for a port. */
 export function splitPort(text: string): { readonly name: string; readonly port: string | null } {
-  const found = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+  const found = /^(?:\[([0-9A-Fa-f.%]*:[0-9A-Fa-f.%]*:[0-9A-Fa-f:.%]*)\]|((?:[^:[\]]|\[[^\]]*\])+)):(\d{1,5})$/.exec(text);
   return found === null
     ? { name: text.replace(/^\[([0-9A-Fa-f:.%]+)\]$/, '$1'), port: null }
     : { name: found[1] ?? found[2] ?? '', port: found[3] ?? null };

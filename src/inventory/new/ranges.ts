@@ -27,7 +27,8 @@ function members(first: string, last: string, step: number): readonly string[] |
  */
 export function expandRanges(pattern: string): readonly string[] | null {
   const found = range.exec(pattern);
-  if (found === null) return /\[[^\]]*:[^\]]*\]/.test(pattern) && !/^\[[0-9A-Fa-f:.%]+\](?::\d+)?$/.test(pattern) ? null : [pattern];
+  if (found === null)
+    return /\[[^\]]*:[^\]]*\]/.test(pattern) && !/(?:^|[=@])\[[0-9A-Fa-f:.%]+\](?::\d+)?$/.test(pattern) ? null : [pattern];
   const [whole, first = '', last = '', step = '1'] = found;
   const inner = members(first, last, Number(step));
   const rest = expandRanges(pattern.slice(found.index + whole.length));
