@@ -142,7 +142,7 @@ describe('the inventory', () => {
       code: 2,
       stderr: error(
         'The inventory inventory.yaml does not exist',
-        'Go to its folder or below, or name it with --inventory FILE. A new one: copy inventory.example.yaml and change its addresses.',
+        'Go to its folder or below, or name it with --inventory FILE. A new one: fleet new',
       ),
     };
     await check((await makeFolder(null)).fleet, { args: ['status'], ...expected });

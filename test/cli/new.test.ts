@@ -1,6 +1,6 @@
 /** `fleet new` and `fleet config`, as somebody meets them who has nothing yet. */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -158,4 +158,39 @@ account_defaults: { script: missing, chats: [-1001] }
       stderr: expect.stringContaining('ProxyCommand'),
     });
   });
+});
+
+test('fleet hosts add writes one entry, keeps the mode of the file, and repeats no password', async () => {
+  const { path, fleet } = await makeFolder(
+    `${'version: 1\nfleet: shop # mine\nvault: { key: file:k }\ntelegram: { api_id: 1, api_hash: env:H }\n'}hosts:\n  a: {}\n`,
+  );
+  const file = join(path, 'inventory.yaml');
+  await chmod(file, 0o640);
+  const added = await fleet([
+    'hosts',
+    'add',
+    'b',
+    'root@192.0.2.9:2200',
+    '--location',
+    'fra',
+    '--max-accounts',
+    '3',
+    '--label',
+    'tier=vip',
+    '--password',
+    'env:PW',
+  ]);
+  expect(added).toMatchObject({ code: 0, stdout: 'b added to inventory.yaml.\nNext: fleet hosts trust b, then fleet init --limit b\n' });
+  expect(await readFile(file, 'utf8')).toMatch(
+    /shop # mine[\s\S]*\n {2}a: \{\}\n {2}b:\n {4}address: 192\.0\.2\.9\n {4}labels: \{ tier: vip \}\n/,
+  );
+  expect(await modeOf(file)).toBe('640');
+  const before = await readFile(file, 'utf8');
+  const wrong = await fleet(['hosts', 'add', 'c', '999.9.9.9', '--password', 'hunter22', '--label', 'x']);
+  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('3 mistakes') });
+  expect(wrong.stderr).not.toContain('hunter22');
+  expect((await fleet(['hosts', 'add', 'b'])).code).toBe(2);
+  expect((await fleet(['hosts', 'add', 'c', '--location', 'nowhere-at-all'])).code).toBe(2);
+  expect(await readFile(file, 'utf8')).toBe(before);
+  expect((await readdir(path)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });

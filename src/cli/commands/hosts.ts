@@ -4,12 +4,14 @@ import type { Inventory } from '../../model/inventory.ts';
 import { confirm } from '../confirm.ts';
 import { type OpenContext, withContext, withLock } from '../open-context.ts';
 import { setAction } from '../run-command.ts';
+import { registerAdd } from './host-add.ts';
 import { registerForget, registerRename, registerTrust } from './host-names.ts';
 
 /** `fleet hosts ...`. */
 export function registerHosts(program: Command): void {
   const hosts = program.command('hosts').description('the servers of the fleet');
   registerList(hosts);
+  registerAdd(hosts);
   registerTrust(hosts);
   registerStates(hosts);
   registerTakeOver(hosts);
