@@ -71,7 +71,7 @@ describe('what is asked for wrongly ends with code 2 and says what to do', () =>
     {
       args: ['scripts', 'test', 'welcome', 'nowhere.yaml'],
       code: 2,
-      stderr: error('The transcript nowhere.yaml cannot be read', 'Check the path.'),
+      stderr: error('The transcript nowhere.yaml cannot be read', 'Check the path: it has to lead to a file of at most 1048576 bytes.'),
     },
     { args: ['ssh', 'nowhere'], code: 2, stderr: error('no such host: nowhere', 'fleet hosts list shows the known ones') },
     {
