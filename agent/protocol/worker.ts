@@ -82,3 +82,6 @@ export const modelRefusedGauge = 'model_unusable';
 
 /** Counter of a worker that knows Telegram's time: by how many seconds the host's clock is ahead of it; negative: behind. */
 export const clockAheadCounter = 'clock_ahead_seconds';
+
+/** Counter of a worker: time that it was not online between two times online, and before the first one, ms. What still lasts is not in it. */
+export const offlineMsCounter = 'offline_ms';

@@ -30,6 +30,8 @@ export interface Counters {
   readonly failed_health_checks: number;
   readonly flood_waits: number;
   readonly memory_warnings: number;
+  /** Time that was spent before it was first online and between two times online, ms; what still lasts is not in it. */
+  readonly offline_ms: number;
 }
 
 export type LifecycleEvent =
@@ -94,6 +96,7 @@ export const startLifecycle = (nowMs: number): Lifecycle => ({
       failed_health_checks: 0,
       flood_waits: 0,
       memory_warnings: 0,
+      offline_ms: 0,
     },
   },
 });
@@ -197,10 +200,12 @@ const end = (before: Lifecycle, state: keyof typeof finalExit, reason: string, n
 });
 
 /** `since` is kept within a state. */
-export const enter = (before: Lifecycle, state: WorkerState, reason: string, nowMs: number): Lifecycle => ({
-  ...before,
-  ...{ state, reason, untilMs: null, sinceMs: before.state === state ? before.sinceMs : nowMs },
-});
+export const enter = (before: Lifecycle, state: WorkerState, reason: string, nowMs: number): Lifecycle => {
+  if (before.state === state) return { ...before, reason, untilMs: null };
+  const away = before.state === 'online' ? 0 : Math.max(0, nowMs - before.sinceMs);
+  const counters = { ...before.counters, offline_ms: before.counters.offline_ms + away };
+  return { ...before, counters, state, reason, untilMs: null, sinceMs: nowMs };
+};
 
 /** After so many `tries` that led to nothing lasting. The jitter spreads a fleet that lost Telegram at the same moment: half of the delay is fixed. */
 export const retryDelayMs = (tries: number, rules: LifecycleRules, random: number): number => {
@@ -222,5 +227,6 @@ const count = (before: Counters, event: LifecycleEvent): Counters => {
     failed_health_checks: add(before.failed_health_checks, event.event === 'check-failed'),
     flood_waits: add(before.flood_waits, isFlood),
     memory_warnings: add(before.memory_warnings, isHeavy),
+    offline_ms: before.offline_ms,
   };
 };

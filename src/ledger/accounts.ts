@@ -76,6 +76,11 @@ const changeReason = preparedQuery<{ name: string; reason: string }>((db, value)
     .where('name', '=', value('name')),
 );
 
+/** It came into the state that it is in later than was known. */
+export async function setStateSince(db: LedgerDb, name: string, state: AccountState, sinceMs: number): Promise<void> {
+  await db.updateTable('accounts').set({ state_since: sinceMs }).where('name', '=', name).where('state', '=', state).execute();
+}
+
 export async function setWanted(db: LedgerDb, name: string, wanted: boolean): Promise<void> {
   await db
     .updateTable('accounts')

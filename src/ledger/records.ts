@@ -66,8 +66,8 @@ export const readStateEvents = (db: LedgerDb): Promise<Pick<EventRow, 'at' | 'ki
     .execute();
 
 /** Every grant that was recorded, oldest first. */
-export const readGrants = (db: LedgerDb): Promise<Pick<HistoryRow, 'at' | 'account' | 'host' | 'type'>[]> =>
-  db.selectFrom('history').select(['at', 'account', 'host', 'type']).orderBy('id').execute();
+export const readGrants = (db: LedgerDb): Promise<Pick<HistoryRow, 'at' | 'account' | 'host'>[]> =>
+  db.selectFrom('history').select(['at', 'account', 'host']).orderBy('id').execute();
 
 /** Keeps one sample of a host as the agent sent it (already validated). Later ones are of a clock that was ahead: this one is the newest. */
 export async function recordSample(db: LedgerDb, host: string, takenAtMs: number, sampleJson: string): Promise<void> {
@@ -85,6 +85,19 @@ const insertSample = preparedQuery<{ host: string; takenAtMs: number; sampleJson
     .values({ host: value('host'), taken_at: value('takenAtMs'), sample_json: value('sampleJson') })
     .onConflict((c) => c.columns(['host', 'taken_at']).doUpdateSet({ sample_json: value('sampleJson') })),
 );
+
+/** The newest sample of a host that was taken before `beforeMs`; undefined: there is none. */
+export const sampleBefore = async (db: LedgerDb, host: string, beforeMs: number): Promise<string | undefined> =>
+  (
+    await db
+      .selectFrom('samples')
+      .select('sample_json')
+      .where('host', '=', host)
+      .where('taken_at', '<', beforeMs)
+      .orderBy('taken_at', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+  )?.sample_json;
 
 /** The newest sample of each host that has one: one look into the index per host, however many samples are kept. */
 export const latestSamples = fixedQuery<{ host: string; taken_at: number; sample_json: string }>((db) =>

@@ -57,11 +57,16 @@ function spansOf<Change extends StateChange>(changes: readonly Change[], untilMs
   return changes.map((change, index) => ({ from: change.at, to: Math.max(change.at, changes[index + 1]?.at ?? untilMs), change }));
 }
 
+/** A span in which something is known not to have been online although nothing else says so. */
+export interface Outage extends Span {
+  readonly cause: Cause;
+}
+
 /**
- * How long an account was online within `window`, and why not. `silences`: spans in which its host did not answer; what the account did then is not known, and
- * counts as the host's. Pure.
+ * How long an account was online within `window`, and why not. `outages`: what is known of the time in which it was last reported online: its host was rebooted, or did
+ * not answer (what the account did then is not known, and counts as the host's), or it was interrupted between two sweeps. Where several meet, the first one counts. Pure.
  */
-export function accountAvailability(changes: readonly AccountChange[], silences: readonly Span[], window: Span): Availability {
+export function accountAvailability(changes: readonly AccountChange[], outages: readonly Outage[], window: Span): Availability {
   const offlineMs: Record<Cause, number> = { moves: 0, reboots: 0, telegram: 0, host: 0, operator: 0 };
   let [judgedMs, onlineMs] = [0, 0];
   for (const { from, to, change } of spansOf(changes, window.to)) {
@@ -70,17 +75,31 @@ export function accountAvailability(changes: readonly AccountChange[], silences:
     const lasted = span.to - span.from;
     if (lasted <= 0) continue;
     const cause = change.isHostTrouble === true ? 'host' : byState[change.state];
-    if (cause === 'operator') {
-      offlineMs.operator += lasted;
+    if (cause !== 'operator') judgedMs += lasted;
+    if (cause !== 'online') {
+      offlineMs[cause] += lasted;
       continue;
     }
-    const silentMs = cause === 'online' ? silences.reduce((sum, silence) => sum + overlap(span, silence), 0) : 0;
-    judgedMs += lasted;
-    if (cause === 'online') onlineMs += lasted - Math.min(lasted, silentMs);
-    else offlineMs[cause] += lasted;
-    offlineMs.host += Math.min(lasted, silentMs);
+    const away = lossesIn(span, outages, offlineMs);
+    onlineMs += lasted - away;
   }
   return { judgedMs, onlineMs, offlineMs };
+}
+
+/** Adds what the outages take of the span to `offlineMs`; ms in all. */
+function lossesIn(span: Span, outages: readonly Outage[], offlineMs: Record<Cause, number>): number {
+  const here = outages.filter((outage) => overlap(span, outage) > 0);
+  const inside = (ms: number): number => Math.min(span.to, Math.max(span.from, ms));
+  const edges = [...new Set(here.flatMap(({ from, to }) => [inside(from), inside(to)]))].toSorted((a, b) => a - b);
+  let away = 0;
+  for (const [index, from] of edges.slice(0, -1).entries()) {
+    const to = edges[index + 1] ?? from;
+    const outage = here.find((each) => each.from <= from && each.to >= to);
+    if (outage === undefined) continue;
+    offlineMs[outage.cause] += to - from;
+    away += to - from;
+  }
+  return away;
 }
 
 /** The spans in which a host did not answer. Pure. */

@@ -1,5 +1,4 @@
 import type { HostAct } from '../../agent/protocol/host-acts.ts';
-import { setAccountState } from '../ledger/accounts.ts';
 import { advanceMove, setMoveEpoch, setMoveProblem, turnMove } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
@@ -19,7 +18,7 @@ import { whyTargetIsLost } from './lost-target.ts';
 import { formatDecisionJson, readDecision } from './move-decision.ts';
 import { inDoubt, isLostReply, isPassing, MoveHosts, refusedBy, resultOf, revokeAtTarget, unknownOwner } from './move-hosts.ts';
 import { behavioursToStage } from './push-scripts.ts';
-import { recordGrant } from './record-grant.ts';
+import { recordGrant, recordRelease } from './record-grant.ts';
 import { readWorkerMaterial } from './worker-material.ts';
 
 /** How one move fared. `problem` is null when the account is where it was to go and as well as it was before. */
@@ -181,9 +180,8 @@ class Carrier {
       return this.#releaseRefused(error);
     }
     this.#log.stoppedAtMs = stoppedAtMs;
-    await this.#advance('released');
-    const { account, to_host } = this.#move;
-    await setAccountState(this.#context.ledger.db, account, 'offline', `on its way to ${to_host}`, this.#context.now());
+    this.#move = await recordRelease(this.#context, this.#move, stoppedAtMs);
+    this.#report('released', '');
   }
 
   /** Nothing was released when the claim there is not of this move: then the move is over. Otherwise it can only go on. */

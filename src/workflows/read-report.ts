@@ -1,22 +1,14 @@
 import { listAlerts } from '../ledger/alerts.ts';
-import { readGrants, readHistory, readStateEvents } from '../ledger/records.ts';
-import type { AccountState } from '../model/account-state.ts';
+import { readHistory } from '../ledger/records.ts';
 import { rankHosts } from '../planning/ranking.ts';
 import { adviceLines } from '../planning/scaling-advice.ts';
-import {
-  type AccountChange,
-  accountAvailability,
-  type HostChange,
-  hostAvailability,
-  monthsUntil,
-  type Span,
-  silencesOf,
-} from '../report/availability.ts';
+import { accountAvailability, hostAvailability, monthsUntil } from '../report/availability.ts';
 import type { Report } from '../report/report.ts';
 import { adviseByTrend } from './advise-scaling.ts';
 import type { FleetContext } from './context.ts';
 import { listKnownAccounts } from './known-accounts.ts';
 import { readFleetView } from './read-fleet-view.ts';
+import { readPast } from './read-past.ts';
 
 /** Decisions in a report at most. */
 const decisionsShown = 200;
@@ -57,7 +49,7 @@ export async function readReport(context: FleetContext, months: number): Promise
     accounts: accounts.map(({ name, host, state, state_reason, state_since }) => ({
       ...{ name, host, state, reason: state_reason, since: state_since },
       months: windows.map((window) =>
-        accountAvailability(past.accounts.get(name) ?? [], host === null ? [] : past.silencesOf(host, window.to), window),
+        accountAvailability(past.accounts.get(name) ?? [], past.outagesOf({ name, host }, window.to), window),
       ),
     })),
     decisions: decisions.map(({ at, account, from_host, host, type, reason }) => ({
@@ -82,56 +74,4 @@ export async function readReport(context: FleetContext, months: number): Promise
     months: windows.map(({ name }) => name),
     alerts: firing.map(({ key, severity, firedAt, since, reason }) => ({ key, severity, since: firedAt ?? since, reason })),
   };
-}
-
-interface Past {
-  readonly accounts: ReadonlyMap<string, readonly AccountChange[]>;
-  readonly hosts: ReadonlyMap<string, readonly HostChange[]>;
-  /** Spans that were announced, by host. */
-  readonly reboots: ReadonlyMap<string, readonly Span[]>;
-  readonly silencesOf: (host: string, untilMs: number) => readonly Span[];
-}
-
-const reportedStates: ReadonlySet<string> = new Set<AccountState>([
-  ...(['stored', 'placed', 'online', 'reconnecting', 'flood-wait', 'offline', 'needs-login', 'duplicated', 'banned'] as const),
-  ...(['misconfigured', 'stopped', 'held', 'removing', 'detached'] as const),
-]);
-const isState = (word: string): word is AccountState => reportedStates.has(word);
-
-/** A worker that its host could not keep running says nothing about Telegram. */
-const isHostTrouble = (state: string, text: string): boolean => state === 'offline' && /\bunit\b|knows nothing/.test(text);
-
-/** What events and grants tell of states over time. */
-async function readPast({ ledger }: FleetContext): Promise<Past> {
-  const accounts = new Map<string, AccountChange[]>();
-  const hosts = new Map<string, HostChange[]>();
-  const reboots = new Map<string, Span[]>();
-  const add = <Change>(map: Map<string, Change[]>, name: string, change: Change): void => {
-    const known = map.get(name);
-    if (known === undefined) map.set(name, [change]);
-    else known.push(change);
-  };
-  for (const { at, account } of await readGrants(ledger.db)) add(accounts, account, { at, state: 'moved' });
-  for (const { at, kind, host, account, text } of await readStateEvents(ledger.db)) {
-    const word = kind.slice(kind.indexOf('-') + 1);
-    if (account !== null && word === 'removed') add(accounts, account, { at, state: 'gone' });
-    if (account !== null && kind.startsWith('account-') && isState(word))
-      add(accounts, account, { at, state: word, isHostTrouble: isHostTrouble(word, text) });
-    if (host === null || !kind.startsWith('host-')) continue;
-    if (word === 'healthy' || word === 'suspect' || word === 'down') add(hosts, host, { at, state: word });
-    if (word === 'initialised' && !hosts.has(host)) add(hosts, host, { at, state: 'healthy' });
-    if (word === 'uninstalled' || word === 'forgotten' || word === 'destroyed') add(hosts, host, { at, state: 'gone' });
-    // It says how long the host was away.
-    const away = word === 'rebooted' ? Number(/(\d+) s/.exec(text)?.[1] ?? 0) * 1000 : 0;
-    if (away > 0) add(reboots, host, { from: at - away, to: at });
-  }
-  for (const changes of accounts.values()) changes.sort((a, b) => a.at - b.at);
-  const silences = new Map<string, readonly Span[]>();
-  const silencesOfHost = (host: string, untilMs: number): readonly Span[] => {
-    const key = `${host}@${untilMs}`;
-    const known = silences.get(key) ?? silencesOf(hosts.get(host) ?? [], untilMs);
-    silences.set(key, known);
-    return known;
-  };
-  return { accounts, hosts, reboots, silencesOf: silencesOfHost };
 }

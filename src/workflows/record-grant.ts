@@ -1,6 +1,6 @@
 import { raiseEpoch, setAccountState, setPlacement } from '../ledger/accounts.ts';
 import { advanceMove } from '../ledger/moves.ts';
-import { recordHistory } from '../ledger/records.ts';
+import { recordEvent, recordHistory } from '../ledger/records.ts';
 import type { MoveRow, NewHistory } from '../ledger/schema.ts';
 import type { FleetContext } from './context.ts';
 
@@ -17,6 +17,18 @@ export function historyOf(move: MoveRow, atMs: number): NewHistory {
     ...{ at: atMs, account: move.account, host: move.to_host, from_host: move.from_host ?? from ?? null, type: move.kind },
     ...{ score, strategy, reason, move_id: move.id, decision_json: move.decision_json },
   };
+}
+
+/** Its old owner has stopped it for good: `stoppedAtMs` is when it was told to, from where its minutes offline count. Safe to repeat. */
+export function recordRelease(context: FleetContext, move: MoveRow, stoppedAtMs: number): Promise<MoveRow> {
+  const { account, from_host, to_host } = move;
+  const text = `on its way to ${to_host}`;
+  return context.ledger.db.transaction().execute(async (transaction) => {
+    const released = await advanceMove(transaction, move, 'released', context.now());
+    await setAccountState(transaction, account, 'offline', text, stoppedAtMs);
+    await recordEvent(transaction, { at: stoppedAtMs, kind: 'account-released', host: from_host, account, text });
+    return released;
+  });
 }
 
 /** A host holds the grant: journal, placement, epoch and history in one transaction. Safe to repeat. */

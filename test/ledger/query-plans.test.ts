@@ -81,6 +81,7 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   setWanted: ({ db }) => accounts.setWanted(db, 'a', true),
   setPin: ({ db }) => accounts.setPin(db, 'a', 'h'),
   setUserId: ({ db }) => accounts.setUserId(db, 'a', '1'),
+  setStateSince: ({ db }) => accounts.setStateSince(db, 'a', 'online', 2),
   setUsername: ({ db }) => accounts.setUsername(db, 'a', 'anna'),
   setPaused: ({ db }) => accounts.setPaused(db, 'a', true),
   setScript: ({ db }) => accounts.setScript(db, 'a', 'faq'),
@@ -114,6 +115,7 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   readStateEvents: ({ db }) => records.readStateEvents(db),
   readGrants: ({ db }) => records.readGrants(db),
   recordSample: ({ db }) => records.recordSample(db, 'h', 1, '{}'),
+  sampleBefore: ({ db }) => records.sampleBefore(db, 'h', 2),
   latestSamples: ({ db }) => records.latestSamples(db),
   dailySamples: ({ db }) => records.dailySamples(db, 1),
   pruneSamples: ({ db }) => records.pruneSamples(db, 1),
@@ -151,7 +153,7 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
 
 /** Those that read or change whole tables because that is what they are for. */
 const readsAll =
-  /^(?:select .* from "(?:hosts|accounts|forgotten_hosts)"|select "at", "kind", "host", "account", "text" from "events" where \("kind" like|select "at", "account", "host", "type" from "history"|update "accounts" set "pinned_to" = \? where "pinned_to"|update "hosts" set "off_at" = \?, "off_kind" = \?, "destroyed_at" = \?, "contact_intent_at" = \?|update "(?:hosts|forgotten_hosts)" set "contact_intent_at" = "contact_intent_at" \+)/;
+  /^(?:select .* from "(?:hosts|accounts|forgotten_hosts)"|select "at", "kind", "host", "account", "text" from "events" where \("kind" like|select "at", "account", "host" from "history"|update "accounts" set "pinned_to" = \? where "pinned_to"|update "hosts" set "off_at" = \?, "off_kind" = \?, "destroyed_at" = \?, "contact_intent_at" = \?|update "(?:hosts|forgotten_hosts)" set "contact_intent_at" = "contact_intent_at" \+)/;
 
 it('every query that looks for rows has an index', async () => {
   const exported = [accounts, inputs, hosts, machines, meta, moves, records, runs, staleness].flatMap((room) =>

@@ -44,7 +44,7 @@ describe('the availability of an account', () => {
         { at: 30 * minute, state: 'healthy' },
       ],
       window.to,
-    );
+    ).map((span) => ({ ...span, cause: 'host' as const }));
     expect(accountAvailability(changes([0, 'online']), silences, window)).toMatchObject({
       onlineMs: 90 * minute,
       offlineMs: { host: 10 * minute },
@@ -66,14 +66,9 @@ describe('the availability of an account', () => {
         fc.array(fc.tuple(fc.integer({ min: 0, max: 100 * minute }), fc.integer({ min: 0, max: 100 * minute }))),
         (list, pairs) => {
           const sorted = list.toSorted((a, b) => a.at - b.at);
-          let end = 0;
           const silences = pairs
             .toSorted((a, b) => a[0] - b[0])
-            .map(([from, length]) => {
-              const span = { from: Math.max(from, end), to: Math.max(from, end) + length };
-              end = span.to;
-              return span;
-            });
+            .map(([from, length]) => ({ from, to: from + length, cause: length % 2 === 0 ? ('host' as const) : ('reboots' as const) }));
           const { judgedMs, onlineMs, offlineMs } = accountAvailability(sorted, silences, window);
           const offline = causes.reduce((sum, cause) => sum + (cause === 'operator' ? 0 : offlineMs[cause]), 0);
           expect(onlineMs + offline).toBe(judgedMs);

@@ -43,6 +43,12 @@ test('online, then a health check every minute', () => {
   expect(play(connected, checked).last).toMatchObject({ userId: '777', latencyMs: 20, reason: '', sinceMs: 1000, tries: 0 });
 });
 
+test('counts the time until it is online, and between two times online', () => {
+  expect(play(connected).last.counters.offline_ms).toBe(1000);
+  // Online after 1 s, lost at 3 s, online again at 6 s.
+  expect(play(connected, checked, lost(), connectFailed(), connectFailed(), connected, checked).last.counters.offline_ms).toBe(4000);
+});
+
 test('no Telegram at the start: three tries 5 s apart, then offline, and as often as before: it may be back at any moment', () => {
   const { trace, last } = play(...Array(11).fill(connectFailed()), connected);
   expect(trace).toEqual([
