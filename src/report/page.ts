@@ -149,6 +149,6 @@ export function reportPage(report: Report): string {
 <title>${text(fleet)}: fleet report</title><style>${reportStyle}</style></head>
 <body><header><h1>${text(fleet)}</h1><p>${summary}</p></header><main>
 ${body}
-</main><footer><p>Operator minutes are left out of the percentages: who stops an account does not want it online. While a host does not answer, its accounts may run; that counts as the host's minutes.</p></footer></body></html>
+</main><footer><p>Operator minutes are left out of the percentages: who stops an account does not want it online. While a host does not answer, its accounts may run; that counts as the host's minutes, from the first sweep that missed it. A move counts from the stop to the first time online; what happens between two sweeps counts as the worker tells it.</p></footer></body></html>
 `;
 }
