@@ -1,5 +1,7 @@
 import type { ActReply, HostAct } from '../../agent/protocol/host-acts.ts';
 import type { HostEvidence } from '../../src/moves/evidence.ts';
+import type { KnownMachine } from '../../src/moves/host-identity.ts';
+import { mayBeGranted } from '../../src/moves/phases.ts';
 import {
   addMove,
   advance,
@@ -25,7 +27,7 @@ import {
 } from './effects.ts';
 import { reverifyOff } from './host-statement.ts';
 import type { Rules } from './rules.ts';
-import { type AccountRow, hostIndex, hostName, keyId, type Ledger, type LedgerState, type Move, newName } from './world.ts';
+import { type AccountRow, type HostRow, hostIndex, hostName, keyId, type Ledger, type LedgerState, type Move, newName } from './world.ts';
 
 /** `failover.settle` */
 export const lostHostFloorMs = 15_000;
@@ -59,13 +61,44 @@ export function* surveyHosts(run: Run): Steps<readonly HostEvidence[]> {
     }
   }
   const seen = known.filter((host) => evidence.get(host)?.survey);
+  const faults = yield* faultsOf(run.rules, evidence);
+  for (const [host, found] of evidence) if (faults.has(found.host)) evidence.set(host, { ...found, isUnfenced: true });
   if (seen.length > 0)
     yield* write('notes who answered', (ledger, world) => {
-      for (const host of seen) setHost(ledger, host, { off: null, mark: newName(world, 'c') });
+      for (const host of seen) {
+        const machine = machineRow(ledger, host, evidence.get(host)?.survey?.instanceId ?? '');
+        setHost(ledger, host, { off: null, mark: newName(world, 'c'), ...machine });
+      }
     });
   for (const host of refused) yield* refuseOldCopy(run, evidence.get(host)?.survey?.authority ?? null);
   return known.flatMap((host) => evidence.get(host) ?? []);
 }
+
+/** `faultsOf`: what is wrong with the machines that answered, by name. */
+function* faultsOf(rules: Rules, evidence: ReadonlyMap<number, HostEvidence>): Steps<ReadonlyMap<string, unknown>> {
+  const machines = yield* look((ledger) => ledger.hosts.map((_, host) => machineKnown(ledger, host)));
+  const heard = [...evidence.values()].flatMap(({ host, survey }) =>
+    survey === null ? [] : [{ name: host, instanceId: survey.instanceId, machineId: null, toldName: host }],
+  );
+  return rules.judgeAll(heard, machines);
+}
+
+/** `listMachines` */
+export const machineKnown = (ledger: Ledger, host: number): KnownMachine => ({
+  ...{ name: hostName(host), instanceId: ledger.hosts[host]?.instanceId ?? null, machineId: null },
+  ...{ isListed: true, isOwner: ownsAccounts(ledger, host) },
+});
+
+const ownsAccounts = ({ accounts, moves }: Ledger, host: number): boolean =>
+  accounts.some((row) => row.host === host) ||
+  moves.some(({ to, phase, from }) => to === host && mayBeGranted({ phase, from_host: from === null ? null : hostName(from) }));
+
+/** `heardInstance` */
+const machineRow = (ledger: Ledger, host: number, heard: string): Partial<HostRow> => {
+  const before = ledger.hosts[host]?.instanceId ?? null;
+  if (heard.startsWith('i#') || (before !== null && ownsAccounts(ledger, host))) return {};
+  return { instanceId: heard };
+};
 
 export const isSilence = (error: unknown): boolean =>
   error instanceof Failed && (error.fault.kind === 'unreachable' || error.fault.kind === 'lost');

@@ -5,6 +5,7 @@ import {
   grantOf,
   isSilence,
   lostHostFloorMs,
+  machineKnown,
   raise,
   recordGrant,
   revokeAtTarget,
@@ -72,7 +73,8 @@ function* stageFiles(run: Run, opened: Move): Steps<Move> {
 function* stageAbove(run: Run, opened: Move): Steps<{ readonly move: Move; readonly refused: string | null }> {
   let move = opened;
   for (let raises = 0; ; raises += 1) {
-    const [reply] = yield* askAsAuthority(run, move.to as number, 'stage', [stageOf(move)]);
+    const [seen, reply] = yield* askAsAuthority(run, move.to as number, 'survey, stage', [{ act: 'survey' }, stageOf(move)]);
+    yield* refuseOtherMachine(run, move, seen);
     const claim = reply?.claim;
     if (run.rules.hasOwnedLater(claim, { moveId: move.id, epoch: move.fromEpoch })) throw fail('refused', 'the target has owned it later');
     if (reply?.ok === true) return { move, refused: null };
@@ -82,6 +84,15 @@ function* stageAbove(run: Run, opened: Move): Steps<{ readonly move: Move; reado
     if (!mayRaise || raises === 3) return { move, refused: `files were refused: ${reply?.message}` };
     move = yield* raise(move, (claim?.epoch ?? 0) + 1);
   }
+}
+
+/** `refuseOtherMachine` */
+function* refuseOtherMachine(run: Run, { to }: Move, seen: ActReply | undefined): Steps<void> {
+  const survey = surveyIn(seen === undefined ? [] : [seen]);
+  const known = yield* look((ledger) => ({ ...machineKnown(ledger, to as number), isOwner: true }));
+  if (survey === null || run.rules.judgeAll([{ name: known.name, instanceId: survey.instanceId, machineId: null }], [known]).size === 0)
+    return;
+  throw fail('refused', 'another machine answers there than the one that was measured');
 }
 
 const isPassing = (reply: ActReply | undefined): boolean => reply?.refusal === 'authority' || reply?.refusal === 'busy';

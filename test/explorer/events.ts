@@ -4,6 +4,7 @@ import { CommandRunner, type Emit, type Faults, isReachable, passLinger } from '
 import {
   type Age,
   type AnnouncedAge,
+  addCopy,
   type Command,
   type Contact,
   copyLedger,
@@ -12,6 +13,7 @@ import {
   type Host,
   type HostRow,
   type Ledger,
+  machineAt,
   shiftLedger,
   type World,
   type WorldSize,
@@ -37,6 +39,8 @@ export interface Scope {
     readonly burn: boolean;
   };
   readonly restoresLedger: boolean;
+  /** Somebody copies a machine, and the copy boots, under its original's name or under none. */
+  readonly copies: boolean;
   /** The operator's clock is set forward, and back. */
   readonly clock: boolean;
   /** Telegram counts connections of dead workers for as long as it was asked to. */
@@ -51,15 +55,16 @@ export function happen(rules: Rules, scope: Scope, world: World, emitFound: Emit
   };
   for (const index of world.hosts.keys()) hostEvents(rules, scope, world, index, emit);
   timePasses(rules, world, emit);
+  if (scope.copies) copyEvents(world, emit);
   if (scope.clock) clockEvents(world, emit);
   if (scope.lingers && world.hosts.some(({ linger }) => linger.some((left) => left > 0)))
     change(world, 'a minute and a half passes', emit, (next) => passLinger(next, 90_000));
   ledgerEvents(scope, world, emit);
   for (const [at, { host, bootId, request }] of world.late.entries())
-    if (world.hosts[host]?.bootId === bootId && isReachable(world, host))
+    if (world.hosts[machineAt(world, host)]?.bootId === bootId && isReachable(world, host))
       change(world, `the late request reaches ${host}`, emit, (next) => {
         next.late.splice(at, 1);
-        new Helper(rules, next, host).run(request);
+        new Helper(rules, next, machineAt(next, host)).run(request);
       });
   commands(rules, scope, world, emit);
 }
@@ -79,12 +84,13 @@ const rare = (world: World, words: string, emit: Emit, act: (next: World) => voi
 };
 
 function hostEvents(rules: Rules, scope: Scope, world: World, index: number, emit: Emit): void {
-  const { power, isLinked, disk, snapshot } = world.hosts[index] as Host;
+  const { power, isLinked, disk, snapshot, copyOf } = world.hosts[index] as Host;
   const may = scope.hosts;
+  const name = copyOf === null ? `${index}` : `the copy of ${copyOf}`;
   const on = (next: World): Host => next.hosts[index] as Host;
-  if (may.power && power === 'on') change(world, `${index} loses power`, emit, (next) => losePower(next, index));
-  if (may.power && power === 'off') change(world, `${index} boots`, emit, (next) => boot(rules, next, index));
-  if (may.links && (isLinked || power !== 'gone'))
+  if (may.power && power === 'on') change(world, `${name} loses power`, emit, (next) => losePower(next, index));
+  if (may.power && power === 'off') change(world, `${name} boots`, emit, (next) => boot(rules, next, index));
+  if (may.links && copyOf === null && (isLinked || power !== 'gone'))
     change(world, `the way to ${index} is ${isLinked ? 'cut' : 'mended'}`, emit, (next) => {
       on(next).isLinked = !isLinked;
     });
@@ -157,6 +163,20 @@ export function timePasses(rules: Rules, world: World, emit: Emit): void {
   });
 }
 
+/** One copy, of a host that was in contact. */
+function copyEvents(world: World, emit: Emit): void {
+  for (const [index, { copyOf, disk }] of world.hosts.entries()) {
+    const copy = world.hosts.length - 1;
+    if (copyOf !== null)
+      change(world, `the address of ${copyOf} leads to ${machineAt(world, copyOf) === copy ? copyOf : 'its copy'}`, emit, (next) => {
+        const to = machineAt(world, copyOf) === copy ? copyOf : copy;
+        next.routes = next.routes.map((at, name) => (name === copyOf ? to : at));
+      });
+    else if (copy < world.routes.length && disk.contact !== null)
+      change(world, `somebody copies the machine ${index}`, emit, (next) => addCopy(next, index));
+  }
+}
+
 /** As far as the clock was ever set, contacts of before look older by it, or younger. */
 function clockEvents(world: World, emit: Emit): void {
   for (const by of [2, -1])
@@ -212,7 +232,7 @@ const wordsOf = (command: Command, ledger: number): string => {
 /** Commands that the operator may give; of statements about hosts only the true ones. */
 export function commandsIn(verbs: readonly Command['verb'][], world: World, at: number): Command[] {
   const ledger = world.ledgers[at] as Ledger;
-  const hosts = [...world.hosts.keys()];
+  const hosts = [...ledger.hosts.keys()];
   const all = new Set(verbs);
   const found: Command[] = [];
   const placeable = hosts.filter((host) => isReachable(world, host));

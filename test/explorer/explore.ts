@@ -95,7 +95,7 @@ export class Explorer {
   }
 
   #first(): World {
-    return newWorld(this.#scope.size, this.#scope.rareThings);
+    return newWorld(this.#scope.size, this.#scope.rareThings, this.#scope.copies);
   }
 
   #successors(world: World, emit: (found: World, words: string) => void): void {

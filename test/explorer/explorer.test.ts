@@ -64,6 +64,23 @@ describe('without one decision of today', () => {
   });
 });
 
+describe('without one decision of today: copies of a machine', () => {
+  const limits = { depth: 12, ms: 100_000, states: 1_000_000 };
+  const copies = scopeNamed('copies of a machine');
+
+  it('R7: a copy with the ids of its machine, and other network cards, boots', () => {
+    // As the release before: by its ids alone.
+    const judgeMachine: typeof shippedRules.judgeMachine = (_, parts) => shippedRules.judgeMachine(null, parts);
+    const trace = words(new Explorer({ ...shippedRules, judgeMachine }, copies, false).run(limits));
+    expect(trace).toMatch(/allocate to (\d)\nsomebody copies the machine \1\nthe copy of \1 boots$/);
+  });
+
+  it('R7: a copy that answers under the name of its original is given what the original owns', () => {
+    const trace = words(new Explorer({ ...shippedRules, judgeAll: () => new Map() }, copies, false).run(limits));
+    expect(trace).toMatch(/somebody copies the machine (\d)\n.*the address of \1 leads to its copy\n.*grant to \1$/s);
+  });
+});
+
 it('R8: "switched off" is believed before the end of an announced reboot, and the host then boots by it', () => {
   const scope = scopeNamed('reboots that are announced');
   const limits = { depth: 12, ms: 100_000, states: 1_000_000 };

@@ -20,14 +20,14 @@ export function fold(world: World): string {
 
 /** What can be told of a host without any name: hosts that look different are written in the order of their looks. */
 function looks({ hosts, ledgers }: World, index: number): string {
-  const { power, isLinked, verdict, disk, running } = hosts[index] as Host;
+  const { copyOf, power, isLinked, verdict, disk, running } = hosts[index] as Host;
   const claims = disk.claims.map(({ claim }) => claim?.state[0] ?? '-').sort();
   const rows = ledgers.map(({ accounts, moves, hosts: known }) => {
     const [here, to] = [accounts.filter(({ host }) => host === index).length, moves.filter((move) => move.to === index).length];
     return [known[index]?.off, known[index]?.intent, here, to].join();
   });
   const alive = running.filter((isRunning) => isRunning).length;
-  return [power, isLinked, verdict?.verdict, alive, claims.join(''), disk.contact?.age, ...rows].join();
+  return [copyOf, power, isLinked, verdict?.verdict, alive, claims.join(''), disk.contact?.age, ...rows].join();
 }
 
 /** All orders in which equal looks follow each other. */
@@ -76,12 +76,13 @@ class Writer {
   }
 
   text(): string {
-    const { hosts, ledgers, backup, serialKept, clock, clockKept, outside, paused, late } = this.#world;
+    const { hosts, routes, ledgers, backup, serialKept, clock, clockKept, outside, paused, late } = this.#world;
     const parts: unknown[] = [
       this.#hosts.map((index) => this.#host(hosts[index] as Host)),
       [...ledgers, ...(backup === null ? [] : [backup])].map((ledger) => this.#ledger(ledger)),
       this.#accounts.map((account) => (outside[account] ? 1 : 0)),
       [this.#serials.get(serialKept), clock, clockKept],
+      this.#hosts.flatMap((index) => (routes[index] === index ? [] : [this.#place[routes[index] ?? index]])),
       late.map(({ host, bootId, request }) => [
         this.#place[host],
         this.#name(bootId),
@@ -108,7 +109,7 @@ class Writer {
     return JSON.stringify(acts).replace(/\b[a-z]#\d+/g, (name) => String(name.startsWith('h#') ? this.#hostNamed(name) : this.#name(name)));
   }
 
-  #host({ power, isLinked, bootId, verdict, disk, snapshot, running, marks, linger }: Host): unknown {
+  #host({ instanceId, parts, copyOf, power, isLinked, bootId, verdict, disk, snapshot, running, marks, linger }: Host): unknown {
     return [
       ...[
         power,
@@ -117,6 +118,7 @@ class Writer {
         verdict === null ? null : [verdict.verdict, this.#name(verdict.bootId), this.#listed(verdict.claims ?? [])],
       ],
       ...[this.#accounts.map((account) => [running[account], linger[account]]), this.#disk(disk, snapshot !== null)],
+      parts === null ? null : [this.#name(instanceId), this.#at(copyOf)],
       snapshot === null ? null : [this.#disk(snapshot, true), this.#accounts.map((account) => this.#mark(account, marks[account]))],
     ];
   }
@@ -125,7 +127,7 @@ class Writer {
   #mark = (account: number, mark: BootMark | null | undefined): unknown => mark && [this.#epochs[account]?.get(mark.epoch), mark.isOpen];
 
   /** `mayFallBack`: only then a heartbeat may know more than the contact beside it. */
-  #disk({ claims, staged, enabled, authority, contact, announcement, beatKnew }: Disk, mayFallBack: boolean): unknown {
+  #disk({ claims, staged, enabled, authority, contact, announcement, beatKnew, machine }: Disk, mayFallBack: boolean): unknown {
     return [
       this.#accounts.map((account) => [
         this.#claim(account, claims[account] as StandingClaim),
@@ -136,6 +138,7 @@ class Writer {
       contact === null ? null : this.#contact(contact),
       announcement === null ? null : this.#announcement(announcement),
       mayFallBack ? this.#heard(beatKnew, contact) : 0,
+      machine === null ? null : this.#name(machine.instanceId),
     ];
   }
 
@@ -179,8 +182,11 @@ class Writer {
     const { instanceId, bootId, authorityId: _authority, serial: _serial, vaultHash: _vault, writtenAt: _at, heldSince, ...more } = rest;
     const place = [this.#epochs[account]?.get(epoch), state, this.#name(moveId), this.#hostNamed(successor)];
     const extra = Object.keys(more).length === 0 ? [] : [JSON.stringify(more)];
-    return [...place, this.#place[Number(instanceId.slice(2))], this.#name(bootId), fault, heldSince !== undefined, ...extra];
+    return [...place, this.#machine(instanceId), this.#name(bootId), fault, heldSince !== undefined, ...extra];
   }
+
+  /** Its place where nobody copies machines. */
+  #machine = (id: string): unknown => (id.startsWith('i#') ? this.#place[Number(id.slice(2))] : this.#name(id));
 
   #ledger({ authorityId, lastSerial, isStale, isUnsure, begun, accounts, moves, receipts, hosts }: Ledger): unknown {
     return [
@@ -212,7 +218,7 @@ class Writer {
         const intent = row?.intent ?? null;
         const announced = row?.announced ?? null;
         const ahead = [intent === null ? 0 : row?.intentAhead, announced === null ? 0 : row?.announcedAhead];
-        return [intent, mark, row?.off, row?.isDestroyed, announced, ...ahead];
+        return [intent, mark, row?.off, row?.isDestroyed, announced, ...ahead, row?.instanceId ? this.#name(row.instanceId) : null];
       }),
     ];
   }

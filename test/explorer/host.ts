@@ -5,7 +5,7 @@ import type { AnnouncementRecord, ContactRecord, HostConfig } from '../../agent/
 import type { ActReply, HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import type { Roster } from '../../agent/protocol/roster.ts';
 import type { Rules } from './rules.ts';
-import { type Age, type Disk, type Host, hostName, instanceId, keyId, type ModelRequest, newName, type World, withItem } from './world.ts';
+import { type Age, type Disk, type Host, hostName, keyId, type ModelRequest, newName, type World, withItem } from './world.ts';
 
 /** One step of time. */
 export const holdAfterMs = 600_000;
@@ -32,7 +32,6 @@ export interface Answer {
 /** The root helper of one host over one request: what `agent/host` does around the same decisions, write by write. */
 export class Helper {
   readonly #rules: Rules;
-  readonly #index: number;
   readonly #host: Host;
   /** By the earlier of both clocks, of the intent with which the request was made: the contact is no younger. */
   readonly #sentAge: Age;
@@ -42,7 +41,6 @@ export class Helper {
   constructor(rules: Rules, world: World, index: number, sentAge: Age = 0, writesLeft = Number.POSITIVE_INFINITY) {
     this.#sentAge = sentAge;
     this.#rules = rules;
-    this.#index = index;
     this.#host = world.hosts[index] as Host;
     this.#writesLeft = writesLeft;
   }
@@ -85,7 +83,7 @@ export class Helper {
     const { id, serial } = stamp;
     if (this.#rules.isOlderRoster(this.#host.disk.contact, stamp, roster)) return;
     const closed: number[] = [];
-    const facts = { instanceId: instanceId(this.#index), bootId: this.#host.bootId, now: '', authority: { id, serial } };
+    const facts = { instanceId: this.#host.instanceId, bootId: this.#host.bootId, now: '', authority: { id, serial } };
     for (const gone of this.#rules.mechanisms.carriesRoster ? roster.gone : []) {
       const account = Number(gone.keyId.slice(2));
       const next = this.#rules.decideClosure(this.#standing(account), gone, facts);
@@ -102,6 +100,7 @@ export class Helper {
     for (const { claim, hold } of this.#rules.mechanisms.carriesRoster ? active : []) if (hold !== null) this.#markHeld(claim);
     const { claims, isWhole } = this.#rules.judgeContact(roster, active);
     const listed = claims.map(({ keyId: key, epoch, moveId }) => ({ keyId: key, epoch, moveId }));
+    keepMachine(this.#rules, this.#host);
     this.#write({ contact: { bootId, age: this.#sentAge, authorityId: id, serial, revision: roster.revision, claims: listed, isWhole } });
   }
 
@@ -129,7 +128,7 @@ export class Helper {
   #facts(account: number, stamp: ModelRequest['stamp']): HostFacts {
     const { bootId, verdict, disk, running } = this.#host;
     return {
-      ...{ instanceId: instanceId(this.#index), bootId, verdict, now: '' },
+      ...{ instanceId: this.#host.instanceId, bootId, verdict, now: '' },
       staged: disk.staged[account] ?? [],
       running: running[account] === true,
       authority: { id: stamp?.id ?? '', serial: stamp?.serial ?? 0 },
@@ -223,7 +222,7 @@ export class Helper {
 
   #start(account: number): void {
     this.#enable(account, true);
-    if (passesGate(this.#rules, this.#host, this.#index, account)) this.#host.running[account] = true;
+    if (passesGate(this.#rules, this.#host, account)) this.#host.running[account] = true;
   }
 
   /** As fast as a worker that obeys: its connection is closed when it has ended. */
@@ -244,7 +243,7 @@ export class Helper {
     const { bootId, verdict, disk, running } = this.#host;
     const { authority } = disk;
     return {
-      ...{ instanceId: instanceId(this.#index), bootId, release: 'r', bootVerdict: verdict, freeBytes: 1 },
+      ...{ instanceId: this.#host.instanceId, bootId, release: 'r', bootVerdict: verdict, freeBytes: 1 },
       authority: authority === null ? null : { id: authority.id, serial: authority.serial },
       accounts: disk.claims
         .map((_, account) => ({ account, ...this.#standing(account) }))
@@ -266,9 +265,9 @@ const standingOn = (rules: Rules, { disk, marks }: Host, account: number): Stand
   return { claim: { ...claim, format: 2, heldSince: 'put-back' }, fault };
 };
 
-const passesGate = (rules: Rules, host: Host, index: number, account: number): boolean => {
+const passesGate = (rules: Rules, host: Host, account: number): boolean => {
   const { claim, fault } = standingOn(rules, host, account);
-  return rules.decideGate({ reading: { claim, fault }, instanceId: instanceId(index), verdict: host.verdict }) === null;
+  return rules.decideGate({ reading: { claim, fault }, instanceId: host.instanceId, verdict: host.verdict }) === null;
 };
 
 /** The records as a host reads them; what this world does not look at is left out of `claims`. */
@@ -282,6 +281,8 @@ const announcementOf = ({ announcement }: Disk): AnnouncementRecord | null =>
 export function boot(rules: Rules, world: World, index: number): void {
   const host = world.hosts[index] as Host;
   const bootId = newName(world, 'b');
+  keepMachine(rules, host);
+  host.instanceId = host.disk.machine?.instanceId ?? host.instanceId;
   const announced = announcementOf(host.disk);
   const spent = rules.spentBy(announced, bootId);
   if (spent !== null && host.disk.announcement !== null)
@@ -294,7 +295,7 @@ export function boot(rules: Rules, world: World, index: number): void {
   const decided = rules.decideBoot({
     ...{
       bootId,
-      instanceId: instanceId(index),
+      instanceId: host.instanceId,
       config: hostConfig(index),
       wallMs: nowMs,
       heartbeat: { wallMs: nowMs, ...(beatKnew === null ? {} : { contact: beatKnew }) },
@@ -314,7 +315,7 @@ export function boot(rules: Rules, world: World, index: number): void {
     }));
     host.disk = { ...host.disk, claims: marked };
   }
-  for (const [account, isEnabled] of enabled.entries()) host.running[account] = isEnabled && passesGate(rules, host, index, account);
+  for (const [account, isEnabled] of enabled.entries()) host.running[account] = isEnabled && passesGate(rules, host, account);
 }
 
 /** The heartbeats of a host that is up: the last one is seconds old (`beat`). */
@@ -337,11 +338,19 @@ export function putBack(rules: Rules, world: World, index: number): void {
   if (host.snapshot === null) return;
   host.disk = { ...host.snapshot, beatKnew: host.disk.beatKnew };
   for (const [account, isEnabled] of host.disk.enabled.entries())
-    if (isEnabled && passesGate(rules, host, index, account)) host.running[account] = true;
+    if (isEnabled && passesGate(rules, host, account)) host.running[account] = true;
 }
 
 /** A step of time is a little longer than `hold.after`. */
 export const ageMs = (age: number): number => age * (holdAfterMs + 1_000);
+
+/** `lookAtMachine`, `keepMachine` */
+function keepMachine(rules: Rules, host: Host): void {
+  const { parts, disk } = host;
+  if (parts === null) return;
+  const machine = rules.judgeMachine(disk.machine, parts);
+  if (machine.instanceId !== disk.machine?.instanceId) host.disk = { ...disk, machine };
+}
 
 /** Without a word to anybody: Telegram goes on counting what was connected. */
 export function losePower(world: World, index: number): void {

@@ -4,7 +4,7 @@ import { hash } from './hash.ts';
 import { boot, losePower } from './host.ts';
 import type { Rules } from './rules.ts';
 import { CommandRunner, isReachable } from './run-command.ts';
-import { type Command, copyWorld, type World } from './world.ts';
+import { type Command, copyWorld, type Host, machineAt, type World } from './world.ts';
 
 /** What helps when nothing else goes wrong; what mostly helps is tried first. */
 const helpful: readonly Command['verb'][] = ['sweep', 'import', 'allocate', 'start', 'failover', 'export', 'resume', 'adopt'];
@@ -49,6 +49,7 @@ export class Liveness {
     const next = copyWorld(world);
     Object.assign(next, { faultsLeft: 0, paused: null });
     next.late.length = 0;
+    settleCopies(next);
     for (const [index, host] of next.hosts.entries()) {
       host.isLinked = true;
       host.linger.fill(0);
@@ -87,10 +88,23 @@ export class Liveness {
   }
 }
 
+/** Where there are two of one machine, that which the ledger knows keeps the name, and the other one is switched off for good. */
+function settleCopies(world: World): void {
+  for (const { copyOf, instanceId } of world.hosts) {
+    if (copyOf === null) continue;
+    const copy = world.hosts.length - 1;
+    const known = world.ledgers[0]?.hosts[copyOf]?.instanceId;
+    const isKnown = known === instanceId && known !== world.hosts[copyOf]?.instanceId;
+    world.routes = world.routes.map((at, name) => (name === copyOf ? (isKnown ? copy : copyOf) : at));
+    losePower(world, isKnown ? copyOf : copy);
+    Object.assign(world.hosts[isKnown ? copyOf : copy] as Host, { power: 'gone' });
+  }
+}
+
 /** Every account runs once, on a host that answers, and the ledger knows where. */
 const isWell = (world: World): boolean =>
   world.outside.every((isOutside, account) => {
     const row = world.ledgers[0]?.accounts[account];
     if (isOutside || row?.state !== 'online' || row.host === null || usersOf(world, account) !== 1) return false;
-    return world.hosts[row.host]?.running[account] === true && isReachable(world, row.host);
+    return world.hosts[machineAt(world, row.host)]?.running[account] === true && isReachable(world, row.host);
   });

@@ -14,10 +14,12 @@ import { decideGate } from '../../agent/gate/decide.ts';
 import { decideBoot } from '../../agent/hold/decide.ts';
 import { decideAnnouncement, spentBy } from '../../agent/hold/decide-announcement.ts';
 import { mayBeat } from '../../agent/hold/heartbeat.ts';
+import { judgeMachine } from '../../agent/machine/know-machine.ts';
 import { forwardStepMs } from '../../src/ledger/operator-clock.ts';
 import { findCutOff, readClaims } from '../../src/moves/adopt-claims.ts';
 import { findDrift } from '../../src/moves/claim-drift.ts';
 import { judgeEvidence } from '../../src/moves/evidence.ts';
+import { judgeAll } from '../../src/moves/host-identity.ts';
 import { contradiction, hasOwnedLater } from '../../src/moves/old-owner.ts';
 import { mayFollow, routeOf } from '../../src/moves/phases.ts';
 import { planAdoption } from '../../src/moves/plan-adoption.ts';
@@ -40,7 +42,7 @@ export interface Mechanisms {
 /** Every decision that the small world takes: the shipped functions themselves. A test may put another one in the place of one of them. */
 const shippedDecisions = {
   ...{ decideAuthority, decideStage, decideGrant, decideRelease, completeRelease, decideRevoke, decideStart, decideWipe },
-  ...{ isBeforeMark, mayBeat, forwardStepMs },
+  ...{ isBeforeMark, mayBeat, forwardStepMs, judgeMachine, judgeAll },
   ...{ decideGate, decideBoot, decideAnnouncement, spentBy, decideClosure, judgeContact, isOlderRoster },
   ...{
     judgeEvidence,

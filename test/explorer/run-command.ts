@@ -14,6 +14,7 @@ import {
   type Given,
   type HostRow,
   type Ledger,
+  machineAt,
   newName,
   type PausedCommand,
   type World,
@@ -143,7 +144,8 @@ export class CommandRunner {
 
   #requestMayFail(world: World, command: PausedCommand, effect: Extract<Effect, { kind: 'request' }>, words: string): void {
     const { host, request } = effect;
-    const { bootId } = world.hosts[host] as World['hosts'][number];
+    const machine = machineAt(world, host);
+    const { bootId } = world.hosts[machine] as World['hosts'][number];
     if (command.connections[host] !== bootId || !isReachable(world, host)) return;
     const what = `step ${command.log.length}, ${effect.words} to ${host}`;
     const variant = (text: string, act: (changed: World) => void): void => {
@@ -154,7 +156,7 @@ export class CommandRunner {
       else this.#go(changed, fork(command, { fault: lost }), soFar);
     };
     const help = (changed: World, writes?: number) =>
-      new Helper(this.#rules, changed, host, sentAge(changed, command.ledger, host), writes).run(request);
+      new Helper(this.#rules, changed, machine, sentAge(changed, command.ledger, host), writes).run(request);
     const { writes } = help(copyWorld(world));
     if (this.#faults.crashes) {
       variant(`the request is lost: ${what}`, () => undefined);
@@ -164,7 +166,7 @@ export class CommandRunner {
       for (let written = 0; written <= writes; written += 1)
         variant(`the machine loses power after write ${written}: ${what}`, (changed) => {
           help(changed, written);
-          losePower(changed, host);
+          losePower(changed, machine);
         });
     }
     if (this.#faults.late && request.stamp !== null) {
@@ -183,13 +185,14 @@ export class CommandRunner {
         return attempt(() => effect.act(world.ledgers[ledger] as Ledger, world));
       case 'connect': {
         if (!isReachable(world, effect.host)) return { fault: { kind: 'unreachable', text: `${effect.host} does not answer` } };
-        connections[effect.host] = world.hosts[effect.host]?.bootId ?? null;
+        connections[effect.host] = world.hosts[machineAt(world, effect.host)]?.bootId ?? null;
         return { value: null };
       }
       case 'request': {
-        const isOpen = connections[effect.host] === world.hosts[effect.host]?.bootId && isReachable(world, effect.host);
+        const machine = machineAt(world, effect.host);
+        const isOpen = connections[effect.host] === world.hosts[machine]?.bootId && isReachable(world, effect.host);
         const replies = isOpen
-          ? new Helper(this.#rules, world, effect.host, sentAge(world, ledger, effect.host)).run(effect.request).replies
+          ? new Helper(this.#rules, world, machine, sentAge(world, ledger, effect.host)).run(effect.request).replies
           : null;
         return replies === null ? { fault: lost } : { value: replies };
       }
@@ -216,7 +219,7 @@ const sentAge = (world: World, ledger: number, host: number): Age => {
 const lost: Fault = { kind: 'lost', text: 'no answer came' };
 
 export const isReachable = (world: World, host: number): boolean => {
-  const found = world.hosts[host];
+  const found = world.hosts[machineAt(world, host)];
   return found?.power === 'on' && found.isLinked;
 };
 

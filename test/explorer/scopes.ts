@@ -4,7 +4,16 @@ const noFaults = { crashes: false, pauses: false, late: false } as const;
 const crashes = { ...noFaults, crashes: true } as const;
 const calm = { power: false, links: false, sleep: false, rollback: false, putBack: false, burn: false } as const;
 const small = { hosts: 2, accounts: 1, ledgers: 1 } as const;
-const plain = { size: small, faults: noFaults, rareThings: 0, hosts: calm, restoresLedger: false, clock: false, lingers: false } as const;
+const plain = {
+  size: small,
+  faults: noFaults,
+  rareThings: 0,
+  hosts: calm,
+  restoresLedger: false,
+  copies: false,
+  clock: false,
+  lingers: false,
+} as const;
 
 /** Small worlds, each with the events that one question is about; together they have all of them. */
 export const scopes: readonly Scope[] = [
@@ -55,6 +64,10 @@ export const scopes: readonly Scope[] = [
   {
     ...{ ...plain, name: 'folders that are put back while the host runs', hosts: { ...calm, power: true, links: true, putBack: true } },
     ...{ rareThings: 1, verbs: ['allocate', 'sweep', 'move', 'export', 'import'] },
+  },
+  {
+    ...{ ...plain, name: 'copies of a machine', copies: true, hosts: { ...calm, power: true } },
+    verbs: ['allocate', 'sweep', 'failover', 'move'],
   },
   {
     ...{ ...plain, name: "steps of the operator's clock", clock: true, hosts: { ...calm, power: true } },

@@ -1,6 +1,8 @@
 import type { BootMark } from '../../agent/claims/boot-marks.ts';
 import type { StandingClaim } from '../../agent/claims/decide.ts';
 import type { ContactName } from '../../agent/hold/heartbeat.ts';
+import { instanceIdFrom, type MachineParts } from '../../agent/machine/instance-id.ts';
+import type { MachineRecord } from '../../agent/machine/know-machine.ts';
 import type { AnnouncementRecord, AuthorityRecord, BootVerdict, ContactRecord } from '../../agent/protocol/host.ts';
 import type { HostAct } from '../../agent/protocol/host-acts.ts';
 import type { Roster } from '../../agent/protocol/roster.ts';
@@ -11,7 +13,10 @@ import type { MovePhase } from '../../src/moves/phases.ts';
  * first two levels is a copy of the world.
  */
 export interface World {
+  /** Those of the ledgers first, in their order; then copies. */
   readonly hosts: Host[];
+  /** By name: which machine answers. */
+  routes: readonly number[];
   /** The first one is the operator's; others belong to somebody else, or are copies. */
   readonly ledgers: Ledger[];
   /** The operator's last serial, kept outside the ledger. */
@@ -45,6 +50,12 @@ export interface Host {
   bootId: string;
   verdict: BootVerdict | null;
   disk: Disk;
+  /** Of this boot. */
+  instanceId: string;
+  /** By which the machine is known; null: nobody copies machines here, and each has its name's id. */
+  readonly parts: MachineParts | null;
+  /** Of a copy: its original. */
+  readonly copyOf: number | null;
   /** What the disk was when somebody took a snapshot. */
   snapshot: Disk | null;
   /** By account: its worker runs. */
@@ -83,6 +94,8 @@ export interface Disk {
   readonly announcement: Announcement | null;
   /** The contact that the last heartbeat knew. That one is always young enough, and lies outside of fleet's folders. */
   readonly beatKnew: ContactName | null;
+  /** The machine in which it was last used. */
+  readonly machine: MachineRecord | null;
 }
 
 export interface LateRequest {
@@ -150,6 +163,8 @@ export interface HostRow {
   /** What is said of it; null: it counts as a possible owner. */
   readonly off: HostStatement | null;
   readonly isDestroyed: boolean;
+  /** The machine that accounts were given to; null: not known, or nobody copies machines here. */
+  readonly instanceId: string | null;
 }
 
 export interface Ledger {
@@ -201,7 +216,30 @@ export type Command =
 
 export const hostName = (index: number): string => `h#${index}`;
 export const keyId = (account: number): string => `k#${account}`;
-export const instanceId = (host: number): string => `i#${host}`;
+/** The machine that answers under a name. */
+export const machineAt = ({ routes }: World, host: number): number => routes[host] ?? host;
+
+/** What a copy shares with its original, but for the hardware addresses. */
+const partsOf = (host: number, card: string): MachineParts => ({
+  ...{ cloudId: `i-${host}`, dmiUuid: `4c4c4544-0051-3610-8052-b4c04f4e343${host}`, machineId: `m-${host}` },
+  ...{ macs: [`52:54:00:00:0${host}:${card}`], isContainer: false },
+});
+
+/** Cloud id, DMI uuid and machine id are those of the original. It is off, and reached under no name. */
+export const addCopy = (world: World, host: number): void => {
+  const original = world.hosts[host] as Host;
+  const accounts = world.outside.length;
+  const off = { power: 'off', isLinked: true, bootId: '', verdict: null, snapshot: null } as const;
+  world.hosts.push({
+    ...{ ...original, ...off, ...nothingRuns(accounts), parts: partsOf(host, '02'), copyOf: host },
+  });
+};
+
+const nothingRuns = (accounts: number): Pick<Host, 'running' | 'marks' | 'linger'> => ({
+  running: Array.from({ length: accounts }, () => false),
+  marks: Array.from({ length: accounts }, () => null),
+  linger: Array.from({ length: accounts }, () => 0),
+});
 export const hostIndex = (name: string): number => Number(name.slice(2));
 
 export const copyLedger = (ledger: Ledger): Ledger => ({ ...ledger });
@@ -237,13 +275,14 @@ const blankDisk = (accounts: number): Disk => ({
   contact: null,
   announcement: null,
   beatKnew: null,
+  machine: null,
 });
 
 export const blankLedger = (authorityId: string, hosts: number, accounts: number): Ledger => ({
   ...{ authorityId, lastSerial: 0, isStale: false, isUnsure: false, begun: [], moves: [], receipts: [] },
   accounts: Array.from({ length: accounts }, () => ({ host: null, epoch: null, moveId: null, state: 'stored', wanted: true, highest: 0 })),
   hosts: Array.from({ length: hosts }, () => ({
-    ...{ intent: null, intentAhead: 0, announced: null, announcedAhead: 0, mark: '', off: null, isDestroyed: false },
+    ...{ intent: null, intentAhead: 0, announced: null, announcedAhead: 0, mark: '', off: null, isDestroyed: false, instanceId: null },
   })),
 });
 
@@ -253,15 +292,19 @@ export interface WorldSize {
   readonly ledgers: number;
 }
 
+const machineOf = (host: number, hasParts: boolean): Pick<Host, 'instanceId' | 'parts'> => {
+  const parts = hasParts ? partsOf(host, '01') : null;
+  return { parts, instanceId: parts === null ? `i#${host}` : instanceIdFrom(parts) };
+};
+
 /** Hosts are up and initialised, sessions are in the vault, nothing is placed. */
-export const newWorld = (size: WorldSize, faults: number): World => ({
+export const newWorld = (size: WorldSize, faults: number, hasParts = false): World => ({
   hosts: Array.from({ length: size.hosts }, (_, index) => ({
     ...{ power: 'on', isLinked: true, bootId: `b#${index + 1}`, disk: blankDisk(size.accounts), snapshot: null },
     verdict: { format: 1, bootId: `b#${index + 1}`, verdict: 'run', reasons: [], claims: [], decidedAt: '' },
-    running: Array.from({ length: size.accounts }, () => false),
-    marks: Array.from({ length: size.accounts }, () => null),
-    linger: Array.from({ length: size.accounts }, () => 0),
+    ...{ ...nothingRuns(size.accounts), ...machineOf(index, hasParts), copyOf: null },
   })),
+  routes: Array.from({ length: size.hosts }, (_, index) => index),
   ledgers: Array.from({ length: size.ledgers }, (_, index) => blankLedger(`l#${index}`, size.hosts, size.accounts)),
   backup: null,
   serialKept: 0,
