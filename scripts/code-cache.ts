@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { codeCacheName, compileProgram, loadProgram } from '../src/cli/built-program.ts';
-import { exitCode } from '../src/cli/exit-codes.ts';
+import { exitCode } from '../src/verbs/exit-codes.ts';
 
 const dist = resolve(process.argv[2] ?? '');
 const folder = mkdtempSync(join(tmpdir(), 'fleet-code-cache-'));

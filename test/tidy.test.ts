@@ -20,6 +20,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/release': ['src/model', 'src/surroundings', 'src/steps', 'agent/protocol', 'esbuild', 'zod'],
   'src/channels': ['src/model', 'src/surroundings', 'src/alerts', 'src/release', 'yaml', 'zod', 'nodemailer'],
   'src/workflows': ['src', 'agent/protocol', 'zod'],
+  'src/verbs': ['src', 'agent/protocol', 'zod'],
   'src/cli': ['src', 'agent/protocol', 'commander', 'chalk', 'listr2', '@inquirer/prompts', 'uqr', 'zod'],
   agent: ['agent'],
   'agent/answering': ['agent/protocol'],

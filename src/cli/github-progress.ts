@@ -1,5 +1,5 @@
+import type { Progress } from '../verbs/desk.ts';
 import type { FleetEvent } from '../workflows/context.ts';
-import type { Progress } from './progress.ts';
 
 /** Where the lines go: single ones, and those of a fold. */
 export interface FoldingLog {
@@ -25,6 +25,7 @@ export function githubProgress(line: (event: FleetEvent) => string, log: Folding
       open.set(host, [...(open.get(host) ?? []), line(event)]);
       if (status !== 'working') close(host, `${host}: ${text}`, status === 'done');
     },
+    hold: async () => undefined,
     stop: async () => {
       for (const host of [...open.keys()]) close(host, `${host}: not finished`, true);
     },

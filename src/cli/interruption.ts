@@ -1,5 +1,5 @@
 /** Ctrl-C, SIGTERM and SIGHUP. */
-import { exitCode } from './exit-codes.ts';
+import { exitCode } from '../verbs/exit-codes.ts';
 import { printNote, restoreTerminal } from './terminal.ts';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

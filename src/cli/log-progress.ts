@@ -1,6 +1,6 @@
 import { visibleLine } from '../model/visible.ts';
+import type { Progress } from '../verbs/desk.ts';
 import type { FleetEvent } from '../workflows/context.ts';
-import type { Progress } from './progress.ts';
 import { formatAge } from './render/table.ts';
 
 /** Who has said nothing for so long is named again with what it is at, ms. */
@@ -59,6 +59,7 @@ export function logProgress(
       }
       if (!('isBrief' in event) || event.isBrief !== true) print(logLine(event, now()));
     },
+    hold: async () => undefined,
     stop: async () => {
       stop?.();
       last.clear();

@@ -2,18 +2,12 @@ import { createInterface, type Interface } from 'node:readline';
 import type { LoginWord } from '../../agent/protocol/login.ts';
 import { FleetError } from '../model/errors.ts';
 import type { SecretReference } from '../model/inventory.ts';
+import type { GivenAnswers } from '../verbs/desk.ts';
 import type { LoginPrompts } from '../workflows/login-talk.ts';
 import { ask, canAsk } from './confirm.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { formatQr, loginQuestion } from './render/login.ts';
 import { printErr } from './terminal.ts';
-
-/** What the options say already; each is given once, and what was wrong is asked. */
-export interface GivenAnswers {
-  readonly phone: string | null;
-  readonly token: SecretReference | null;
-  readonly password: SecretReference | null;
-}
 
 type Options = Pick<GlobalOptions, 'json' | 'signal'>;
 

@@ -1,6 +1,6 @@
 import { FleetError } from '../model/errors.ts';
 import { systemFailure } from '../surroundings/system-error.ts';
-import { exitCode, exitCodeOf } from './exit-codes.ts';
+import { exitCode, exitCodeOf } from '../verbs/exit-codes.ts';
 import { formatError, formatErrors } from './render/error.ts';
 import { annotateError, printErr, printJson, printOut, printRaw } from './terminal.ts';
 

@@ -1,38 +1,28 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, type Option } from 'commander';
 import { FleetError } from '../model/errors.ts';
-import { registerWhySilent } from './commands/account-control.ts';
-import { registerAccounts } from './commands/accounts.ts';
+import { exitCode } from '../verbs/exit-codes.ts';
+import { verbParents, verbs } from '../verbs/registry.ts';
 import { registerAdopt } from './commands/adopt.ts';
 import { registerAlerts } from './commands/alerts.ts';
-import { registerAllocate } from './commands/allocate.ts';
 import { registerBackup } from './commands/backup.ts';
 import { registerCheck } from './commands/check.ts';
 import { registerConfig } from './commands/config.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerFailover } from './commands/failover.ts';
-import { registerHosts } from './commands/hosts.ts';
+import { registerAdd } from './commands/host-add.ts';
 import { registerInit } from './commands/init.ts';
-import { registerLooks } from './commands/looks.ts';
-import { registerMetrics } from './commands/metrics.ts';
-import { registerMoveActs } from './commands/moves.ts';
 import { registerNew } from './commands/new.ts';
 import { registerPatch } from './commands/patch.ts';
 import { registerReboot } from './commands/reboot.ts';
 import { registerRemoteShell } from './commands/remote-shell.ts';
-import { registerReport } from './commands/report.ts';
-import { registerScriptPush } from './commands/script-push.ts';
-import { registerScripts } from './commands/scripts.ts';
-import { registerSimulate } from './commands/simulate.ts';
-import { registerStatus } from './commands/status.ts';
-import { registerSweep } from './commands/sweep.ts';
 import { registerTop } from './commands/top.ts';
 import { registerUninstall } from './commands/uninstall.ts';
 import { registerVault } from './commands/vault.ts';
-import { exitCode } from './exit-codes.ts';
 import { declareGlobalOptions } from './global-options.ts';
 import { printFailure } from './output.ts';
 import { guardOutput, printErr, printOut } from './terminal.ts';
+import { addVerb } from './verb-command.ts';
 
 /** The version in package.json, which lies two folders above this file in a checkout and one above the built one. */
 function readVersion(): string {
@@ -70,31 +60,20 @@ export function buildProgram(): Command {
       outputError: () => undefined,
     });
   declareGlobalOptions(program);
+  for (const verb of verbs) addVerb(program, verb, verbParents);
   for (const register of [
+    registerAdd,
     registerNew,
     registerConfig,
     registerVault,
-    registerHosts,
     registerInit,
-    registerAccounts,
-    registerAllocate,
-    registerMoveActs,
     registerFailover,
     registerPatch,
     registerReboot,
-    registerSweep,
     registerAdopt,
     registerBackup,
-    registerStatus,
     registerTop,
-    registerLooks,
-    registerWhySilent,
-    registerMetrics,
     registerAlerts,
-    registerReport,
-    registerScripts,
-    registerScriptPush,
-    registerSimulate,
     registerDoctor,
     registerCheck,
     registerRemoteShell,

@@ -1,17 +1,13 @@
+import type { Listr } from 'listr2';
+import type { Progress } from '../verbs/desk.ts';
 import type { FleetEvent } from '../workflows/context.ts';
 import { githubProgress } from './github-progress.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { logLine, logProgress } from './log-progress.ts';
+import type { ProgressBoard } from './progress-board.ts';
 import { printErr, printFold, printJson, progressArea, showNotesIn } from './terminal.ts';
 
-/** Shows what is going on, on standard error. */
-export interface Progress {
-  readonly report: (event: FleetEvent) => void;
-  /** Ends the display; afterwards nothing is drawn. Safe to repeat. */
-  stop(): Promise<void>;
-}
-
-const silent: Progress = { report: () => undefined, stop: async () => undefined };
+const silent: Progress = { report: () => undefined, hold: async () => undefined, stop: async () => undefined };
 
 /** Calls back again and again, without keeping the process alive. */
 function every(ms: number, act: () => void): () => void {
@@ -20,12 +16,14 @@ function every(ms: number, act: () => void): () => void {
   return () => clearInterval(timer);
 }
 
-/** With a terminal: what the command as a whole is doing, and below it a line per host or account. All are one task of listr2. Nothing is drawn before the first event. */
-async function liveProgress(): Promise<Progress> {
-  const [{ Listr }, { createBoard }] = await Promise.all([import('listr2'), import('./progress-board.ts')]);
-  const board = createBoard(Date.now());
+interface Display {
+  take(event: FleetEvent): void;
+  end(): Promise<void>;
+}
+
+/** What the command as a whole is doing, and below it a line per host or account. All are one task of listr2. */
+function openDisplay(listr: typeof Listr, board: ProgressBoard): Display {
   let shown: { title: string } | undefined;
-  let running: Promise<unknown> | undefined;
   const notes: string[] = [];
   let end: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => {
@@ -36,42 +34,60 @@ async function liveProgress(): Promise<Progress> {
     const { columns, rows } = progressArea();
     shown.title = [...board.lines(Date.now(), columns, rows - notes.length), ...notes].join('\n');
   };
-  const start = (): Promise<unknown> =>
-    new Listr(
-      [
-        {
-          title: '',
-          task: (_, task) => {
-            shown = task;
-            draw();
-            return ended;
-          },
+  showNotesIn((text) => {
+    notes.push(text);
+    draw();
+  });
+  const running = new listr(
+    [
+      {
+        title: '',
+        task: (_, task) => {
+          shown = task;
+          draw();
+          return ended;
         },
-      ],
-      { fallbackRendererCondition: false, registerSignalListeners: false, rendererOptions: { formatOutput: 'truncate' } },
-    ).run();
-  let stopClock: (() => void) | undefined;
-  const begin = (): Promise<unknown> => {
-    showNotesIn((text) => {
-      notes.push(text);
-      draw();
-    });
-    return start();
-  };
+      },
+    ],
+    { fallbackRendererCondition: false, registerSignalListeners: false, rendererOptions: { formatOutput: 'truncate' } },
+  ).run();
+  const stopClock = every(1000, draw);
   return {
-    report: (event) => {
+    take: (event) => {
       board.take(event, Date.now());
-      running ??= begin();
-      stopClock ??= every(1000, draw);
       draw();
     },
-    stop: async () => {
-      stopClock?.();
+    end: async () => {
+      stopClock();
       board.end(Date.now());
       draw();
       end();
       await running;
       showNotesIn(null);
+    },
+  };
+}
+
+/** With a terminal. Nothing is drawn before the first event, nor between a question and the next one. */
+async function liveProgress(): Promise<Progress> {
+  const [{ Listr }, { createBoard }] = await Promise.all([import('listr2'), import('./progress-board.ts')]);
+  let display: Display | null = null;
+  let isOver = false;
+  const close = async (): Promise<void> => {
+    const closing = display;
+    display = null;
+    await closing?.end();
+  };
+  return {
+    report: (event) => {
+      if (isOver) return;
+      display ??= openDisplay(Listr, createBoard(Date.now()));
+      display.take(event);
+    },
+    hold: close,
+    stop: async () => {
+      isOver = true;
+      await close();
     },
   };
 }
@@ -82,6 +98,7 @@ const eventsVersion = 1;
 /** One JSON document per event and line: `version`, `at` (UTC), and the fields of the event. */
 const jsonLines: Progress = {
   report: (event) => printJson({ version: eventsVersion, at: new Date().toISOString(), ...event }, 'err'),
+  hold: async () => undefined,
   stop: async () => undefined,
 };
 

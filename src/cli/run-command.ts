@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import { exitCode } from '../verbs/exit-codes.ts';
 import { withAccountNames } from './account-words.ts';
-import { exitCode } from './exit-codes.ts';
 import { type GlobalOptions, globalOptions } from './global-options.ts';
 import { listenForInterruption } from './interruption.ts';
 import { type CommandResult, printFailure, printResult } from './output.ts';

@@ -1,6 +1,6 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { disarmed, visible, visibleJson, visibleLine } from '../model/visible.ts';
-import { exitCode } from './exit-codes.ts';
+import { exitCode } from '../verbs/exit-codes.ts';
 import { withColours } from './style.ts';
 
 /**

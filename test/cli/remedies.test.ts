@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { formatRemedies, remedyFor } from '../../src/cli/render/remedies.ts';
+import { formatRemedies } from '../../src/cli/render/remedies.ts';
 import type { PlacedAccount } from '../../src/ledger/accounts.ts';
 import type { AccountState } from '../../src/model/account-state.ts';
+import { remedyFor } from '../../src/verbs/results/remedies.ts';
 
 const account = (name: string, state: AccountState) => ({ name, state }) as PlacedAccount;
 

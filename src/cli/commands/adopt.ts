@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { adoptionData, adoptionErrors, isAdopted } from '../../verbs/results/adopt.ts';
 import { confirm } from '../confirm.ts';
 import { withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
@@ -23,7 +24,7 @@ export function registerAdopt(program: Command): void {
     command,
     async ({ options, signal }) => {
       const { executeAdoption, prepareAdoption } = await import('../../workflows/adopt.ts');
-      const { adoptionData, adoptionErrors, formatAdoption, isAdopted } = await import('../render/adopt.ts');
+      const { formatAdoption } = await import('../render/adopt.ts');
       return withLock('adopt', options, signal, async (context): Promise<CommandResult> => {
         const adoption = await prepareAdoption(context, options.without ?? [], options.replaced ?? []);
         const text = formatAdoption(adoption);

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../../inventory/units.ts';
+import { alertsData, silenceData, storyData, verdictData } from '../../verbs/results/alerts.ts';
 import { withContext, withLock } from '../open-context.ts';
 import { setAction } from '../run-command.ts';
 
@@ -37,7 +38,7 @@ export function registerAlerts(program: Command): void {
         const [work, render] = await load();
         work.alertPolicyOf(context);
         const view = await work.viewAlerts(context);
-        return { data: render.alertsData(view), text: render.formatAlerts(view, context.now()) };
+        return { data: alertsData(view), text: render.formatAlerts(view, context.now()) };
       }),
   );
   setAction(
@@ -46,7 +47,7 @@ export function registerAlerts(program: Command): void {
       withContext(options, signal, async (context) => {
         const [work, render] = await load();
         const story = await work.findAlert(context, args[0] ?? '');
-        return { data: render.storyData(story), text: render.formatStory(story, context.now()) };
+        return { data: storyData(story), text: render.formatStory(story, context.now()) };
       }),
   );
   setAction(
@@ -55,7 +56,7 @@ export function registerAlerts(program: Command): void {
       withContext(options, signal, async (context) => {
         const [work, render] = await load();
         const verdict = await work.whyAlert(context, args[0] ?? '', args[1] ?? '');
-        return { data: render.verdictData(verdict), text: render.formatVerdict(verdict, context.now()) };
+        return { data: verdictData(verdict), text: render.formatVerdict(verdict, context.now()) };
       }),
   );
   registerSilences(alerts);
@@ -86,7 +87,7 @@ function registerSilences(alerts: Command): void {
       const [work, render] = await load();
       const wish = { pattern: args[0] ?? '', untilMs: context.now() + options.for, reason: options.reason ?? '' };
       const made = await work.silenceAlerts(context, wish);
-      return { data: render.silenceData(made), text: render.formatSilence(made) };
+      return { data: silenceData(made), text: render.formatSilence(made) };
     }),
   );
   setAction(

@@ -2,9 +2,11 @@ import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { FleetError } from '../../model/errors.ts';
+import { secretReader } from '../../verbs/open-context.ts';
+import { backupErrors, restoreData } from '../../verbs/results/backup.ts';
 import { confirm } from '../confirm.ts';
 import type { GlobalOptions } from '../global-options.ts';
-import { loadInventoryOf, secretReader, withContext } from '../open-context.ts';
+import { loadInventoryOf, withContext } from '../open-context.ts';
 import { countOption } from '../option-values.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
@@ -24,7 +26,7 @@ export function registerBackup(program: Command): void {
   setAction<{ readonly to?: string; readonly keep?: number }>(backup, async ({ options, signal }) => {
     const keep = options.keep ?? null;
     const { makeBackup } = await import('../../workflows/backup.ts');
-    const { formatBackup, backupErrors } = await import('../render/backup.ts');
+    const { formatBackup } = await import('../render/backup.ts');
     return withContext(options, signal, async (context): Promise<CommandResult> => {
       const { refuseLostLedger } = await import('../../workflows/lost-ledger.ts');
       await refuseLostLedger(context);
@@ -49,7 +51,7 @@ interface RestoreFlags {
 async function restoreBackup(source: string, options: GlobalOptions & RestoreFlags, signal: AbortSignal): Promise<CommandResult> {
   const inventory = await loadInventoryOf(options);
   const { endRestore, executeRestore, planRestore } = await import('../../workflows/restore.ts');
-  const { formatRestore, restoreData } = await import('../render/backup.ts');
+  const { formatRestore } = await import('../render/backup.ts');
   const { takeLock } = await import('../../ledger/runs.ts');
   const current = await openCurrent(inventory.paths.ledger);
   const lock =

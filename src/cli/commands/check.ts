@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type AcceptanceStage, acceptanceStages } from '../../facts/acceptance.ts';
 import { FleetError } from '../../model/errors.ts';
-import { exitCode } from '../exit-codes.ts';
+import { exitCode } from '../../verbs/exit-codes.ts';
 import { withContext } from '../open-context.ts';
 import { durationOption } from '../option-values.ts';
 import type { CommandResult } from '../output.ts';

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { Inventory } from '../../model/inventory.ts';
 import type { SshContext } from '../../remote/ssh-context.ts';
+import { secretReader } from '../../verbs/open-context.ts';
 import type { GlobalOptions } from '../global-options.ts';
-import { inventoryPathOf, secretReader } from '../open-context.ts';
+import { inventoryPathOf } from '../open-context.ts';
 import { setAction } from '../run-command.ts';
 
 /** `fleet config ...`. */
@@ -45,7 +46,7 @@ async function openConfig(options: GlobalOptions): Promise<OpenConfig> {
   const [{ readInventoryText }, { parseInventory }, { openRemotes }] = await Promise.all([
     import('../../inventory/load-inventory.ts'),
     import('../../inventory/parse-inventory.ts'),
-    import('../open-remotes.ts'),
+    import('../../verbs/open-remotes.ts'),
   ]);
   const path = await inventoryPathOf(options);
   const text = await readInventoryText(path);

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { HostSpec } from '../../model/inventory.ts';
-import { exitCode } from '../exit-codes.ts';
-import { type OpenContext, withContext } from '../open-context.ts';
+import { exitCode } from '../../verbs/exit-codes.ts';
+import type { OpenContext } from '../../verbs/open-context.ts';
+import { withContext } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
 

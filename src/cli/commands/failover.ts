@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { FleetError } from '../../model/errors.ts';
 import type { HostStatement } from '../../moves/safe-moment.ts';
+import type { OpenContext } from '../../verbs/open-context.ts';
+import { failoverData, leftErrors, question } from '../../verbs/results/failover.ts';
 import { confirm } from '../confirm.ts';
-import { type OpenContext, withLock } from '../open-context.ts';
+import { withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
 import { printErr } from '../terminal.ts';
@@ -33,14 +35,14 @@ export function registerFailover(program: Command): void {
     return withLock('failover', options, signal, async (context, begin): Promise<CommandResult> => {
       await passSafeMoment(context, name, statement, options.waitUntilSafe === true);
       const plan = await planFailover(context, name, statement);
-      const data = { dryRun: options.dryRun === true, plan: render.failoverData(plan) };
-      const left = render.leftErrors(plan);
+      const data = { dryRun: options.dryRun === true, plan: failoverData(plan) };
+      const left = leftErrors(plan);
       if (options.dryRun) {
         await context.progress.stop();
         return { data: { ...data, accounts: [] }, text: render.formatFailover(plan, context.now()), errors: left };
       }
       if (!options.json) printErr(render.formatFailover(plan, context.now()));
-      await confirm(render.question(plan), options);
+      await confirm(question(plan), options);
       if (statement === 'fenced') await fenceHost(context, name);
       const outcomes = await executeFailover(context, await begin(), plan);
       await context.progress.stop();

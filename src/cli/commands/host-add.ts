@@ -21,7 +21,8 @@ interface AddFlags {
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 /** `fleet hosts add`. */
-export function registerAdd(hosts: Command): void {
+export function registerAdd(program: Command): void {
+  const hosts = program.commands.find((each) => each.name() === 'hosts') ?? program.command('hosts');
   const command = hosts
     .command('add <name> [address]')
     .description(

@@ -66,7 +66,7 @@ interface Gathered {
 async function gather(path: string, words: readonly string[], options: NewFlags & GlobalOptions): Promise<Gathered> {
   const [{ readServers }, { openRemotes }, { newQuestions }, { fleetNameFrom }] = await Promise.all([
     import('../../workflows/new/read-servers.ts'),
-    import('../open-remotes.ts'),
+    import('../../verbs/open-remotes.ts'),
     import('../new-questions.ts'),
     import('../../inventory/new/names.ts'),
   ]);

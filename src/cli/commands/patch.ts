@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import { FleetError } from '../../model/errors.ts';
+import { callerOf } from '../../verbs/caller.ts';
+import { exitCode } from '../../verbs/exit-codes.ts';
+import type { OpenContext } from '../../verbs/open-context.ts';
+import { outcomeData, planData, question } from '../../verbs/results/patch.ts';
 import type { RunPatch } from '../../workflows/patch-hosts.ts';
-import { callerOf } from '../caller.ts';
 import { confirm } from '../confirm.ts';
-import { exitCode } from '../exit-codes.ts';
 import { reportSteps } from '../init-progress.ts';
-import { type OpenContext, withLock } from '../open-context.ts';
+import { withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
 import { printErr } from '../terminal.ts';
@@ -47,19 +49,19 @@ export function registerPatch(program: Command): void {
       const wishes = { drain: options.drain === true, reboot: options.reboot === true, withinMs: options.within };
       const runPatch = await patchRunner(context, options.security === true);
       const plan = await planPatches(context, hosts, wishes, runPatch);
-      const data = { dryRun: options.dryRun === true, plan: render.planData(plan) };
+      const data = { dryRun: options.dryRun === true, plan: planData(plan) };
       if (options.dryRun || plan.errors.length > 0) {
         await context.progress.stop();
         return { data: { ...data, hosts: [] }, text: render.formatPlan(plan), errors: plan.errors };
       }
       if (!options.json) printErr(render.formatPlan(plan));
-      await confirm(render.question(plan), options);
+      await confirm(question(plan), options);
       const outcomes = await executePatches(context, await begin(), plan, runPatch);
       await context.progress.stop();
       const errors = outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]));
       const isInterrupted = signal.aborted || errors.some(({ code }) => code === 'interrupted');
       return {
-        data: { ...data, hosts: outcomes.map(render.outcomeData) },
+        data: { ...data, hosts: outcomes.map(outcomeData) },
         text: render.formatOutcomes(outcomes),
         errors,
         ...(isInterrupted ? { exitCode: exitCode.interrupted } : {}),

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { FleetError } from '../../model/errors.ts';
+import { exitCode } from '../../verbs/exit-codes.ts';
+import { outcomeData, planData, question } from '../../verbs/results/reboot.ts';
 import { confirm } from '../confirm.ts';
-import { exitCode } from '../exit-codes.ts';
 import { withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
@@ -37,19 +38,19 @@ export function registerReboot(program: Command): void {
     return withLock('reboot', { ...options, needsAllRights: true }, signal, async (context, begin): Promise<CommandResult> => {
       const hosts = selectHosts(context.inventory, [...args, ...options.limit]);
       const plan = await planReboots(context, hosts, { withinMs: options.within, isRolling });
-      const data = { dryRun: options.dryRun === true, plan: render.planData(plan) };
+      const data = { dryRun: options.dryRun === true, plan: planData(plan) };
       if (options.dryRun || plan.errors.length > 0) {
         await context.progress.stop();
         return { data: { ...data, hosts: [] }, text: render.formatPlan(plan), errors: plan.errors };
       }
       if (!options.json) printErr(render.formatPlan(plan));
-      await confirm(render.question(plan), options);
+      await confirm(question(plan), options);
       const outcomes = await executeReboots(context, await begin(), plan);
       await context.progress.stop();
       const errors = outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]));
       const isInterrupted = signal.aborted || errors.some(({ code }) => code === 'interrupted');
       return {
-        data: { ...data, hosts: outcomes.map(render.outcomeData) },
+        data: { ...data, hosts: outcomes.map(outcomeData) },
         text: render.formatOutcomes(outcomes),
         errors,
         ...(isInterrupted ? { exitCode: exitCode.interrupted } : {}),

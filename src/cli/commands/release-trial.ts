@@ -1,11 +1,12 @@
 import type { Run } from '../../ledger/runs.ts';
 import { FleetError } from '../../model/errors.ts';
+import type { OpenContext } from '../../verbs/open-context.ts';
+import { trialErrors } from '../../verbs/results/trial.ts';
 import type { HostInitOutcome } from '../../workflows/init.ts';
 import type { StaleWorker } from '../../workflows/stale-workers.ts';
 import type { TrialOutcome, TrialWishes } from '../../workflows/try-scripts.ts';
 import type { WorkerActs } from '../../workflows/try-workers.ts';
 import type { GlobalOptions } from '../global-options.ts';
-import type { OpenContext } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { type RestartReport, refusal, restartStale, restartsOf } from './restart-stale.ts';
 
@@ -122,6 +123,6 @@ function reported(render: typeof import('../render/trial.ts'), outcome: TrialOut
   return {
     data: { canary: { accounts, others, watchMs, maxErrors, phase, verdict } },
     text: render.formatTrialEnd(outcome),
-    errors: render.trialErrors(outcome),
+    errors: trialErrors(outcome),
   };
 }

@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
 import { FleetError } from '../../model/errors.ts';
+import { timeOf } from '../../verbs/time-option.ts';
 import type { LogLevel, LogSubject } from '../../workflows/read-logs.ts';
 import { withContext } from '../open-context.ts';
 import { durationOption, linesOption } from '../option-values.ts';
 import { setAction } from '../run-command.ts';
 import { isOutputPlain, printOut, printRaw } from '../terminal.ts';
-import { timeOf } from '../time-option.ts';
 
 const rawFlag = ['--raw', 'escape sequences and other control characters of the host as they are, also on a terminal'] as const;
 

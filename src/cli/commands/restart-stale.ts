@@ -1,9 +1,9 @@
 import { FleetError } from '../../model/errors.ts';
+import type { OpenContext } from '../../verbs/open-context.ts';
 import type { HostInitOutcome } from '../../workflows/init.ts';
 import type { Restart } from '../../workflows/restart-workers.ts';
 import type { StaleWorker } from '../../workflows/stale-workers.ts';
 import type { GlobalOptions } from '../global-options.ts';
-import type { OpenContext } from '../open-context.ts';
 
 export interface RestartReport {
   readonly data: Readonly<Record<string, unknown>>;

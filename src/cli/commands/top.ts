@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
+import type { OpenContext } from '../../verbs/open-context.ts';
+import { momentData } from '../../verbs/results/top.ts';
 import type { FleetMoment, FleetWatch } from '../../workflows/watch-fleet.ts';
-import { type OpenContext, withContext } from '../open-context.ts';
+import { withContext } from '../open-context.ts';
 import { durationOption } from '../option-values.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
@@ -38,7 +40,7 @@ export function registerTop(program: Command): void {
         }
         const moment = await watch.look();
         const errors = moment.hosts.flatMap(({ problem }) => (problem === null ? [] : [problem]));
-        return { data: render.momentData(moment), text: draw(moment, Number.POSITIVE_INFINITY), errors };
+        return { data: momentData(moment), text: draw(moment, Number.POSITIVE_INFINITY), errors };
       } finally {
         await watch.close();
       }

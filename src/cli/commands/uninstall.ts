@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import type { HostSpec } from '../../model/inventory.ts';
-import { callerOf } from '../caller.ts';
+import { callerOf } from '../../verbs/caller.ts';
+import { exitCode } from '../../verbs/exit-codes.ts';
+import type { OpenContext } from '../../verbs/open-context.ts';
+import { initData } from '../../verbs/results/init.ts';
 import { confirm } from '../confirm.ts';
-import { exitCode } from '../exit-codes.ts';
 import { reportSteps } from '../init-progress.ts';
-import { type OpenContext, withLock } from '../open-context.ts';
+import { withLock } from '../open-context.ts';
 import type { CommandResult } from '../output.ts';
 import { setAction } from '../run-command.ts';
 import { noBlob } from './init.ts';
@@ -66,6 +68,6 @@ async function uninstall(context: OpenContext, hosts: readonly HostSpec[], optio
   await context.progress.stop();
   const errors = outcomes.flatMap(({ error }) => (error === null ? [] : [error]));
   const isPending = errors.length === 0 && outcomes.some(({ state }) => state === 'pending');
-  const data = { check: isCheck, hosts: outcomes.map(render.initData) };
+  const data = { check: isCheck, hosts: outcomes.map(initData) };
   return { data, text: render.formatInit(outcomes), errors, ...(isPending ? { exitCode: exitCode.pending } : {}) };
 }

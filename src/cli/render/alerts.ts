@@ -2,12 +2,10 @@ import type { Alert } from '../../alerts/alert.ts';
 import { valueText } from '../../alerts/message.ts';
 import type { Silence } from '../../alerts/silence.ts';
 import { type AlertRule, measures } from '../../model/alert-policy.ts';
-import type { AlertStory, AlertsView, AlertView, ChannelTrial, Verdict } from '../../workflows/alerts.ts';
+import { iso, isoOrNull } from '../../verbs/results/alerts.ts';
+import type { AlertStory, AlertsView, ChannelTrial, Verdict } from '../../workflows/alerts.ts';
 import { chalk } from '../style.ts';
 import { formatAge, formatTable } from './table.ts';
-
-const iso = (ms: number): string => new Date(ms).toISOString();
-const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));
 
 const shownValue = ({ measure, value }: Alert): string => valueText(measure, value, 'en');
 
@@ -53,42 +51,6 @@ export function formatAlerts({ alerts, silences, waiting }: AlertsView, nowMs: n
   return sections.join('\n\n');
 }
 
-const alertData = ({ alert, silence }: AlertView): Record<string, unknown> => ({
-  ...{
-    key: alert.key,
-    rule: alert.rule,
-    kind: alert.kind,
-    subject: alert.subject,
-    host: alert.host,
-    state: alert.state,
-    severity: alert.severity,
-  },
-  ...{
-    value: alert.value,
-    reason: alert.reason,
-    since: iso(alert.since),
-    firedAt: isoOrNull(alert.firedAt),
-    resolvedAt: isoOrNull(alert.resolvedAt),
-  },
-  ...{ told: alert.told, toldAt: isoOrNull(alert.toldAt), silence: silence?.id ?? null },
-});
-
-export const silenceData = ({ id, rule, subject, until, reason, by, createdAt }: Silence): Record<string, unknown> => ({
-  ...{ id, rule, subject, until: iso(until), reason, by, createdAt: iso(createdAt) },
-});
-
-export const alertsData = ({ alerts, silences, waiting }: AlertsView): Record<string, unknown> => ({
-  alerts: alerts.map(alertData),
-  silences: silences.map(silenceData),
-  waiting: waiting.map(({ id, route, message, attempts, nextTryAt }) => ({
-    id,
-    route,
-    title: message.title,
-    attempts,
-    nextTryAt: iso(nextTryAt),
-  })),
-});
-
 function limitsText({ measure, warning, critical, forMs }: AlertRule): string {
   const limits = [
     ...(warning === null ? [] : [`warning above ${valueText(measure, warning, 'en')}`]),
@@ -111,12 +73,6 @@ export function formatStory({ alert, silence, rule, messages }: AlertStory, nowM
   return rows.length === 0 ? lines.join('\n') : `${lines.join('\n')}\n\n${formatTable(['TOLD', 'BY CHANNEL', 'MESSAGE'], rows, '')}`;
 }
 
-export const storyData = ({ messages, rule, ...view }: AlertStory): Record<string, unknown> => ({
-  ...alertData(view),
-  rule,
-  messages: messages.map(({ id, delivered_at, delivered_by }) => ({ id, deliveredAt: isoOrNull(delivered_at), channel: delivered_by })),
-});
-
 export function formatVerdict({ rule, subject, alert, silence }: Verdict, nowMs: number): string {
   const lines = [`${rule.name}: ${limitsText(rule)}`];
   if (alert === null)
@@ -132,13 +88,6 @@ export function formatVerdict({ rule, subject, alert, silence }: Verdict, nowMs:
     lines.push(`silenced by ${silence.by} for ${formatAge(silence.until - nowMs)} more: fleet alerts unsilence ${silence.id}`);
   return lines.join('\n');
 }
-
-export const verdictData = ({ rule, subject, alert, silence }: Verdict): Record<string, unknown> => ({
-  rule,
-  subject,
-  alert: alert === null ? null : { ...alertData({ alert, silence }), heldMs: alert.heldMs },
-  silence: silence === null ? null : silenceData(silence),
-});
 
 export const formatSilence = ({ id, rule, subject, until, createdAt }: Silence): string =>
   `silence ${id}: nothing is told about ${rule}/${subject} for ${formatAge(until - createdAt)}. To end it: fleet alerts unsilence ${id}`;

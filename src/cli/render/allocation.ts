@@ -1,4 +1,3 @@
-import { FleetError } from '../../model/errors.ts';
 import type { AllocationPlan } from '../../workflows/allocate.ts';
 import type { GrantOutcome } from '../../workflows/grant-accounts.ts';
 import { chalk } from '../style.ts';
@@ -21,24 +20,6 @@ export function formatPlan({ placement, resumed, heldHere }: AllocationPlan): st
   const spread = `Spread of load scores: ${formatPoints(placement.spreadBefore)} → ${formatPoints(placement.spreadAfter)} points.`;
   return `${formatTable(['ACCOUNT', 'HOST', 'SCORE', 'WHY'], rows, '')}\n${chalk.dim(spread)}`;
 }
-
-/** One error per account that no host takes, with every host's reason. */
-export const unplacedErrors = ({ placement }: AllocationPlan): FleetError[] =>
-  placement.unplaced.map(
-    ({ account, reason, refusals }) =>
-      new FleetError('placement', reason, {
-        account,
-        hint: 'add a host, raise max_accounts, or uncordon one; fleet rankings shows what is free',
-        problems: refusals.map(({ host, message }) => `${host}: ${message}`),
-      }),
-  );
-
-/** The plan for programs. */
-export const planData = ({ placement, resumed, heldHere }: AllocationPlan): Record<string, unknown> => ({
-  ...placement,
-  resumed: resumed.map(({ account, to_host, phase, epoch }) => ({ account, host: to_host, phase, epoch })),
-  held: heldHere.map(({ account, host }) => ({ account, host })),
-});
 
 export function formatOutcomes(outcomes: readonly GrantOutcome[]): string {
   const online = outcomes.filter(({ state }) => state === 'online').length;

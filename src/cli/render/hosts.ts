@@ -6,26 +6,6 @@ import { chalk } from '../style.ts';
 import { formatState } from './states.ts';
 import { formatAge, formatPoints, formatTable } from './table.ts';
 
-/** A host for programs. */
-export const hostData = (rank: HostRanking, row: HostRow | undefined): Record<string, unknown> => ({
-  name: rank.host,
-  state: rank.state,
-  reason: rank.stateReason,
-  score: rank.score.total,
-  scoreParts: rank.score.parts,
-  rank: rank.rank,
-  accounts: rank.accounts,
-  maxAccounts: rank.maxAccounts,
-  freeMemoryBytes: rank.freeMemoryBytes,
-  latencyMs: row?.latency_ms ?? null,
-  lastSeen: row?.last_seen_at ? new Date(row.last_seen_at).toISOString() : null,
-  failures: row?.failures ?? 0,
-  os: row?.os ?? null,
-  arch: row?.arch ?? null,
-  release: row?.release ?? null,
-  rebootAnnouncedUntil: row?.announced_until ? new Date(row.announced_until).toISOString() : null,
-});
-
 /** What another operator has to know of a host that is being rebooted; null: it is expected to be there. */
 function awayNote(row: HostRow | undefined, nowMs: number): string | null {
   const untilMs = row?.announced_until ?? null;

@@ -52,12 +52,6 @@ function listed(what: readonly string[]): string {
   return shown.join(', ');
 }
 
-/** A host's outcome for programs. */
-export const initData = ({ error, ...outcome }: HostInitOutcome): Record<string, unknown> => ({
-  ...outcome,
-  problem: error?.message ?? null,
-});
-
 export function stepList(plans: readonly HostInitPlan[]): CommandResult {
   const steps = new Map(plans.flatMap((plan) => plan.steps.map((step) => [step.id, step.title] as const)));
   const rows = [...steps].map(([id, title]) => [id, title]);

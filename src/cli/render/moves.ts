@@ -1,5 +1,4 @@
 import type { MoveRow } from '../../ledger/schema.ts';
-import { FleetError } from '../../model/errors.ts';
 import type { MoveOutcome } from '../../workflows/carry-move.ts';
 import type { MovePlan } from '../../workflows/plan-file.ts';
 import type { PreparedMoves } from '../../workflows/plan-moves.ts';
@@ -28,23 +27,6 @@ const spreadOf = ({ verb, spreadBefore, spreadAfter }: MovePlan): string =>
     ? ''
     : ` Spread of load scores: ${formatPoints(spreadBefore)} → ${formatPoints(spreadAfter)} points.`;
 
-/** One error per account that would have to leave and cannot. */
-export const stayingErrors = ({ staying }: MovePlan): FleetError[] =>
-  staying.map(
-    ({ account, reason, problems }) =>
-      new FleetError('placement', reason, {
-        account,
-        hint: 'add a host, raise max_accounts, or unpin the account; fleet rankings shows what is free',
-        problems,
-      }),
-  );
-
-/** The plan for programs. */
-export const movePlanData = ({ plan: { input: _, ...plan }, resumed }: PreparedMoves): Record<string, unknown> => ({
-  ...plan,
-  resumed: resumed.map(({ account, from_host, to_host, phase, epoch }) => ({ account, from: from_host, to: to_host, phase, epoch })),
-});
-
 const seconds = (ms: number | null): string => (ms === null ? '' : `${(ms / 1000).toFixed(1)} s`);
 
 /** `namesOpen`: what is open stands below; the end of an interrupted command says it of all moves. */
@@ -64,5 +46,3 @@ export function formatMoveOutcomes(outcomes: readonly MoveOutcome[], namesOpen =
       : `\nOpen: ${open.map(({ account, to, phase }) => `${called(account)} → ${to} (${phase})`).join(', ')}. Carry on with: fleet resume`;
   return `${formatTable(['ACCOUNT', 'FROM', 'TO', 'STATE', 'OFFLINE FOR'], rows, 'Nothing was moved.')}\n${done} of ${outcomes.length} moved.${hint}`;
 }
-
-export const outcomeData = ({ problem, ...rest }: MoveOutcome): Record<string, unknown> => ({ ...rest, code: problem?.code ?? null });

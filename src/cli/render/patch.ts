@@ -29,9 +29,6 @@ const rebootWord = (isNeeded: boolean, isWished: boolean): string => {
   return chalk.dim(isWished ? 'when needed' : 'no');
 };
 
-export const question = ({ patches, wishes }: PatchPlan): string =>
-  `Upgrade ${patches.map(({ host }) => host.name).join(', ')}${wishes.reboot ? ', and reboot those that need it' : ''}?`;
-
 /** One line per host. */
 export function formatOutcomes(outcomes: readonly PatchOutcome[]): string {
   const rows = outcomes.map(({ host, state, changes, moved, rebooted, wantsReboot, accounts }) => [
@@ -44,14 +41,3 @@ export function formatOutcomes(outcomes: readonly PatchOutcome[]): string {
   ]);
   return formatTable(['HOST', 'STATE', 'UPGRADE', 'REBOOT', 'MOVED', 'ACCOUNTS'], rows, 'Nothing was patched.');
 }
-
-/** The plan for programs. */
-export const planData = ({ patches, wishes }: PatchPlan): Record<string, unknown> => ({
-  ...wishes,
-  hosts: patches.map(({ host, ...patch }) => ({ host: host.name, ...patch })),
-});
-
-export const outcomeData = ({ problem, ...outcome }: PatchOutcome): Record<string, unknown> => ({
-  ...outcome,
-  code: problem?.code ?? null,
-});

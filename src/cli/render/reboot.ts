@@ -16,9 +16,6 @@ export function formatPlan({ reboots, withinMs, isRolling }: RebootPlan): string
   return `${table}\n${chalk.dim(note)}`;
 }
 
-export const question = ({ reboots, isRolling }: RebootPlan): string =>
-  `Reboot ${reboots.map(({ host }) => host.name).join(', ')}${isRolling && reboots.length > 1 ? ', one after the other' : ''}?`;
-
 const minutes = (ms: number | null): string => (ms === null ? '' : formatAge(ms));
 
 /** One line per host. */
@@ -32,19 +29,3 @@ export function formatOutcomes(outcomes: readonly RebootOutcome[]): string {
   ]);
   return formatTable(['HOST', 'STATE', 'AWAY', 'ACCOUNTS OFFLINE', 'ACCOUNTS'], rows, 'Nothing was rebooted.');
 }
-
-/** The plan for programs. */
-export const planData = ({ reboots, withinMs, isRolling }: RebootPlan): Record<string, unknown> => ({
-  withinMs,
-  isRolling,
-  hosts: reboots.map(({ host, accounts, others }) => ({
-    host: host.name,
-    accounts: accounts.map(({ name }) => name),
-    notOnline: others.map(({ name }) => name),
-  })),
-});
-
-export const outcomeData = ({ problem, ...outcome }: RebootOutcome): Record<string, unknown> => ({
-  ...outcome,
-  code: problem?.code ?? null,
-});

@@ -8,9 +8,3 @@ export const formatAdvice = (advice: ScalingAdvice): string =>
   adviceLines(advice)
     .map(({ text, level }) => colours[level](text))
     .join('\n');
-
-/** The same for programs. */
-export const adviceData = ({ fullAtMs, ...advice }: ScalingAdvice): Record<string, unknown> => ({
-  ...advice,
-  fullAt: fullAtMs === null ? null : new Date(fullAtMs).toISOString(),
-});

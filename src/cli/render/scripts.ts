@@ -4,18 +4,6 @@ import type { ListedScript, ScriptTest } from '../../workflows/test-script.ts';
 import { chalk } from '../style.ts';
 import { formatTable } from './table.ts';
 
-export const scriptsData = (scripts: readonly ListedScript[]): Record<string, unknown> => ({
-  scripts: scripts.map(({ name, folder, script, error, accounts }) => ({
-    name,
-    folder,
-    description: script?.description ?? null,
-    rules: script?.script.rules.length ?? null,
-    asksModel: script?.script.rules.some(({ answer }) => answer.kind === 'model') ?? null,
-    accounts,
-    problems: error?.problems ?? [],
-  })),
-});
-
 export const formatScripts = (scripts: readonly ListedScript[]): string =>
   formatTable(
     ['SCRIPT', 'RULES', 'ACCOUNTS', 'WHAT IT DOES'],
@@ -62,11 +50,3 @@ export const formatScriptTest = ({ events, accounts }: ScriptTest): string => {
     '\n',
   );
 };
-
-export const scriptTestData = ({ script, accounts, transcript, events }: ScriptTest): Record<string, unknown> => ({
-  script: script.name,
-  accounts,
-  chatId: transcript.chatId,
-  events: events.map(({ event, outcomes }) => ({ event, outcomes })),
-  answers: events.reduce((sum, { outcomes }) => sum + outcomes.filter(({ sentAtMs }) => sentAtMs !== null).length, 0),
-});

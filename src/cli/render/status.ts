@@ -1,9 +1,8 @@
-import { openMoveData } from '../../workflows/ending-command.ts';
 import type { FleetStatus, Stray } from '../../workflows/fleet-status.ts';
 import { chalk } from '../style.ts';
-import { accountData, formatAccounts } from './accounts.ts';
+import { formatAccounts } from './accounts.ts';
 import { formatMoves } from './decision.ts';
-import { formatHosts, hostData } from './hosts.ts';
+import { formatHosts } from './hosts.ts';
 import { formatRemedies } from './remedies.ts';
 import { formatState } from './states.ts';
 
@@ -34,12 +33,3 @@ export const formatStrays = (strays: readonly Stray[]): string =>
       return `${host} is not in the inventory and owns ${owned}: ${names}\n→ ${remedy}`;
     })
     .join('\n');
-
-export const statusData = ({ fleet, hosts, rows, accounts, moves, trials, strays }: FleetStatus): Record<string, unknown> => ({
-  fleet,
-  hosts: hosts.map((rank) => hostData(rank, rows.get(rank.host))),
-  accounts: accounts.map(accountData),
-  hostsNotInInventory: strays.map(({ host }) => host),
-  openMoves: moves.map(openMoveData),
-  trials,
-});

@@ -1,9 +1,8 @@
-import type { FleetError } from '../../model/errors.ts';
 import type { SweepResult, SweptHost } from '../../workflows/sweep.ts';
 import type { Telling } from '../../workflows/tell-fleet.ts';
 import { chalk } from '../style.ts';
 import { formatOutcomes } from './allocation.ts';
-import { formatMoveOutcomes, outcomeData } from './moves.ts';
+import { formatMoveOutcomes } from './moves.ts';
 import { formatState } from './states.ts';
 import { formatAge, formatTable } from './table.ts';
 
@@ -35,26 +34,3 @@ function noteOf({ unreachableSinceMs, awayUntilMs, findings, problem }: SweptHos
   const texts = findings.map(({ level, text }) => (level === 'critical' ? chalk.red(text) : chalk.yellow(text)));
   return [...(problem === null ? [] : [chalk.red(problem.message)]), ...texts].join('; ');
 }
-
-export const sweepErrors = ({ hosts, problems, moves, grants, told }: SweepResult): FleetError[] => [
-  ...hosts.flatMap(({ problem }) => (problem === null ? [] : [problem])),
-  ...problems,
-  ...(told?.problems ?? []),
-  ...[...moves, ...grants].flatMap(({ problem }) => (problem === null ? [] : [problem])),
-];
-
-/** The result for programs. */
-export const sweepData = ({ isObserver, hosts, moves, grants, prunedSamples, failedOver, told }: SweepResult): Record<string, unknown> => ({
-  isObserver,
-  hosts: hosts.map(({ problem, unreachableSinceMs, awayUntilMs, ...host }) => ({
-    ...host,
-    awayUntil: awayUntilMs === null ? null : new Date(awayUntilMs).toISOString(),
-    unreachableSince: unreachableSinceMs === null ? null : new Date(unreachableSinceMs).toISOString(),
-    code: problem?.code ?? null,
-  })),
-  moves: moves.map(outcomeData),
-  accounts: grants.map(({ account, host, state, problem }) => ({ account, host, state, code: problem?.code ?? null })),
-  prunedSamples,
-  failedOver,
-  alerts: told === null ? null : { items: told.items, sent: told.sent, waiting: told.waiting },
-});

@@ -1,0 +1,61 @@
+import type { cordon, uncordon } from '../../verbs/hosts/cordon.ts';
+import type { forgetHost } from '../../verbs/hosts/forget.ts';
+import type { listHosts } from '../../verbs/hosts/list.ts';
+import type { renameHost } from '../../verbs/hosts/rename.ts';
+import type { takeOver } from '../../verbs/hosts/take-over.ts';
+import type { trustHosts } from '../../verbs/hosts/trust.ts';
+import { formatHostKeys, formatHosts } from '../render/hosts.ts';
+import { formatStrays } from '../render/status.ts';
+import type { TextOf, VerbText } from '../verb-text.ts';
+
+const ofTrust: TextOf<typeof trustHosts> = {
+  proposal: ({ keys }) => (keys.length === 0 ? '' : formatHostKeys(keys)),
+  done: ({ remembered, stillTrusted, knownHosts }, { keys }) =>
+    [
+      remembered === 0 ? `${keys.length} known already, nothing to remember.` : `${remembered} remembered in ${knownHosts}.`,
+      ...stillTrusted.map((place) => `The former key is still trusted by ${place}: take it out there.`),
+    ].join('\n'),
+};
+
+const ofList: TextOf<typeof listHosts> = {
+  result: ({ hosts, rows, strays }, { nowMs }) =>
+    [formatHosts(hosts, rows, nowMs), ...(strays.length > 0 ? [formatStrays(strays)] : [])].join('\n\n'),
+};
+
+const ofCordon: TextOf<typeof cordon> = { done: (hosts) => `${hosts.join(', ')} cordoned` };
+
+const ofUncordon: TextOf<typeof uncordon> = {
+  done: ({ uncordoned, cordonedInInventory: still }) =>
+    `${uncordoned.join(', ')} uncordoned${still.length === 0 ? '' : `; still cordoned in the inventory: ${still.join(', ')}`}`,
+};
+
+const ofRename: TextOf<typeof renameHost> = {
+  done: ({ knownAs, next }, _, { input }) =>
+    [
+      `${input.old} is ${input.new} from now on; nothing was changed on the host.`,
+      ...(knownAs === null ? [] : [`Its host key is known as ${knownAs}, too.`]),
+      `Next: ${next}, which tells the host its name.`,
+    ].join('\n'),
+};
+
+const ofForget: TextOf<typeof forgetHost> = {
+  done: ({ isInInventory, inventory }, _, { input: { host } }) =>
+    `${host} is forgotten.${isInInventory ? ` Take it out of ${inventory}: as long as it is there, the next command knows it again.` : ''}`,
+};
+
+const ofTakeOver: TextOf<typeof takeOver> = {
+  done: (outcomes) => {
+    const taken = outcomes.filter(({ ok }) => ok).map(({ host }) => host.name);
+    return taken.length === 0 ? '' : `${taken.join(', ')} now obey this ledger`;
+  },
+};
+
+export const texts: Readonly<Record<string, VerbText>> = {
+  'hosts trust': ofTrust,
+  'hosts list': ofList,
+  'hosts cordon': ofCordon,
+  'hosts uncordon': ofUncordon,
+  'hosts rename': ofRename,
+  'hosts forget': ofForget,
+  'hosts take-over': ofTakeOver,
+};

@@ -1,0 +1,46 @@
+import type { CalledAccount } from '../model/called.ts';
+import type { SecretReference } from '../model/inventory.ts';
+import type { FleetEvent } from '../workflows/context.ts';
+import type { LoginPrompts } from '../workflows/login-talk.ts';
+
+/** What is going on while a verb works. */
+export interface Progress {
+  readonly report: (event: FleetEvent) => void;
+  /** Ends the display until the next report: a question, or a plan, has the terminal for itself. */
+  hold(): Promise<void>;
+  /** Ends the display; afterwards nothing is drawn. Safe to repeat. */
+  stop(): Promise<void>;
+}
+
+/** What a login was told beforehand; each is given once, and what was wrong is asked. */
+export interface GivenAnswers {
+  readonly phone: string | null;
+  readonly token: SecretReference | null;
+  readonly password: SecretReference | null;
+}
+
+/** Who has called a verb: what it was told for every verb, what it can be shown, and what it can be asked. */
+export interface Desk {
+  /** The inventory that was named; undefined: the nearest one. */
+  readonly inventory: string | undefined;
+  /** How long to wait for another command that holds the ledger, ms. */
+  readonly waitMs: number;
+  /** Ctrl-C: work ends between two acts. */
+  readonly signal: AbortSignal;
+  startProgress(): Promise<Progress>;
+  /** A line that belongs to no result. */
+  note(text: string): void;
+  /** What people call accounts, as soon as it is known. */
+  learnNames(accounts: readonly CalledAccount[]): void;
+  /** Asks for the passphrase of a key file; null where nobody can be asked. */
+  readonly askPassphrase: ((keyFile: string, again: boolean) => Promise<string>) | null;
+  /** Shows the verb's plan and asks; null: there is nothing to ask. Errors: `usage`, where nobody can be asked; `interrupted`, when the answer is no. */
+  agree(question: string | null, plan: unknown): Promise<void>;
+  /** Asks what a login needs. The caller closes it. */
+  openLoginPrompts(
+    given: GivenAnswers,
+    readSecret: (reference: SecretReference) => Promise<string>,
+  ): Promise<LoginPrompts & { close(): void }>;
+  /** A line of a log that goes on, as soon as it is there. `isRaw`: not a byte of it is changed. */
+  line(text: string, isRaw: boolean): void;
+}

@@ -1,0 +1,67 @@
+import { openMoveData } from '../../workflows/ending-command.ts';
+import { lines, option } from '../input.ts';
+import { defineLook } from '../verb.ts';
+
+/** `fleet history`. */
+export const history = defineLook({
+  name: 'history',
+  group: 'looks',
+  summary: 'decisions, newest first',
+  input: {
+    account: option({ of: 'account', shown: 'account', words: 'only of this account' }),
+    host: option({ of: 'host', shown: 'name', words: 'only to this host' }),
+    lines: lines('at most this many', { start: 50 }),
+  },
+  examples: [
+    ['history --account anna', 'where it has been, and why'],
+    ['history --host h2 --lines 10', 'the last ten decisions for h2'],
+  ],
+  files: ['inventory', 'ledger'],
+  async look({ ledger }, { account, host, lines: limit }) {
+    const { readHistory } = await import('../../ledger/records.ts');
+    return readHistory(ledger.db, { limit, ...(account ? { account } : {}), ...(host ? { host } : {}) });
+  },
+  toJson: (rows) => ({
+    history: rows.map(({ decision_json, at, ...row }) => ({
+      ...row,
+      at: new Date(at).toISOString(),
+      decision: JSON.parse(decision_json) as unknown,
+    })),
+  }),
+});
+
+/** `fleet moves`. */
+export const moves = defineLook({
+  name: 'moves',
+  group: 'looks',
+  summary: 'changes of owner that are not finished, and what each waits for',
+  input: {},
+  examples: [
+    ['moves', 'what is open, and the command that carries it on'],
+    ['moves --json', 'for programs'],
+  ],
+  files: ['inventory', 'ledger'],
+  async look({ ledger }) {
+    const { listOpenMoves } = await import('../../ledger/moves.ts');
+    return listOpenMoves(ledger.db);
+  },
+  toJson: (rows) => ({ moves: rows.map(openMoveData) }),
+});
+
+/** `fleet events`. */
+export const events = defineLook({
+  name: 'events',
+  group: 'looks',
+  summary: 'what happened to hosts and accounts, newest first',
+  input: { lines: lines('at most this many', { start: 50 }) },
+  examples: [
+    ['events', 'the last fifty'],
+    ['events --lines 500 --json', 'more of them, for programs'],
+  ],
+  files: ['inventory', 'ledger'],
+  async look({ ledger }, input) {
+    const { readEvents } = await import('../../ledger/records.ts');
+    return readEvents(ledger.db, input.lines);
+  },
+  toJson: (rows) => ({ events: rows.map(({ at, ...row }) => ({ ...row, at: new Date(at).toISOString() })) }),
+});

@@ -1,0 +1,206 @@
+import { dirname, join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Run } from '../ledger/runs.ts';
+import { serialCopyIn } from '../ledger/serial-copy.ts';
+import { FleetError } from '../model/errors.ts';
+import type { HostSpec, Inventory, SecretReference } from '../model/inventory.ts';
+import type { Remote } from '../remote/remote.ts';
+import type { SshContext } from '../remote/ssh-context.ts';
+import type { StateStore } from '../vault/state-store.ts';
+import type { Vault, VaultOptions } from '../vault/vault.ts';
+import type { FleetContext } from '../workflows/context.ts';
+import type { Fence } from '../workflows/fence.ts';
+import type { Desk, Progress } from './desk.ts';
+import { lazyRemotes } from './lazy-remotes.ts';
+
+/** A secret reference as the inventory means it: relative to its own folder. */
+export const secretReader =
+  (inventory: Inventory) =>
+  async (reference: SecretReference): Promise<string> => {
+    const { readSecret } = await import('../inventory/read-secret.ts');
+    return readSecret(reference, { cwd: dirname(inventory.path), env: process.env });
+  };
+
+/** The vault opens by its first use: most commands never touch a session. */
+function lazyVault(open: () => Promise<Vault>): Vault {
+  let opened: Promise<Vault> | undefined;
+  const vault = (): Promise<Vault> => {
+    opened ??= open();
+    return opened;
+  };
+  return {
+    put: async (...args) => (await vault()).put(...args),
+    get: async (account) => (await vault()).get(account),
+    list: async () => (await vault()).list(),
+    remove: async (account) => (await vault()).remove(account),
+    vaultHash: async (account) => (await vault()).vaultHash(account),
+  };
+}
+
+function lazyStates(options: VaultOptions): StateStore {
+  const store = async (): Promise<StateStore> => (await import('../vault/state-store.ts')).openStateStore(options);
+  return {
+    put: async (record) => (await store()).put(record),
+    get: async (account) => (await store()).get(account),
+    freeBytes: async () => (await store()).freeBytes(),
+  };
+}
+
+function lazyFence(inventory: Inventory, signal: AbortSignal): Fence {
+  const open = async (): Promise<Fence> => (await import('../workflows/fence.ts')).openFence(inventory, signal);
+  return { switchOff: async (host) => (await open()).switchOff(host), isOff: async (host) => (await open()).isOff(host) };
+}
+
+export interface OpenContext extends FleetContext {
+  /** Who has called the verb. */
+  readonly desk: Desk;
+  readonly progress: Progress;
+  readonly freshRemoteFor: (host: HostSpec) => Remote;
+  readonly ssh: () => Promise<SshContext>;
+  close(): Promise<void>;
+}
+
+/** The inventory that was named, or the nearest one; which one that is is said where it is not in this folder. Errors: `inventory`. */
+export async function loadInventoryOf({ inventory, note }: Pick<Desk, 'inventory' | 'note'>): Promise<Inventory> {
+  const { loadInventory } = await import('../inventory/load-inventory.ts');
+  return loadInventory(await inventoryPathOf({ inventory, note }));
+}
+
+/** Its path, as messages call it. Errors: `inventory`. */
+export async function inventoryPathOf({ inventory, note }: Pick<Desk, 'inventory' | 'note'>): Promise<string> {
+  if (inventory !== undefined) return inventory;
+  const [{ findInventory, inventoryName }, { homeDirectory }] = await Promise.all([
+    import('../inventory/find-inventory.ts'),
+    import('../surroundings/operator.ts'),
+  ]);
+  const cwd = process.cwd();
+  const found = findInventory({ cwd, home: homeDirectory(), trustedUsers: ownUsers() });
+  if (found !== null && dirname(found) !== cwd) note(`using ${relative(cwd, found)}`);
+  return found === null ? inventoryName : relative(cwd, found);
+}
+
+/** Who may have written an inventory that nobody named: this user, root, and the one that became root by sudo. */
+function ownUsers(): readonly number[] | null {
+  const own = process.geteuid?.();
+  if (own === undefined) return null;
+  const before = own === 0 ? Number(process.env.SUDO_UID) : Number.NaN;
+  return [own, 0, ...(Number.isInteger(before) ? [before] : [])];
+}
+
+/** How a verb's context is opened. */
+interface Opening {
+  /** Log in as `ssh.init_user`, for what an everyday login user may not do. */
+  readonly needsAllRights: boolean;
+  /** Cuts the connections. */
+  readonly linkSignal: AbortSignal;
+}
+
+/** Everything that a verb needs which talks to hosts. The caller closes it. */
+async function openContext(desk: Desk, { needsAllRights, linkSignal }: Opening): Promise<OpenContext> {
+  const { signal } = desk;
+  const [{ openLedger }, inventory] = await Promise.all([import('../ledger/ledger.ts'), loadInventoryOf(desk)]);
+  const ledger = await openLedger(inventory.paths.ledger, undefined, serialCopyIn(process.env));
+  const progress = await desk.startProgress();
+  const warn = (host: string, text: string): void => progress.report({ kind: 'host', host, text: `warning: ${text}`, status: 'working' });
+  const remotes = lazyRemotes(async () => {
+    const { openRemotes } = await import('./open-remotes.ts');
+    const secrets = { readSecret: secretReader(inventory), askPassphrase: desk.askPassphrase };
+    return openRemotes({ knownHosts: inventory.paths.knownHosts, ...secrets, signal: linkSignal, onWarning: warn }, needsAllRights);
+  });
+  const isKnownAuthentic = async (): Promise<boolean> => {
+    const [{ readMeta }, { vaultAuthenticKey }] = await Promise.all([
+      import('../ledger/meta.ts'),
+      import('../workflows/authenticate-records.ts'),
+    ]);
+    return (await readMeta(ledger.db, vaultAuthenticKey)) !== null;
+  };
+  const readIdentity = (): Promise<string> => secretReader(inventory)(inventory.vaultKey);
+  const vaultOptions = { directory: inventory.paths.vault, readIdentity, isKnownAuthentic };
+  const openVault = async (): Promise<Vault> => (await import('../vault/vault.ts')).openVault(vaultOptions);
+  const loginOptions = { ...vaultOptions, directory: join(inventory.paths.vault, 'logins') };
+  const openLogins = async (): Promise<Vault> => (await import('../vault/vault.ts')).openVault(loginOptions);
+  return {
+    desk,
+    inventory,
+    ledger,
+    vault: lazyVault(openVault),
+    logins: lazyVault(openLogins),
+    states: lazyStates(vaultOptions),
+    remoteFor: remotes.remoteFor,
+    remoteThrough: remotes.remoteThrough,
+    freshRemoteFor: remotes.freshRemoteFor,
+    ssh: remotes.ssh,
+    fence: lazyFence(inventory, signal),
+    readSecret: secretReader(inventory),
+    now: () => Date.now(),
+    pause: (ms, until) => sleep(ms, undefined, until === undefined ? {} : { signal: until }).catch(() => undefined),
+    report: progress.report,
+    signal,
+    progress,
+    close: async () => {
+      await progress.stop();
+      await remotes.close();
+      await ledger.close();
+    },
+  };
+}
+
+/**
+ * Runs `act` with an open context and closes it again, whatever happens. `isLasting`: Ctrl-C does not cut the links, so that the act that is under way ends and is recorded; what
+ * still connects afterwards is cut. Otherwise it cuts them at once.
+ */
+export async function withContext<T>(
+  desk: Desk,
+  { needsAllRights, isLasting }: { readonly needsAllRights: boolean; readonly isLasting: boolean },
+  act: (context: OpenContext) => Promise<T>,
+): Promise<T> {
+  const links = new AbortController();
+  const context = await openContext(desk, { needsAllRights, linkSignal: isLasting ? links.signal : desk.signal });
+  try {
+    const { listDisplayNames } = await import('../ledger/accounts.ts');
+    desk.learnNames(await listDisplayNames(context.ledger.db));
+    return await act(context);
+  } catch (error) {
+    const { ledgerUseError } = await import('../ledger/ledger.ts');
+    throw ledgerUseError(context.ledger.path, error);
+  } finally {
+    if (desk.signal.aborted) links.abort();
+    await context.close();
+  }
+}
+
+/** What a command leaves behind that changes accounts: errors, among them the moves that Ctrl-C left open. */
+interface WithErrors {
+  readonly errors?: readonly FleetError[];
+}
+
+/**
+ * Alone on this ledger. The first Ctrl-C ends `act` between two acts. `begin` takes the run's serial; it is called once, after the operator has agreed and before the first connection
+ * with authority is made.
+ */
+export async function alone<T extends WithErrors>(
+  verb: string,
+  context: OpenContext,
+  waitMs: number,
+  act: (begin: () => Promise<Run>) => Promise<T>,
+): Promise<T> {
+  const { signal } = context;
+  const { beginRun, takeLock } = await import('../ledger/runs.ts');
+  const { refuseLostLedger } = await import('../workflows/lost-ledger.ts');
+  const lock = await takeLock(context.ledger, waitMs, { command: verb, signal });
+  try {
+    if (verb !== 'adopt') await refuseLostLedger(context);
+    const { authenticateRecords } = await import('../workflows/authenticate-records.ts');
+    await authenticateRecords(context);
+    const result = await act(async () => {
+      // What was not asked because of it is missing in what would be done now.
+      if (signal.aborted) throw new FleetError('interrupted', 'nothing was changed', { hint: 'run it again when you are ready' });
+      return beginRun(context.ledger, verb, context.now());
+    });
+    return signal.aborted ? await (await import('./open-moves-error.ts')).withOpenMoves(context.ledger.db, result) : result;
+  } catch (error) {
+    throw signal.aborted ? await (await import('./open-moves-error.ts')).sayingOpenMoves(context.ledger.db, error) : error;
+  } finally {
+    await lock.release();
+  }
+}

@@ -1,0 +1,78 @@
+/** The order in which every verb acts: whoever calls it, in a terminal or not. */
+import type { Run } from '../ledger/runs.ts';
+import { FleetError } from '../model/errors.ts';
+import type { Desk } from './desk.ts';
+import type { Fields, InputOf } from './input.ts';
+import { alone, type OpenContext, withContext } from './open-context.ts';
+import type { Change, Errand, Json, Look, Verb } from './verb.ts';
+
+/** How a verb ended. */
+export interface Outcome {
+  /** What a change would have done, or did; null for other verbs. */
+  readonly plan: unknown;
+  /** What was found or done; null where {@link isPlanOnly}. */
+  readonly result: unknown;
+  /** A change ended after a dry run, or after an empty plan. */
+  readonly isPlanOnly: boolean;
+  readonly data: Json;
+  /** What failed for some hosts or accounts. */
+  readonly errors: readonly FleetError[];
+  /** Where the errors alone do not say it. */
+  readonly exitCode?: number;
+}
+
+type Input = InputOf<Fields>;
+
+/** Runs a verb. Errors: all those of its acts; what failed for some hosts or accounts only is in the outcome. */
+export async function runVerb(verb: Verb, input: Input, desk: Desk): Promise<Outcome> {
+  verb.check?.(input);
+  const opening = { needsAllRights: verb.needsAllRights?.(input) === true };
+  if (verb.kind === 'errand') return ended(verb, await verb.run(desk, input), input);
+  if (verb.kind === 'look') {
+    return withContext(desk, { ...opening, isLasting: false }, async (context) => ended(verb, await verb.look(context, input), input));
+  }
+  return withContext(desk, { ...opening, isLasting: verb.isBesideOthers !== true }, (context) => {
+    const act = (begin: () => Promise<Run>): Promise<Outcome> => carryOut(verb, input, desk, context, begin);
+    return verb.isBesideOthers === true
+      ? act(() => Promise.reject(new FleetError('bug', `${verb.name} takes no serial`, { hint: 'please report this' })))
+      : alone(verb.name, context, desk.waitMs, act);
+  });
+}
+
+/** Plan, show, ask, execute. */
+async function carryOut(
+  verb: Change<Fields, unknown, unknown>,
+  input: Input,
+  desk: Desk,
+  context: OpenContext,
+  begin: () => Promise<Run>,
+): Promise<Outcome> {
+  const plan = await verb.plan(context, input);
+  const isDryRun = Reflect.get(input, 'dryRun') === true;
+  if (isDryRun || (await verb.isEmpty?.(plan, input)) === true) {
+    if (!isDryRun) await verb.leave?.(context, plan, input);
+    return planned(verb, plan, input);
+  }
+  await context.progress.hold();
+  await desk.agree(verb.question?.(plan, input) ?? null, plan);
+  return changed(verb, plan, await verb.execute(context, begin, plan, input), input);
+}
+
+const withCode = (exitCode: number | undefined): Pick<Outcome, 'exitCode'> => (exitCode === undefined ? {} : { exitCode });
+
+function ended(verb: Look<Fields, unknown> | Errand<Fields, unknown>, result: unknown, input: Input): Outcome {
+  const errors = verb.problems?.(result) ?? [];
+  return { plan: null, result, isPlanOnly: false, data: verb.toJson(result, input), errors, ...withCode(verb.exit?.(result)) };
+}
+
+type AnyChange = Change<Fields, unknown, unknown>;
+
+function planned(verb: AnyChange, plan: unknown, input: Input): Outcome {
+  return { ...changed(verb, plan, null, input), isPlanOnly: true };
+}
+
+function changed(verb: AnyChange, plan: unknown, done: unknown, input: Input): Outcome {
+  const errors = verb.problems?.(plan, done) ?? [];
+  const about = { data: verb.toJson(plan, done, input), errors, ...withCode(verb.exit?.(plan, done, input)) };
+  return { plan, result: done, isPlanOnly: false, ...about };
+}

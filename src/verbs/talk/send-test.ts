@@ -1,0 +1,47 @@
+import { FleetError } from '../../model/errors.ts';
+import { argument, option } from '../input.ts';
+import { defineChange } from '../verb.ts';
+
+/** `fleet accounts send-test`. */
+export const sendTest = defineChange({
+  name: 'accounts send-test',
+  group: 'talk',
+  summary:
+    "let the account say one message in a group of its allow-list (its id, or the inventory's name for it); its own worker says it, within its limits",
+  input: {
+    account: argument({ of: 'account' }),
+    chat: argument({}),
+    text: option({ shown: 'text', words: 'what it says', start: 'This is a test message of the operator.' }),
+  },
+  examples: [
+    ['accounts send-test anna garden', 'in the group that the inventory calls garden'],
+    ['accounts send-test anna garden --text "Good morning"', 'with your own words'],
+  ],
+  files: ['inventory', 'ledger', 'knownHosts', 'sshConfig'],
+  exits: { 3: 'it did not say it; the message says why' },
+  check({ text }) {
+    if (text.trim() === '' || text.length > 1000) {
+      throw new FleetError('usage', '--text is empty or longer than 1000 characters', { hint: 'say less' });
+    }
+  },
+  plan: async () => null,
+  question: (_, { account, chat, text }) => `Let ${account} say in ${chat}: ${text}`,
+  async execute(context, begin, _, { account, chat, text }) {
+    const workflow = await import('../../workflows/account-control.ts');
+    return { ...(await workflow.sendTest(context, await begin(), account, chat, text)), account };
+  },
+  toJson: (_, done, { account, chat }) => ({
+    ...{ account, chat, isSent: done?.isSent },
+    ...(done === null || done.isSent ? {} : { reason: done.reason }),
+  }),
+  problems(_, done) {
+    if (done === null || done.isSent) return [];
+    const { account, reason } = done;
+    return [
+      new FleetError('account-offline', `${account} did not say it: ${reason}`, {
+        account,
+        hint: `fleet why-silent ${account} tells what holds it`,
+      }),
+    ];
+  },
+});
