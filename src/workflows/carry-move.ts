@@ -215,11 +215,9 @@ class Carrier {
     const archive = Buffer.from(state.archive).toString('base64');
     const put = ({ key_id, epoch, id }: MoveRow): HostAct[] => [{ act: 'put-state', keyId: key_id, epoch, moveId: id, archive }];
     const settled = this.#settle(state, () => this.#lookAtOldOwner(state));
-    const [[refused]] = await Promise.all([this.#stageAnd(put), settled]);
+    const [[refused], vaultHash] = await Promise.all([this.#stageAnd(put), this.#vaultHash(), settled]);
     if (refused !== undefined) return [refused];
     const move = this.#move;
-    const { session, vaultHash } = await this.#context.vault.get(move.account as AccountName);
-    session.authKey.fill(0);
     const about = { keyId: move.key_id, account: move.account, epoch: move.epoch, moveId: move.id } as const;
     const { idle } = readDecision(move);
     const act: HostAct = { act: 'grant', ...about, vaultHash, stateHash: state.stateHash, ...(idle ? { idle } : {}) };
@@ -229,6 +227,12 @@ class Carrier {
     if (reply?.ok === true) return [];
     if (isPassing(reply)) throw refusedBy(move, move.to_host, 'run', reply);
     return [refusedBy(move, move.to_host, 'run', reply)];
+  }
+
+  async #vaultHash(): Promise<string> {
+    const { session, vaultHash } = await this.#context.vault.get(this.#move.account as AccountName);
+    session.authKey.fill(0);
+    return vaultHash;
   }
 
   /**

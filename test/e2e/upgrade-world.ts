@@ -43,11 +43,11 @@ export async function makeOldFleet(hosts: readonly number[], dc?: LabDataCentre)
 }
 
 /** Every account is online at its owner's, on one connection, and no key was killed; at once, or as soon as its worker has come back. */
-export const expectAllOnline = (world: UpgradeWorld, limitMs = 60_000): Promise<void> =>
+export const expectAllOnline = (world: World & Pick<UpgradeWorld, 'logins'>, limitMs = 60_000): Promise<void> =>
   eventually(limitMs, () => expectExclusive(world, world.logins));
 
 /** What the data centre saw of the accounts since `sinceMs`: the longest time in which one of them had no connection, ms. */
-export async function longestOfflineMs({ dc, logins }: UpgradeWorld, sinceMs: number): Promise<number> {
+export async function longestOfflineMs({ dc, logins }: Pick<UpgradeWorld, 'dc' | 'logins'>, sinceMs: number): Promise<number> {
   const { accounts } = await dc.report();
   const gaps = logins.map(({ dcKeyId }) => {
     const own = accounts.find(({ keyId }) => keyId === dcKeyId)?.connections ?? [];
