@@ -9,15 +9,22 @@ import { type Login, logIn } from './operator.ts';
 import { expectAllOnline, longestOfflineMs, makeOldFleet, type UpgradeWorld } from './upgrade-world.ts';
 import { importNew, makeWorld, must, prepareFleet, type World } from './world.ts';
 
-const names = ['anna', 'ben'].flatMap((name) => [`${name}-1`, `${name}-2`]);
+/** The first host of a lab has another login user. */
+const [oldHosts, ownHosts] = [
+  [2, 3],
+  [4, 5],
+] as const;
 let old: UpgradeWorld;
 let own: World & { readonly logins: readonly Login[] };
 
 beforeAll(async () => {
-  old = await makeOldFleet([1, 2]);
-  const world = await makeWorld({ hosts: [3, 4], state: 'equipped', dc: old.dc });
+  old = await makeOldFleet(oldHosts);
+  const world = await makeWorld({ hosts: ownHosts, state: 'equipped', dc: old.dc });
   await prepareFleet(world);
-  const logins = await importNew(world, names);
+  const logins = await importNew(
+    world,
+    ownHosts.flatMap((host) => [`anna-${host}`, `ben-${host}`]),
+  );
   await must(world, 'allocate', '--all', '--strategy', 'even');
   own = { ...world, logins };
 });
@@ -79,7 +86,8 @@ test('init, sweep, a first placement and a move cost what they cost under the re
       const { run, world } = of[release];
       const [first = '', second = ''] = world.hosts.map((host) => `h${host}`);
       const sinceMs = Date.now();
-      calls[release].set('move', await run('move', 'anna-1', hostOf(world, 'anna-1') === first ? second : first));
+      const account = `anna-${world.hosts[0]}`;
+      calls[release].set('move', await run('move', account, hostOf(world, account) === first ? second : first));
       offlineMs[release].push(await longestOfflineMs(world, sinceMs));
     }
   }
