@@ -13,6 +13,7 @@ import { makeRunLock } from './run-lock.ts';
 import { reloadIfNeeded } from './stage.ts';
 import { forgetStandstill } from './standstill.ts';
 import { stateFault } from './state.ts';
+import type { UnitFacts } from './units.ts';
 import { type ActOutcome, done, failed, type HostWorld, identityFault, readFacts, refused } from './world.ts';
 
 /** Claim `active`, durable; then the start. A repeat by the same move starts again what is not running, and changes nothing else. */
@@ -24,7 +25,7 @@ export const grant = (world: HostWorld, act: Extract<HostAct, { readonly act: 'g
   if (decision.kind === 'keep') {
     // The grant may have been cut off between its claim and this.
     removeOlderEpochs(world.places, act.keyId, act.epoch);
-    return act.idle === true ? ownOnly(world, decision.claim) : startOwned(world, decision.claim);
+    return act.idle === true ? ownOnly(world, decision.claim) : startOwned(world, decision.claim, unit);
   }
   const fault = stateFault(world.places, act);
   if (fault !== null) return refused(fault, reading.claim);
@@ -33,7 +34,7 @@ export const grant = (world: HostWorld, act: Extract<HostAct, { readonly act: 'g
   pointCurrent(world.places, act.keyId, act.epoch);
   writeClaim(world.places, reading, decision.next);
   removeOlderEpochs(world.places, act.keyId, act.epoch);
-  return act.idle === true ? ownOnly(world, decision.next) : startOwned(world, decision.next);
+  return act.idle === true ? ownOnly(world, decision.next) : startOwned(world, decision.next, unit);
 };
 
 /** The account is owned and stays stopped, also over a boot of the host. */
@@ -44,10 +45,10 @@ const ownOnly = (world: HostWorld, claim: Claim): ActOutcome => {
 
 /** The operator's start of an account that the host owns. */
 export const start = (world: HostWorld, act: Extract<HostAct, { readonly act: 'start' }>): ActOutcome => {
-  const { reading, facts } = readFacts(world, act.keyId);
+  const { reading, facts, unit } = readFacts(world, act.keyId);
   const refusal = identityFault(world) ?? decideStart(reading, facts);
   if (refusal !== null) return refused(refusal, reading.claim);
-  if (reading.claim !== null) return startOwned(world, reading.claim);
+  if (reading.claim !== null) return startOwned(world, reading.claim, unit);
   return failed(new Error('the claim vanished'));
 };
 
@@ -58,9 +59,9 @@ export const stop = (world: HostWorld, act: Extract<HostAct, { readonly act: 'st
   return done();
 };
 
-/** The claim is already durable, so a start that fails is reported together with it. */
-const startOwned = (world: HostWorld, claim: Claim): ActOutcome => {
-  const left = leftOfLastRun(world, claim.keyId);
+/** The claim is already durable, so a start that fails is reported together with it. `unit`: as this act has found it, so that systemd is asked once. */
+const startOwned = (world: HostWorld, claim: Claim, unit: UnitFacts): ActOutcome => {
+  const left = leftOfLastRun(world, claim.keyId, unit);
   if (left !== null) return { ok: false, refusal: 'not-stopped', message: left, claim };
   try {
     reloadIfNeeded(world);
@@ -76,10 +77,9 @@ const startOwned = (world: HostWorld, claim: Claim): ActOutcome => {
 };
 
 /** A process of the account that has outlived its unit may still be connected (docs/exclusivity.md, row 48). Null: there is none. */
-const leftOfLastRun = (world: HostWorld, keyId: string): string | null => {
-  const unit = world.units.show(keyId);
+const leftOfLastRun = (world: HostWorld, keyId: string, unit: UnitFacts): string | null => {
   const isIdle = unit.activeState === 'inactive' || unit.activeState === 'failed';
-  return isIdle ? whatIsLeft(world, keyId, unit, accountUsers(world.places, keyId, unit.uid)) : null;
+  return isIdle ? whatIsLeft(world, keyId, { before: unit, now: unit }, accountUsers(world.places, keyId, unit.uid)) : null;
 };
 
 /** Flips the link in one step. */

@@ -106,7 +106,7 @@ const stopAndProve = async (world: HostWorld, keyId: string, before: UnitFacts):
   }
   let left: string | null = null;
   for (let spentMs = 0; spentMs <= world.proofMs; spentMs += proofLookMs) {
-    left = whatIsLeft(world, keyId, before, users);
+    left = whatIsLeft(world, keyId, { before, now: world.units.show(keyId) }, users);
     if (left === null) return null;
     await sleep(proofLookMs);
   }
@@ -114,11 +114,14 @@ const stopAndProve = async (world: HostWorld, keyId: string, before: UnitFacts):
 };
 
 /** Of a unit that was stopped; `before`: the unit as it was, `users`: see {@link accountUsers}. Null: nothing. */
-export const whatIsLeft = (world: HostWorld, keyId: string, before: UnitFacts, users: readonly number[] | null): string | null => {
-  const { places } = world;
-  const unit = world.units.show(keyId);
-  if (unit.activeState !== 'inactive' && unit.activeState !== 'failed') return `the unit is still ${unit.activeState}`;
-  const inGroup = Math.max(countProcesses(places, keyId, before), countProcesses(places, keyId, unit));
+export const whatIsLeft = (
+  { places }: HostWorld,
+  keyId: string,
+  { before, now }: { readonly before: UnitFacts; readonly now: UnitFacts },
+  users: readonly number[] | null,
+): string | null => {
+  if (now.activeState !== 'inactive' && now.activeState !== 'failed') return `the unit is still ${now.activeState}`;
+  const inGroup = Math.max(countProcesses(places, keyId, before), countProcesses(places, keyId, now));
   if (inGroup > 0) return `${inGroup} processes are still in the cgroup of the unit; reboot the host`;
   if (users === null) return 'it is not known under which user the account ran since the host booted; reboot the host';
   const outside = countLeft(places.root, users, keyId);

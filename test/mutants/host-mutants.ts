@@ -103,8 +103,8 @@ export const hostMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'start-before-the-claim', file: grant, rule: 'the claim is durable before the start' },
-    from: 'writeClaim(world.places, reading, decision.next);\n  removeOlderEpochs(world.places, act.keyId, act.epoch);\n  return act.idle === true ? ownOnly(world, decision.next) : startOwned(world, decision.next);',
-    to: 'const outcome = act.idle === true ? ownOnly(world, decision.next) : startOwned(world, decision.next);\n  writeClaim(world.places, reading, decision.next);\n  removeOlderEpochs(world.places, act.keyId, act.epoch);\n  return outcome;',
+    from: 'writeClaim(world.places, reading, decision.next);\n  removeOlderEpochs(world.places, act.keyId, act.epoch);\n  return act.idle === true ? ownOnly(world, decision.next) : startOwned(world, decision.next, unit);',
+    to: 'const outcome = act.idle === true ? ownOnly(world, decision.next) : startOwned(world, decision.next, unit);\n  writeClaim(world.places, reading, decision.next);\n  removeOlderEpochs(world.places, act.keyId, act.epoch);\n  return outcome;',
   },
   {
     ...{ name: 'claim-before-the-files', file: grant, rule: 'the files are in place before the claim' },
@@ -118,8 +118,8 @@ export const hostMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'idle-grant-starts', file: grant, rule: 'an account that the operator stopped is not started by its move' },
-    from: 'return act.idle === true ? ownOnly(world, decision.next) : startOwned(world, decision.next);',
-    to: 'return startOwned(world, decision.next);',
+    from: 'return act.idle === true ? ownOnly(world, decision.next) : startOwned(world, decision.next, unit);',
+    to: 'return startOwned(world, decision.next, unit);',
   },
   {
     ...{ name: 'stop-until-the-next-boot', file: grant, rule: "the operator's stop outlives a boot" },
