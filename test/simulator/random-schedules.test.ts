@@ -12,7 +12,7 @@ describe('a schedule', () => {
     expect(violations).toEqual([]);
   });
 
-  it.each([666, 5411, 5846, 8429, 9352])('seed %i, which has failed once', async (seed) => {
+  it.each([666, 3848, 5411, 5846, 6418, 8429, 9344, 9352])('seed %i, which has failed once', async (seed) => {
     const { violations } = await runSchedule(seed);
     expect(violations).toEqual([]);
   });
