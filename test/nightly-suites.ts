@@ -21,4 +21,5 @@ export const nightlyOnOtherSuites: readonly SuiteFiles[] = [
       'test/e2e/moves.lab',
     ],
   },
+  { suite: 'testing', parts: ['test/remote/words.lab', 'test/e2e/narrow-sudo.nightly.lab'] },
 ];

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { HostSpec, SshSettings } from '../../src/model/inventory.ts';
 import type { HostName } from '../../src/model/names.ts';
 import type { HostBundle } from '../../src/release/host-bundle.ts';
+import { suiteFacts, suiteOfRun } from '../lab/suites.ts';
 
 export const packageDirectory = join(import.meta.dirname, '..', '..');
 
@@ -46,7 +47,7 @@ export const hostSpec = (
     logMax: 500,
   },
   timeZone: 'Etc/UTC',
-  allowUnsupportedOs: false,
+  allowUnsupportedOs: !suiteFacts(suiteOfRun()).isSupported,
   ...change,
   ssh: { ...ssh, ...change.ssh },
 });
