@@ -250,7 +250,7 @@ export const inventorySchema = mapping({
     emptyable({
       address: matching(
         /^[A-Za-z0-9_][A-Za-z0-9._:%-]{0,252}$|^::[A-Fa-f0-9:.]*$/,
-        'a host name or an IP address, without user and port',
+        'a host name or an IP address, without user, port and brackets',
       ).optional(),
       groups: memberOf(),
       host_keys: listOf(

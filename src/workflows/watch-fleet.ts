@@ -3,9 +3,10 @@ import { accountStateIn } from '../facts/account-state.ts';
 import { asKnown } from '../facts/known-state.ts';
 import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
 import { listHosts } from '../ledger/hosts.ts';
-import type { FleetError } from '../model/errors.ts';
+import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
+import { createLoginPauses } from '../remote/login-pause.ts';
 import type { Remote } from '../remote/remote.ts';
 import type { FleetContext } from './context.ts';
 import { askAgent } from './read-samples.ts';
@@ -46,12 +47,18 @@ export interface FleetWatch {
 /** Looks at `hosts` as often as asked, over one connection each; a connection that broke is made anew by the next look (`reconnect`). */
 export function watchFleet(context: FleetContext, hosts: readonly HostSpec[], reconnect: (host: HostSpec) => Remote): FleetWatch {
   const remotes = new Map<string, Remote>();
+  const pauses = createLoginPauses();
   const ask = async (host: HostSpec) => {
+    const paused = pauses.pausedBy(host.name, context.now());
+    if (paused !== null) throw paused;
     const remote = remotes.get(host.name) ?? reconnect(host);
     remotes.set(host.name, remote);
     try {
-      return await askAgent(remote, host.maxAccounts);
+      const answer = await askAgent(remote, host.maxAccounts);
+      pauses.note(host.name, null, context.now());
+      return answer;
     } catch (error) {
+      if (error instanceof FleetError) pauses.note(host.name, error, context.now());
       remotes.delete(host.name);
       await remote.close();
       throw error;

@@ -1,39 +1,93 @@
-/** The first day with `inventory.example.yaml` as it stands: only addresses, the places of keys and the secrets' variables are the operator's own. */
-import { readFile, writeFile } from 'node:fs/promises';
+/**
+ * The first day as README writes it, command by command on a terminal, with `inventory.example.yaml` as it stands: only addresses, the places of keys and the secrets'
+ * variables are the operator's own.
+ */
+import { chmod, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startOnTerminal } from '../cli/on-terminal.ts';
 import { logIn } from './operator.ts';
-import { listAccounts, liveStates, makeWorld, must, type World } from './world.ts';
+import { listAccounts, liveStates, makeWorld, type World } from './world.ts';
 
 const names = ['anna', 'carla'];
 const addresses = ['192.0.2.11', 'eu-2.example.com', 'us-1.example.com'];
+const project = (path: string) => new URL(`../../${path}`, import.meta.url);
+/** A command of README's block, without its comment. */
+const commandOf = (line: string): string => line.replace(/ {2,}#.*$/, '').trim();
 let world: World;
+let commands: readonly string[];
+
 beforeAll(async () => {
   world = await makeWorld({ hosts: [1, 2, 3], state: 'equipped' });
-  const { operator, lab } = world;
-  let text = await readFile(new URL('../../inventory.example.yaml', import.meta.url), 'utf8');
+  const { operator } = world;
+  const block = /\n## First day\n+```\n([\s\S]*?)```/.exec(await readFile(project('README.md'), 'utf8'))?.[1] ?? '';
+  commands = block.split('\n').map(commandOf).filter(Boolean);
+  Object.assign(operator.env, { TELEGRAM_API_ID: '4711', MODEL_API_KEY: 'sk-example' });
+  await rm(join(operator.directory, 'inventory.yaml'));
+  await copyFile(project('inventory.example.yaml'), join(operator.directory, 'inventory.example.yaml'));
+  await mkdir(join(operator.directory, 'bin'));
+  const fleet = join(operator.directory, 'bin/fleet');
+  await writeFile(
+    fleet,
+    `#!/bin/sh\nexec ${operator
+      .argv([])
+      .map((word) => `'${word}'`)
+      .join(' ')} "$@"\n`,
+  );
+  await chmod(fleet, 0o755);
+  await logIn(world.dc, join(operator.directory, 'sessions'), names);
+});
+afterAll(() => world?.end());
+
+/** What the operator writes into their copy. */
+async function writeOwnAddresses(): Promise<void> {
+  const file = join(world.operator.directory, 'inventory.yaml');
+  let text = await readFile(file, 'utf8');
   const replace = (from: string, to: string): void => {
     expect(text).toContain(from);
     text = text.replace(from, to);
   };
-  for (const [index, address] of addresses.entries()) replace(`address: ${address}`, `address: ${lab.hosts[index]?.address}`);
-  replace('~/.ssh/id_ed25519', lab.keyFile);
+  for (const [index, address] of addresses.entries()) replace(`address: ${address}`, `address: ${world.lab.hosts[index]?.address}`);
+  replace('~/.ssh/id_ed25519', world.lab.keyFile);
   replace('~/.config/fleet/vault.key', 'vault.key');
-  await writeFile(join(operator.directory, 'inventory.yaml'), text);
-});
-afterAll(() => world?.end());
+  await writeFile(file, text);
+}
 
-test('a copy of the example with other addresses and key paths goes from bare hosts to accounts that are online', async () => {
-  const { operator, dc } = world;
-  Object.assign(operator.env, { TELEGRAM_API_ID: '4711', MODEL_API_KEY: 'sk-example' });
-  await must(world, 'hosts', 'trust');
-  await must(world, 'init');
-  const again = await operator.json<{ hosts: { host: string; state: string }[] }>(['init', '--check']);
+/** Types the command at a terminal and agrees to what it asks. */
+async function carryOut(command: string): Promise<{ readonly code: number; readonly shown: string }> {
+  const { directory: cwd, env } = world.operator;
+  const path = `${join(cwd, 'bin')}:${process.env.PATH ?? ''}`;
+  const run = startOnTerminal(['bash', '-c', command], { cwd, env: { ...env, PATH: path, TERM: 'xterm-256color' }, columns: 120 });
+  let isOver = false;
+  const ended = run.ends(280_000).finally(() => {
+    isOver = true;
+  });
+  for (let answered = 0; !isOver; await sleep(50)) {
+    const asked = run.shown().split('(y/N)').length - 1;
+    if (asked > answered) run.type('y\r');
+    answered = Math.max(answered, asked);
+  }
+  return { code: await ended, shown: run.shown() };
+}
+
+test('goes from bare hosts to accounts that are online', async () => {
+  expect(commands.map((command) => command.split(' ').slice(0, 2).join(' '))).toEqual(
+    expect.arrayContaining(['cp inventory.example.yaml', 'fleet init', 'fleet accounts', 'fleet allocate', 'fleet doctor']),
+  );
+  for (const command of commands) {
+    const { code, shown } = await carryOut(command);
+    // What README's comment says of it; the doctor has something to say while there is no backup.
+    const expected = command.includes('--check') ? [4] : command.includes('doctor') ? [0, 1, 3] : [0];
+    expect({ command, code, shown: expected.includes(code) ? '' : shown }).toEqual({
+      command,
+      code: expect.toBeOneOf(expected),
+      shown: '',
+    });
+    if (command.startsWith('cp ')) await writeOwnAddresses();
+  }
+  const again = await world.operator.json<{ hosts: { host: string; state: string }[] }>(['init', '--check']);
   expect(again.hosts.map(({ host, state }) => [host, state])).toEqual(['eu-1', 'eu-2', 'us-1'].map((host) => [host, 'ready']));
-  await must(world, 'vault', 'create-key');
-  const logins = await logIn(dc, join(operator.directory, 'sessions'), names);
-  await must(world, 'accounts', 'import', ...logins.map(({ path }) => path));
-  await must(world, 'allocate', '--all');
   expect(await liveStates(world)).toEqual(Object.fromEntries(names.map((name) => [name, 'online'])));
   const hosts = Object.fromEntries((await listAccounts(world)).map(({ name, host }) => [name, host]));
   // Pinned in the example; the other one may run in the zone eu only.

@@ -120,7 +120,7 @@ const hosts: readonly (readonly [yaml: string, problem: string])[] = [
   ['  all:', '7:3 hosts.all: "all" is the name of every host together; choose another name'],
   [
     '  web-2: { address: root@192.0.2.1 }',
-    '7:21 hosts.web-2.address: must be a host name or an IP address, without user and port, not "root@192.0.2.1"',
+    '7:21 hosts.web-2.address: must be a host name or an IP address, without user, port and brackets, not "root@192.0.2.1"',
   ],
   ['  web-2: { user: root }', '7:12 hosts.web-2.user: unknown key here: it belongs under "ssh"'],
   ...['-oProxyCommand=id', '$(id)', 'a`id`', 'a;id', 'a|id', "a'b", 'a b', 'a\\', '\u001b[2J', 'a\u202eb'].map((user): [string, string] => [

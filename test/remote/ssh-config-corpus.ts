@@ -15,7 +15,20 @@ function numbers(seed: number): () => number {
   };
 }
 
-const DESTINATIONS = ['eu-1', 'EU-1', 'eu-2.example.net', '10.0.0.7', '2001:DB8::7', 'bastion', 'us-west-10', '127.1'];
+const DESTINATIONS = [
+  'eu-1',
+  'EU-1',
+  'eu-2.example.net',
+  '10.0.0.7',
+  '2001:DB8::7',
+  'bastion',
+  'us-west-10',
+  '127.1',
+  'EU-1.Example.',
+  'FE80::1%Lab0',
+  '2001:db8:0:0::7',
+  'xn--mnchen-3ya.example.net',
+];
 const PATTERNS = 'eu-1 eu-* eu-? EU-* * *.example.net 10.0.0.* !eu-1 !eu-* ??-? us-*-1? bastion !*.net 2001:* *1 e*-*1'.split(' ');
 const USERS = ['root', 'ubuntu', 'deploy', 'a.b', '"two words"', "'single'"];
 const TOKENS = '%h %n %p %r %u %d %L %l %k %i %C %%'.split(' ');
