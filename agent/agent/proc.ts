@@ -41,9 +41,17 @@ export const parseLoad = (text: string): readonly [number, number, number] => {
 /** `PRETTY_NAME` of /etc/os-release. */
 export const parseOsName = (text: string): string => (/^PRETTY_NAME="?([^"\n]*)"?$/m.exec(text)?.[1] ?? 'unknown').slice(0, 128);
 
-/** Offset of the clock in ms from `timedatectl timesync-status` ("Offset: +1.2ms"); null when it tells none. */
+/** Units of systemd's time spans, in ms; a year and a month as systemd counts them. Newer versions write micro with either letter. */
+const spanUnits: Readonly<Record<string, number>> = {
+  ...{ us: 0.001, µs: 0.001, μs: 0.001, ms: 1, s: 1_000, min: 60_000, h: 3_600_000 },
+  ...{ d: 86_400_000, w: 604_800_000, month: 2_629_800_000, y: 31_557_600_000 },
+};
+
+/** Offset of the clock in ms from `timedatectl timesync-status` ("Offset: +1.2ms", "Offset: -1h 2min 40.001s"); null when it tells none. */
 export const parseTimesyncOffset = (text: string): number | null => {
-  const match = /Offset:\s*([+-]?[\d.]+)\s*(us|ms|s)\b/.exec(text);
-  const scale = { us: 0.001, ms: 1, s: 1000 };
-  return match === null ? null : Number(match[1]) * scale[match[2] as keyof typeof scale];
+  const [, sign, span = ''] = /Offset:[ \t]*([+-]?)(0$|(?:[\d.]+[a-zµμ]+ ?){1,9})/m.exec(text) ?? [];
+  if (span === '') return null;
+  const parts = [...span.matchAll(/(\d+(?:\.\d+)?)([a-zµμ]+)/g)];
+  const ms = parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (spanUnits[unit] ?? Number.NaN), 0);
+  return Number.isNaN(ms) ? null : sign === '-' ? -ms : ms;
 };

@@ -19,7 +19,10 @@ const english: Readonly<Record<Measure, Wording>> = {
     text: 'the disk of {subject} is {value} full (limit {limit})',
     remedy: "fleet exec {subject} --root -- 'du -xm / | sort -n | tail'",
   },
-  'host-clock': { text: 'the clock of {subject} is off by {value}', remedy: 'fleet exec {subject} --root -- timedatectl set-ntp true' },
+  'host-clock': {
+    text: 'the clock of {subject} is off by {value}',
+    remedy: 'fleet exec {subject} --root -- "timedatectl set-ntp true || apt-get -y install systemd-timesyncd"',
+  },
   'account-offline': { text: '{subject} on {host} is not online', remedy: 'fleet logs {subject}' },
   'account-ended': { text: '{subject} on {host} does not come back by itself', remedy: 'fleet status' },
   'account-unplaced': { text: '{subject} is on no host', remedy: 'fleet allocate --dry-run' },

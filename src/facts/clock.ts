@@ -8,7 +8,9 @@ export function clockWarnings(hostMs: number, hereMs: number): readonly string[]
   const skewMs = hostMs - hereMs;
   if (Math.abs(skewMs) <= TOLERANCE_MS) return [];
   const way = skewMs > 0 ? 'ahead of' : 'behind';
-  return [`clock: it is ${span(Math.abs(skewMs))} ${way} this machine's; set the one that is wrong (on a host: timedatectl set-ntp true)`];
+  return [
+    `clock: it is ${span(Math.abs(skewMs))} ${way} this machine's; set the one that is wrong (on a host: timedatectl set-ntp true, or apt-get install systemd-timesyncd where it says that NTP is not supported)`,
+  ];
 }
 
 function span(ms: number): string {

@@ -28,7 +28,8 @@ export function findingsIn(sample: HostSample, release: string | null, requireCl
   const { cpu, memory, disk, clock, bootVerdict, agent, accounts } = sample;
   const { name } = sample.host;
   const relief = 'fleet rebalance --dry-run shows whether another host can take some; fleet rankings who is free';
-  const setClock = `fleet exec ${name} --root -- timedatectl set-ntp true`;
+  // Minimal images have no time service at all: "NTP not supported".
+  const setClock = `fleet exec ${name} --root -- "timedatectl set-ntp true || apt-get -y install systemd-timesyncd"`;
   const busy = cpu.busyRatio.m15 ?? cpu.busyRatio.m5 ?? cpu.busyRatio.m1 ?? 0;
   const found = [
     share('CPU', busy, levels.cpu, relief),

@@ -66,11 +66,20 @@ describe('kernel texts', () => {
     expect([parsePressure('some avg10=12.50 avg60=0.00 avg300=0.00 total=1\nfull avg10=1.00'), parsePressure('')]).toEqual([0.125, null]);
     expect(parseLoad('0.52 0.58 0.59 1/389 12345\n')).toEqual([0.52, 0.58, 0.59]);
     expect([parseOsName('NAME=x\nPRETTY_NAME="Debian GNU/Linux 12"\n'), parseOsName('')]).toEqual(['Debian GNU/Linux 12', 'unknown']);
-    expect([parseTimesyncOffset('   Offset: -1.5ms\n'), parseTimesyncOffset('Offset: +300us'), parseTimesyncOffset('none')]).toEqual([
-      -1.5,
-      0.3,
-      null,
-    ]);
+    // As systemd 252 and 257 write them.
+    const offsets: readonly (readonly [string, number | null])[] = [
+      ['   Offset: -1.5ms\n', -1.5],
+      ['Offset: +300us', 0.3],
+      ['Offset: +300µs', 0.3],
+      ['       Offset: +1min 40.001049s\n        Delay: 3.079ms', 100_001.049],
+      ['Offset: -1h 2min 3.5s', -3_723_500],
+      ['Offset: +1y 2month 3d', 31_557_600_000 + 2 * 2_629_800_000 + 3 * 86_400_000],
+      ['Offset: 0\n', 0],
+      ['Offset: n/a', null],
+      ['Offset: 5 parsecs', null],
+      ['none', null],
+    ];
+    for (const [text, ms] of offsets) expect([text, parseTimesyncOffset(text)]).toEqual([text, ms === null ? null : expect.closeTo(ms, 3)]);
   });
 });
 

@@ -1,7 +1,8 @@
-/** A real chrony, which answers root only: how far the clock is off by its servers, and that it has no server to ask. */
+/** A real chrony, which answers root only, and a real timesyncd, which answers everybody: how far the clock is off by their servers, and that there is no server to ask. */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseTimesyncOffset } from '../../agent/agent/proc.ts';
 import { checkupCommand, checkupFindings, parseCheckup } from '../../src/facts/host-checkup.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
 
@@ -75,3 +76,22 @@ test('a server that does not answer: nothing is claimed', { timeout: 60_000 }, a
   expect(await onHost('chronyc -c tracking')).toMatch(/^0{8},/);
   expect((await look()).chronyOffsetSeconds).toBeNull();
 });
+
+test.each([0, 100, -4_000])(
+  'timesyncd with a server that is %i s ahead, asked by a user without rights',
+  { timeout: 180_000 },
+  async (seconds) => {
+    aheadSeconds = seconds;
+    // It may not set the clock of the machine, which is everybody's.
+    await onHost(`systemctl stop chrony-test 2>/dev/null
+DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install systemd-timesyncd >/dev/null 2>&1
+mkdir -p /etc/systemd/system/systemd-timesyncd.service.d
+printf '%s\\n' '[Unit]' ConditionCapability= ConditionVirtualization= '[Service]' AmbientCapabilities= CapabilityBoundingSet= Type=simple WatchdogSec=0 \
+  >/etc/systemd/system/systemd-timesyncd.service.d/lab.conf
+printf '%s\\n' '[Time]' NTP=${lab.gateway} FallbackNTP= >/etc/systemd/timesyncd.conf
+systemctl daemon-reload; systemctl restart systemd-timesyncd`);
+    const offset = async () => parseTimesyncOffset(await onHost('setpriv --reuid nobody --clear-groups timedatectl timesync-status'));
+    await expect.poll(offset, { timeout: 60_000, interval: 1000 }).not.toBeNull();
+    expect(Math.abs(((await offset()) ?? 0) / 1000 - seconds)).toBeLessThan(5);
+  },
+);
