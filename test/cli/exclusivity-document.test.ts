@@ -21,12 +21,20 @@ interface Row {
   readonly tests: string;
 }
 
-const table = /## The rows\n[\s\S]*?(?=\n## )/.exec(document)?.[0] ?? '';
-const rows: readonly Row[] = table
-  .split('\n')
-  .filter((line) => /^\| \w/.test(line))
-  .map((line) => line.split('|').map((cell) => cell.trim()))
-  .map((cells) => ({ numbers: cells[1] ?? '', tests: cells.at(-2) ?? '' }));
+/** The cells of the table below a heading, without its first line. */
+const tableBelow = (heading: string): readonly (readonly string[])[] =>
+  (document.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? '')
+    .split('\n')
+    .filter((line) => /^\| [^-]/.test(line))
+    .slice(1)
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+
+const rows: readonly Row[] = tableBelow('The rows').map((cells) => ({ numbers: cells[0] ?? '', tests: cells.at(-1) ?? '' }));
 
 /** `7, 8` and `21-33`, one by one. */
 const eachOf = (numbers: string): readonly string[] =>
@@ -84,9 +92,35 @@ describe('the table of rows', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('names a file of rows by a rule only where a test in it has that rule', () => {
+    const wrong = rows
+      .filter(({ numbers }) => /^[A-Z]/.test(numbers))
+      .flatMap((row) => namedIn(row).map(({ file, isShort }) => ({ rule: row.numbers, file, isShort })))
+      .filter(({ rule, file, isShort }) => isShort && !new RegExp(`['\`(, ]${rule}[ ,:]`).test(readFileSync(file, 'utf8')));
+    expect(wrong).toEqual([]);
+  });
+
   it('knows every file of rows', () => {
     const files = globSync('test/simulator/exclusivity-rows*.test.ts');
     expect(files.filter((file) => !Object.values(short).includes(file))).toEqual([]);
+  });
+});
+
+describe('the table of what is promised', () => {
+  const promises = tableBelow('What is promised, and what is not');
+
+  it('says of each fault what fleet does, whether that is a promise, and where it is tested', () => {
+    expect(promises.length).toBeGreaterThan(12);
+    expect(promises.filter((cells) => cells.length !== 4 || cells.slice(0, 3).includes(''))).toEqual([]);
+    // Claims that cannot meet leave nothing to test.
+    const untested = promises.filter((cells) => cells[3] === '').map(([fault]) => fault);
+    expect(untested).toEqual(['two ledgers whose inventories share no host']);
+  });
+
+  it('names only rows that the table above has, and files that exist', () => {
+    const known = new Set(rows.flatMap(({ numbers }) => eachOf(numbers)));
+    const named = promises.flatMap((cells) => (cells[3] ?? '').split(', ').filter((part) => part !== ''));
+    expect(named.filter((part) => !known.has(part) && !existsSync(/^`(.+)`$/.exec(part)?.[1] ?? ''))).toEqual([]);
   });
 });
 

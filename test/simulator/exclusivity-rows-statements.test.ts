@@ -77,7 +77,7 @@ describe('43 the safe moment lies in the transaction that begins', () => {
   );
 });
 
-describe('a host that was declared destroyed is powered on', () => {
+describe('K8 a host that was declared destroyed is powered on', () => {
   it('the first sweep that reaches it stops and revokes what it runs, and shouts', async () => {
     await placed();
     world.host('h1').link = cut;
