@@ -17,12 +17,15 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then exit 0; fi
 # program:package
 missing=
 nightly=
-[ "${1:-}" != --nightly ] || nightly='chromium:chromium fc-list:fontconfig prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager'
+[ "${1:-}" != --nightly ] || nightly='chromium:chromium fc-list:fontconfig prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
+  /usr/sbin/postfix:postfix /usr/sbin/saslpasswd2:sasl2-bin'
 for pair in $nightly debootstrap:debootstrap systemd-nspawn:systemd-container nft:nftables iptables:iptables ip:iproute2 ssh:openssh-client \
   /usr/sbin/sshd:openssh-server \
   sysctl:procps /usr/bin/python3:python3 nsenter:util-linux openssl:openssl; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
+# how postfix's users log in
+[ -z "$nightly" ] || ls /usr/lib/*/sasl2/libplain.so >/dev/null 2>&1 || missing="$missing libsasl2-modules"
 # debootstrap verifies the hosts' packages with it; Debian itself always has it
 [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing="$missing debian-archive-keyring"
 # Telethon reads exported sessions back; where there is no package of it, that test is left out

@@ -81,6 +81,9 @@ const decoded = (part: string): string => {
   }
 };
 
+/** Where a server is not who it says, or nobody known says who it is. */
+export const certificateHint = 'mend its certificate, or name the file of its own authority: NODE_EXTRA_CA_CERTS=FILE';
+
 /** Characters of what others say in a message. */
 const quotedLength = 200;
 

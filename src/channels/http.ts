@@ -1,4 +1,4 @@
-import { ChannelRefusal, type ChannelWorld, quoted } from './channel.ts';
+import { ChannelRefusal, type ChannelWorld, certificateHint, quoted } from './channel.ts';
 
 /** Bytes of a reply that are read at most. */
 const replyBytes = 16_384;
@@ -90,6 +90,12 @@ async function ask(
   } catch (cause) {
     if (signal.aborted) throw new ChannelRefusal(channel, `${origin} was not asked to the end`, 'the next sweep asks again');
     const isLate = cause instanceof Error && cause.name === 'TimeoutError';
+    if (/CERT|ALTNAME/.test(reasonOf(cause)))
+      throw new ChannelRefusal(
+        channel,
+        `${origin} has a certificate that this machine does not trust (${reasonOf(cause)})`,
+        certificateHint,
+      );
     const what = isLate ? `did not answer within ${limitMs / 1000} s` : `cannot be reached (${reasonOf(cause)})`;
     throw new ChannelRefusal(channel, `${origin} ${what}`, 'is the service up, and may this machine connect to it?');
   }

@@ -1,7 +1,7 @@
 import { createTransport } from 'nodemailer';
 import type { Message } from '../alerts/message.ts';
 import type { MailChannel } from '../model/alert-policy.ts';
-import { type Channel, ChannelRefusal, type ChannelWorld, quoted } from './channel.ts';
+import { type Channel, ChannelRefusal, type ChannelWorld, certificateHint, quoted } from './channel.ts';
 
 /** One mail a message. A password is only ever sent over TLS, whose certificate is checked. */
 export const mailChannel = (name: string, spec: MailChannel, world: ChannelWorld): Channel => ({
@@ -67,6 +67,9 @@ const saidIn = (error: unknown, world: ChannelWorld): string => {
 
 function refusal(name: string, server: string, cause: unknown, world: ChannelWorld, limitMs: number): ChannelRefusal {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  // The library has one code for everything that happens to a connection.
+  if (code === 'ESOCKET' && cause instanceof Error && /certificate|altnames/i.test(cause.message))
+    return new ChannelRefusal(name, `mail server ${server} has a certificate that this machine does not trust`, certificateHint);
   const isLate = (cause instanceof Error && cause.name === 'TimeoutError') || code === 'ETIMEDOUT';
   const what = world.signal.aborted
     ? 'was not told to the end'

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer as createHttpsServer } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -224,6 +225,23 @@ describe('a webhook', () => {
     else await writeFile(path, `body: "${'x'.repeat(70_000)}"`);
     await expect(send(webhook('http://127.0.0.1:9', 'own'), {}, folder)).rejects.toMatchObject({
       message: expect.stringContaining('own.yaml cannot be read'),
+    });
+  });
+
+  it('with a certificate of nobody known is told from one that is down', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'fleet-certificate-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    const subject = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=localhost'];
+    execFileSync('openssl', ['req', ...subject, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+    const server = createHttpsServer({ key: await readFile(key), cert: await readFile(cert) }, (_, response) => response.end());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    await expect(send(webhook(`https://127.0.0.1:${port}`))).rejects.toMatchObject({
+      message: expect.stringMatching(/has a certificate that this machine does not trust \(DEPTH_ZERO_SELF_SIGNED_CERT\)$/),
+      hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
     });
   });
 
