@@ -30,11 +30,13 @@ export const defaultRules: readonly AlertRule[] = [
   rule('account-unplaced', { warning: 0 }, minutes(10)),
   rule('account-frozen', { critical: 0 }, 0),
   rule('account-closed-groups', { warning: 0 }, minutes(15)),
+  rule('account-left-groups', { warning: 0 }, minutes(15)),
   rule('account-memory', { warning: 90 }, minutes(10)),
   rule('account-restarts', { warning: 3 }, 0),
   rule('account-reply-time', { warning: 2, critical: 5 }, minutes(5)),
   rule('account-flood-waits', { warning: 3 }, 0),
   rule('account-model-failures', { warning: 20 }, minutes(15)),
+  rule('account-model-unusable', { warning: 0 }, minutes(5)),
 ];
 
 export const defaultNews: readonly NewsRule[] = [

@@ -30,6 +30,7 @@ const english: Readonly<Record<Measure, Wording>> = {
     text: 'Telegram has frozen {subject}: its owner has to appeal in an official app',
     remedy: 'fleet why-silent {subject}',
   },
+  'account-left-groups': { text: '{subject} is not in {value} of its groups', remedy: 'fleet why-silent {subject}' },
   'account-closed-groups': { text: '{subject} may not write in {value} of its groups', remedy: 'fleet why-silent {subject}' },
   'account-memory': { text: '{subject} on {host} uses {value} of its memory limit (alert above {limit})', remedy: 'fleet logs {subject}' },
   'account-memory-mb': { text: '{subject} on {host} uses {value} (limit {limit})', remedy: 'fleet logs {subject}' },
@@ -46,6 +47,10 @@ const english: Readonly<Record<Measure, Wording>> = {
     text: 'the model does not answer {value} of the questions of {subject}',
     remedy: 'fleet logs {subject} --level warn',
   },
+  'account-model-unusable': {
+    text: 'the server of the model refuses what {subject} asks: its key, the name of the model, or the request',
+    remedy: 'fleet logs {subject} --level warn',
+  },
 };
 
 const chinese: Readonly<Record<Measure, Wording>> = {
@@ -60,6 +65,7 @@ const chinese: Readonly<Record<Measure, Wording>> = {
   'account-ended': { text: '账号 {subject}（主机 {host}）不会自行恢复', remedy: english['account-ended'].remedy },
   'account-unplaced': { text: '账号 {subject} 没有分配到任何主机', remedy: english['account-unplaced'].remedy },
   'account-frozen': { text: 'Telegram 已冻结账号 {subject}：须由其所有者在官方客户端申诉', remedy: english['account-frozen'].remedy },
+  'account-left-groups': { text: '账号 {subject} 不在其 {value} 个群组中', remedy: english['account-left-groups'].remedy },
   'account-closed-groups': { text: '账号 {subject} 在 {value} 个群组中没有发言权限', remedy: english['account-closed-groups'].remedy },
   'account-memory': {
     text: '账号 {subject}（主机 {host}）已使用其内存上限的 {value}（阈值 {limit}）',
@@ -79,6 +85,10 @@ const chinese: Readonly<Record<Measure, Wording>> = {
     remedy: english['account-flood-waits'].remedy,
   },
   'account-model-failures': { text: '账号 {subject} 的提问中有 {value} 未得到模型回答', remedy: english['account-model-failures'].remedy },
+  'account-model-unusable': {
+    text: '模型服务拒绝账号 {subject} 的请求：请检查密钥、模型名称或请求内容',
+    remedy: english['account-model-unusable'].remedy,
+  },
 };
 
 export const wordings: Readonly<Record<Language, Readonly<Record<Measure, Wording>>>> = { en: english, zh: chinese };

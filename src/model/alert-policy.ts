@@ -22,12 +22,14 @@ export const measures = {
   'account-unplaced': { kind: 'account', unit: 'yes' },
   'account-frozen': { kind: 'account', unit: 'yes' },
   'account-closed-groups': { kind: 'account', unit: '' },
+  'account-left-groups': { kind: 'account', unit: '' },
   'account-memory': { kind: 'account', unit: '%' },
   'account-memory-mb': { kind: 'account', unit: 'MB' },
   'account-restarts': { kind: 'account', unit: 'per hour' },
   'account-reply-time': { kind: 'account', unit: 's' },
   'account-flood-waits': { kind: 'account', unit: 'per hour' },
   'account-model-failures': { kind: 'account', unit: '%' },
+  'account-model-unusable': { kind: 'account', unit: 'yes' },
 } as const satisfies Record<string, { readonly kind: SubjectKind; readonly unit: string }>;
 
 export type Measure = keyof typeof measures;

@@ -14,7 +14,7 @@ const minutes = (ms: number): string => (ms < 60_000 ? (ms === 0 ? '0' : '<1') :
 const moment = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')}Z`;
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[], caption: string): string =>
-  `<div class="wide" tabindex="0" role="region" aria-label="${text(caption)}"><table><caption>${text(caption)}</caption><thead><tr>${head.map((cell) => `<th scope="col">${text(cell)}</th>`).join('')}</tr></thead><tbody>${rows
+  `<div class="wide" tabindex="0" role="region" aria-label="${text(caption)}"><table><caption><span>${text(caption)}</span></caption><thead><tr>${head.map((cell) => `<th scope="col">${text(cell)}</th>`).join('')}</tr></thead><tbody>${rows
     .map((row) => `<tr>${row.map((cell, index) => (index === 0 ? `<th scope="row">${cell}</th>` : `<td>${cell}</td>`)).join('')}</tr>`)
     .join('')}</tbody></table></div>`;
 
@@ -99,6 +99,15 @@ const aimedAt = 0.99;
 const markedShare = (share: number | null): string =>
   share !== null && share < aimedAt ? `<span class="low">▼ ${availabilityText(share)}</span>` : availabilityText(share);
 
+/** How the fleet stands against its aim this month; empty where nothing could be judged. */
+function aimText({ accounts, months }: Report): string {
+  const judged = accounts.flatMap(({ months: own }) => (own[0] === undefined || own[0].judgedMs <= 0 ? [] : [own[0]]));
+  if (judged.length === 0) return '';
+  const [online, all] = [judged.reduce((sum, { onlineMs }) => sum + onlineMs, 0), judged.reduce((sum, each) => sum + each.judgedMs, 0)];
+  const low = judged.filter((each) => (shareOf(each) ?? 1) < aimedAt).length;
+  return ` · ${availabilityText(online / all)} online in ${months[0] ?? ''}, ${low} of ${judged.length} accounts below ${aimedAt * 100} %`;
+}
+
 function history({ decisions }: Report): string {
   if (decisions.length === 0) return '<p>No decision yet.</p>';
   const rows = decisions.map(({ at, account, from, to, type, reason }) => [
@@ -124,8 +133,8 @@ export function reportPage(report: Report): string {
   const online = accounts.filter(({ state }) => state === 'online').length;
   const chart = trendChart(trend);
   const sections: readonly (readonly [string, string])[] = [
-    ['Fleet map', `${legend()}${fleetMap(report)}`],
     ['Alerts', alertsOf(report)],
+    ['Fleet map', `${legend()}${fleetMap(report)}`],
     [
       'Capacity',
       `<p>${capacity.used} of ${capacity.slots} slots are used.</p>${capacity.advice.map((line) => `<p>${text(line)}</p>`).join('')}`,
@@ -142,7 +151,7 @@ export function reportPage(report: Report): string {
     ['History', history(report)],
   ];
   const body = sections.map(([title, content]) => `<section><h2>${title}</h2>${content}</section>`).join('\n');
-  const summary = `${hosts.length} hosts, ${accounts.length} accounts, ${online} online · ${moment(atMs)}`;
+  const summary = `${hosts.length} hosts, ${accounts.length} accounts, ${online} online · ${moment(atMs)}${aimText(report)}`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">

@@ -11,7 +11,7 @@ ul.map{list-style:none;display:grid;grid-template-columns:repeat(auto-fill,minma
 .host.away{border-style:dashed}
 .cells{line-height:1.2}.cell{font-size:1.05rem}.good{color:var(--good)}.busy{color:var(--busy)}.bad,.low{color:var(--bad)}.idle{color:var(--idle)}.low{font-weight:600}
 .wide{overflow-x:auto}.wide:focus{outline:2px solid var(--cpu)}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}caption{text-align:left;padding:.3rem 0}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}caption{text-align:left;padding:.3rem 0}caption span{position:sticky;left:0;display:inline-block;max-width:calc(100vw - 2rem)}th[scope=row]{position:sticky;left:0;background:var(--ground)}
 th,td{padding:.25rem .6rem;text-align:left;border-bottom:1px solid var(--line);white-space:nowrap}td:last-child{white-space:normal;min-width:9rem}th[scope=row]{font-weight:600}
 svg{width:100%;min-width:36rem;max-width:60rem;height:auto}svg text{fill:var(--soft);font:12px system-ui,sans-serif}
 .grid{stroke:var(--line)}.trend{fill:none;stroke-width:2}

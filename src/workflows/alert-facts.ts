@@ -1,5 +1,5 @@
 import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
-import { closedGroupsGauge, frozenGauge } from '../../agent/protocol/worker.ts';
+import { closedGroupsGauge, frozenGauge, leftGroupsGauge, modelRefusedGauge } from '../../agent/protocol/worker.ts';
 import type { News, SubjectFacts, Values } from '../alerts/facts.ts';
 import { type AccountRates, accountRates } from '../facts/account-rates.ts';
 import { accountSpecFor } from '../inventory/account-spec.ts';
@@ -94,7 +94,12 @@ function ofAccount(
       : {}),
     ...(counters === undefined
       ? {}
-      : { 'account-frozen': counters[frozenGauge] ?? 0, 'account-closed-groups': counters[closedGroupsGauge] ?? 0 }),
+      : {
+          'account-frozen': counters[frozenGauge] ?? 0,
+          'account-closed-groups': counters[closedGroupsGauge] ?? 0,
+          'account-left-groups': counters[leftGroupsGauge] ?? 0,
+          'account-model-unusable': counters[modelRefusedGauge] ?? 0,
+        }),
     ...known('account-memory', memory === null || limit === null ? null : (memory / limit) * 100),
     ...known('account-memory-mb', memory === null ? null : memory / mebibyte),
     ...known('account-restarts', rates?.restarts),

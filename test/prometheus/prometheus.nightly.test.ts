@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -145,6 +145,12 @@ beforeAll(async () => {
 });
 
 describe('a real Prometheus with the shipped files', () => {
+  it('takes the rules, and each fires for what is wrong and for nothing else', () => {
+    const promtool = (...args: readonly string[]): string => execFileSync('promtool', args, { cwd: root, encoding: 'utf8' });
+    expect(promtool('check', 'rules', 'templates/prometheus/alerts.yaml')).toMatch(/SUCCESS: \d+ rules found/);
+    expect(promtool('test', 'rules', 'test/prometheus/rules.test.yaml')).toMatch(/SUCCESS/);
+  });
+
   it('answers every query of the dashboard, and its alert and its end arrive through a real Alertmanager', async () => {
     const hook = await listening();
     const manager = await startAlertmanager(hook.url);
