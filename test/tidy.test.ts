@@ -24,7 +24,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/cli': ['src', 'agent/protocol', 'commander', 'chalk', 'listr2', '@inquirer/prompts', 'uqr', 'zod'],
   agent: ['agent'],
   'agent/answering': ['agent/protocol'],
-  'agent/worker': ['agent', 'telegram'],
+  'agent/worker': ['agent', 'telegram', 'openai'],
 };
 
 /** Rooms that decide and never act. */

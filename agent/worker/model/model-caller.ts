@@ -3,7 +3,7 @@ import type { ModelSettings } from '../../protocol/behaviour.ts';
 import type { LogLevel } from '../journal.ts';
 import { afterFailure, type Breaker, closedBreaker, isOpen } from './breaker.ts';
 import { budgetOf, costOf, type DayBudget, fitsBudget, spend, type TokenUse } from './budget.ts';
-import { type Completion, type ModelClient, ModelFailure, type Turn } from './model-port.ts';
+import { type Completion, isModelFailure, type ModelClient, ModelFailure, type Turn } from './model-port.ts';
 
 /** Why there is no answer of the model: what is said instead is the caller's. */
 export type ModelRefusal = 'budget' | 'circuit-open' | 'busy' | 'failed' | 'refused' | 'moderated' | 'stopped';
@@ -11,7 +11,8 @@ export type ModelRefusal = 'budget' | 'circuit-open' | 'busy' | 'failed' | 'refu
 export type ModelOutcome = { readonly text: string } | { readonly refusal: ModelRefusal };
 
 export interface ModelWorld {
-  readonly client: ModelClient;
+  /** Opened by the first call. */
+  readonly open: () => Promise<ModelClient>;
   /** Wall clock, ms. */
   readonly now: () => number;
   /** 0-1. */
@@ -39,6 +40,7 @@ const tokensPerTurn = 8;
 export class ModelCaller {
   readonly #world: ModelWorld;
   readonly #settings: ModelSettings;
+  #client: Promise<ModelClient> | null = null;
   #breaker: Breaker = closedBreaker;
   #running = 0;
   /** The server's last word was that it will not, for a reason that does not end by itself. */
@@ -85,13 +87,13 @@ export class ModelCaller {
       this.#setRefused(false);
       this.#note(startedAt, completion, tries);
       const text = completion.isCutOff ? upToSentence(completion.text) : completion.text;
-      const isAcceptable = !this.#settings.isModerated || (await this.#world.client.isAcceptable(text, time.signal));
+      const isAcceptable = !this.#settings.isModerated || (await (await this.#open()).isAcceptable(text, time.signal));
       return isAcceptable ? { text } : this.#refuse('moderated');
     } catch (error) {
       if (time.stop.aborted) return { refusal: 'stopped' };
       this.#world.count('model_failures', 1);
-      this.#world.say('warn', `model: ${error instanceof ModelFailure ? error.message : 'failed'} after ${since(startedAt)} ms`);
-      this.#setRefused(error instanceof ModelFailure && error.kind === 'refused');
+      this.#world.say('warn', `model: ${isModelFailure(error) ? error.message : 'failed'} after ${since(startedAt)} ms`);
+      this.#setRefused(isModelFailure(error) && error.kind === 'refused');
       return this.#refuse(this.#isRefused ? 'refused' : 'failed');
     }
   }
@@ -103,11 +105,11 @@ export class ModelCaller {
       this.#spend(most);
       try {
         this.#world.count('model_calls', 1);
-        const completion = await this.#world.client.complete({ model, turns, answerTokens, temperature }, time.signal);
+        const completion = await (await this.#open()).complete({ model, turns, answerTokens, temperature }, time.signal);
         this.#settle(most, completion.tokens ?? most);
         return { completion, tries };
       } catch (error) {
-        const failure = error instanceof ModelFailure ? error : new ModelFailure('garbage', 'the client failed');
+        const failure = isModelFailure(error) ? error : new ModelFailure('garbage', 'the client failed');
         // An answer that broke off or came too late was worked on and is paid for; one that was refused was not.
         if (failure.kind !== 'server' && failure.kind !== 'aborted' && failure.kind !== 'garbage')
           this.#settle(most, { read: 0, written: 0 });
@@ -124,6 +126,11 @@ export class ModelCaller {
   /** What the server asks for, otherwise doubled with jitter, so that accounts that failed together do not come back together. */
   #pauseMs({ retryAfterMs }: ModelFailure, tries: number): number {
     return retryAfterMs ?? backoffMs * 2 ** (tries - 1) * (0.5 + this.#world.random());
+  }
+
+  #open(): Promise<ModelClient> {
+    this.#client ??= this.#world.open();
+    return this.#client;
   }
 
   /** False when the signal came first. */

@@ -50,6 +50,9 @@ export class ModelFailure extends Error {
   }
 }
 
+/** By its fields, not its class: the client is a bundle of its own, with a class of its own. */
+export const isModelFailure = (error: unknown): error is ModelFailure => error instanceof Error && error.name === 'ModelFailure';
+
 /** An OpenAI-compatible server. Another implementation must pass `test/worker/model/model-contract.ts`. */
 export interface ModelClient {
   /** One request; never retries. Rejects with ModelFailure only, soon after `signal` aborts at the latest. */

@@ -55,22 +55,24 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What a body of success says, whatever it calls itself: a document, or a stream that nobody asked for. Throws ModelFailure `garbage`. */
-export const documentOf = (text: string): unknown => {
-  const body = text.trim();
+/** A body of another content type than JSON comes as text. */
+const documentOf = (answer: unknown): unknown => {
+  if (typeof answer !== 'string') return answer;
+  const body = answer.trim();
   if (/^(?:data|event|id|retry)?:/.test(body)) return joinEvents(body);
   if (!body.startsWith('{')) throw new ModelFailure('garbage', 'the answer is no JSON');
   return /^\{.*\}\s*\n\s*\{/.test(body.slice(0, 100_000)) ? joinEvents(body) : parsed(body);
 };
 
 /** The error that some servers send with status 200; undefined: there is none. */
-export const errorIn = (document: unknown): unknown => {
-  const error = fieldOf(document, 'error');
+export const errorIn = (answer: unknown): unknown => {
+  const error = fieldOf(documentOf(answer), 'error');
   return error === null || error === false ? undefined : error;
 };
 
 /** Throws ModelFailure `garbage` where the server gave no text, with the reason as far as it told one. */
-export function parseCompletion(document: unknown): Completion {
+export function parseCompletion(answer: unknown): Completion {
+  const document = documentOf(answer);
   const [choice] = listOf(document, 'choices');
   const message = fieldOf(choice, 'message');
   const finish = fieldOf(choice, 'finish_reason');

@@ -1,7 +1,7 @@
 /** Answers and refusals as real servers send them: OpenAI, Azure, Ollama, vLLM, llama.cpp, LM Studio, OpenRouter, Mistral. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { modelClient } from '../../../agent/worker/model/model-client.ts';
 import type { ModelClient } from '../../../agent/worker/model/model-port.ts';
+import { openAiClient } from '../../../agent/worker/model/openai-client.ts';
 import { type ModelServer, startModelServer } from '../../model-server/model-server.ts';
 
 const never = new AbortController().signal;
@@ -19,7 +19,7 @@ let server: ModelServer;
 let client: ModelClient;
 beforeEach(async () => {
   server = await startModelServer();
-  client = modelClient({ baseUrl: server.url, key: 'sk-canary-0123456789' });
+  client = openAiClient({ baseUrl: server.url, key: 'sk-canary-0123456789' });
 });
 afterEach(() => server.stop());
 
@@ -193,7 +193,7 @@ test('a server without moderation says so for good', async () => {
 });
 
 test('a query of the base address goes along', async () => {
-  const azure = modelClient({ baseUrl: `${server.url}?api-version=2024-10-21`, key: 'k' });
+  const azure = openAiClient({ baseUrl: `${server.url}?api-version=2024-10-21`, key: 'k' });
   await azure.complete(request, never);
   expect(server.requests[0]?.path).toBe('/v1/chat/completions?api-version=2024-10-21');
 });

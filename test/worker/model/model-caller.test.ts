@@ -7,7 +7,7 @@ import type { ModelSettings } from '../../../agent/protocol/behaviour.ts';
 import { afterFailure, closedBreaker, isOpen } from '../../../agent/worker/model/breaker.ts';
 import { budgetOf, type DayBudget, fitsBudget, spend } from '../../../agent/worker/model/budget.ts';
 import { ModelCaller, type ModelOutcome } from '../../../agent/worker/model/model-caller.ts';
-import { modelClient } from '../../../agent/worker/model/model-client.ts';
+import { openAiClient } from '../../../agent/worker/model/openai-client.ts';
 import { type ModelServer, startModelServer } from '../../model-server/model-server.ts';
 
 let server: ModelServer;
@@ -29,7 +29,7 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 const states: boolean[] = [];
 
-const caller = (settings: Partial<ModelSettings> = {}, client = modelClient({ baseUrl: server.url, key: 'sk-canary' })): ModelCaller =>
+const caller = (settings: Partial<ModelSettings> = {}, client = openAiClient({ baseUrl: server.url, key: 'sk-canary' })): ModelCaller =>
   new ModelCaller(
     {
       ...{
@@ -46,7 +46,7 @@ const caller = (settings: Partial<ModelSettings> = {}, client = modelClient({ ba
       ...settings,
     },
     {
-      client,
+      open: async () => client,
       now: () => nowMs,
       random: () => random,
       say: (_level, text) => said.push(text),
@@ -230,7 +230,7 @@ test('a call that has ended leaves nothing behind for the rest of its time-out',
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const [stop, signals] = [new AbortController(), [] as WeakRef<AbortSignal>[]];
-  const real = modelClient({ baseUrl: server.url, key: null });
+  const real = openAiClient({ baseUrl: server.url, key: null });
   const model = caller(
     { timeoutMs: 60_000 },
     {
