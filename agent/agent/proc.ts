@@ -49,9 +49,9 @@ const spanUnits: Readonly<Record<string, number>> = {
 
 /** Offset of the clock in ms from `timedatectl timesync-status` ("Offset: +1.2ms", "Offset: -1h 2min 40.001s"); null when it tells none. */
 export const parseTimesyncOffset = (text: string): number | null => {
-  const [, sign, span = ''] = /Offset:[ \t]*([+-]?)(0$|(?:[\d.]+[a-zµμ]+ ?){1,9})/m.exec(text) ?? [];
+  const [, sign, span = ''] = /Offset:[ \t]*([+-]?)(0$|(?:[\d.]+[a-z\u00b5\u03bc]+ ?){1,9})/m.exec(text) ?? [];
   if (span === '') return null;
-  const parts = [...span.matchAll(/(\d+(?:\.\d+)?)([a-zµμ]+)/g)];
+  const parts = [...span.matchAll(/(\d+(?:\.\d+)?)([a-z\u00b5\u03bc]+)/g)];
   const ms = parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (spanUnits[unit] ?? Number.NaN), 0);
   return Number.isNaN(ms) ? null : sign === '-' ? -ms : ms;
 };
