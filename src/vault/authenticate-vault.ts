@@ -6,7 +6,7 @@ import { isAccountName } from '../model/names.ts';
 import { openContent, type RecordKind, sealContent } from './authentication.ts';
 import { decrypt, encryptFor } from './decrypt-record.ts';
 import { createDurableFile, readRegularFile, replaceDurably, systemCode } from './durable-file.ts';
-import { parseIdentity, recipientOf } from './vault-key.ts';
+import { parseIdentities, recipientOf } from './vault-key.ts';
 
 /** Says, authenticated itself, that every record of the vault is authenticated: from then on one that is not was put there by somebody else. */
 export const markName = 'authenticated.json';
@@ -84,7 +84,7 @@ export async function authenticateVault(directory: string, identityText: string)
   const recipient = await recipientOf(identityText);
   let changed = 0;
   for (const { path, kind, name } of records) {
-    const plaintext = await decrypt(await readRegularFile(path, recordLimitBytes), parseIdentity(identityText));
+    const plaintext = await decrypt(await readRegularFile(path, recordLimitBytes), parseIdentities(identityText));
     if (typeof plaintext === 'string') continue;
     const opened = openContent(identityText, kind, name, plaintext);
     if (opened.form !== 'legacy' || !isAbout(opened.content, name)) continue;

@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
-import { parseIdentity } from './vault-key.ts';
+import { parseIdentities } from './vault-key.ts';
 
 /** What a file of the vault is, so that none can stand in for another. */
 export type RecordKind = 'session' | 'state' | 'mark' | 'backup';
@@ -9,18 +9,18 @@ export type RecordKind = 'session' | 'state' | 'mark' | 'backup';
 const envelopeFormat = 2;
 
 /** The key that authenticates records: only who has the identity can write them, while its public recipient is enough to encrypt. HKDF (RFC 5869). */
-const recordKeyOf = (identityText: string): Buffer =>
-  Buffer.from(hkdfSync('sha256', parseIdentity(identityText), 'fleet vault', 'authentication of records, version 2', 32));
+const recordKeyOf = (identity: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', identity, 'fleet vault', 'authentication of records, version 2', 32));
 
-/** An HMAC-SHA-256 that takes the kind and the name first; each is preceded by its length, so that no two inputs read the same. */
-export function authenticator(identityText: string, kind: RecordKind, name: string) {
-  const hmac = createHmac('sha256', recordKeyOf(identityText));
+/** An HMAC-SHA-256 of one identity that takes the kind and the name first; each is preceded by its length, so that no two inputs read the same. */
+export function authenticator(identity: string, kind: RecordKind, name: string) {
+  const hmac = createHmac('sha256', recordKeyOf(identity));
   for (const part of [`fleet ${envelopeFormat}`, kind, name]) hmac.update(`${Buffer.byteLength(part)}:${part}`);
   return hmac;
 }
 
-const macOf = (identityText: string, kind: RecordKind, name: string, content: Uint8Array): Buffer =>
-  authenticator(identityText, kind, name).update(content).digest();
+const macOf = (identity: string, kind: RecordKind, name: string, content: Uint8Array): Buffer =>
+  authenticator(identity, kind, name).update(content).digest();
 
 const envelopeSchema = z.strictObject({
   format: z.literal(envelopeFormat),
@@ -33,7 +33,7 @@ const anyFormat = z.looseObject({ format: z.int() });
 
 /** `content` with what it is and a proof that it was written with the identity. A secret as far as the content is one. */
 export function sealContent(identityText: string, kind: RecordKind, name: string, content: Uint8Array): Buffer {
-  const mac = macOf(identityText, kind, name, content).toString('hex');
+  const mac = macOf(parseIdentities(identityText)[0], kind, name, content).toString('hex');
   const text = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('base64');
   return Buffer.from(JSON.stringify({ format: envelopeFormat, kind, name, mac, content: text }));
 }
@@ -59,9 +59,9 @@ export function openContent(identityText: string, kind: RecordKind, name: string
   const envelope = envelopeSchema.safeParse(json);
   if (!envelope.success) return { form: 'damaged' };
   const content = Buffer.from(envelope.data.content, 'base64');
-  const isAuthentic = timingSafeEqual(
-    macOf(identityText, envelope.data.kind as RecordKind, envelope.data.name, content),
-    Buffer.from(envelope.data.mac, 'hex'),
+  const mac = Buffer.from(envelope.data.mac, 'hex');
+  const isAuthentic = parseIdentities(identityText).some((identity) =>
+    timingSafeEqual(macOf(identity, envelope.data.kind as RecordKind, envelope.data.name, content), mac),
   );
   if (!isAuthentic) return { form: 'forged' };
   return envelope.data.kind === kind && envelope.data.name === name ? { form: 'authenticated', content } : { form: 'misplaced' };

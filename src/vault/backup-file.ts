@@ -9,7 +9,7 @@ import { Decrypter, Encrypter } from 'age-encryption';
 import { FleetError } from '../model/errors.ts';
 import { authenticator } from './authentication.ts';
 import { systemCode } from './durable-file.ts';
-import { parseIdentity, recipientOf } from './vault-key.ts';
+import { parseIdentities, recipientOf } from './vault-key.ts';
 
 const failed = (act: string, path: string, error: unknown): FleetError =>
   error instanceof FleetError
@@ -22,11 +22,11 @@ const failed = (act: string, path: string, error: unknown): FleetError =>
 /** What follows the compressed content inside the encryption: a word, and an HMAC of all that precedes both. Behind a zero, gzip ignores it. */
 const sealWord = Buffer.from('\0FLEETMAC');
 const sealBytes = sealWord.length + 32;
-const macOf = (identityText: string) => authenticator(identityText, 'backup', '');
+const macOf = (identity: string) => authenticator(identity, 'backup', '');
 
 /** Passes everything on, and the seal behind it. */
 function sealing(identityText: string): Transform {
-  const mac = macOf(identityText);
+  const mac = macOf(parseIdentities(identityText)[0]);
   return new Transform({
     transform(chunk: Buffer, _, done) {
       mac.update(chunk);
@@ -40,16 +40,16 @@ function sealing(identityText: string): Transform {
 
 /** Reads a stream to its end and tells whether its seal is there and fits. */
 async function sealOf(stream: AsyncIterable<Uint8Array>, identityText: string): Promise<'authentic' | 'forged' | 'none'> {
-  const mac = macOf(identityText);
+  const macs = parseIdentities(identityText).map(macOf);
   let tail = Buffer.alloc(0);
   for await (const chunk of stream) {
     const all = Buffer.concat([tail, chunk]);
     const known = Math.max(0, all.length - sealBytes);
-    mac.update(all.subarray(0, known));
+    for (const mac of macs) mac.update(all.subarray(0, known));
     tail = Buffer.from(all.subarray(known));
   }
   if (tail.length < sealBytes || !tail.subarray(0, sealWord.length).equals(sealWord)) return 'none';
-  return timingSafeEqual(tail.subarray(sealWord.length), mac.digest()) ? 'authentic' : 'forged';
+  return macs.some((mac) => timingSafeEqual(tail.subarray(sealWord.length), mac.digest())) ? 'authentic' : 'forged';
 }
 
 /** How many times larger than its file a backup without a seal may become, and what every one may have. A ledger compresses ten- to thirtyfold. */
@@ -117,7 +117,7 @@ export async function unsealFile(from: string, to: string, identityText: string,
 async function decrypted(handle: FileHandle, from: string, identityText: string): Promise<Readable> {
   const decrypter = new Decrypter();
   let keyDidNotFit = false;
-  decrypter.addIdentity(parseIdentity(identityText));
+  for (const identity of parseIdentities(identityText)) decrypter.addIdentity(identity);
   decrypter.addIdentity({
     unwrapFileKey: () => {
       keyDidNotFit = true;
@@ -130,7 +130,7 @@ async function decrypted(handle: FileHandle, from: string, identityText: string)
   } catch (error) {
     if (!keyDidNotFit) throw asBackupError(from, error);
     throw new FleetError('vault-key', `The vault key does not open the backup ${from}`, {
-      hint: 'It was made for another key: name the key that was in use then.',
+      hint: 'It was made with another key: put the AGE-SECRET-KEY line of that key below the one in vault.key, restore, then: fleet vault rotate-key',
     });
   }
 }

@@ -2,7 +2,7 @@ import { Decrypter, Encrypter } from 'age-encryption';
 import { FleetError } from '../model/errors.ts';
 import type { AccountName, KeyId } from '../model/names.ts';
 import { openContent, whyNotUsed } from './authentication.ts';
-import { parseIdentity, recipientOf } from './vault-key.ts';
+import { parseIdentities, recipientOf } from './vault-key.ts';
 import { parseRecord, type VaultRecord, vaultHashOf } from './vault-record.ts';
 
 const damaged = (account: AccountName, path: string, how: string): FleetError =>
@@ -27,10 +27,10 @@ const notUsed = (account: AccountName, path: string, why: string): FleetError =>
  * The plaintext, or why there is none. age reports every failure alike, so a second identity that matches nothing listens: it is asked only
  * when the header was readable and the real key did not fit.
  */
-export const decrypt = async (content: Uint8Array, identity: string): Promise<Uint8Array | 'wrong-key' | 'damaged'> => {
+export const decrypt = async (content: Uint8Array, identities: readonly string[]): Promise<Uint8Array | 'wrong-key' | 'damaged'> => {
   let keyDidNotFit = false;
   const decrypter = new Decrypter();
-  decrypter.addIdentity(identity);
+  for (const identity of identities) decrypter.addIdentity(identity);
   decrypter.addIdentity({
     unwrapFileKey: () => {
       keyDidNotFit = true;
@@ -69,7 +69,7 @@ export const decryptRecord = async (
 ): Promise<VaultRecord & { readonly keyId: KeyId; readonly vaultHash: string }> => {
   // Checks the key's own checksum first, so that a mistyped key is not reported as a damaged file.
   await recipientOf(identityText);
-  const plaintext = await decrypt(file, parseIdentity(identityText));
+  const plaintext = await decrypt(file, parseIdentities(identityText));
   if (typeof plaintext === 'string') {
     throw plaintext === 'wrong-key' ? wrongKey(account, path) : damaged(account, path, 'it is cut off or was altered');
   }

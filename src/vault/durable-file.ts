@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { link, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { readBounded } from '../surroundings/read-bounded.ts';
 
 /** Makes entries of a directory survive a power cut: POSIX promises that only after an fsync of the directory itself. */
@@ -27,6 +28,52 @@ export const createDurableFile = async (path: string, content: Uint8Array | stri
     throw error;
   } finally {
     await handle.close();
+  }
+  await syncDirectory(dirname(path));
+};
+
+/** A name for what becomes `path`, beside it. What a killed run leaves is found by {@link sweepTemporary}. */
+export const temporaryFor = (path: string): string =>
+  join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(8).toString('hex')}.tmp`);
+
+const temporaryPattern = /^\.(.+)\.(\d+)\.[0-9a-f]{16}\.tmp$/;
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) === 'EPERM';
+  }
+};
+
+/** Removes what killed runs left of files that were to be written in the folder; `of`: of this file only. Nothing where there is no such folder. */
+export const sweepTemporary = async (folder: string, of: string | null = null): Promise<void> => {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  });
+  for (const each of names) {
+    const [, file, pid] = temporaryPattern.exec(each) ?? [];
+    if (pid !== undefined && (of === null || file === of) && !isAlive(Number(pid))) await rm(join(folder, each), { force: true });
+  }
+};
+
+/**
+ * Creates a file (mode 0600) that did not exist and is never seen half written, also by whoever comes after a kill. Throws the system's error; `EEXIST` where the
+ * name is taken, which then stays untouched.
+ */
+export const createWhole = async (path: string, content: Uint8Array | string): Promise<void> => {
+  const temp = temporaryFor(path);
+  try {
+    await createDurableFile(temp, content);
+    await link(temp, path);
+  } catch (error) {
+    // A file system without links: the name is taken at once, and what a kill leaves there is refused by whoever reads it.
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCode(error) ?? '')) throw error;
+    await createDurableFile(path, content);
+  } finally {
+    await rm(temp, { force: true });
   }
   await syncDirectory(dirname(path));
 };

@@ -10,7 +10,7 @@ import { openContent, sealContent, whyNotUsed } from './authentication.ts';
 import { decrypt, encryptFor } from './decrypt-record.ts';
 import { readRegularFile, replaceDurably, systemCode } from './durable-file.ts';
 import { takesLegacy, type VaultOptions } from './vault.ts';
-import { parseIdentity, recipientOf } from './vault-key.ts';
+import { parseIdentities, recipientOf } from './vault-key.ts';
 
 /** The last state that an account had on a host, with what the host's receipt says about it. */
 export interface StateRecord {
@@ -119,7 +119,7 @@ async function readRecord(
   path: string,
   isLegacyTaken: () => Promise<boolean>,
 ): Promise<StateRecord> {
-  const plaintext = await decrypt(content, parseIdentity(identityText));
+  const plaintext = await decrypt(content, parseIdentities(identityText));
   if (plaintext === 'wrong-key') {
     throw new FleetError('vault-key', `The vault key does not open the state of ${account} (${path})`, {
       account,

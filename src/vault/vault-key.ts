@@ -3,34 +3,42 @@ import { dirname } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { FleetError } from '../model/errors.ts';
 import { makeFolder } from '../surroundings/make-folder.ts';
-import { createDurableFile, systemCode } from './durable-file.ts';
+import { createWhole, systemCode } from './durable-file.ts';
 
 const identityLine = /^AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]+$/;
 const maxKeyFileBytes = 64 * 1024;
 
+/** The first one writes; each of them reads. There are two only while the key is changed. */
+export type Identities = readonly [string, ...string[]];
+
 /**
- * The identity within the text of a key file (comments and blank lines as `age-keygen` writes them are skipped).
- * Throws `vault-key` where there is none, or more than one.
+ * The identities within the text of a key file (comments and blank lines as `age-keygen` writes them are skipped): one, or the new one and the one before it
+ * while the key is changed. Throws `vault-key` where there is none, more than two, or the same twice.
  */
-export const parseIdentity = (text: string): string => {
+export const parseIdentities = (text: string): Identities => {
   const lines = text
     .split(/\r?\n/)
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
-  const [identity] = lines;
-  if (lines.length !== 1 || identity === undefined || !identityLine.test(identity)) {
+  const [identity, ...others] = lines;
+  const isSound = lines.every((line) => identityLine.test(line)) && new Set(lines).size === lines.length;
+  if (identity === undefined || others.length > 1 || !isSound) {
     throw new FleetError('vault-key', 'The vault key is not an age identity', {
-      hint: 'It must hold exactly one line that begins with AGE-SECRET-KEY-1. Restore the key file or the variable from your backup.',
+      hint: 'It must hold exactly one line that begins with AGE-SECRET-KEY-1 (two, the new one first, while it is changed). Restore the key file or the variable from your backup.',
     });
   }
-  return identity;
+  return [identity, ...others];
 };
+
+/** The identity that writes. Throws as {@link parseIdentities}. */
+export const parseIdentity = (text: string): string => parseIdentities(text)[0];
 
 /** The public recipient (`age1...`) of an identity: enough to encrypt, not to read. Throws `vault-key`. */
 export const recipientOf = async (identityText: string): Promise<string> => {
-  const identity = parseIdentity(identityText);
+  const identities = parseIdentities(identityText);
   try {
-    return await identityToRecipient(identity);
+    const [recipient] = await Promise.all(identities.map((identity) => identityToRecipient(identity)));
+    return recipient ?? '';
   } catch {
     // The cause is left out on purpose: a decoder's message may quote the key.
     throw new FleetError('vault-key', 'The vault key is damaged: its checksum does not fit', {
@@ -39,16 +47,26 @@ export const recipientOf = async (identityText: string): Promise<string> => {
   }
 };
 
+/** The text of a key file, with a comment. The recipient is public. */
+export const keyText = (identity: string, recipient: string): string =>
+  `# fleet vault key; without it no session can be read\n# public key: ${recipient}\n${identity}\n`;
+
+/** A new identity as the text of a key file. A secret. */
+export const newKey = async (): Promise<{ readonly recipient: string; readonly text: string }> => {
+  const identity = await generateX25519Identity();
+  const recipient = await identityToRecipient(identity);
+  return { recipient, text: keyText(identity, recipient) };
+};
+
 /**
  * Makes a new key in a file of mode 0600 (its directory 0700 where it is new) and returns the public recipient. X25519, so that the stock `age`
  * of every distribution can open the vault by hand. Throws `vault-key` where the file exists: a key is never overwritten.
  */
 export const createVaultKey = async (path: string): Promise<string> => {
-  const identity = await generateX25519Identity();
-  const recipient = await identityToRecipient(identity);
+  const { recipient, text } = await newKey();
   try {
     makeFolder(dirname(path));
-    await createDurableFile(path, `# fleet vault key; without it no session can be read\n# public key: ${recipient}\n${identity}\n`);
+    await createWhole(path, text);
   } catch (error) {
     const exists = systemCode(error) === 'EEXIST';
     throw new FleetError(

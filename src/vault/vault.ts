@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { link, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetError } from '../model/errors.ts';
@@ -8,7 +7,7 @@ import { makeFolder } from '../surroundings/make-folder.ts';
 import { isVaultMarked, markIfNew } from './authenticate-vault.ts';
 import { sealContent } from './authentication.ts';
 import { decryptRecord, encryptFor } from './decrypt-record.ts';
-import { createDurableFile, readRegularFile, syncDirectory, systemCode } from './durable-file.ts';
+import { createDurableFile, readRegularFile, sweepTemporary, syncDirectory, systemCode, temporaryFor } from './durable-file.ts';
 import { recipientOf } from './vault-key.ts';
 import { serializeRecord, type VaultMeta, type VaultRecord, vaultHashOf } from './vault-record.ts';
 
@@ -46,27 +45,6 @@ export interface VaultOptions {
 }
 
 const suffix = '.age';
-const tempPattern = /^\.(.+)\.(\d+)\.[0-9a-f]{16}\.tmp$/;
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) === 'EPERM';
-  }
-};
-
-/** A killed run leaves its (encrypted) temporary file; the next writer sweeps it up. */
-const sweepLeftovers = async (directory: string): Promise<void> => {
-  for (const name of await readdir(directory)) {
-    const pid = tempPattern.exec(name)?.[2];
-    if (pid !== undefined && !isAlive(Number(pid))) {
-      await rm(join(directory, name), { force: true });
-    }
-  }
-};
-
 const failed = (act: string, path: string, error: unknown): FleetError =>
   error instanceof FleetError
     ? error
@@ -190,9 +168,9 @@ class AgeVault implements Vault {
   private async write(account: AccountName, content: Uint8Array, replace: boolean): Promise<void> {
     const { directory } = this.options;
     const target = this.pathOf(account);
-    const temp = join(directory, `.${account}.${process.pid}.${randomBytes(8).toString('hex')}.tmp`);
+    const temp = temporaryFor(join(directory, account));
     try {
-      await sweepLeftovers(directory);
+      await sweepTemporary(directory);
       await createDurableFile(temp, content);
       if (replace) {
         await keepCopy(directory, account).catch((error: unknown) => {

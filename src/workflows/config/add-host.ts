@@ -1,13 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { chmod, chown, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { addHost } from '../../inventory/new/add-host.ts';
 import type { DraftHost } from '../../inventory/new/draft.ts';
 import { parseInventory } from '../../inventory/parse-inventory.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/inventory.ts';
-import { createDurableFile, syncDirectory, systemCode } from '../../vault/durable-file.ts';
+import { createDurableFile, syncDirectory, systemCode, temporaryFor } from '../../vault/durable-file.ts';
 
 /** An inventory with one host more, not written yet. */
 export interface AddedHost {
@@ -41,7 +40,7 @@ export function planAddHost(path: string, before: string, host: DraftHost): Adde
 export async function writeAddedHost({ path, before, after }: AddedHost): Promise<void> {
   const real = await realpath(path);
   const { mode, uid, gid } = await stat(real);
-  const temp = join(dirname(real), `.${basename(real)}.${process.pid}.${randomBytes(8).toString('hex')}.tmp`);
+  const temp = temporaryFor(real);
   try {
     await createDurableFile(temp, after);
     await chown(temp, uid, gid).catch((error: unknown) => {

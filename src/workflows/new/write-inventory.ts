@@ -1,7 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync, lstatSync } from 'node:fs';
-import { link, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { NewFleet } from '../../inventory/new/draft.ts';
 import { writeDraft } from '../../inventory/new/write-draft.ts';
 import { parseInventory } from '../../inventory/parse-inventory.ts';
@@ -10,7 +8,7 @@ import { FleetError } from '../../model/errors.ts';
 import type { Inventory, SecretReference } from '../../model/inventory.ts';
 import { makeFolder } from '../../surroundings/make-folder.ts';
 import { homeDirectory } from '../../surroundings/operator.ts';
-import { createDurableFile, syncDirectory, systemCode } from '../../vault/durable-file.ts';
+import { createWhole, systemCode } from '../../vault/durable-file.ts';
 import { type ProvidedKey, provideVaultKey } from '../../vault/provide-vault-key.ts';
 import type { ReadServers } from './read-servers.ts';
 
@@ -69,28 +67,11 @@ export async function writeNewInventory({ path, text, inventory }: NewInventory,
   const hashPath = fileOf(inventory, inventory.accountDefaults.telegram.apiHash);
   if (apiHash !== null && hashPath !== null && !existsSync(hashPath)) {
     makeFolder(dirname(hashPath));
-    await createDurableFile(hashPath, `${apiHash}\n`);
+    await createWhole(hashPath, `${apiHash}\n`);
   }
-  await createWhole(resolve(path), text);
+  makeFolder(dirname(resolve(path)));
+  await createWhole(resolve(path), text).catch((error: unknown) => {
+    throw systemCode(error) === 'EEXIST' ? taken(path) : error;
+  });
   return { key };
-}
-
-/** A new file of mode 0600 that is never seen half written. */
-async function createWhole(path: string, text: string): Promise<void> {
-  makeFolder(dirname(path));
-  const temp = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(8).toString('hex')}.tmp`);
-  try {
-    await createDurableFile(temp, text);
-    await link(temp, path);
-  } catch (error) {
-    if (systemCode(error) === 'EEXIST') throw taken(path);
-    // A file system without links: the name alone is taken at once, and what a crash leaves is refused as a mistake.
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCode(error) ?? '')) throw error;
-    await createDurableFile(path, text).catch((cause: unknown) => {
-      throw systemCode(cause) === 'EEXIST' ? taken(path) : cause;
-    });
-  } finally {
-    await rm(temp, { force: true });
-  }
-  await syncDirectory(dirname(path));
 }
