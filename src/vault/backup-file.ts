@@ -135,6 +135,20 @@ async function decrypted(handle: FileHandle, from: string, identityText: string)
   }
 }
 
+/** Whether the key opens a backup, by its header; the rest of it is not read. */
+export async function opensBackup(path: string, identityText: string): Promise<boolean> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    (await decrypted(handle, path, identityText)).destroy();
+    return true;
+  } catch (error) {
+    if (error instanceof FleetError) return false;
+    throw error;
+  } finally {
+    await handle.close().catch(() => undefined);
+  }
+}
+
 function asBackupError(from: string, error: unknown): FleetError {
   if (error instanceof FleetError) return error;
   if (systemCode(error) === 'ENOSPC' || systemCode(error) === 'EEXIST') return failed('unpacked', from, error);

@@ -12,6 +12,7 @@ import { cordon, uncordon } from './hosts/cordon.ts';
 import { forgetHost } from './hosts/forget.ts';
 import { listHosts } from './hosts/list.ts';
 import { renameHost } from './hosts/rename.ts';
+import { showHost } from './hosts/show.ts';
 import { takeOver } from './hosts/take-over.ts';
 import { trustHosts } from './hosts/trust.ts';
 import { metrics } from './looks/metrics.ts';
@@ -41,7 +42,7 @@ export const verbs: readonly Verb[] = [
   ...[importAccounts, listAccounts, showAccount, verifyAccounts, stopAccounts, startAccounts, restartAccounts, removeAccounts],
   ...[exportAccount, loginAccount, pinAccount, unpinAccount],
   ...[pauseAccounts, resumeAccounts, setScript, sendTest, whySilent, listScripts, showScript, testScript, pushScripts],
-  ...[trustHosts, listHosts, cordon, uncordon, renameHost, forgetHost, takeOver],
+  ...[trustHosts, listHosts, showHost, cordon, uncordon, renameHost, forgetHost, takeOver],
   ...[allocate, move, drain, rebalance, apply, resume, simulate],
   ...[status, rankings, why, whyNot, history, moves, events, metrics, report],
   ...[sweep],

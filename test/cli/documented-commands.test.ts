@@ -27,10 +27,13 @@ function find(words: readonly string[], from: Command = program): Found {
   return { command, parent, rest: words.slice(at) };
 }
 
+/** A command that only stands before others: one that acts itself (`fleet backup`) takes options and arguments of its own. */
+const isParentOnly = (command: Command): boolean => command.commands.length > 0 && Reflect.get(command, '_actionHandler') === null;
+
 /** What commander would say of these words, without running anything; null: nothing. */
 function mistakeIn({ command, rest }: Found): string | null {
   if (rest.includes('--help')) return null;
-  if (command.commands.length > 0) return rest.length === 0 ? null : `"${command.name()}" has no command ${rest[0]}`;
+  if (isParentOnly(command)) return rest.length === 0 ? null : `"${command.name()}" has no command ${rest[0]}`;
   const options = [...command.options, ...program.options];
   let positional = 0;
   for (let at = 0; at < rest.length; at += 1) {
@@ -136,7 +139,7 @@ test('hints of fleet name no command and no option that does not exist', () => {
       const { command, rest } = find(words);
       const end = rest.findIndex((word) => /^[a-z]/.test(word));
       const own = end === -1 ? rest : rest.slice(0, end);
-      if (command.commands.length > 0 && end === 0) wrong.push(`${path}: ${line}: "${command.name()}" has no command ${rest[0]}`);
+      if (isParentOnly(command) && end === 0) wrong.push(`${path}: ${line}: "${command.name()}" has no command ${rest[0]}`);
       const options = [...command.options, ...program.options];
       for (const word of own.filter((each) => each.startsWith('--') && each !== '--'))
         if (!options.some(({ long }) => long === word)) wrong.push(`${path}: ${line}: no option ${word}`);

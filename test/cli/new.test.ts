@@ -194,3 +194,22 @@ test('fleet hosts add writes one entry, keeps the mode of the file, and repeats 
   expect(await readFile(file, 'utf8')).toBe(before);
   expect((await readdir(path)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });
+
+test('from nothing to a vault with a new key: backups are listed with the key that opens them, hosts show what is known of one', async () => {
+  const { path, fleet } = await makeFolder(null);
+  await fleet(['new', 'root@192.0.2.1', '--name', 'shop', '--vault-key', 'file:k']);
+  expect((await fleet(['backup', 'list'])).stdout).toContain('No backups of this fleet');
+  expect((await fleet(['backup'])).code).toBe(0);
+  const listed = async () => JSON.parse((await fleet(['backup', 'list', '--json'])).stdout).backups;
+  expect(await listed()).toEqual([expect.objectContaining({ isOpenable: true, bytes: expect.any(Number) })]);
+  expect((await fleet(['vault', 'rotate-key'])).code).toBe(2);
+  const rotated = await fleet(['vault', 'rotate-key', '--yes']);
+  expect(rotated).toMatchObject({ code: 0, stdout: expect.stringContaining('k.before-') });
+  expect(await listed()).toEqual([expect.objectContaining({ isOpenable: false })]);
+  const [former = ''] = (await readdir(path)).filter((name) => name.startsWith('k.before-'));
+  await writeFile(join(path, 'k'), `${await readFile(join(path, 'k'), 'utf8')}${await readFile(join(path, former), 'utf8')}`);
+  expect(await listed()).toEqual([expect.objectContaining({ isOpenable: true })]);
+  expect((await fleet(['vault', 'rotate-key', '--yes'])).stdout).toContain('Carried on');
+  expect((await fleet(['hosts', 'show', 'h1'])).stdout).toMatch(/^h1\nstate +unbootstrapped/);
+  expect((await fleet(['hosts', 'show', 'h9'])).code).toBe(2);
+});

@@ -35,12 +35,32 @@ export function registerBackup(program: Command): void {
       return { data: { ...made, lastRunMs: undefined }, text: formatBackup(made), errors: backupErrors(made) };
     });
   });
+  registerBackupList(backup);
   const restore = program
     .command('restore <file>')
     .description('put a backup back; the ledger may only look until fleet adopt')
     .option('-n, --dry-run', 'check the backup, show what would change, and change nothing')
     .option('--unsealed', 'take a backup of a release before seals, whose origin nobody can tell');
   setAction<RestoreFlags>(restore, async ({ options, args, signal }) => restoreBackup(resolve(args[0] ?? ''), options, signal));
+}
+
+function registerBackupList(backup: Command): void {
+  const command = backup
+    .command('list')
+    .description('backups of this fleet in a folder, newest first, and whether the key of the vault opens them');
+  setAction(command, async ({ options }) => {
+    const { to } = backup.opts<{ readonly to?: string }>();
+    const inventory = await loadInventoryOf(options);
+    const { listBackups } = await import('../../workflows/list-backups.ts');
+    const { formatBackups } = await import('../render/backup.ts');
+    const folder = to === undefined ? join(dirname(inventory.paths.ledger), 'backups') : resolve(to);
+    const identity = await secretReader(inventory)(inventory.vaultKey).catch((error: unknown) => {
+      if (error instanceof FleetError) return null;
+      throw error;
+    });
+    const backups = await listBackups(folder, inventory.fleet, identity);
+    return { data: { folder, backups }, text: formatBackups(folder, backups) };
+  });
 }
 
 interface RestoreFlags {

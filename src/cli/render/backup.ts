@@ -1,4 +1,5 @@
 import type { MadeBackup } from '../../workflows/backup.ts';
+import type { ListedBackup } from '../../workflows/list-backups.ts';
 import type { RestorePlan } from '../../workflows/restore.ts';
 import { chalk } from '../style.ts';
 import { formatTable, formatTime } from './table.ts';
@@ -8,6 +9,21 @@ export function formatBackup({ path, bytes, accounts, sessions, serial, removed 
   const older = removed.length === 0 ? '' : `\n${removed.length} older removed: ${removed.join(', ')}`;
   return `${path} (${size}), restored to a scratch folder and read: sound.${older}`;
 }
+
+const key = (isOpenable: boolean | null): string =>
+  isOpenable === null ? 'no key to ask' : isOpenable ? 'the key opens it' : 'needs another key, or is damaged';
+
+export const formatBackups = (folder: string, backups: readonly ListedBackup[]): string =>
+  formatTable(
+    ['MADE', 'SIZE', 'FILE', 'KEY'],
+    backups.map(({ path, madeAt, bytes, isOpenable }) => [
+      formatTime(Date.parse(madeAt)),
+      `${(bytes / 1024).toFixed(0)} KiB`,
+      path,
+      key(isOpenable),
+    ]),
+    `No backups of this fleet in ${folder}.`,
+  );
 
 const count = (value: number | null | undefined): string => (value === undefined ? '–' : value === null ? 'unreadable' : String(value));
 

@@ -1,10 +1,13 @@
-import type { HostRow } from '../../ledger/schema.ts';
+import type { HistoryRow, HostRow } from '../../ledger/schema.ts';
+import type { AccountState } from '../../model/account-state.ts';
 import { isExpectedAway } from '../../moves/announced-reboot.ts';
 import type { HostRanking } from '../../planning/ranking.ts';
 import type { HostKeyOffer } from '../../workflows/trust-hosts.ts';
 import { chalk } from '../style.ts';
+import { called } from './account-names.ts';
+import { formatHistory } from './accounts.ts';
 import { formatState } from './states.ts';
-import { formatAge, formatPoints, formatTable } from './table.ts';
+import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
 
 /** What another operator has to know of a host that is being rebooted; null: it is expected to be there. */
 function awayNote(row: HostRow | undefined, nowMs: number): string | null {
@@ -31,6 +34,46 @@ export const formatHosts = (ranks: readonly HostRanking[], rows: ReadonlyMap<str
     }),
     'No hosts.',
   );
+
+/** What is shown of one host. */
+export interface ShownHost {
+  readonly name: string;
+  readonly row: HostRow | undefined;
+  readonly rank: HostRanking | undefined;
+  readonly accounts: readonly { readonly name: string; readonly state: AccountState }[];
+  readonly history: readonly HistoryRow[];
+  readonly isInInventory: boolean;
+}
+
+export function formatHost({ name, row, rank, accounts, history, isInInventory }: ShownHost, nowMs: number): string {
+  const ago = (ms: number | null | undefined): string => (ms ? `${formatAge(nowMs - ms)} ago` : 'never');
+  const away = awayNote(row, nowMs);
+  const facts: readonly (readonly [string, string | null])[] = [
+    [
+      'state',
+      rank === undefined
+        ? 'not in the inventory'
+        : `${formatState(rank.state)}${rank.stateReason === null ? '' : ` (${rank.stateReason})`}`,
+    ],
+    ['inventory', isInInventory ? `fleet config show ${name}` : 'does not name it'],
+    [
+      'accounts',
+      `${accounts.length}${rank === undefined ? '' : ` of ${rank.maxAccounts}`}${accounts.length === 0 ? '' : `: ${accounts.map((each) => `${called(each.name)} (${each.state})`).join(', ')}`}`,
+    ],
+    ['score', rank === undefined || rank.state === 'unbootstrapped' ? null : formatPoints(rank.score.total)],
+    ['seen', `${ago(row?.last_seen_at)}${row?.latency_ms ? `, ${row.latency_ms.toFixed(1)} ms away` : ''}`],
+    ['failures', row?.failures ? `${row.failures} in a row${row.failure_reason === null ? '' : `: ${row.failure_reason}`}` : null],
+    ['reboot', away],
+    ['system', row?.os ? `${row.os}, ${row.arch ?? 'architecture not known'}` : null],
+    ['release', row?.release ? `${row.release}, fleet init ${ago(row.bootstrapped_at)}` : 'none: fleet init has not made it ready'],
+    ['cordoned', row?.cordoned ? (row.cordon_reason ?? 'yes') : null],
+    ['off', row?.off_at ? `since ${formatTime(row.off_at)}` : null],
+    ['destroyed', row?.destroyed_at ? formatTime(row.destroyed_at) : null],
+  ];
+  const lines = facts.flatMap(([key, value]) => (value === null ? [] : [`${chalk.dim(key.padEnd(10))} ${value.replaceAll('\n', '\\n')}`]));
+  const head = `${chalk.bold(name)}\n${lines.join('\n')}`;
+  return history.length === 0 ? head : `${head}\n\n${formatHistory(history)}`;
+}
 
 /** The ranking: score and where its points come from. */
 export const formatRankings = (ranks: readonly HostRanking[]): string =>

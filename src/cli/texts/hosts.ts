@@ -2,9 +2,10 @@ import type { cordon, uncordon } from '../../verbs/hosts/cordon.ts';
 import type { forgetHost } from '../../verbs/hosts/forget.ts';
 import type { listHosts } from '../../verbs/hosts/list.ts';
 import type { renameHost } from '../../verbs/hosts/rename.ts';
+import type { showHost } from '../../verbs/hosts/show.ts';
 import type { takeOver } from '../../verbs/hosts/take-over.ts';
 import type { trustHosts } from '../../verbs/hosts/trust.ts';
-import { formatHostKeys, formatHosts } from '../render/hosts.ts';
+import { formatHost, formatHostKeys, formatHosts } from '../render/hosts.ts';
 import { formatStrays } from '../render/status.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
@@ -21,6 +22,8 @@ const ofList: TextOf<typeof listHosts> = {
   result: ({ hosts, rows, strays }, { nowMs }) =>
     [formatHosts(hosts, rows, nowMs), ...(strays.length > 0 ? [formatStrays(strays)] : [])].join('\n\n'),
 };
+
+const ofShow: TextOf<typeof showHost> = { result: (shown, { nowMs }) => formatHost(shown, nowMs) };
 
 const ofCordon: TextOf<typeof cordon> = { done: (hosts) => `${hosts.join(', ')} cordoned` };
 
@@ -53,6 +56,7 @@ const ofTakeOver: TextOf<typeof takeOver> = {
 export const texts: Readonly<Record<string, VerbText>> = {
   'hosts trust': ofTrust,
   'hosts list': ofList,
+  'hosts show': ofShow,
   'hosts cordon': ofCordon,
   'hosts uncordon': ofUncordon,
   'hosts rename': ofRename,

@@ -5,11 +5,18 @@ import { secretOption } from './secret-option.ts';
 
 const passcodeOf = (text: string | undefined) => secretOption('--passcode', 'the passcode', text);
 
+function refuseName(name: string | undefined, files: readonly string[]): void {
+  if (name === undefined || files.length === 1) return;
+  throw new FleetError('usage', '--name goes with exactly one file', {
+    hint: 'import the files one by one, or name the files like the accounts',
+  });
+}
+
 /** `fleet accounts import`. */
 export const importAccounts = defineChange({
   name: 'accounts import',
   group: 'accounts',
-  summary: 'check session files, and folders of Telegram Desktop (tdata), and take them into the vault; they stay untouched',
+  summary: 'check session files, folders of them, and of Telegram Desktop (tdata), and take them into the vault; they stay untouched',
   input: {
     files: argument({ of: 'file', isMany: true }),
     name: option({ shown: 'name', words: 'name of the account (for a single file); default: the name of the file' }),
@@ -19,26 +26,28 @@ export const importAccounts = defineChange({
     }),
   },
   examples: [
-    ['accounts import sessions/*', 'every file: checked, encrypted, recorded'],
+    ['accounts import sessions', 'every session in the folder: checked, encrypted, recorded'],
     ['accounts import old.session --name anna', 'one file, under another name than its own'],
     ['accounts import tdata --passcode env:PASSCODE', 'what Telegram Desktop keeps, with its passcode'],
   ],
   files: ['inventory', 'ledger', 'vault', 'key'],
   exits: { 3: 'a file was refused; the others are imported' },
   check({ files, name, passcode }) {
-    if (name !== undefined && files.length !== 1) {
-      throw new FleetError('usage', '--name goes with exactly one file', {
-        hint: 'import the files one by one, or name the files like the accounts',
-      });
-    }
+    refuseName(name, files);
     passcodeOf(passcode);
   },
   async plan(_, { files, name }) {
-    const { proposedFor } = await import('../../workflows/import-accounts.ts');
-    return files.map((path) => ({ path, ...proposedFor(path, name ?? null) }));
+    const [{ proposedFor }, { expandFolders }] = await Promise.all([
+      import('../../workflows/import-accounts.ts'),
+      import('../../vault/expand-folders.ts'),
+    ]);
+    const paths = await expandFolders(files);
+    refuseName(name, paths);
+    return paths.map((path) => ({ path, ...proposedFor(path, name ?? null) }));
   },
   question: (files) => `Import ${files.length === 1 ? 'this file' : `these ${files.length} files`}?`,
-  async execute(context, _begin, _plan, { files, name, passcode }) {
+  async execute(context, _begin, plan, { name, passcode }) {
+    const files = plan.map(({ path }) => path);
     const workflow = await import('../../workflows/import-accounts.ts');
     const reference = passcodeOf(passcode);
     const secret = reference === null ? '' : await context.readSecret(reference);
