@@ -30,9 +30,6 @@ export const parseIdentities = (text: string): Identities => {
   return [identity, ...others];
 };
 
-/** The identity that writes. Throws as {@link parseIdentities}. */
-export const parseIdentity = (text: string): string => parseIdentities(text)[0];
-
 /** The public recipient (`age1...`) of an identity: enough to encrypt, not to read. Throws `vault-key`. */
 export const recipientOf = async (identityText: string): Promise<string> => {
   const identities = parseIdentities(identityText);

@@ -1,6 +1,6 @@
 /**
- * The first day as README writes it, command by command on a terminal, with `inventory.example.yaml` as it stands: only addresses, the places of keys and the secrets'
- * variables are the operator's own.
+ * The first day as README writes it, command by command on a terminal, but with `inventory.example.yaml` as it stands in the place of what `fleet new` writes: only
+ * addresses, the places of keys and the secrets' variables are the operator's own.
  */
 import { chmod, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,7 +22,9 @@ beforeAll(async () => {
   world = await makeWorld({ hosts: [1, 2, 3], state: 'equipped' });
   const { operator } = world;
   const block = /\n## First day\n+```\n([\s\S]*?)```/.exec(await readFile(project('README.md'), 'utf8'))?.[1] ?? '';
-  commands = block.split('\n').map(commandOf).filter(Boolean);
+  const [first = '', ...others] = block.split('\n').map(commandOf).filter(Boolean);
+  expect(first).toMatch(/^fleet new /);
+  commands = ['cp inventory.example.yaml inventory.yaml', 'fleet vault create-key', ...others];
   Object.assign(operator.env, { TELEGRAM_API_ID: '4711', MODEL_API_KEY: 'sk-example' });
   await rm(join(operator.directory, 'inventory.yaml'));
   await copyFile(project('inventory.example.yaml'), join(operator.directory, 'inventory.example.yaml'));
@@ -73,7 +75,7 @@ async function carryOut(command: string): Promise<{ readonly code: number; reado
 
 test('goes from bare hosts to accounts that are online', async () => {
   expect(commands.map((command) => command.split(' ').slice(0, 2).join(' '))).toEqual(
-    expect.arrayContaining(['cp inventory.example.yaml', 'fleet init', 'fleet accounts', 'fleet allocate', 'fleet doctor']),
+    expect.arrayContaining(['fleet config', 'fleet hosts', 'fleet init', 'fleet accounts', 'fleet allocate', 'fleet doctor']),
   );
   for (const command of commands) {
     const { code, shown } = await carryOut(command);
