@@ -14,7 +14,7 @@ const program = fileURLToPath(new URL('../../bin/fleet', import.meta.url));
 const cursorShown = '\u001b[?25h';
 const cursorHidden = '\u001b[?25l';
 /** Each takes some milliseconds, so that there is something left to interrupt on any machine. */
-const sessions = 80;
+const sessions = 120;
 
 const sessionText = (): string =>
   `1${Buffer.concat([Buffer.from([2, 0, 13]), Buffer.from('149.154.167.5'), Buffer.from([0, 80]), randomBytes(256)]).toString('base64')}`;
@@ -61,15 +61,16 @@ const hidden = async (directory: string): Promise<string[]> => (await readdir(di
 
 test('import: what was read is in vault and ledger, the rest is named, and the same command goes on; backup and restore leave nothing', async () => {
   const importing = start('accounts', 'import', ...files, '--yes');
-  await importing.shows('reading file 2 of');
+  // Not a certain one: a quick machine does not paint each.
+  await importing.shows('reading file ');
   importing.type(ctrlC);
-  await expectInterrupted(importing, /\d+ of 80 files were not read/);
+  await expectInterrupted(importing, /\d+ of 120 files were not read/);
   const taken = await known();
   expect(taken).toBeGreaterThan(0);
   expect([taken < sessions, await inVault()]).toEqual([true, taken]);
 
   const vanishing = start('accounts', 'import', ...files, '--yes');
-  await vanishing.shows(`reading file ${taken + 1} of`);
+  await vanishing.shows('reading file ');
   const pid = Number(/its pid is (\d+) here/.exec(vanishing.shown())?.[1]);
   vanishing.vanishes();
   for (let isThere = true; isThere; await sleep(20)) {

@@ -73,7 +73,7 @@ async function carryOut(command: string): Promise<{ readonly code: number; reado
   return { code: await ended, shown: run.shown() };
 }
 
-test('goes from bare hosts to accounts that are online', async () => {
+test('goes from bare hosts to accounts that are online', { timeout: 900_000 }, async () => {
   expect(commands.map((command) => command.split(' ').slice(0, 2).join(' '))).toEqual(
     expect.arrayContaining(['fleet config', 'fleet hosts', 'fleet init', 'fleet accounts', 'fleet allocate', 'fleet doctor']),
   );
