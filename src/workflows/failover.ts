@@ -147,8 +147,7 @@ function refuseAnnounced(context: FleetContext, { name, announced_until }: HostR
 async function refuseIfAnswering(context: FleetContext, name: string, rows: readonly HostRow[]): Promise<void> {
   const host = context.inventory.hosts.find((each) => each.name === name);
   if (host === undefined) return;
-  const throughOthers = shutOutOf(context, host, rows);
-  const refusal = await context
+  const own = context
     .remoteFor(host)
     .connect()
     .then(
@@ -158,13 +157,13 @@ async function refuseIfAnswering(context: FleetContext, name: string, rows: read
         return isUnreachable(error) ? null : error.message;
       },
     );
-  const shutOut = refusal === null ? await throughOthers : null;
-  if (shutOut !== null)
-    throw new FleetError('claim-refused', `${name} is not switched off: ${shutOut.message}`, { host: name, hint: shutOut.hint });
+  // At the same time, so that a dead host costs no second time-out; both are waited for, because connections end with the command.
+  const [answer, shutOut] = await Promise.all([own, shutOutOf(context, host, rows)]);
+  const refusal = answer ?? shutOut?.message ?? null;
   if (refusal === null) return;
   throw new FleetError('claim-refused', `${name} is not switched off: ${refusal}`, {
     host: name,
-    hint: `move its accounts in order, while it runs: fleet drain ${name}`,
+    hint: answer === null && shutOut !== null ? shutOut.hint : `move its accounts in order, while it runs: fleet drain ${name}`,
   });
 }
 
