@@ -118,6 +118,7 @@ function authorizationOf({ username, password }: URL): Readonly<Record<string, s
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   if (cause instanceof Error && 'code' in cause) return String(cause.code);
+  if (cause instanceof Error && cause.message === 'bad port') return cause.message;
   return cause instanceof Error ? cause.name : 'unknown';
 }
 

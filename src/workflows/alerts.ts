@@ -4,6 +4,8 @@ import type { Alert } from '../alerts/alert.ts';
 import { testMessage } from '../alerts/message.ts';
 import type { Outgoing } from '../alerts/outbox.ts';
 import { covers, type Silence } from '../alerts/silence.ts';
+import { nearest } from '../inventory/nearest.ts';
+import { listAccounts } from '../ledger/accounts.ts';
 import { addSilence, endSilence, listAlerts, listSilences, sentMessages, waitingMessages } from '../ledger/alerts.ts';
 import type { AlertMessageRow } from '../ledger/schema.ts';
 import { type AlertPolicy, type AlertRule, measures } from '../model/alert-policy.ts';
@@ -67,6 +69,9 @@ export async function findAlert(context: Context, key: string): Promise<AlertSto
   return { ...only, rule: policy.rules.find(({ name }) => name === only.alert.rule) ?? null, messages: messages.slice(0, 20) };
 }
 
+/** Longer ones are forgotten by everybody, ms. */
+const longestSilenceMs = 30 * 86_400_000;
+
 export interface SilenceWish {
   /** `RULE/SUBJECT`, either with `*`; a subject alone is all its rules. */
   readonly pattern: string;
@@ -79,7 +84,11 @@ export async function silenceAlerts(context: Context, { pattern, untilMs, reason
   const policy = alertPolicyOf(context);
   const nowMs = context.now();
   if (untilMs <= nowMs)
-    throw new FleetError('usage', 'that silence would be over already', { hint: 'name a time that is still to come: --for 2h' });
+    throw new FleetError('usage', 'that silence would be over already', { hint: 'name a time that is still to come, or --for 2h' });
+  if (untilMs > nowMs + longestSilenceMs)
+    throw new FleetError('usage', 'that silence would last for more than 30 days', {
+      hint: 'switch the rule off in the inventory instead',
+    });
   const [rule, subject] = pattern.includes('/')
     ? [pattern.slice(0, pattern.indexOf('/')), pattern.slice(pattern.indexOf('/') + 1)]
     : ['*', pattern];
@@ -88,8 +97,22 @@ export async function silenceAlerts(context: Context, { pattern, untilMs, reason
     throw new FleetError('usage', `${pattern} names no alert`, {
       hint: `write RULE/SUBJECT, or a subject alone, with * for any text; rules are ${known.join(', ')}`,
     });
+  await requireSilenceable(context, subject);
   const silence = { rule, subject, until: untilMs, reason, by: whoIsThis(), createdAt: nowMs };
   return { id: await addSilence(context.ledger.db, silence), ...silence };
+}
+
+/** A mistyped name would silence nothing, and nobody would notice. */
+async function requireSilenceable({ inventory, ledger }: Context, subject: string): Promise<void> {
+  if (subject.includes('*')) return;
+  const accounts = (await listAccounts(ledger.db)).map(({ name }) => name);
+  const alerts = (await listAlerts(ledger.db)).map((alert) => alert.subject);
+  const known: readonly string[] = [inventory.fleet, ...inventory.hosts.map(({ name }) => name), ...accounts, ...alerts];
+  if (known.includes(subject)) return;
+  const close = nearest(subject, known);
+  throw new FleetError('usage', `no host and no account is called ${subject}`, {
+    hint: close === null ? 'fleet status shows their names; with * it may be one that is still to come' : `did you mean ${close}?`,
+  });
 }
 
 function whoIsThis(): string {
@@ -153,7 +176,6 @@ export async function whyAlert(context: Context, ruleName: string, subject: stri
 
 async function requireSubject({ inventory, ledger }: Context, rule: AlertRule, subject: string): Promise<void> {
   const { kind } = measures[rule.measure];
-  const { listAccounts } = await import('../ledger/accounts.ts');
   const known: readonly string[] =
     kind === 'fleet'
       ? [inventory.fleet]

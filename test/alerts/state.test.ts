@@ -139,6 +139,16 @@ describe('the model hides what another message says', () => {
     expect(swept.told.slice(1).map(keys)).toEqual([['over fleet-silent/community']]);
   });
 
+  it('what a silent host hides is not repeated either, and goes on when the host is back', () => {
+    const swept = new Swept();
+    const ended = account('anna', 'h1', { 'account-ended': 1 });
+    swept.sweep([fleet(0), host('h1', { 'host-down': 0 }), ended], 0);
+    expect(swept.told.map(keys)).toEqual([['firing account-ended/anna']]);
+    for (let n = 0; n < 30; n += 1) swept.sweep([fleet(0), host('h1', { 'host-down': 1 }, true), account('anna', 'h1', {})], 10 * minute);
+    expect(new Set(swept.told.slice(1).flatMap(keys))).toEqual(new Set(['firing host-down/h1', 'again host-down/h1']));
+    expect(keys(swept.sweep([fleet(0), host('h1', { 'host-down': 0 }), ended], minute))).toEqual(['again account-ended/anna']);
+  });
+
   it('a silent host hides its accounts; without that rule nothing is hidden from its own alert', () => {
     const swept = new Swept();
     const facts = [fleet(100), host('h1', { 'host-down': 1 }, true), account('anna', 'h1', { 'account-ended': 1 })];

@@ -59,6 +59,21 @@ describe('a sweep tells', () => {
   });
 });
 
+it('news reach an Alertmanager, too, once', async () => {
+  const { url, heard } = await listening();
+  const { context, policy, ledger, clock } = await alertWorld(` channels: { am: { kind: alertmanager, url: "${url}" } }`);
+  await tellFleet(context, policy, well, []);
+  await recordEvent(ledger.db, { at: startMs, kind: 'allocation-failed', host: null, account: 'anna', text: 'no host has room' });
+  for (let n = 0; n < 3; n += 1) {
+    clock.nowMs += minute;
+    await tellFleet(context, policy, well, []);
+  }
+  expect(heard.map(({ path }) => path)).toEqual(['/api/v2/alerts']);
+  expect(JSON.parse(heard[0]?.body ?? '')).toMatchObject([
+    { labels: { alertname: 'allocation-failed', subject: 'anna', severity: 'warning' } },
+  ]);
+});
+
 describe('a channel that is dead', () => {
   it('falls through to the next one of its route, and is named', async () => {
     const broken = await listening((response) => response.writeHead(500).end('no database'));

@@ -1,19 +1,19 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../../inventory/units.ts';
+import { FleetError } from '../../model/errors.ts';
 import { alertsData, silenceData, storyData, verdictData } from '../../verbs/results/alerts.ts';
 import { withContext, withLock } from '../open-context.ts';
 import { setAction } from '../run-command.ts';
 
 interface SilenceOptions {
   readonly for: number;
+  readonly until?: number;
   readonly reason?: string;
 }
 
-const longestMs = 30 * 86_400_000;
-
 function silenceTime(text: string): number {
   const ms = parseDuration(text);
-  if (ms === null || ms <= 0 || ms > longestMs) throw new InvalidArgumentError('it must be a time such as 30m, 2h or 7d, at most 30d.');
+  if (ms === null || ms <= 0) throw new InvalidArgumentError('it must be a time such as 30m, 2h or 7d.');
   return ms;
 }
 
@@ -23,7 +23,15 @@ function reasonText(text: string): string {
 }
 
 function silenceId(text: string | undefined): number {
-  return /^\d{1,15}$/.test(text ?? '') ? Number(text) : -1;
+  if (/^\d{1,15}$/.test(text ?? '')) return Number(text);
+  throw new FleetError('usage', `${text ?? ''} is no number of a silence`, { hint: 'fleet alerts list shows the numbers of silences' });
+}
+
+/** ms since the epoch. */
+function untilTime(text: string): number {
+  const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isFinite(ms)) throw new InvalidArgumentError('it must be a time such as 2026-12-01T06:30Z.');
+  return ms;
 }
 
 const load = () => Promise.all([import('../../workflows/alerts.ts'), import('../render/alerts.ts')]);
@@ -80,12 +88,13 @@ function registerSilences(alerts: Command): void {
     .command('silence <pattern>')
     .description('tell nothing about RULE/SUBJECT for a while; * stands for any text, a host covers its accounts')
     .option('--for <time>', 'how long', silenceTime, 7_200_000)
+    .addOption(new Option('--until <time>', 'or until when, such as 2026-12-01T06:30Z').argParser(untilTime).conflicts('for'))
     .option('--reason <text>', 'why, for whoever looks next', reasonText);
   silence.options.find(({ long }) => long === '--for')?.default(7_200_000, '2h');
   setAction<SilenceOptions>(silence, ({ options, args, signal }) =>
     withLock('alerts silence', options, signal, async (context) => {
       const [work, render] = await load();
-      const wish = { pattern: args[0] ?? '', untilMs: context.now() + options.for, reason: options.reason ?? '' };
+      const wish = { pattern: args[0] ?? '', untilMs: options.until ?? context.now() + options.for, reason: options.reason ?? '' };
       const made = await work.silenceAlerts(context, wish);
       return { data: silenceData(made), text: render.formatSilence(made) };
     }),

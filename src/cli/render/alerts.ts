@@ -20,10 +20,12 @@ function toldText({ told, toldAt }: Alert, silence: Silence | null, nowMs: numbe
   return told === null || toldAt === null ? 'not told' : `told ${formatAge(Math.max(0, nowMs - toldAt))} ago`;
 }
 
+const urgency = ({ state, severity }: Alert): number =>
+  state === 'firing' ? (severity === 'critical' ? 0 : 1) : state === 'pending' ? 2 : 3;
+
 /** What fires first, then what may soon; then silences and messages that wait. */
 export function formatAlerts({ alerts, silences, waiting }: AlertsView, nowMs: number): string {
-  const order = { firing: 0, pending: 1, resolved: 2 } as const;
-  const sorted = alerts.toSorted((a, b) => order[a.alert.state] - order[b.alert.state] || (a.alert.key < b.alert.key ? -1 : 1));
+  const sorted = alerts.toSorted((a, b) => urgency(a.alert) - urgency(b.alert) || (a.alert.key < b.alert.key ? -1 : 1));
   const rows = sorted.map(({ alert, silence }) => [
     stateText(alert),
     alert.rule,
@@ -64,7 +66,7 @@ function limitsText({ measure, warning, critical, forMs }: AlertRule): string {
 export function formatStory({ alert, silence, rule, messages }: AlertStory, nowMs: number): string {
   const lines = [
     `${stateText(alert)} ${alert.key}${alert.host === null ? '' : ` on ${alert.host}`}`,
-    `value: ${shownValue(alert)}${alert.reason === '' ? '' : `; ${alert.reason}`}`,
+    ...[measures[alert.measure].unit === 'yes' ? '' : `value: ${shownValue(alert)}`, alert.reason].filter((line) => line !== ''),
     `since ${iso(alert.since)}${alert.firedAt === null ? '' : `, fired ${iso(alert.firedAt)}`}${alert.resolvedAt === null ? '' : `, over ${iso(alert.resolvedAt)}`}`,
     rule === null ? 'its rule is not in the inventory any more' : `rule: ${limitsText(rule)}`,
     toldText(alert, silence, nowMs),
@@ -82,8 +84,8 @@ export function formatVerdict({ rule, subject, alert, silence }: Verdict, nowMs:
   else if (alert.state === 'pending')
     lines.push(`${subject}: ${shownValue(alert)}; it was seen for ${formatAge(alert.heldMs)}, and fires after ${formatAge(rule.forMs)}`);
   else if (alert.state === 'firing')
-    lines.push(`${subject}: ${shownValue(alert)}; it fires since ${formatAge(Math.max(0, nowMs - (alert.firedAt ?? alert.since)))}`);
-  else lines.push(`${subject}: over since ${formatAge(Math.max(0, nowMs - (alert.resolvedAt ?? nowMs)))}; told again only when it lasts`);
+    lines.push(`${subject}: ${shownValue(alert)}; it has fired for ${formatAge(Math.max(0, nowMs - (alert.firedAt ?? alert.since)))}`);
+  else lines.push(`${subject}: over for ${formatAge(Math.max(0, nowMs - (alert.resolvedAt ?? nowMs)))}; told again only when it lasts`);
   if (silence !== null)
     lines.push(`silenced by ${silence.by} for ${formatAge(silence.until - nowMs)} more: fleet alerts unsilence ${silence.id}`);
   return lines.join('\n');
@@ -92,12 +94,13 @@ export function formatVerdict({ rule, subject, alert, silence }: Verdict, nowMs:
 export const formatSilence = ({ id, rule, subject, until, createdAt }: Silence): string =>
   `silence ${id}: nothing is told about ${rule}/${subject} for ${formatAge(until - createdAt)}. To end it: fleet alerts unsilence ${id}`;
 
+const trialText = ({ isTaken, problem }: ChannelTrial): string =>
+  problem === null ? chalk.green('taken') : isTaken ? chalk.yellow('taken, but not by everybody there') : chalk.red('not taken');
+
+/** Why not stands among the errors. */
 export const formatTrials = (trials: readonly ChannelTrial[]): string =>
   formatTable(
     ['CHANNEL', 'TEST MESSAGE'],
-    trials.map(({ channel, isTaken, problem }) => [
-      channel,
-      problem === null ? chalk.green('taken') : (isTaken ? chalk.yellow : chalk.red)(problem.message),
-    ]),
+    trials.map((trial) => [trial.channel, trialText(trial)]),
     '',
   );
