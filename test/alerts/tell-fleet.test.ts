@@ -216,6 +216,6 @@ describe('the heartbeat', () => {
     expect(heard.map(({ path }) => path)).toEqual(['/ping/secret-secret']);
     const dead = await alertWorld(` heartbeat: env:BEAT`, { BEAT: 'http://127.0.0.1:9/ping/secret-secret' });
     const { problems } = await tellFleet(dead.context, dead.policy, well, []);
-    expect(problems[0]?.message).toMatch(/^alerts: channel heartbeat: http:\/\/127\.0\.0\.1:9 cannot be reached \(\w+\)$/);
+    expect(problems[0]?.message).toMatch(/^alerts: channel heartbeat: http:\/\/127\.0\.0\.1:9 cannot be reached \([\w ]+\)$/);
   });
 });
