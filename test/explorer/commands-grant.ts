@@ -56,6 +56,12 @@ export function* surveyHosts(run: Run): Steps<readonly HostEvidence[]> {
       if (isUnfenced) refused.push(host);
       evidence.set(host, { host: hostName(host), survey: surveyIn(replies), isUnfenced, isOff: off.has(host) });
     } catch (error) {
+      if (isTooOld(error)) {
+        // `lookAtOld`
+        const looked = surveyIn(yield* request(host, 'survey', { stamp: null, acts: [{ act: 'survey' }] }));
+        evidence.set(host, { host: hostName(host), survey: looked, isUnfenced: true, isOld: true });
+        continue;
+      }
       if (!isSilence(error)) throw error;
       evidence.set(host, { host: hostName(host), survey: null, isUnfenced: false, isOff: off.has(host) });
     }
@@ -102,6 +108,8 @@ const machineRow = (ledger: Ledger, host: number, heard: string): Partial<HostRo
 
 export const isSilence = (error: unknown): boolean =>
   error instanceof Failed && (error.fault.kind === 'unreachable' || error.fault.kind === 'lost');
+
+const isTooOld = (error: unknown): boolean => error instanceof Failed && error.fault.kind === 'old';
 
 /** `grantAccounts` for one account: stage, survey, grant, await. */
 export function* grantAccount(run: Run, opened: Move): Steps<void> {

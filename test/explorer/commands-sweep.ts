@@ -2,9 +2,9 @@ import type { HostAct } from '../../agent/protocol/host-acts.ts';
 import type { HostEvidence } from '../../src/moves/evidence.ts';
 import { allocate, isSilence, surveyHosts, tolerant } from './commands-grant.ts';
 import { carryMove } from './commands-move.ts';
-import { askAsAuthority, beginRun, fail, isGiveBackSure, look, type Run, type Steps, setAccount, write } from './effects.ts';
+import { askAsAuthority, beginRun, fail, isGiveBackSure, look, type Run, rosterOf, type Steps, setAccount, write } from './effects.ts';
 import type { Rules } from './rules.ts';
-import { hostIndex, hostName, keyId, type Ledger, type Move } from './world.ts';
+import { type Host, hostIndex, hostName, keyId, type Ledger, type Move } from './world.ts';
 
 /** `sweepFleet` */
 export function* sweep(rules: Rules): Steps<void> {
@@ -14,6 +14,7 @@ export function* sweep(rules: Rules): Steps<void> {
   const evidence = yield* surveyHosts(run);
   yield* write('notes how accounts fare', (ledger) => recordStates(ledger, evidence));
   if (!rules.mechanisms.carriesRoster) yield* retireOutdated(run, evidence);
+  yield* stopOutdated(run, evidence);
   yield* endDoubt(evidence);
   yield* wipeOrphans(run, evidence);
   for (const move of yield* movesToResume()) yield* tolerant(carryMove(run, move));
@@ -27,6 +28,23 @@ export function* sweep(rules: Rules): Steps<void> {
     }),
   );
   if (names.length > 0) yield* allocate(rules, 0, run, names);
+}
+
+/** `stopOutdated` */
+function* stopOutdated(run: Run, evidence: readonly HostEvidence[]): Steps<void> {
+  for (const { host, survey, isOld } of evidence) {
+    if (isOld !== true || survey?.authority?.id !== run.id) continue;
+    const { gone } = yield* rosterOf(run.rules, hostIndex(host));
+    const outdated = run.rules.findOutdated(survey, gone).map(({ keyId: key }) => Number(key.slice(2)));
+    if (outdated.length > 0)
+      yield {
+        ...{ kind: 'shell', host: hostIndex(host), words: 'stops of units' },
+        act: (found: Host) => {
+          found.disk = { ...found.disk, enabled: found.disk.enabled.map((isEnabled, account) => isEnabled && !outdated.includes(account)) };
+          for (const account of outdated) found.running[account] = false;
+        },
+      };
+  }
 }
 
 /** `endDoubt` */

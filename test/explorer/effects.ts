@@ -5,6 +5,7 @@ import type { Rules } from './rules.ts';
 import {
   type AccountRow,
   type Fault,
+  type Host,
   type HostRow,
   hostName,
   keyId,
@@ -25,6 +26,8 @@ export type Effect =
   | { readonly kind: 'request'; readonly host: number; readonly words: string; readonly request: ModelRequest }
   /** The fence takes the power; the fence says whether there is none. */
   | { readonly kind: 'fence' | 'verify'; readonly host: number }
+  /** Files and units of a host, without its helper: programs are brought, or units stopped and kept from starting. */
+  | { readonly kind: 'shell'; readonly host: number; readonly words: string; readonly act: (host: Host) => void }
   | { readonly kind: 'wait'; readonly ms: number }
   /** Requests to several hosts leave at once: which one is first. */
   | { readonly kind: 'order'; readonly hosts: readonly number[] };
@@ -127,20 +130,25 @@ export function* connectWithIntent({ rules }: Run, host: number): Steps<void> {
 /** `offerContact` */
 export const offerContact = ({ rules }: Run, host: number): Steps<Roster> =>
   write('counts its rosters', (ledger, world): Roster => {
-    const { accounts, moves, receipts } = ledger;
-    const named = (place: number | 'detached'): string => (place === 'detached' ? place : hostName(place));
-    const roster = rules.rosterFor(hostName(host), {
-      placements: accounts.flatMap(({ host: owner, epoch, moveId }, account) =>
-        owner === null || epoch === null ? [] : [{ keyId: keyId(account), host: hostName(owner), epoch, moveId: moveId ?? '' }],
-      ),
-      openMoves: moves.map(({ id, account, from, to, epoch, phase }) => ({
-        ...{ id, keyId: keyId(account), from: from === null ? null : hostName(from), to: named(to), epoch, phase },
-      })),
-      givenUp: receipts.map(({ account, epoch }) => ({ keyId: keyId(account), epoch })),
-      unowned: [],
-    });
-    return { revision: Number(newName(world, 'v').slice(2)), ...roster };
+    return { revision: Number(newName(world, 'v').slice(2)), ...rosterIn(rules, ledger, host) };
   });
+
+export const rosterOf = (rules: Rules, host: number) => look((ledger) => rosterIn(rules, ledger, host));
+
+/** `rosterFor` with the journal's facts. */
+const rosterIn = (rules: Rules, { accounts, moves, receipts }: Ledger, host: number): Omit<Roster, 'revision'> => {
+  const named = (place: number | 'detached'): string => (place === 'detached' ? place : hostName(place));
+  return rules.rosterFor(hostName(host), {
+    placements: accounts.flatMap(({ host: owner, epoch, moveId }, account) =>
+      owner === null || epoch === null ? [] : [{ keyId: keyId(account), host: hostName(owner), epoch, moveId: moveId ?? '' }],
+    ),
+    openMoves: moves.map(({ id, account, from, to, epoch, phase }) => ({
+      ...{ id, keyId: keyId(account), from: from === null ? null : hostName(from), to: named(to), epoch, phase },
+    })),
+    givenUp: receipts.map(({ account, epoch }) => ({ keyId: keyId(account), epoch })),
+    unowned: [],
+  });
+};
 
 /** As the release before did it: what was said of the host stands until its answer is noted. */
 function* intentFirst(host: number): Steps<void> {

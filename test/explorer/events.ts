@@ -39,6 +39,8 @@ export interface Scope {
     readonly burn: boolean;
   };
   readonly restoresLedger: boolean;
+  /** Hosts run the release before, with an account online, are upgraded, and their programs put back. */
+  readonly upgrades: boolean;
   /** Somebody copies a machine, and the copy boots, under its original's name or under none. */
   readonly copies: boolean;
   /** The operator's clock is set forward, and back. */
@@ -84,7 +86,7 @@ const rare = (world: World, words: string, emit: Emit, act: (next: World) => voi
 };
 
 function hostEvents(rules: Rules, scope: Scope, world: World, index: number, emit: Emit): void {
-  const { power, isLinked, disk, snapshot, copyOf } = world.hosts[index] as Host;
+  const { power, isLinked, disk, snapshot, copyOf, isOld } = world.hosts[index] as Host;
   const may = scope.hosts;
   const name = copyOf === null ? `${index}` : `the copy of ${copyOf}`;
   const on = (next: World): Host => next.hosts[index] as Host;
@@ -108,6 +110,10 @@ function hostEvents(rules: Rules, scope: Scope, world: World, index: number, emi
     });
   if (may.putBack && power === 'on' && snapshot !== null && isReachable(world, index))
     rare(world, `fleet's folders on ${index} are put back`, emit, (next) => putBack(rules, next, index));
+  if (scope.upgrades && power === 'on' && !isOld)
+    rare(world, `the programs of ${index} are put back`, emit, (next) => {
+      on(next).isOld = true;
+    });
   // A younger one is not found out: the host may be within hold.after of its contact.
   if (may.rollback && snapshot?.contact?.age && power === 'off')
     rare(world, `the disk of ${index} is rolled back`, emit, (next) => {
@@ -239,6 +245,7 @@ export function commandsIn(verbs: readonly Command['verb'][], world: World, at: 
   const homeless = ledger.accounts.some(({ host, state }) => host === null && state === 'stored');
   if (all.has('allocate')) for (const host of homeless ? placeable : placeable.slice(0, 1)) found.push({ verb: 'allocate', host });
   if (all.has('reboot')) for (const host of placeable) found.push({ verb: 'reboot', host });
+  if (all.has('init')) for (const host of placeable) if (world.hosts[machineAt(world, host)]?.isOld) found.push({ verb: 'init', host });
   for (const verb of ['sweep', 'adopt'] as const) if (all.has(verb)) found.push({ verb });
   if (all.has('resume') && ledger.moves.length > 0) found.push({ verb: 'resume' });
   for (const [account, { host: owner, state }] of ledger.accounts.entries()) {

@@ -3,6 +3,7 @@ import { fold } from './fold.ts';
 import { hash } from './hash.ts';
 import { Liveness } from './liveness.ts';
 import type { Rules } from './rules.ts';
+import { CommandRunner } from './run-command.ts';
 import { newWorld, type World } from './world.ts';
 
 export interface Limits {
@@ -38,6 +39,22 @@ const looksPerHeap = 500;
 interface Node {
   readonly world: World;
   readonly id: number;
+}
+
+/** All hosts run the release before, and the first account is online on the first of them. */
+function worldBefore(rules: Rules, world: World): World {
+  let placed = world;
+  const command = { verb: 'allocate', host: 0 } as const;
+  new CommandRunner(rules, { crashes: false, pauses: false, late: false }, isTwice, (found) => {
+    placed = found;
+  }).run({ ...world, faultsLeft: 0 }, { command, ledger: 0, log: [], connections: world.hosts.map(() => null) });
+  const before = { ...placed, faultsLeft: world.faultsLeft };
+  for (const host of before.hosts) {
+    const { contact } = host.disk;
+    host.isOld = true;
+    host.disk = { ...host.disk, beatKnew: null, contact: contact && { ...contact, isFormer: true, claims: [] } };
+  }
+  return before;
 }
 
 /** Breadth first, so the first violation has a shortest trace. A world is entered again only with more rare things to come than before. */
@@ -95,7 +112,8 @@ export class Explorer {
   }
 
   #first(): World {
-    return newWorld(this.#scope.size, this.#scope.rareThings, this.#scope.copies);
+    const world = newWorld(this.#scope.size, this.#scope.rareThings, this.#scope.copies);
+    return this.#scope.upgrades ? worldBefore(this.#rules, world) : world;
   }
 
   #successors(world: World, emit: (found: World, words: string) => void): void {

@@ -81,6 +81,15 @@ describe('without one decision of today: copies of a machine', () => {
   });
 });
 
+it('R3: programs of the release before take a request of this one for a contact', () => {
+  const limits = { depth: 12, ms: 100_000, states: 1_000_000 };
+  const upgrades = scopeNamed('upgrades from the release before');
+  const faults = { crashes: false, pauses: false, late: false };
+  const scope: Scope = { ...upgrades, faults, rareThings: 0, verbs: ['init', 'sweep', 'failover'] };
+  const trace = words(new Explorer(rulesWithout({ refusesOld: false }), scope, false).run(limits));
+  expect(trace).toMatch(/failover (\d) --powered-off[^\n]*\n\1 boots\nsweep\n\1 loses power\n\1 boots$/);
+});
+
 it('R8: "switched off" is believed before the end of an announced reboot, and the host then boots by it', () => {
   const scope = scopeNamed('reboots that are announced');
   const limits = { depth: 12, ms: 100_000, states: 1_000_000 };

@@ -20,14 +20,14 @@ export function fold(world: World): string {
 
 /** What can be told of a host without any name: hosts that look different are written in the order of their looks. */
 function looks({ hosts, ledgers }: World, index: number): string {
-  const { copyOf, power, isLinked, verdict, disk, running } = hosts[index] as Host;
+  const { copyOf, isOld, power, isLinked, verdict, disk, running } = hosts[index] as Host;
   const claims = disk.claims.map(({ claim }) => claim?.state[0] ?? '-').sort();
   const rows = ledgers.map(({ accounts, moves, hosts: known }) => {
     const [here, to] = [accounts.filter(({ host }) => host === index).length, moves.filter((move) => move.to === index).length];
     return [known[index]?.off, known[index]?.intent, here, to].join();
   });
   const alive = running.filter((isRunning) => isRunning).length;
-  return [copyOf, power, isLinked, verdict?.verdict, alive, claims.join(''), disk.contact?.age, ...rows].join();
+  return [copyOf, isOld, power, isLinked, verdict?.verdict, alive, claims.join(''), disk.contact?.age, ...rows].join();
 }
 
 /** All orders in which equal looks follow each other. */
@@ -109,15 +109,18 @@ class Writer {
     return JSON.stringify(acts).replace(/\b[a-z]#\d+/g, (name) => String(name.startsWith('h#') ? this.#hostNamed(name) : this.#name(name)));
   }
 
-  #host({ instanceId, parts, copyOf, power, isLinked, bootId, verdict, disk, snapshot, running, marks, linger }: Host): unknown {
+  #host({ isOld, instanceId, parts, copyOf, power, isLinked, bootId, verdict, disk, snapshot, running, marks, linger }: Host): unknown {
     return [
       ...[
         power,
         isLinked,
         this.#name(bootId),
-        verdict === null ? null : [verdict.verdict, this.#name(verdict.bootId), this.#listed(verdict.claims ?? [])],
+        verdict === null
+          ? null
+          : [verdict.verdict, this.#name(verdict.bootId), verdict.claims === undefined ? null : this.#listed(verdict.claims)],
       ],
       ...[this.#accounts.map((account) => [running[account], linger[account]]), this.#disk(disk, snapshot !== null)],
+      isOld,
       parts === null ? null : [this.#name(instanceId), this.#at(copyOf)],
       snapshot === null ? null : [this.#disk(snapshot, true), this.#accounts.map((account) => this.#mark(account, marks[account]))],
     ];
@@ -143,9 +146,20 @@ class Writer {
   }
 
   /** Which of two rosters is later matters only while one of them is on its way. */
-  #contact({ bootId, age, authorityId, serial, revision, claims, isWhole }: Contact): unknown {
+  #contact({ isFormer, bootId, age, authorityId, serial, revision, claims, isWhole }: Contact): unknown {
     const isCompared = this.#world.late.length > 0 || this.#world.paused !== null;
-    return [...[this.#name(bootId), age, authorityId, this.#serials.get(serial), isCompared ? revision : 0, this.#listed(claims), isWhole]];
+    return [
+      ...[
+        this.#name(bootId),
+        age,
+        authorityId,
+        this.#serials.get(serial),
+        isCompared ? revision : 0,
+        this.#listed(claims),
+        isWhole,
+        isFormer,
+      ],
+    ];
   }
 
   #heard(known: Disk['beatKnew'], contact: Contact | null): unknown {

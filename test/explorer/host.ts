@@ -1,7 +1,7 @@
 import type { HostFacts, Refusal, StandingClaim } from '../../agent/claims/decide.ts';
 import type { Claim } from '../../agent/protocol/claim.ts';
 import { holdOf } from '../../agent/protocol/hold-of.ts';
-import type { AnnouncementRecord, ContactRecord, HostConfig } from '../../agent/protocol/host.ts';
+import type { AnnouncementRecord, BootVerdict, ContactRecord, HostConfig } from '../../agent/protocol/host.ts';
 import type { ActReply, HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
 import type { Roster } from '../../agent/protocol/roster.ts';
 import type { Rules } from './rules.ts';
@@ -81,6 +81,10 @@ export class Helper {
   /** `applyContact`: closures first, all of them, then the record. */
   #applyContact(stamp: NonNullable<ModelRequest['stamp']>, roster: Roster): void {
     const { id, serial } = stamp;
+    if (this.#host.isOld) {
+      this.#recordFormer(stamp);
+      return;
+    }
     if (this.#rules.isOlderRoster(this.#host.disk.contact, stamp, roster)) return;
     const closed: number[] = [];
     const facts = { instanceId: this.#host.instanceId, bootId: this.#host.bootId, now: '', authority: { id, serial } };
@@ -102,6 +106,13 @@ export class Helper {
     const listed = claims.map(({ keyId: key, epoch, moveId }) => ({ keyId: key, epoch, moveId }));
     keepMachine(this.#rules, this.#host);
     this.#write({ contact: { bootId, age: this.#sentAge, authorityId: id, serial, revision: roster.revision, claims: listed, isWhole } });
+  }
+
+  /** As the release before: it counts for every claim, and lists none. */
+  #recordFormer({ id, serial }: NonNullable<ModelRequest['stamp']>): void {
+    const { bootId } = this.#host;
+    const former = { isFormer: true, isWhole: true, revision: 0, claims: [] } as const;
+    this.#write({ contact: { ...former, bootId, age: this.#sentAge, authorityId: id, serial } });
   }
 
   #announce(act: Extract<HostAct, { act: 'announce' }>, stamp: ModelRequest['stamp']): Omit<ActReply, 'index'> {
@@ -259,20 +270,30 @@ export class Helper {
 }
 
 /** `readClaim` */
-const standingOn = (rules: Rules, { disk, marks }: Host, account: number): StandingClaim => {
+const standingOn = (rules: Rules, { disk, marks, isOld }: Host, account: number): StandingClaim => {
   const { claim, fault } = disk.claims[account] as StandingClaim;
+  if (isOld) return claim?.format === 2 ? { claim: null, fault: 'newer-format' } : { claim, fault };
   if (claim === null || claim.heldSince !== undefined || !rules.isBeforeMark(marks[account] ?? null, claim)) return { claim, fault };
   return { claim: { ...claim, format: 2, heldSince: 'put-back' }, fault };
 };
 
 const passesGate = (rules: Rules, host: Host, account: number): boolean => {
   const { claim, fault } = standingOn(rules, host, account);
-  return rules.decideGate({ reading: { claim, fault }, instanceId: host.instanceId, verdict: host.verdict }) === null;
+  return rules.decideGate({ reading: { claim, fault }, instanceId: host.instanceId, verdict: verdictOf(host) }) === null;
+};
+
+/** A verdict of the release before, and to it, is about all claims. */
+const verdictOf = ({ verdict, isOld }: Host): BootVerdict | null => {
+  if (verdict === null || !isOld) return verdict;
+  const { claims: _, ...rest } = verdict;
+  return rest as BootVerdict;
 };
 
 /** The records as a host reads them; what this world does not look at is left out of `claims`. */
 const contactOf = ({ contact }: Disk): ContactRecord | null =>
-  contact === null ? null : { ...contact, format: 2, wallMs: nowMs - ageMs(contact.age), bootMs: 0, holdAfterMs, holdGapMs: 0 };
+  contact === null || contact.isFormer
+    ? null
+    : { ...contact, format: 2, wallMs: nowMs - ageMs(contact.age), bootMs: 0, holdAfterMs, holdGapMs: 0 };
 
 const announcementOf = ({ announcement }: Disk): AnnouncementRecord | null =>
   announcement === null ? null : { ...announcement, untilMs: nowMs - ageMs(announcement.age) + announcedForMs };
@@ -283,6 +304,10 @@ export function boot(rules: Rules, world: World, index: number): void {
   const bootId = newName(world, 'b');
   keepMachine(rules, host);
   host.instanceId = host.disk.machine?.instanceId ?? host.instanceId;
+  if (host.isOld) {
+    bootOld(rules, host, bootId, hostConfig(index));
+    return;
+  }
   const announced = announcementOf(host.disk);
   const spent = rules.spentBy(announced, bootId);
   if (spent !== null && host.disk.announcement !== null)
@@ -303,7 +328,7 @@ export function boot(rules: Rules, world: World, index: number): void {
       bootedAtMs: nowMs,
       clockSynchronized: true,
     },
-    contact: contact === null ? null : contactOf({ ...host.disk, contact: { ...contact, claims: counted } }),
+    contact: contact === null || contact.isFormer ? null : contactOf({ ...host.disk, contact: { ...contact, claims: counted } }),
     claims: open,
   });
   Object.assign(host, { power: 'on', bootId, verdict: { format: 1, bootId, ...decided, decidedAt: '' } });
@@ -318,10 +343,24 @@ export function boot(rules: Rules, world: World, index: number): void {
   for (const [account, isEnabled] of enabled.entries()) host.running[account] = isEnabled && passesGate(rules, host, account);
 }
 
+/** By the release before: only the age of its own contact counts, which counts for every claim that it can read. */
+function bootOld(rules: Rules, host: Host, bootId: string, config: HostConfig): void {
+  host.marks.fill(null);
+  const claims = host.disk.claims.flatMap(({ claim }) => (claim?.state === 'active' && claim.format !== 2 ? [claim] : []));
+  const { contact } = host.disk;
+  const counted = contact?.isFormer ? contactOf({ ...host.disk, contact: { ...contact, isFormer: undefined as never, claims } }) : null;
+  const facts = { bootId, instanceId: host.instanceId, config, contact: counted, claims, announcement: null, wallMs: nowMs };
+  const { verdict, reasons } = rules.decideBoot({
+    ...{ ...facts, heartbeat: { wallMs: nowMs }, bootedAtMs: nowMs, clockSynchronized: true },
+  });
+  Object.assign(host, { power: 'on', bootId, verdict: { format: 1, bootId, verdict, reasons, decidedAt: '' } });
+  for (const [account, isEnabled] of host.disk.enabled.entries()) host.running[account] = isEnabled && passesGate(rules, host, account);
+}
+
 /** The heartbeats of a host that is up: the last one is seconds old (`beat`). */
 export function beat(rules: Rules, host: Host): void {
   const { power, verdict, disk } = host;
-  if (power !== 'on' || !rules.mayBeat(verdict, contactOf(disk))) return;
+  if (power !== 'on' || host.isOld || !rules.mayBeat(verdict, contactOf(disk))) return;
   const isHeld = disk.claims.some((_, account) => {
     const { claim } = standingOn(rules, host, account);
     return claim?.state === 'active' && holdOf(claim, host.bootId, verdict) !== null;

@@ -7,7 +7,7 @@ import { CommandRunner, isReachable } from './run-command.ts';
 import { type Command, copyWorld, type Host, machineAt, type World } from './world.ts';
 
 /** What helps when nothing else goes wrong; what mostly helps is tried first. */
-const helpful: readonly Command['verb'][] = ['sweep', 'import', 'allocate', 'start', 'failover', 'export', 'resume', 'adopt'];
+const helpful: readonly Command['verb'][] = ['init', 'sweep', 'import', 'allocate', 'start', 'failover', 'export', 'resume', 'adopt'];
 /** Tried in turn: most worlds need few. */
 const mostCommands: readonly number[] = [3, 6, 12];
 const noFaults = { crashes: false, pauses: false, late: false } as const;

@@ -17,7 +17,7 @@ import { mayBeat } from '../../agent/hold/heartbeat.ts';
 import { judgeMachine } from '../../agent/machine/know-machine.ts';
 import { forwardStepMs } from '../../src/ledger/operator-clock.ts';
 import { findCutOff, readClaims } from '../../src/moves/adopt-claims.ts';
-import { findDrift } from '../../src/moves/claim-drift.ts';
+import { findDrift, findOutdated } from '../../src/moves/claim-drift.ts';
 import { judgeEvidence } from '../../src/moves/evidence.ts';
 import { judgeAll } from '../../src/moves/host-identity.ts';
 import { contradiction, hasOwnedLater } from '../../src/moves/old-owner.ts';
@@ -37,6 +37,8 @@ export interface Mechanisms {
   readonly carriesRoster: boolean;
   /** "Switched off" is believed only behind the end of an announced reboot, too (rule R8). */
   readonly waitsForAnnounced: boolean;
+  /** Programs of the release before refuse every request with authority of this one (rule R3). */
+  readonly refusesOld: boolean;
 }
 
 /** Every decision that the small world takes: the shipped functions themselves. A test may put another one in the place of one of them. */
@@ -47,6 +49,7 @@ const shippedDecisions = {
   ...{
     judgeEvidence,
     findDrift,
+    findOutdated,
     rosterFor,
     contradiction,
     hasOwnedLater,
@@ -63,5 +66,5 @@ export type Rules = typeof shippedDecisions & { readonly mechanisms: Mechanisms 
 
 export const shippedRules: Rules = {
   ...shippedDecisions,
-  mechanisms: { withdrawsOff: true, carriesRoster: true, waitsForAnnounced: true },
+  mechanisms: { withdrawsOff: true, carriesRoster: true, waitsForAnnounced: true, refusesOld: true },
 };

@@ -12,6 +12,7 @@ import {
   copyWorld,
   type Fault,
   type Given,
+  type Host,
   type HostRow,
   type Ledger,
   machineAt,
@@ -38,6 +39,8 @@ const stepsOf = (rules: Rules, { command }: PausedCommand): Steps<void> => {
       return allocate(rules, command.host);
     case 'reboot':
       return announceReboot(rules, command.host);
+    case 'init':
+      return init(rules, command.host);
     case 'sweep':
       return sweep(rules);
     case 'resume':
@@ -60,6 +63,19 @@ const stepsOf = (rules: Rules, { command }: PausedCommand): Steps<void> => {
 function* startAccount(rules: Rules, account: number): Steps<void> {
   const run = yield* beginRun(rules);
   yield* startOwned(run, account);
+}
+
+/** The programs first, with whatever runs; then the first contact, which tells the host what is its own. */
+function* init(rules: Rules, host: number): Steps<void> {
+  yield { kind: 'connect', host };
+  yield {
+    ...{ kind: 'shell', host, words: 'new programs' },
+    act: (found: Host) => {
+      found.isOld = false;
+    },
+  };
+  const run = yield* beginRun(rules);
+  yield* askAsAuthority(run, host, 'contact', [{ act: 'contact' }]);
 }
 
 /** `announceReboot`: journal first, then the host. That it reboots is an event of its own, which may come later, twice, or never. */
@@ -146,6 +162,7 @@ export class CommandRunner {
     const { host, request } = effect;
     const machine = machineAt(world, host);
     const { bootId } = world.hosts[machine] as World['hosts'][number];
+    if (this.#rules.mechanisms.refusesOld && world.hosts[machine]?.isOld === true && request.stamp !== null) return;
     if (command.connections[host] !== bootId || !isReachable(world, host)) return;
     const what = `step ${command.log.length}, ${effect.words} to ${host}`;
     const variant = (text: string, act: (changed: World) => void): void => {
@@ -190,11 +207,20 @@ export class CommandRunner {
       }
       case 'request': {
         const machine = machineAt(world, effect.host);
+        const isRefused = this.#rules.mechanisms.refusesOld && world.hosts[machine]?.isOld === true && effect.request.stamp !== null;
+        if (isRefused && isReachable(world, effect.host)) return { fault: { kind: 'old', text: 'its programs are of an earlier fleet' } };
         const isOpen = connections[effect.host] === world.hosts[machine]?.bootId && isReachable(world, effect.host);
         const replies = isOpen
           ? new Helper(this.#rules, world, machine, sentAge(world, ledger, effect.host)).run(effect.request).replies
           : null;
         return replies === null ? { fault: lost } : { value: replies };
+      }
+      case 'shell': {
+        const machine = world.hosts[machineAt(world, effect.host)];
+        if (machine === undefined || connections[effect.host] !== machine.bootId || !isReachable(world, effect.host))
+          return { fault: lost };
+        effect.act(machine);
+        return { value: null };
       }
       case 'fence':
         losePower(world, effect.host);
@@ -264,6 +290,7 @@ const wordsOf = (effect: Effect): string => {
     case 'connect':
       return `a connection to ${effect.host}`;
     case 'request':
+    case 'shell':
       return `${effect.words} to ${effect.host}`;
     case 'wait':
       return `a wait of ${effect.ms / 1000} s`;

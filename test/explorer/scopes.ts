@@ -10,6 +10,7 @@ const plain = {
   rareThings: 0,
   hosts: calm,
   restoresLedger: false,
+  upgrades: false,
   copies: false,
   clock: false,
   lingers: false,
@@ -64,6 +65,10 @@ export const scopes: readonly Scope[] = [
   {
     ...{ ...plain, name: 'folders that are put back while the host runs', hosts: { ...calm, power: true, links: true, putBack: true } },
     ...{ rareThings: 1, verbs: ['allocate', 'sweep', 'move', 'export', 'import'] },
+  },
+  {
+    ...{ ...plain, name: 'upgrades from the release before', upgrades: true, hosts: { ...calm, power: true } },
+    ...{ faults: crashes, rareThings: 1, verbs: ['init', 'sweep', 'failover', 'move', 'allocate'] },
   },
   {
     ...{ ...plain, name: 'copies of a machine', copies: true, hosts: { ...calm, power: true } },

@@ -54,6 +54,8 @@ export interface Host {
   instanceId: string;
   /** By which the machine is known; null: nobody copies machines here, and each has its name's id. */
   readonly parts: MachineParts | null;
+  /** It runs programs of the release before. */
+  isOld: boolean;
   /** Of a copy: its original. */
   readonly copyOf: number | null;
   /** What the disk was when somebody took a snapshot. */
@@ -74,6 +76,8 @@ export interface Staged {
 /** As far as boots and later contacts look at it. */
 export interface Contact extends Pick<ContactRecord, 'bootId' | 'authorityId' | 'serial' | 'revision' | 'claims' | 'isWhole'> {
   readonly age: Age;
+  /** Of the release before: it lists no claims, and counts for all of them there. */
+  readonly isFormer?: true;
 }
 
 /** Age of an announcement, which serves for longer than two steps; 3: its end is over. */
@@ -195,14 +199,14 @@ export interface PausedCommand {
 /** What an effect gave its command, or how it failed. */
 export type Given = { readonly value: unknown } | { readonly fault: Fault };
 
-/** `unreachable`: no connection came about. `lost`: something was sent, and nothing came back. `refused`: the command cannot go on. */
+/** `unreachable`: no connection came about. `lost`: something was sent, and nothing came back. `refused`: the command cannot go on. `old`: its programs are of an earlier fleet. */
 export interface Fault {
-  readonly kind: 'unreachable' | 'lost' | 'refused' | 'stale';
+  readonly kind: 'unreachable' | 'lost' | 'refused' | 'stale' | 'old';
   readonly text: string;
 }
 
 export type Command =
-  | { readonly verb: 'allocate' | 'reboot'; readonly host: number }
+  | { readonly verb: 'allocate' | 'reboot' | 'init'; readonly host: number }
   | { readonly verb: 'sweep' | 'resume' | 'adopt' }
   | { readonly verb: 'move'; readonly account: number; readonly host: number }
   | { readonly verb: 'start' | 'export' | 'import'; readonly account: number }
@@ -302,7 +306,7 @@ export const newWorld = (size: WorldSize, faults: number, hasParts = false): Wor
   hosts: Array.from({ length: size.hosts }, (_, index) => ({
     ...{ power: 'on', isLinked: true, bootId: `b#${index + 1}`, disk: blankDisk(size.accounts), snapshot: null },
     verdict: { format: 1, bootId: `b#${index + 1}`, verdict: 'run', reasons: [], claims: [], decidedAt: '' },
-    ...{ ...nothingRuns(size.accounts), ...machineOf(index, hasParts), copyOf: null },
+    ...{ ...nothingRuns(size.accounts), ...machineOf(index, hasParts), copyOf: null, isOld: false },
   })),
   routes: Array.from({ length: size.hosts }, (_, index) => index),
   ledgers: Array.from({ length: size.ledgers }, (_, index) => blankLedger(`l#${index}`, size.hosts, size.accounts)),
