@@ -1,6 +1,6 @@
 import { FleetError, type FleetErrorCode } from '../model/errors.ts';
 
-/** The exit codes of every command: an interface (README, "Exit codes"). */
+/** The exit codes of every command: an interface (docs/errors.md). */
 export const exitCode = {
   ok: 0,
   bug: 1,
