@@ -25,6 +25,7 @@ hold: { require_clock_sync: false }
 hosts:
 ${lab.hosts.map(({ name, address }) => `  ${name}: { address: ${address} }`).join('\n')}
 `,
+  false,
 );
 const { lab, settings, inside } = bench;
 const namesFrom = (first: number): string =>

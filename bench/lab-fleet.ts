@@ -23,8 +23,9 @@ export interface LabFleet {
   end(): Promise<void>;
 }
 
-export async function startLabFleet(hosts: number, inventory: (lab: Lab) => string): Promise<LabFleet> {
-  await installPeers();
+/** `withPeers`: the other tools as well, which {@link LabFleet.inside} measures. */
+export async function startLabFleet(hosts: number, inventory: (lab: Lab) => string, withPeers = true): Promise<LabFleet> {
+  if (withPeers) await installPeers();
   await runCommand([process.execPath, join(packageDirectory, 'scripts', 'build.ts')], { cwd: packageDirectory });
   const lab = await startLab({ hosts, raiseInotify: true, say: console.log });
   const directory = await mkdtemp(join(tmpdir(), 'fleet-bench-operator-'));

@@ -22,11 +22,7 @@ export const grant = (world: HostWorld, act: Extract<HostAct, { readonly act: 'g
   const decision = identityFault(world) ?? decideGrant(reading, act, facts);
   if (decision.kind === 'refuse') return refused(decision, reading.claim);
   if (!unit.isLoaded) return { ok: false, refusal: 'io', message: 'the account unit is not installed on the host; run fleet init' };
-  if (decision.kind === 'keep') {
-    // The grant may have been cut off between its claim and this.
-    removeOlderEpochs(world.places, act.keyId, act.epoch);
-    return act.idle === true ? ownOnly(world, decision.claim) : startOwned(world, decision.claim, unit);
-  }
+  if (decision.kind === 'keep') return act.idle === true ? ownOnly(world, decision.claim) : startOwned(world, decision.claim, unit);
   const fault = stateFault(world.places, act);
   if (fault !== null) return refused(fault, reading.claim);
   makeRunLock(world.places, act.keyId);

@@ -169,4 +169,9 @@ export const contactMutants: readonly Mutant[] = [
     from: '...(withoutRoster ? {} : { contact: await offerContact(context, run, host, atMs) }),',
     to: '...(withoutRoster || acts.length > 0 ? {} : { contact: await offerContact(context, run, host, atMs) }),',
   },
+  {
+    ...{ name: 'leftovers-of-a-grant-stay', file: contact, rule: 'copies of a session that a cut-off grant left go with the next contact' },
+    from: 'await removeLeftovers(world, stamp);',
+    to: '',
+  },
 ];

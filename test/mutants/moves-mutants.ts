@@ -131,4 +131,19 @@ export const movesMutants: readonly Mutant[] = [
     from: 'const next = Math.max(epoch, ledger?.epoch ?? 0, rest === null ? 0 : epochAtMost(rest)) + 1;',
     to: 'const next = Math.max(epoch, ledger?.epoch ?? 0, rest === null ? 0 : epochAtMost(rest));',
   },
+  {
+    ...{ name: 'stranded-move-stays-open', file: planAdoption, rule: 'a move that nobody can give a state any more is over' },
+    from: 'freed.has(move.keyId) || isStranded(move)',
+    to: 'freed.has(move.keyId)',
+  },
+  {
+    ...{ name: 'carried-move-is-freed', file: planAdoption, rule: 'a released move whose state is kept goes on' },
+    from: 'if (move === undefined || ledger?.host !== move.released?.from) return false;',
+    to: 'if (move === undefined || ledger?.host !== null) return false;',
+  },
+  {
+    ...{ name: 'revoked-elsewhere-counts', file: adoptClaims, rule: 'what an aborted move left revoked was given to nobody' },
+    from: "truth.claim.state === 'released' && truth.claim.epoch < epoch",
+    to: "truth.claim.state === 'released' && truth.highest < epoch",
+  },
 ];

@@ -207,4 +207,13 @@ export const workflowsMutants: readonly Mutant[] = [
     from: "const isWell = state === 'online' || readDecision(move).idle;",
     to: "const isWell = state !== 'online' || readDecision(move).idle;",
   },
+  {
+    ...{
+      name: 'arrived-without-a-claim',
+      file: 'src/workflows/know-target.ts',
+      rule: 'a move is done where its target holds its grant, and nowhere else',
+    },
+    from: "return found?.claimFault === null && state === 'active' && isOfMove;",
+    to: "return found?.claimFault !== 'torn' || (state === 'active' && isOfMove);",
+  },
 ];

@@ -105,7 +105,7 @@ it('the old owner gets other hardware after its receipt, and the state that was 
   await everythingIsWell();
 });
 
-it('a grant that ends a hold is killed after its claim: the same grant takes the files of the epoch before away', async () => {
+it('a grant that ends a hold is killed after its claim: the next contact takes the files of the epoch before away', async () => {
   await placed();
   await killGrantAfterItsClaim();
   expect(epochsAt('h1')).toEqual(['1', '2']);
@@ -114,7 +114,7 @@ it('a grant that ends a hold is killed after its claim: the same grant takes the
   await everythingIsWell();
 });
 
-it('the same, and the ledger hears of that grant by adopt: the contact takes the files away, no grant comes again', async () => {
+it('the same, and the ledger hears of that grant by adopt, so that no grant comes again', async () => {
   await placed();
   await killGrantAfterItsClaim();
   expect(await world.command({ verb: 'adopt' })).toBeNull();
