@@ -33,10 +33,10 @@ const isBroken = (violations: readonly string[]): boolean =>
   violations.some((text) => /killed|is lost|two workers|gives a receipt although|broke:|^epoch /.test(text));
 
 /**
- * How many of a thousand schedules may end with an account that is safe and stuck, until the faults of the product behind them are mended. Three of 10,000
- * are known: 3848 and 9344 (an open move whose host lost its files or its hardware), 6418 (files of an epoch that a killed helper left). Never raised.
+ * How many of a thousand schedules may end with an account that is safe and stuck, until the fault of the product behind it is mended. None is known: those that
+ * were (3848, 6418, 9344) are mended, and tried by name in random-schedules.test.ts. Never raised.
  */
-const mostStuckPerThousand = 0.4;
+const mostStuckPerThousand = 0.1;
 
 /**
  * Runs the schedules; stops at the third in which the promise was broken. Those that end stuck are named, each with its seed, and are a
