@@ -2,7 +2,10 @@
  * The bundled worker against the test data centre, one process per account as on a host: `npm run bench:worker [SECONDS]`. Prints start, memory, idle load and
  * throughput beside their targets, then the load scenarios, each for SECONDS (60). The data centre runs in this process, on the same cores.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Behaviour, ModelSettings, Script } from '../agent/protocol/behaviour.ts';
 import { formatTable } from '../src/cli/render/table.ts';
@@ -82,11 +85,11 @@ const dc: DataCentre = await startDataCentre({
 });
 for (const userId of people) dc.people.addPerson({ userId, firstName: `Person ${userId}` });
 
-async function bringOnline(userId: string, model: ModelSettings | null = null): Promise<Online> {
+async function bringOnline(userId: string, model: ModelSettings | null = null, more: NodeJS.ProcessEnv = {}): Promise<Online> {
   const login = dc.addAccount({ userId, firstName: 'Ann' });
   const chats = Array.from({ length: groupCount }, () => dc.people.addGroup({ kind: 'supergroup', members: [userId, ...people] }));
   const behaviour = behaviourIn(userId, chats, model);
-  const env = model === null ? {} : { TEST_ALSO: new URL(model.baseUrl).port };
+  const env = model === null ? more : { ...more, TEST_ALSO: new URL(model.baseUrl).port };
   const config = { healthIntervalMs: 60_000, logLevel: 'warn' };
   const worker = new WorkerProcess({ release, dc, login, behaviour, config, env, nodeFlags: unitFlags });
   return { worker, login, chats, startMs: await worker.reaches('online', 60_000) };
@@ -180,11 +183,22 @@ async function measureOne(): Promise<void> {
   console.log(formatTable(['ONE ACCOUNT', 'MEASURED', 'TARGET'], rows, ''));
 }
 
-/** Every message is a question to a model, which answers at once. */
+/** A certificate of this machine's own, in a folder. */
+function makeCertificate(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'fleet-model-'));
+  const files = ['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')];
+  const about = ['-subj', '/CN=model', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...files, ...about], { stdio: 'pipe' });
+  return folder;
+}
+
+/** Every message is a question to a model, over TLS as to servers of others, which answers at once. */
 async function measureModel(): Promise<void> {
-  const server = await startModelServer();
+  const folder = makeCertificate();
+  const [key, cert] = ['key.pem', 'cert.pem'].map((name) => readFileSync(join(folder, name), 'utf8')) as [string, string];
+  const server = await startModelServer('127.0.0.1', { key, cert });
   server.otherwise = { act: 'answer', text: 'It depends on what you need. Most people take the small one.' };
-  const online = await bringOnline('8', modelAt(server.url));
+  const online = await bringOnline('8', modelAt(server.url), { NODE_EXTRA_CA_CERTS: join(folder, 'cert.pem') });
   const levels: number[] = [];
   let fast = { perSecond: Number.NaN, cpuEachMs: Number.NaN };
   for (let done = lookMessages; done <= manyMessages; done += lookMessages) {
@@ -201,6 +215,7 @@ async function measureModel(): Promise<void> {
   ];
   await end(online);
   await server.stop();
+  rmSync(folder, { recursive: true });
   console.log(formatTable(['ONE ACCOUNT WITH A MODEL', 'MEASURED', 'TARGET'], rows, ''));
 }
 

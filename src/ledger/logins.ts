@@ -18,10 +18,26 @@ export async function insertLogin(db: LedgerDb, login: LoginRow): Promise<void> 
     .execute();
 }
 
-/** The key that may be logged in from now on; it lies among the vault's logins already. */
-export async function setLoginKey(db: LedgerDb, account: string, keyId: string | null): Promise<void> {
-  await db.updateTable('logins').set({ key_id: keyId }).where('account', '=', account).execute();
+/**
+ * The key that may be logged in from now on. Compare-and-swap on `before`, the one that the talk has known: throws `plan-stale` where another talk has made
+ * one, the session was taken, or the login was given up.
+ */
+export async function setLoginKey(db: LedgerDb, account: string, before: string | null, keyId: string): Promise<void> {
+  const changed = await db
+    .updateTable('logins')
+    .set({ key_id: keyId })
+    .where('account', '=', account)
+    .where('phase', '=', 'open')
+    .where('key_id', 'is', before)
+    .executeTakeFirst();
+  if (changed.numUpdatedRows !== 1n) throw changedLogin(account);
 }
+
+export const changedLogin = (account: string): FleetError =>
+  new FleetError('plan-stale', `${account}: another fleet command has changed its login meanwhile`, {
+    account,
+    hint: `look at it: fleet accounts show ${account}; then, if it still needs one: fleet accounts login ${account}`,
+  });
 
 /**
  * The account has the login's key from now on. Compare-and-swap on the key that it had when the login began: throws `plan-stale` where it is another one by

@@ -117,57 +117,81 @@ function isGone(owner: LockOwner): boolean {
 /** Held for the length of a mutating command; a comfort for people, the serial is what protects. */
 export interface RunLock {
   release(): Promise<void>;
+  /**
+   * While `act` waits for a person, one command that may work beside a talk ({@link LockRequest.besideTalks}) has its turn; one that is still at work when `act`
+   * has ended is waited for. Errors: those of `act`; `lock-held` where that other command does not end.
+   */
+  aside<T>(act: () => Promise<T>): Promise<T>;
+}
+
+/** All that changes something; that its holder talks with a person; and whoever works beside that talk. */
+type LockName = 'fleet' | 'talk' | 'beside';
+
+/** How long a talk's command waits for the one that has worked beside it. */
+const besideLimitMs = 10 * 60_000;
+
+type LockRows = Partial<Readonly<Record<LockName, LockOwner & { readonly token: string }>>>;
+
+/** Those that are held. */
+async function heldLocks(db: LedgerDb, nowMs: number): Promise<LockRows> {
+  const rows = await db.selectFrom('lock').selectAll().execute();
+  const held = rows.filter(({ expires_at }) => expires_at > nowMs);
+  return Object.fromEntries(
+    held.map((row) => [row.name, { host: row.owner_host, pid: row.owner_pid, command: commandIn(row.token), token: row.token }]),
+  );
 }
 
 /** Returns null when the lock is ours, otherwise who holds it. */
-async function tryLock(db: LedgerDb, token: string, nowMs: number): Promise<LockOwner | null> {
+async function tryLock(db: LedgerDb, name: LockName, token: string, nowMs: number): Promise<LockOwner | null> {
   const mine = { owner_host: hostname(), owner_pid: process.pid, token, expires_at: nowMs + lockTtlMs };
   await db
     .insertInto('lock')
-    .values({ name: 'fleet', ...mine })
+    .values({ name, ...mine })
     .onConflict((c) => c.column('name').doUpdateSet(mine).where('lock.expires_at', '<=', nowMs))
     .execute();
-  const row = await db.selectFrom('lock').selectAll().where('name', '=', 'fleet').executeTakeFirst();
-  if (row === undefined) return tryLock(db, token, nowMs);
-  if (row.token === token) return null;
-  const owner = { host: row.owner_host, pid: row.owner_pid, command: commandIn(row.token) };
+  const { [name]: owner, beside } = await heldLocks(db, nowMs);
+  if (owner === undefined) return tryLock(db, name, token, nowMs);
+  if (owner.token === token) {
+    if (name !== 'fleet' || beside === undefined || isGone(beside)) return null;
+    // Of a talk whose command has died meanwhile.
+    await dropLock(db, name, token);
+    return beside;
+  }
   if (!isGone(owner)) return owner;
-  const taken = await db.updateTable('lock').set(mine).where('name', '=', 'fleet').where('token', '=', row.token).executeTakeFirst();
+  const taken = await db.updateTable('lock').set(mine).where('name', '=', name).where('token', '=', owner.token).executeTakeFirst();
   return taken.numUpdatedRows > 0n ? null : owner;
 }
 
-export interface LockRequest {
-  /** What others are told while it works. */
-  readonly command?: string;
-  /** Ends the wait. */
-  readonly signal?: AbortSignal;
+/** The lock that is ours now, or who has it. */
+async function tryTurn(db: LedgerDb, token: string, besideTalks: boolean): Promise<LockName | LockOwner> {
+  const nowMs = Date.now();
+  const holder = await tryLock(db, 'fleet', token, nowMs);
+  if (holder === null) return 'fleet';
+  if (!besideTalks || !(await isTalking(db, nowMs))) return holder;
+  const other = await tryLock(db, 'beside', token, nowMs);
+  if (other !== null) return other;
+  // The talk may have ended meanwhile, and its command may not have seen this one.
+  if (await isTalking(db, nowMs)) return 'beside';
+  await dropLock(db, 'beside', token);
+  return holder;
 }
 
-/**
- * Takes the ledger's lock, waiting up to `waitMs` for another command to end; a lock whose owner died expires after {@link lockTtlMs}.
- * Throws `lock-held` with its owner, `interrupted` when `signal` ends the wait.
- */
-export async function takeLock(ledger: Ledger, waitMs: number, { command = '', signal }: LockRequest = {}): Promise<RunLock> {
-  const token = tokenOf(command);
-  const deadline = Date.now() + waitMs;
-  for (;;) {
-    const holder = await tryLock(ledger.db, token, Date.now());
-    if (holder === null) break;
-    if (Date.now() >= deadline) {
-      throw new FleetError('lock-held', `another fleet command is at work: ${describeOwner(holder)}`, {
-        hint: `wait for it, or use --wait; after a crash the lock expires by itself within ${lockTtlMs / 1000} s`,
-      });
-    }
-    if (signal?.aborted === true)
-      throw new FleetError('interrupted', 'interrupted while another fleet command was at work', { hint: 'nothing was changed' });
-    await new Promise((resolve) => setTimeout(resolve, Math.min(500, Math.max(10, deadline - Date.now()))));
-  }
+async function isTalking(db: LedgerDb, nowMs: number): Promise<boolean> {
+  const { talk } = await heldLocks(db, nowMs);
+  return talk !== undefined && !isGone(talk);
+}
+
+const dropLock = async (db: LedgerDb, name: LockName, token: string): Promise<void> => {
+  await db.deleteFrom('lock').where('name', '=', name).where('token', '=', token).execute();
+};
+
+/** Keeps a lock from expiring until it is released. */
+function keepLock({ db }: Ledger, name: LockName, token: string): Pick<RunLock, 'release'> {
   const heartbeat = setInterval(() => {
     // A missed beat is not fatal: the serial fences a run whose lock was taken over.
-    ledger.db
-      .updateTable('lock')
+    db.updateTable('lock')
       .set({ expires_at: Date.now() + lockTtlMs })
-      .where('name', '=', 'fleet')
+      .where('name', '=', name)
       .where('token', '=', token)
       .execute()
       .catch(() => undefined);
@@ -176,7 +200,69 @@ export async function takeLock(ledger: Ledger, waitMs: number, { command = '', s
   return {
     release: async () => {
       clearInterval(heartbeat);
-      await ledger.db.deleteFrom('lock').where('name', '=', 'fleet').where('token', '=', token).execute();
+      await dropLock(db, name, token);
+    },
+  };
+}
+
+async function nobodyBeside({ db }: Ledger): Promise<void> {
+  const deadline = Date.now() + besideLimitMs;
+  for (;;) {
+    const { beside } = await heldLocks(db, Date.now());
+    if (beside === undefined || isGone(beside)) return;
+    if (Date.now() >= deadline) throw lockHeld(beside);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
+const lockHeld = (holder: LockOwner): FleetError =>
+  new FleetError('lock-held', `another fleet command is at work: ${describeOwner(holder)}`, {
+    hint: `wait for it, or use --wait; after a crash the lock expires by itself within ${lockTtlMs / 1000} s`,
+  });
+
+export interface LockRequest {
+  /** What others are told while it works. */
+  readonly command?: string;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal;
+  /** It may also work while the command that has the lock only waits for a person. */
+  readonly besideTalks?: boolean;
+}
+
+/**
+ * Takes the ledger's lock, waiting up to `waitMs` for another command to end; a lock whose owner died expires after {@link lockTtlMs}.
+ * Throws `lock-held` with its owner, `interrupted` when `signal` ends the wait.
+ */
+export async function takeLock(
+  ledger: Ledger,
+  waitMs: number,
+  { command = '', signal, besideTalks = false }: LockRequest = {},
+): Promise<RunLock> {
+  const token = tokenOf(command);
+  const deadline = Date.now() + waitMs;
+  for (;;) {
+    const turn = await tryTurn(ledger.db, token, besideTalks);
+    if (typeof turn === 'string') return runLock(ledger, turn, token);
+    if (Date.now() >= deadline) throw lockHeld(turn);
+    if (signal?.aborted === true)
+      throw new FleetError('interrupted', 'interrupted while another fleet command was at work', { hint: 'nothing was changed' });
+    await new Promise((resolve) => setTimeout(resolve, Math.min(500, Math.max(10, deadline - Date.now()))));
+  }
+}
+
+function runLock(ledger: Ledger, name: LockName, token: string): RunLock {
+  return {
+    ...keepLock(ledger, name, token),
+    aside: async (act) => {
+      // Nobody else can have it: the ledger's lock is ours.
+      await tryLock(ledger.db, 'talk', token, Date.now());
+      const talk = keepLock(ledger, 'talk', token);
+      try {
+        return await act();
+      } finally {
+        await talk.release();
+        await nobodyBeside(ledger);
+      }
     },
   };
 }

@@ -1,46 +1,54 @@
-import { randomUUID } from 'node:crypto';
 import type { LoginEnd, LoginKey, LoginRequest } from '../../agent/protocol/login.ts';
 import { accountSpecFor } from '../inventory/account-spec.ts';
-import { findAccount, highestEpoch, insertAccount, raiseEpoch } from '../ledger/accounts.ts';
-import type { LedgerDb } from '../ledger/ledger.ts';
-import { deleteLogin, findLogin, insertLogin, markLoginTaken, setLoginKey, takeLoginKey } from '../ledger/logins.ts';
-import { insertMove, listOpenMoves } from '../ledger/moves.ts';
+import { findAccount, highestEpoch } from '../ledger/accounts.ts';
+import { deleteLogin, findLogin, insertLogin, setLoginKey } from '../ledger/logins.ts';
+import { listOpenMoves } from '../ledger/moves.ts';
 import { recordEvent } from '../ledger/records.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { LoginRow } from '../ledger/schema.ts';
 import { FleetError, type FleetErrorCode } from '../model/errors.ts';
 import type { AccountName } from '../model/names.ts';
-import type { Session, SessionDevice } from '../model/session.ts';
 import { judgeEvidence } from '../moves/evidence.ts';
-import { keyIdOf } from '../sessions/auth-key.ts';
 import { canonicalAddress } from '../sessions/data-centres.ts';
-import type { VaultMeta } from '../vault/vault-record.ts';
 import type { FleetContext } from './context.ts';
 import { detach } from './detach-account.ts';
 import { type GrantOutcome, grantAccounts } from './grant-accounts.ts';
 import { type LoginPrompts, talkLogin } from './login-talk.ts';
 import type { LoginPlan } from './plan-login.ts';
 import { surveyHosts } from './survey-hosts.ts';
+import { carryState, deviceOf, eventOf, insertFirstMove, metaOf, requireOpen, sessionOf, takeLogin } from './take-login.ts';
 import { workerConfig } from './worker-material.ts';
 
 /** Where a key of a new account is made first; Telegram sends it elsewhere where that is wrong. */
 const firstDataCentre = 2;
+
+/** Around the talk: what leads it, and what lets other commands work while somebody types. */
+export interface LoginWorld {
+  /** A run of the ledger, begun now. */
+  readonly begin: () => Promise<Run>;
+  /** Without the ledger's lock while `act` goes on; with it again when it resolves. */
+  readonly aside: <T>(act: () => Promise<T>) => Promise<T>;
+  readonly prompts: LoginPrompts;
+}
 
 /**
  * A new session for the account, in five acts that may each be the last: the old key is closed on its host and on every other; the login is made on the host,
  * its key kept in the vault before Telegram is told whose it is; the session takes the place of the old one in the vault; the ledger changes the account's key;
  * an ordinary first placement starts it. Called again with a fresh plan it goes on from wherever it was. Errors: those of each act.
  */
-export async function executeLogin(context: FleetContext, run: Run, plan: LoginPlan, prompts: LoginPrompts): Promise<GrantOutcome> {
-  const row = await begin(context, plan);
+export async function executeLogin(context: FleetContext, plan: LoginPlan, { begin, aside, prompts }: LoginWorld): Promise<GrantOutcome> {
+  const run = await begin();
+  const row = await beginLogin(context, plan);
   if (row.phase === 'taken') return place(context, run, row);
   await closeOldKey(context, run, row);
-  const end = await talk(context, plan, row, prompts);
+  const end = await aside(() => talk(context, plan, row, prompts));
   if (end.end === 'failed') throw failure(plan, end);
   if (end.end === 'out')
     throw new FleetError('bug', `the login of ${plan.account} ended without a session`, { hint: 'please report this' });
   await passLinger(context, end.lingerMs);
-  return place(context, run, await take(context, plan, end));
+  const taken = await takeLogin(context, plan, row, end);
+  // Others were at work meanwhile: hosts obey no run that is older than theirs.
+  return place(context, await begin(), taken);
 }
 
 /** Gives a login up: a key that is logged in is logged out. What the account was stays. Errors: `usage` where none was begun; those of the talk. */
@@ -60,14 +68,11 @@ export async function cancelLogin(context: FleetContext, plan: LoginPlan): Promi
     await deleteLogin(transaction, plan.account);
     await recordEvent(transaction, eventOf(context, plan, 'login-cancelled', 'its key is logged out'));
   });
+  await carryState(context, plan.account, plan.begun.key_id, plan.begun.old_key_id);
   await forgetKey(context, plan.account);
 }
 
-const eventOf = (context: FleetContext, { account, host }: Pick<LoginPlan, 'account' | 'host'>, kind: string, text: string) => ({
-  ...{ at: context.now(), kind, host: host.name, account, text },
-});
-
-async function begin(context: FleetContext, plan: LoginPlan): Promise<LoginRow> {
+async function beginLogin(context: FleetContext, plan: LoginPlan): Promise<LoginRow> {
   const { db } = context.ledger;
   return db.transaction().execute(async (transaction) => {
     const account = (await findAccount(transaction, plan.account)) ?? null;
@@ -132,25 +137,27 @@ async function talk(
     key: row.key_id === null ? null : await keptKey(context, account, row.key_id),
     expectedUserId: known?.user_id ?? null,
   };
+  let keptId = row.key_id;
   const keep = async (key: LoginKey): Promise<void> => {
     const session = sessionOf(key);
+    // First: another talk's key must not be replaced by one with which nobody is logged in.
+    await setLoginKey(context.ledger.db, account, keptId, session.keyId);
+    keptId = session.keyId;
     const kept = { apiId, apiHash, deviceModel, systemVersion, appVersion, langCode };
     await context.logins.put(account, session, metaOf(context, kept), { replace: true });
-    await setLoginKey(context.ledger.db, account, session.keyId);
     session.authKey.fill(0);
   };
-  return talkLogin(context, host, request, { prompts, keep });
-}
-
-/** Application and device of the session before, so that an account stays the device that it was. */
-async function deviceOf(context: FleetContext, account: AccountName): Promise<SessionDevice> {
-  for (const vault of [context.logins, context.vault]) {
-    if (!(await vault.list()).includes(account)) continue;
-    const { session, device } = await vault.get(account);
-    session.authKey.fill(0);
-    return device ?? {};
-  }
-  return {};
+  // Minutes may have passed at a question: a key that is somebody's by now must not be shown to Telegram from here.
+  const stillMine = async <T>(said: T): Promise<T> => {
+    await requireOpen(context.ledger.db, account, keptId);
+    return said;
+  };
+  const checked: LoginPrompts = {
+    text: async (...question) => stillMine(await prompts.text(...question)),
+    code: async (...question) => stillMine(await prompts.code(...question)),
+    show: prompts.show,
+  };
+  return talkLogin(context, host, request, { prompts: checked, keep });
 }
 
 /** null: it never came to be in the vault, so Telegram was never told whose it is. */
@@ -162,93 +169,11 @@ async function keptKey(context: FleetContext, account: AccountName, keyId: strin
   return session.keyId === keyId ? key : null;
 }
 
-const sessionOf = (
-  { dataCentre, authKey }: LoginKey,
-  user: { readonly userId: string; readonly isBot: boolean } | null = null,
-): Session => {
-  const bytes = Uint8Array.from(Buffer.from(authKey, 'base64'));
-  const about = { userId: user === null ? null : BigInt(user.userId), isBot: user?.isBot ?? false };
-  return { dataCentre, authKey: bytes, ...about, testMode: false, keyId: keyIdOf(bytes) };
-};
-
-const metaOf = (context: FleetContext, device: SessionDevice): VaultMeta => ({
-  ...{ importedAt: new Date(context.now()).toISOString(), sourceFormat: 'login', apiId: device.apiId ?? null, device },
-});
-
 /** Telegram may still count the connection of the login; the worker's would be a second one. */
 async function passLinger(context: FleetContext, lingerMs: number): Promise<void> {
   if (lingerMs === 0) return;
   context.report({ kind: 'phase', text: `waiting ${Math.ceil(lingerMs / 1000)} s until Telegram counts the login's connection no more` });
   await context.pause(lingerMs);
-}
-
-/** Vault, state, ledger, in this order: each may be repeated, and the last makes the session the account's. */
-async function take(context: FleetContext, plan: LoginPlan, end: Extract<LoginEnd, { readonly end: 'done' }>): Promise<LoginRow> {
-  const { account, host, way } = plan;
-  const session = sessionOf(end.key, end);
-  const meta = metaOf(context, await deviceOf(context, account));
-  const { vaultHash } = await context.vault.put(account, session, meta, { replace: true });
-  session.authKey.fill(0);
-  await carryState(context, account, session.keyId);
-  const nowMs = context.now();
-  const row = await context.ledger.db.transaction().execute(async (transaction) => {
-    const login = await findLogin(transaction, account);
-    if (login === undefined)
-      throw new FleetError('plan-stale', `the login of ${account} was given up meanwhile`, { account, hint: 'begin anew' });
-    const taken = { ...login, key_id: session.keyId };
-    await setLoginKey(transaction, account, session.keyId);
-    const { userId, username, isBot } = end;
-    const about = { userId, username, isBot, dataCentre: session.dataCentre, vaultHash };
-    if (login.old_key_id === null) await addAccount(transaction, account, session.keyId, about, nowMs);
-    else {
-      await takeLoginKey(transaction, taken, about, nowMs);
-      // Files of the old key that show up later are wiped.
-      await raiseEpoch(transaction, login.old_key_id, await highestEpoch(transaction, login.old_key_id));
-    }
-    await insertFirstMove(transaction, taken, nowMs);
-    await markLoginTaken(transaction, account);
-    const text = `by ${way}, user ${userId}, key ${session.keyId.slice(0, 8)}${login.old_key_id === null ? '' : ` in place of ${login.old_key_id.slice(0, 8)}`}`;
-    await recordEvent(transaction, eventOf(context, { account, host }, 'account-logged-in', text));
-    return { ...taken, phase: 'taken' as const };
-  });
-  return row;
-}
-
-async function addAccount(
-  transaction: LedgerDb,
-  name: AccountName,
-  keyId: string,
-  { userId, dataCentre, isBot, vaultHash }: { userId: string; dataCentre: number; isBot: boolean; vaultHash: string },
-  nowMs: number,
-): Promise<void> {
-  if ((await findAccount(transaction, name)) !== undefined) {
-    throw new FleetError('plan-stale', `${name} was imported since its login began`, {
-      account: name,
-      hint: `give the login up: fleet accounts login ${name} --cancel`,
-    });
-  }
-  await insertAccount(transaction, {
-    ...{ name, key_id: keyId, user_id: userId, data_centre: dataCentre, is_bot: isBot ? 1 : 0, source_format: 'login' },
-    ...{ vault_hash: vaultHash, imported_at: nowMs },
-  });
-}
-
-/** The account goes on where it stood: what it remembered under its old key is what the new one starts with. */
-async function carryState(context: FleetContext, account: AccountName, keyId: string): Promise<void> {
-  const state = await context.states.get(account);
-  const before = await findAccount(context.ledger.db, account);
-  if (state === null || before === undefined || state.keyId !== before.key_id) return;
-  await context.states.put({ ...state, keyId });
-}
-
-/** The first placement, to the host of the login: the address from the first moment on. */
-async function insertFirstMove(transaction: LedgerDb, { account, key_id, host }: LoginRow, nowMs: number): Promise<void> {
-  const decision = { account, host, score: null, strategy: null, reason: 'it was logged in there' };
-  const epoch = (await highestEpoch(transaction, key_id ?? '')) + 1;
-  await insertMove(transaction, {
-    ...{ id: randomUUID(), account, key_id: key_id ?? '', kind: 'initial', from_host: null, to_host: host, epoch },
-    ...{ decision_json: JSON.stringify(decision), created_at: nowMs },
-  });
 }
 
 async function place(context: FleetContext, run: Run, login: LoginRow): Promise<GrantOutcome> {

@@ -1,4 +1,5 @@
 import { highestEpoch, listAccounts, listUsedKeys, type PlacedAccount } from '../ledger/accounts.ts';
+import { listLogins } from '../ledger/logins.ts';
 import { listMovedKeys, listOpenMoves } from '../ledger/moves.ts';
 import type { Run } from '../ledger/runs.ts';
 import type { MoveRow } from '../ledger/schema.ts';
@@ -21,7 +22,12 @@ export async function wipeOrphans(context: FleetContext, run: Run, evidence: rea
   const accounts = await listAccounts(db);
   const keyIds = new Set([...accounts.map(({ key_id }) => key_id), ...(await listMovedKeys(db)), ...(await listUsedKeys(db))]);
   const open = await listOpenMoves(db);
-  const expected = open.map(({ to_host, key_id, epoch }) => ({ host: to_host, keyId: key_id, epoch }));
+  // What an account remembers is still to be fetched where a login was cut off while its old session was given up.
+  const logins = new Set((await listLogins(db)).map(({ account }) => account));
+  const expected = open.map(({ account, from_host, to_host, key_id, epoch }) => ({
+    host: to_host === detached && logins.has(account) ? (from_host ?? '') : to_host,
+    ...{ keyId: key_id, epoch },
+  }));
   const settled = new Map(
     accounts
       .filter((account) => isSettled(account, open))

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -47,16 +48,22 @@ export interface ModelServer {
   stop(): Promise<void>;
 }
 
-export async function startModelServer(host = '127.0.0.1'): Promise<ModelServer> {
+/** `tls`: PEM texts for a server behind `https`, as those of others are. */
+export async function startModelServer(
+  host = '127.0.0.1',
+  tls: { readonly key: string; readonly cert: string } | null = null,
+): Promise<ModelServer> {
   const server = new RunningServer();
-  const http = createServer((request, response) => void server.answer(request, response).catch(() => response.destroy()));
+  const listen = (request: IncomingMessage, response: ServerResponse): void =>
+    void server.answer(request, response).catch(() => response.destroy());
+  const http = tls === null ? createServer(listen) : createTlsServer(tls, listen);
   const sockets = new Set<Socket>();
   http.on('connection', (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
   await new Promise<void>((done) => http.listen(0, host, done));
-  server.url = `http://${host}:${(http.address() as AddressInfo).port}/v1`;
+  server.url = `${tls === null ? 'http' : 'https'}://${host}:${(http.address() as AddressInfo).port}/v1`;
   server.stop = async () => {
     for (const socket of sockets) socket.destroy();
     await new Promise((done) => http.close(done));

@@ -1,6 +1,6 @@
 import type { KyselyPlugin } from 'kysely';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
-import { beginAdoption, beginRun, takeLock } from '../../src/ledger/runs.ts';
+import { beginAdoption, beginRun, type RunLock, takeLock } from '../../src/ledger/runs.ts';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostSpec } from '../../src/model/inventory.ts';
 import { announcedForMs } from '../../src/moves/announced-reboot.ts';
@@ -15,6 +15,7 @@ import { earliestFailover, executeFailover, fenceHost, planFailover } from '../.
 import type { Fence } from '../../src/workflows/fence.ts';
 import { importAccounts } from '../../src/workflows/import-accounts.ts';
 import { cancelLogin, executeLogin } from '../../src/workflows/login-account.ts';
+import type { LoginPrompts } from '../../src/workflows/login-talk.ts';
 import { carryMoves, executeMoves, movesToResume } from '../../src/workflows/move-accounts.ts';
 import { planLogin } from '../../src/workflows/plan-login.ts';
 import { planDrain, planMove } from '../../src/workflows/plan-moves.ts';
@@ -89,8 +90,9 @@ export class Controller {
     try {
       const ledger = await this.#open();
       const context = this.#context(ledger);
-      const lock = this.#options.withLock === true ? await takeLock(context.ledger, 0) : null;
-      const problems = await this.#act(verb, context).finally(() => lock?.release());
+      const besideTalks = verb.verb === 'sweep';
+      const lock = this.#options.withLock === true ? await takeLock(context.ledger, 0, { besideTalks }) : null;
+      const problems = await this.#act(verb, context, lock).finally(() => lock?.release());
       for (const problem of problems) simulation.note(`${this.name} ${problem.code}: ${problem.message}`);
       this.#world.hints = problems.map(({ hint }) => hint);
       return problems[0] ?? null;
@@ -211,7 +213,7 @@ export class Controller {
     };
   }
 
-  async #act(verb: Verb, context: FleetContext): Promise<FleetError[]> {
+  async #act(verb: Verb, context: FleetContext, lock: RunLock | null): Promise<FleetError[]> {
     const begin = () => beginRun(context.ledger, verb.verb, context.now());
     switch (verb.verb) {
       case 'allocate': {
@@ -271,14 +273,16 @@ export class Controller {
           await cancelLogin(context, plan);
           return [];
         }
-        const { problem } = await executeLogin(context, await begin(), plan, {
+        const prompts: LoginPrompts = {
           text: async () => {
             await context.pause(verb.promptMs ?? 0);
             return '49151000001';
           },
           code: async () => ({ text: '12345' }),
           show: () => undefined,
-        });
+        };
+        const aside = lock?.aside ?? (<T>(meanwhile: () => Promise<T>): Promise<T> => meanwhile());
+        const { problem } = await executeLogin(context, plan, { begin, aside, prompts });
         return problem === null ? [] : [problem];
       }
       case 'remove':

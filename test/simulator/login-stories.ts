@@ -20,6 +20,7 @@ export const loginStories = {
       commandAt(world, endsAtMs + simulation.between(minute, 12 * minute), login(world, account), fault, undefined, simulation.chance(0.5));
     for (let times = simulation.between(0, 4); times > 0; times -= 1)
       commandAt(world, simulation.between(0, 15 * minute), aroundLogin(world), fault, undefined, simulation.chance(0.5));
+    if (simulation.chance(0.15) && world.hosts.length > 2) burnAt(world, simulation.between(0, 12 * minute));
     for (let times = simulation.between(0, 2); times > 0; times -= 1) mishapAt(world, simulation.between(0, 10 * minute));
     await simulation.pass(20 * minute);
   },
@@ -46,6 +47,19 @@ function login({ simulation, hosts }: World, account: string): Verb {
   return { verb: 'login', account, promptMs, isCancelled: simulation.chance(0.1), ...host };
 }
 
+/** A host will never boot again, perhaps in the middle of a login there. */
+function burnAt(world: World, delayMs: number): void {
+  const { simulation } = world;
+  const host = simulation.pick(world.hosts);
+  world.later(delayMs, () => {
+    host.crash();
+    world.gone.add(host.name);
+  });
+  commandAt(world, delayMs + simulation.between(minute, 3 * minute), { verb: 'failover', host: host.name, statement: 'destroyed' }, 0.03);
+}
+
 function aroundLogin(world: World): Verb {
-  return world.simulation.chance(0.4) ? { verb: 'sweep' } : someMove(world);
+  const { simulation } = world;
+  const verb = simulation.pick(['sweep', 'sweep', 'adopt', 'move', 'move'] as const);
+  return verb === 'move' ? someMove(world) : { verb };
 }
