@@ -125,7 +125,8 @@ export interface RunLock {
 }
 
 /** All that changes something; that its holder talks with a person; and whoever works beside that talk. */
-type LockName = 'fleet' | 'talk' | 'beside';
+const lockNames = ['fleet', 'talk', 'beside'] as const;
+type LockName = (typeof lockNames)[number];
 
 /** How long a talk's command waits for the one that has worked beside it. */
 const besideLimitMs = 10 * 60_000;
@@ -134,7 +135,7 @@ type LockRows = Partial<Readonly<Record<LockName, LockOwner & { readonly token: 
 
 /** Those that are held. */
 async function heldLocks(db: LedgerDb, nowMs: number): Promise<LockRows> {
-  const rows = await db.selectFrom('lock').selectAll().execute();
+  const rows = await db.selectFrom('lock').selectAll().where('name', 'in', lockNames).execute();
   const held = rows.filter(({ expires_at }) => expires_at > nowMs);
   return Object.fromEntries(
     held.map((row) => [row.name, { host: row.owner_host, pid: row.owner_pid, command: commandIn(row.token), token: row.token }]),
@@ -159,7 +160,7 @@ async function tryLock(db: LedgerDb, name: LockName, token: string, nowMs: numbe
   }
   if (!isGone(owner)) return owner;
   const taken = await db.updateTable('lock').set(mine).where('name', '=', name).where('token', '=', owner.token).executeTakeFirst();
-  return taken.numUpdatedRows > 0n ? null : owner;
+  return taken.numUpdatedRows > 0n ? tryLock(db, name, token, nowMs) : owner;
 }
 
 /** The lock that is ours now, or who has it. */

@@ -63,8 +63,9 @@ async function chooseHost(
   { known, begun }: Pick<LoginPlan, 'known' | 'begun'>,
 ): Promise<Pick<LoginPlan, 'host' | 'reason'>> {
   const pin = known?.pinned_to ?? accountSpecFor(context.inventory, account).pinnedTo;
-  if (begun?.key_id != null && wanted !== null && wanted !== begun.host) {
-    throw new FleetError('usage', `the login of ${account} was begun on ${begun.host}`, {
+  const begunOn = begun === null || (await isGone(context, begun.host)) ? null : begun.host;
+  if (begunOn !== null && begun?.key_id != null && wanted !== null && wanted !== begunOn) {
+    throw new FleetError('usage', `the login of ${account} was begun on ${begunOn}`, {
       account,
       hint: `go on there, or give it up first: fleet accounts login ${account} --cancel`,
     });
@@ -73,10 +74,16 @@ async function chooseHost(
     throw new FleetError('usage', `${account} is pinned to ${pin}`, { account, hint: `log in there, or first: fleet unpin ${account}` });
   }
   if (wanted !== null) return { host: await requireHost(context, wanted), reason: 'as you say' };
-  if (begun !== null) return { host: await requireHost(context, begun.host), reason: 'where it was begun' };
+  if (begunOn !== null) return { host: await requireHost(context, begunOn), reason: 'where it was begun' };
   if (pin !== null) return { host: await requireHost(context, pin), reason: 'it is pinned there' };
   if (known?.host != null) return { host: await requireHost(context, known.host), reason: 'it runs there' };
   return planned(context, account);
+}
+
+/** It will never answer again: what was begun there goes on elsewhere, with the key that was kept. */
+async function isGone({ inventory, ledger }: FleetContext, name: string): Promise<boolean> {
+  if (!inventory.hosts.some((host) => host.name === name)) return true;
+  return (await listHosts(ledger.db)).some((host) => host.name === name && host.destroyed_at !== null);
 }
 
 async function requireHost({ inventory, ledger }: FleetContext, name: string): Promise<HostSpec> {
@@ -84,6 +91,8 @@ async function requireHost({ inventory, ledger }: FleetContext, name: string): P
   if (host === undefined) throw new FleetError('usage', `no such host: ${name}`, { host: name, hint: 'fleet hosts list shows the hosts' });
   const row = (await listHosts(ledger.db)).find((candidate) => candidate.name === name);
   if (row !== undefined && row.release !== null && row.destroyed_at === null) return host;
+  if (row?.destroyed_at != null)
+    throw new FleetError('host-not-ready', `${name} was declared destroyed`, { host: name, hint: 'name another host with --host' });
   throw new FleetError('host-not-ready', `${name}: fleet is not installed there`, { host: name, hint: `run: fleet init --limit ${name}` });
 }
 

@@ -82,4 +82,50 @@ describe('the lock', () => {
     expect(attempt).toBe(free);
     await ledger.close();
   });
+
+  it('of a command that talks with a person: one other may work beside it, and is waited for', async () => {
+    const ledger = await open();
+    const lock = await takeLock(ledger, 0, { command: 'accounts login' });
+    const beside = { command: 'sweep', besideTalks: true };
+    await expect(takeLock(ledger, 0, beside)).rejects.toMatchObject({ code: 'lock-held' });
+    const { promise, resolve } = Promise.withResolvers<string>();
+    let isOver = false;
+    const talk = lock
+      .aside(() => promise)
+      .finally(() => {
+        isOver = true;
+      });
+    const sweep = await takeLock(ledger, 5_000, beside);
+    await expect(takeLock(ledger, 0)).rejects.toMatchObject({ message: expect.stringContaining('fleet accounts login') });
+    await expect(takeLock(ledger, 0, beside)).rejects.toMatchObject({ message: expect.stringContaining('fleet sweep') });
+    resolve('the code');
+    // No talk any more, but the sweep is still at work.
+    await expect.poll(() => ledger.db.selectFrom('lock').select('name').where('name', '=', 'talk').execute()).toEqual([]);
+    await new Promise((done) => setTimeout(done, 400));
+    expect(isOver).toBe(false);
+    await expect(takeLock(ledger, 0, beside)).rejects.toMatchObject({ code: 'lock-held' });
+    await sweep.release();
+    expect(await talk).toBe('the code');
+    await lock.release();
+    await (await takeLock(ledger, 0)).release();
+    expect(await ledger.db.selectFrom('lock').selectAll().execute()).toEqual([]);
+    await ledger.close();
+  });
+
+  it("is nobody else's while somebody works beside a talk whose command has died", async () => {
+    const ledger = await open();
+    const theirs = { owner_host: hostname(), token: 'sweep 1', expires_at: Date.now() + 50_000 };
+    await ledger.db
+      .insertInto('lock')
+      .values([
+        { name: 'fleet', ...theirs, owner_pid: deadPid(), token: 'accounts login 1' },
+        { name: 'talk', ...theirs, owner_pid: deadPid(), token: 'accounts login 1' },
+        { name: 'beside', ...theirs, owner_pid: process.ppid },
+      ])
+      .execute();
+    await expect(takeLock(ledger, 0)).rejects.toMatchObject({ message: expect.stringContaining('fleet sweep') });
+    await ledger.db.deleteFrom('lock').where('name', '=', 'beside').execute();
+    await (await takeLock(ledger, 0)).release();
+    await ledger.close();
+  });
 });

@@ -4,6 +4,7 @@ import './borders.ts';
 import { readClaim } from '../../agent/claims/claim-file.ts';
 import type { Verb } from './controller.ts';
 import { type CallFate, plainFate } from './model-remote.ts';
+import { checkMemory, remember } from './moving.ts';
 import { settle } from './settle.ts';
 import { keyIds, World } from './world.ts';
 
@@ -92,4 +93,47 @@ it('is refused while a host is silent: it might be running the old session', asy
   expect(await world.command(login)).toMatchObject({ code: 'survey-incomplete' });
   expect(world.dataCentre.usersOf(oldKey)).toEqual([]);
   await world.destroy();
+});
+
+/** Where a1 is online with its new key in the end, with what it remembered, and nothing was used twice. */
+async function expectWell(world: World): Promise<void> {
+  await settle(world);
+  await checkMemory(world);
+  const account = (await world.read()).accounts.find(({ name }) => name === 'a1');
+  expect([account?.state, account?.key_id, world.simulation.violations]).toEqual(['online', world.keyIdOf('a1'), []]);
+  await world.destroy();
+}
+
+it('cut off when the old session was given up, and then comes a sweep: what the account remembers is still there', async () => {
+  const world = await prepared();
+  await remember(world);
+  await world.command(login, { fateOf: ({ what }) => ({ ...plainFate, kill: what.startsWith('release') ? 'after' : null }) });
+  await world.command({ verb: 'sweep' });
+  expect(await world.command(login)).toBeNull();
+  await expectWell(world);
+});
+
+it("two operators log in at once, without the lock: the later one is told, and its key is nobody's", async () => {
+  const world = await prepared();
+  await remember(world);
+  // Both have read that no key was made; the later one comes to it when the first is done.
+  const first = world.start(login);
+  await world.simulation.pass(88);
+  const late = world.start(login, { fateOf: ({ what }) => ({ ...plainFate, requestMs: what.includes('survey') ? 5_000 : 10 }) });
+  await world.simulation.run(() => first.isOver() && late.isOver(), 600_000);
+  expect(first.problem()).toBeNull();
+  expect(late.problem()).not.toBeNull();
+  await expectWell(world);
+});
+
+it('given up by another operator at the same moment, without the lock: what the account remembers stays, and a new login has it', async () => {
+  const world = await prepared();
+  await remember(world);
+  const slow = world.start(login);
+  await world.simulation.pass(30);
+  await world.command({ ...login, isCancelled: true });
+  await world.simulation.run(slow.isOver, 600_000);
+  expect(slow.problem()).toMatchObject({ code: 'plan-stale' });
+  expect(await world.command(login)).toBeNull();
+  await expectWell(world);
 });

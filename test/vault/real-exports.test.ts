@@ -2,12 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { convertFromGramjsSession, convertFromPyrogramSession, convertFromTelethonSession } from '@mtcute/convert';
 import { readStringSession } from '@mtcute/core/utils.js';
+import Database from 'better-sqlite3';
 import { StringSession } from 'telegram/sessions/index.js';
 import { expect, test } from 'vitest';
 import type { SessionStringFormat } from '../../src/model/session.ts';
 import { canonicalAddress } from '../../src/sessions/data-centres.ts';
 import { formatSession } from '../../src/sessions/format-session.ts';
 import { exportSession } from '../../src/vault/export-session.ts';
+import { readSessionSource } from '../../src/vault/read-session-source.ts';
 import { fixtureKey, fixtureSession } from '../sessions/fixture-sessions.ts';
 import { temporaryDirectory } from './session-files.ts';
 
@@ -71,4 +73,42 @@ test.skipIf(!hasTelethon())('telethon and telethon-string are read back by Telet
       return [{ ...found, self: Number(userId) }, found];
     }),
   );
+});
+
+/** Name and type of each column of Pyrogram's own storage (schema 3), in order. The library is in no registry of npm or Debian, so its schema stands for it. */
+const pyrogramColumns = {
+  sessions: 'dc_id INTEGER, api_id INTEGER, test_mode INTEGER, auth_key BLOB, date INTEGER, user_id INTEGER, is_bot INTEGER',
+  peers: 'id INTEGER, access_hash INTEGER, type INTEGER, username TEXT, phone_number TEXT, last_update_on INTEGER',
+  version: 'number INTEGER',
+};
+
+test('pyrogram has each column of Pyrogram, by name, type and order; takes its writes, and its upgrade to schema 4', async () => {
+  for (const dataCentre of [1, 2, 3, 4, 5])
+    for (const isBot of [false, true]) {
+      const path = join(temporaryDirectory(), 'anna.session');
+      const session = fixtureSession({ dataCentre, isBot, authKey: fixtureKey(dataCentre) });
+      await exportSession(path, session, 'pyrogram', 4321);
+      const file = new Database(path);
+      const columns = (table: string) =>
+        (file.pragma(`table_info(${table})`) as { name: string; type: string }[]).map(({ name, type }) => `${name} ${type.toUpperCase()}`);
+      for (const [table, wanted] of Object.entries(pyrogramColumns)) expect(columns(table).join(', '), table).toBe(wanted);
+      // One row, whose fields are asked for one by one.
+      const field = (name: string) => file.prepare(`select ${name} from sessions`).pluck().all();
+      const found = ['dc_id', 'api_id', 'test_mode', 'auth_key', 'user_id', 'is_bot'].map(field);
+      const self = [[Number(session.userId)], [isBot ? 1 : 0]];
+      expect(found).toEqual([[dataCentre], [4321], [0], [Buffer.from(session.authKey)], ...self]);
+      expect(file.prepare('select number from version').pluck().all()).toEqual([3]);
+      file.prepare('update sessions set date = ?').run(1_700_000_000);
+      const put = file.prepare('replace into peers (id, access_hash, type, username, phone_number) values (?, ?, ?, ?, ?)');
+      for (const name of ['anna', 'anne']) put.run(77, 5, 'user', name, null);
+      file.exec('update peers set last_update_on = 0');
+      expect(file.prepare('select id, access_hash, type, username, last_update_on > 0 from peers').raw().all()).toEqual([
+        [77, 5, 'user', 'anne', 1],
+      ]);
+      file.exec(
+        'create table usernames (id integer, username text, foreign key (id) references peers(id)); update version set number = 4; vacuum',
+      );
+      file.close();
+      expect(await readSessionSource(path)).toMatchObject({ ok: true, format: 'pyrogram', session: { dataCentre, isBot } });
+    }
 });
