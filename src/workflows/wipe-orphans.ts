@@ -23,7 +23,8 @@ export async function wipeOrphans(context: FleetContext, run: Run, evidence: rea
   const keyIds = new Set([...accounts.map(({ key_id }) => key_id), ...(await listMovedKeys(db)), ...(await listUsedKeys(db))]);
   const open = await listOpenMoves(db);
   // What an account remembers is still to be fetched where a login was cut off while its old session was given up.
-  const logins = new Set((await listLogins(db)).map(({ account }) => account));
+  const isLeaving = open.some(({ to_host }) => to_host === detached);
+  const logins = new Set(isLeaving ? (await listLogins(db)).map(({ account }) => account) : []);
   const expected = open.map(({ account, from_host, to_host, key_id, epoch }) => ({
     host: to_host === detached && logins.has(account) ? (from_host ?? '') : to_host,
     ...{ keyId: key_id, epoch },
