@@ -1,6 +1,6 @@
 import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Run } from '../ledger/runs.ts';
+import type { Run, RunLock } from '../ledger/runs.ts';
 import { serialCopyIn } from '../ledger/serial-copy.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec, Inventory, SecretReference } from '../model/inventory.ts';
@@ -175,28 +175,29 @@ interface WithErrors {
 }
 
 /**
- * Alone on this ledger. The first Ctrl-C ends `act` between two acts. `begin` takes the run's serial; it is called once, after the operator has agreed and before the first connection
- * with authority is made.
+ * Alone on this ledger. The first Ctrl-C ends `act` between two acts. `begin` takes the run's serial; it is called after the operator has agreed and before the first connection
+ * with authority is made, and again after others were at work (`aside`).
  */
 export async function alone<T extends WithErrors>(
   verb: string,
   context: OpenContext,
   waitMs: number,
-  act: (begin: () => Promise<Run>) => Promise<T>,
+  act: (begin: () => Promise<Run>, aside: RunLock['aside']) => Promise<T>,
 ): Promise<T> {
   const { signal } = context;
   const { beginRun, takeLock } = await import('../ledger/runs.ts');
   const { refuseLostLedger } = await import('../workflows/lost-ledger.ts');
-  const lock = await takeLock(context.ledger, waitMs, { command: verb, signal });
+  const lock = await takeLock(context.ledger, waitMs, { command: verb, signal, besideTalks: verb === 'sweep' });
   try {
     if (verb !== 'adopt') await refuseLostLedger(context);
     const { authenticateRecords } = await import('../workflows/authenticate-records.ts');
     await authenticateRecords(context);
-    const result = await act(async () => {
+    const begin = async (): Promise<Run> => {
       // What was not asked because of it is missing in what would be done now.
       if (signal.aborted) throw new FleetError('interrupted', 'nothing was changed', { hint: 'run it again when you are ready' });
       return beginRun(context.ledger, verb, context.now());
-    });
+    };
+    const result = await act(begin, lock.aside);
     return signal.aborted ? await (await import('./open-moves-error.ts')).withOpenMoves(context.ledger.db, result) : result;
   } catch (error) {
     throw signal.aborted ? await (await import('./open-moves-error.ts')).sayingOpenMoves(context.ledger.db, error) : error;

@@ -1,5 +1,5 @@
 /** The order in which every verb acts: whoever calls it, in a terminal or not. */
-import type { Run } from '../ledger/runs.ts';
+import type { Run, RunLock } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { Desk } from './desk.ts';
 import type { Fields, InputOf } from './input.ts';
@@ -32,9 +32,13 @@ export async function runVerb(verb: Verb, input: Input, desk: Desk): Promise<Out
     return withContext(desk, { ...opening, isLasting: false }, async (context) => ended(verb, await verb.look(context, input), input));
   }
   return withContext(desk, { ...opening, isLasting: verb.isBesideOthers !== true }, (context) => {
-    const act = (begin: () => Promise<Run>): Promise<Outcome> => carryOut(verb, input, desk, context, begin);
+    const act = (begin: () => Promise<Run>, aside: RunLock['aside']): Promise<Outcome> =>
+      carryOut(verb, input, desk, context, { begin, aside });
     return verb.isBesideOthers === true
-      ? act(() => Promise.reject(new FleetError('bug', `${verb.name} takes no serial`, { hint: 'please report this' })))
+      ? act(
+          () => Promise.reject(new FleetError('bug', `${verb.name} takes no serial`, { hint: 'please report this' })),
+          (meanwhile) => meanwhile(),
+        )
       : alone(verb.name, context, desk.waitMs, act);
   });
 }
@@ -45,7 +49,7 @@ async function carryOut(
   input: Input,
   desk: Desk,
   context: OpenContext,
-  begin: () => Promise<Run>,
+  { begin, aside }: { readonly begin: () => Promise<Run>; readonly aside: RunLock['aside'] },
 ): Promise<Outcome> {
   const plan = await verb.plan(context, input);
   const isDryRun = Reflect.get(input, 'dryRun') === true;
@@ -55,7 +59,7 @@ async function carryOut(
   }
   await context.progress.hold();
   await desk.agree(verb.question?.(plan, input) ?? null, plan);
-  return changed(verb, plan, await verb.execute(context, begin, plan, input), input);
+  return changed(verb, plan, await verb.execute(context, begin, plan, input, aside), input);
 }
 
 const withCode = (exitCode: number | undefined): Pick<Outcome, 'exitCode'> => (exitCode === undefined ? {} : { exitCode });

@@ -1,5 +1,5 @@
 /** A verb of fleet as one object. The command line, cron and any other caller use the same one; {@link file://./run-verb.ts} has the order of its acts. */
-import type { Run } from '../ledger/runs.ts';
+import type { Run, RunLock } from '../ledger/runs.ts';
 import type { FleetError } from '../model/errors.ts';
 import type { Desk } from './desk.ts';
 import type { Fields, InputOf } from './input.ts';
@@ -88,8 +88,8 @@ export interface Change<F extends Fields, P, D> extends VerbFacts<F> {
   leave?(context: OpenContext, plan: P, input: InputOf<F>): Promise<void>;
   /** What the operator has to agree to; null: nothing. */
   question?(plan: P, input: InputOf<F>): string | null;
-  /** `begin` takes the run's serial: once, before the first connection with authority. */
-  execute(context: OpenContext, begin: () => Promise<Run>, plan: P, input: InputOf<F>): Promise<D>;
+  /** `begin` takes the run's serial: before the first connection with authority, and again after others were at work. `aside`: while it waits for a person. */
+  execute(context: OpenContext, begin: () => Promise<Run>, plan: P, input: InputOf<F>, aside: RunLock['aside']): Promise<D>;
   /** `done`: null after a dry run or an empty plan. */
   toJson(plan: P, done: D | null, input: InputOf<F>): Json;
   problems?(plan: P, done: D | null): readonly FleetError[];

@@ -46,7 +46,7 @@ export const loginAccount = defineChange({
     return planLogin(context, account, by ?? (token === undefined ? 'code' : 'bot'), host ?? null);
   },
   question: ({ account }, { cancel }) => (cancel ? `Give the login of ${account} up?` : 'Log in?'),
-  async execute(context, begin, plan, { cancel, phone, token, password }) {
+  async execute(context, begin, plan, { cancel, phone, token, password }, aside) {
     const { cancelLogin, executeLogin } = await import('../../workflows/login-account.ts');
     if (cancel) {
       await cancelLogin(context, plan);
@@ -54,7 +54,7 @@ export const loginAccount = defineChange({
     }
     const given = { phone: phone ?? null, token: secretOf('--token', token), password: secretOf('--password', password) };
     const prompts = await context.desk.openLoginPrompts(given, context.readSecret);
-    return executeLogin(context, await begin(), plan, prompts).finally(() => prompts.close());
+    return executeLogin(context, plan, { begin, aside, prompts }).finally(() => prompts.close());
   },
   toJson(plan, outcome, { dryRun: isDryRun }) {
     const end = outcome === null ? (isDryRun ? { isDryRun } : { isCancelled: true }) : { state: outcome.state };
