@@ -24,7 +24,12 @@ export interface HostCheckup {
   readonly authority: { readonly id: string; readonly serial?: number | undefined; readonly heads: readonly HistoryHead[] } | null;
   /** What sudo lets the narrowed login user do without a password; null: nobody is narrowed, or nobody looked. */
   readonly narrowSudo: 'narrow' | 'wide' | 'broken' | null;
+  /** Accounts that had more of the disk than they may have when that limit came, in the words of bin/fleet-quota. */
+  readonly overLimit: readonly string[];
 }
+
+/** Of these are told at most, and so many characters of each. */
+const overLimitAtMost = { accounts: 50, characters: 300 };
 
 const reachLimitSeconds = 8;
 
@@ -51,6 +56,7 @@ echo "chrony $(chronyc -c tracking 2>/dev/null)"
 command -v nft >/dev/null && echo filter
 nft list counter inet fleet refused 2>/dev/null | while read -r word count rest; do [ "$word" = packets ] && echo "refused $count"; done
 systemd-run --quiet --wait --collect -p IPAddressDeny=any bash -c 'echo >/dev/udp/127.0.0.1/9' >/dev/null 2>&1 || echo enforced
+for over in /run/fleet-boot/over/*; do [ ! -f "$over" ] || echo "over $(head -c ${overLimitAtMost.characters} "$over")"; done
 timeout ${reachLimitSeconds} bash -c '</dev/tcp/${telegram}/443' 2>/dev/null && echo telegram
 true`;
 
@@ -107,6 +113,9 @@ export function parseCheckup(stdout: string): HostCheckup {
     narrowSudo: (['narrow', 'wide', 'broken'] as const).find((word) => lines.includes(`sudo ${word}`)) ?? null,
     refusedPackets: Number(/^\d{1,15}$/.exec(after('refused')[0] ?? '')?.[0] ?? 0),
     chronyOffsetSeconds: chronyOffset(after('chrony')[0] ?? ''),
+    overLimit: after('over')
+      .slice(0, overLimitAtMost.accounts)
+      .map((words) => words.slice(0, overLimitAtMost.characters)),
   };
 }
 
@@ -141,6 +150,10 @@ export function checkupFindings(where: string, checkup: HostCheckup): Finding[] 
   if (Math.abs(offset) > clockLimitSeconds) {
     const remedy = `fleet exec ${where} --root -- chronyc makestep`;
     found.push({ where, level: 'critical', text: `its clock is off by ${offset.toFixed(1)} s, as chrony finds`, remedy });
+  }
+  for (const text of checkup.overLimit) {
+    const remedy = 'make room for it (its files: /var/lib/private/fleet-accounts), or raise that limit and run: fleet accounts restart';
+    found.push({ where, level: 'warning', text, remedy });
   }
   return [...found, ...egressFindings(where, checkup), ...sudoFindings(where, checkup)];
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { listAccounts } from '../ledger/accounts.ts';
 import { type CarriedFile, carriedFiles, carryFiles, copyLedger, unloadCopy } from '../ledger/copy-ledger.ts';
 import { openLedger } from '../ledger/ledger.ts';
-import { writeMeta } from '../ledger/meta.ts';
+import { readMeta, writeMeta } from '../ledger/meta.ts';
 import { lastSerial } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { AccountName } from '../model/names.ts';
@@ -24,6 +24,8 @@ export interface BackupContent {
   readonly serial: number;
   /** When its last run began, ms since the epoch; null: it never ran. */
   readonly lastRunMs: number | null;
+  /** Whose it is, by the inventory's `fleet:`; null: a release before wrote it. */
+  readonly fleet: string | null;
 }
 
 /** A backup unpacked into a folder of its own: `ledger.db` and `vault/`. */
@@ -44,6 +46,9 @@ export interface MadeBackup extends BackupContent {
 
 /** Where the ledger remembers when a backup of it was last made, ms since the epoch. */
 export const lastBackupKey = 'last-backup';
+
+/** Where the ledger remembers which fleet it is of, for whoever restores it. */
+const fleetKey = 'fleet';
 
 /** `fleet-NAME-20261123T083000Z.age`: sorts by time. */
 const nameOf = (fleet: string, nowMs: number): string =>
@@ -67,6 +72,7 @@ export async function makeBackup(context: FleetContext, directory: string, keep:
   try {
     const identity = await context.readSecret(inventory.vaultKey);
     const copy = join(scratch, 'copy.db');
+    if ((await readMeta(ledger.db, fleetKey)) !== inventory.fleet) await writeMeta(ledger.db, fleetKey, inventory.fleet);
     // The ledger first: a session is in the vault before the ledger knows of it.
     await copyLedger(ledger, copy);
     await carryFiles(copy, vaultFiles(inventory.paths.vault, goOn));
@@ -151,6 +157,7 @@ export async function unpackBackup(
       sessions: sessions.size,
       serial: await lastSerial(ledger.db),
       lastRunMs: lastRun?.started_at ?? null,
+      fleet: await readMeta(ledger.db, fleetKey),
     };
   } finally {
     await ledger.close();

@@ -56,6 +56,7 @@ export async function planRestore(
   const directory = await mkdtemp(join(dirname(ledger), '.restore-'));
   try {
     const backup = await unpackBackup(source, join(directory, 'unpacked'), identity, { takesUnsealed, goOn });
+    if (backup.fleet !== null && backup.fleet !== inventory.fleet) throw foreignBackup(source, backup.fleet, inventory.fleet);
     // Records of a former release come back with the authentication that this vault asks for.
     await authenticateVault(backup.vaultPath, identity);
     const returning: string[] = [];
@@ -75,6 +76,12 @@ export async function planRestore(
 
 const nothingRestored = (): FleetError =>
   new FleetError('interrupted', 'nothing was restored', { hint: 'run it again when you are ready' });
+
+/** Two fleets may share a vault key; the ledger of one says nothing about the hosts of the other. */
+const foreignBackup = (source: string, theirs: string, ours: string): FleetError =>
+  new FleetError('vault', `The backup ${source} is of the fleet "${theirs}", and this inventory is "${ours}"`, {
+    hint: `Name the inventory of "${theirs}" with --inventory, or another backup.`,
+  });
 
 async function describe(current: Ledger | 'unreadable' | null): Promise<RestorePlan['current']> {
   if (current === null) return null;

@@ -136,6 +136,31 @@ const notify = () => {
   for (let child = 0; child < 8; child += 1) require('node:child_process').spawn('perl', ['-e', program], { stdio: 'ignore' });
 };
 
+/** The same, but it keeps quiet for 25 s whenever it has noticed that it stood still. */
+const sly = () => {
+  const program = `use Socket; use Time::HiRes "time"; socket(my $s, AF_UNIX, SOCK_DGRAM, 0); my $to = sockaddr_un($ENV{NOTIFY_SOCKET});
+    my $n = 0; my $last = time; while (1) { $n++; send($s, "STATUS=$n", 0, $to); my $now = time; sleep 25 if $now - $last > 0.3; $last = time }`;
+  require('node:child_process').spawn('perl', ['-e', program], { stdio: 'ignore' });
+};
+
+/** Lines of all priorities, of more than journald takes, without end. */
+const babble = () => {
+  const { randomBytes } = require('node:crypto');
+  setInterval(() => {
+    for (let line = 0; line < 16; line += 1) process.stdout.write(`<${line % 8}>babble ${randomBytes(6_000).toString('base64')}\n`);
+  }, 60);
+};
+
+/** How long it stood still at most, written once a second. */
+const gaps = () => {
+  let [last, longest] = [performance.now(), 0];
+  setInterval(() => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 20);
+  setInterval(() => fs.writeFileSync(join(state, 'longest'), String(Math.round(longest))), 1_000);
+};
+
 /** A datagram to each of many ports: as many entries in the kernel's table of connections. */
 const flows = () => {
   const socket = require('node:dgram').createSocket('udp4');
@@ -177,5 +202,5 @@ const most = async () => {
   }
 };
 
-const acts = { fill, most, flows, notify, shout, reach, stubborn, swap, flood, look, quiet: () => undefined };
+const acts = { fill, most, flows, notify, sly, babble, gaps, shout, reach, stubborn, swap, flood, look, quiet: () => undefined };
 acts[mode]();

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { ActReply, HostAct, HostSurvey, StateCopy } from '../../agent/protocol/host-acts.ts';
 import { unpackState } from '../../agent/protocol/state-archive.ts';
@@ -85,15 +85,17 @@ afterEach(async () => {
 
 test('security of every unit, and the properties that limit an account', async () => {
   await fall('quiet');
-  const units = [unit, 'fleet-agent.service', 'fleet-hold.service', 'fleet-quota.service'];
-  const rated = await Promise.all(
-    units.map(async (name) => Number(/: ([\d.]+)/.exec(await run(`systemd-analyze security ${name} | grep Overall`))?.[1])),
-  );
-  console.log(`systemd-analyze security: account ${rated[0]}, agent ${rated[1]}, hold ${rated[2]}, quota ${rated[3]}`);
-  expect(rated[0]).toBeLessThanOrEqual(1.3);
-  expect(rated[1]).toBeLessThanOrEqual(0.2);
-  expect(rated[2]).toBeLessThanOrEqual(2);
-  expect(rated[3]).toBeLessThanOrEqual(2);
+  // At most; fleet-credentials is for systemd 247, makes one folder before an account starts, and ends.
+  const bounds: Readonly<Record<string, number>> = {
+    ...{ 'fleet-account@.service': 1.3, 'fleet-agent.service': 0.2, 'fleet-hold.service': 2, 'fleet-quota.service': 2 },
+    ...{ 'fleet-login@.service': 1.5, 'fleet-credentials@.service': 10 },
+  };
+  for (const file of readdirSync('templates/units')) {
+    const name = file === 'fleet-account@.service' ? unit : file.replace('@', `@${'0'.repeat(16)}`);
+    const rated = Number(/: ([\d.]+)/.exec(await run(`systemd-analyze security ${name} | grep Overall`))?.[1]);
+    console.log(`systemd-analyze security ${file}: ${rated}`);
+    expect([file, rated <= (bounds[file] ?? 0)]).toEqual([file, true]);
+  }
   const shown = 'MemorySwapMax LimitFSIZE LimitCORE LimitMSGQUEUE LogRateLimitBurst TasksMax'.split(' ');
   const values = await run(shown.map((name) => `systemctl show -P ${name} ${unit}`).join('; '));
   expect(values.split('\n')).toEqual(['0', String(256 * 1024 ** 2), '0', '0', '20', '64']);
@@ -211,7 +213,7 @@ test('has no limit that the disk could bear, and fills it: ended, the others hav
 test('keeps systemd busy without end: ended, and the host can be reached and told again', async () => {
   await fall('notify');
   await expect
-    .poll(() => run(`cat /run/fleet-boot/full/${fallen} || true`).catch(() => ''), { timeout: 90_000, interval: 1_000 })
+    .poll(() => run(`cat /run/fleet-boot/full/${fallen} || true`).catch(() => ''), { timeout: 300_000, interval: 1_000 })
     .toMatch(/kept systemd busy/);
   expect(await run(`timeout 20 systemctl is-active fleet-account@${good}.service`)).toBe('active');
 });

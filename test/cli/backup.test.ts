@@ -160,3 +160,16 @@ test.skipIf(process.getuid?.() !== 0)(
     }
   },
 );
+
+test('a backup of another fleet with the same key is refused, and nothing of it stays', async () => {
+  const { path, fleet, must } = await makeFleet();
+  await must('backup');
+  const backup = await onlyBackup(path);
+  const inventory = await readFile(join(path, 'inventory.yaml'), 'utf8');
+  await writeFile(join(path, 'inventory.yaml'), inventory.replace('fleet: shop', 'fleet: other'));
+  await rm(join(path, 'vault', 'anna.age'));
+  const { code, stderr } = await fleet(['restore', backup, '--yes']);
+  expect([code, stderr]).toEqual([3, expect.stringMatching(/is of the fleet "shop", and this inventory is "other"/)]);
+  expect((await readdir(join(path, 'vault'))).includes('anna.age')).toBe(false);
+  expect((await readdir(path)).filter((name) => name.startsWith('.restore'))).toEqual([]);
+});

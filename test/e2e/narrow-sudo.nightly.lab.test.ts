@@ -84,6 +84,16 @@ test('the login user is left the acts of the helper, and no word of theirs becom
   ];
   const outcomes = await Promise.all(refused.map(async (command) => ({ command, ...(await asUbuntu(1, command)) })));
   expect(outcomes.filter((outcome) => outcome.code === 0 || /uid=0|root:/.test(outcome.stdout)).map(({ command }) => command)).toEqual([]);
+  // A host whose sudo keeps the caller's variables: the helper still works on its own files.
+  await world.lab.ssh(1, `printf 'Defaults !env_reset\\n' >/etc/sudoers.d/zzz-kept && chmod 440 /etc/sudoers.d/zzz-kept`);
+  const kept = await asUbuntu(
+    1,
+    `mkdir -p /tmp/theirs; export FLEET_ROOT=/tmp/theirs; ${act('helper')}; find /tmp/theirs`,
+    '{"format":1,"acts":[{"act":"survey"}]}\n',
+  );
+  await world.lab.ssh(1, 'rm /etc/sudoers.d/zzz-kept');
+  expect(kept.stdout).toMatch(/"kind":"survey"[\s\S]*\/tmp\/theirs\n$/);
+  expect(/"instanceId":"[^"]*"/.exec(kept.stdout)?.[0]).toBe(/"instanceId":"[^"]*"/.exec(survey.stdout)?.[0]);
   // What the caller did not start lives on: the agent, systemd, another user's process.
   const agent = (await world.lab.ssh(1, 'systemctl show -P MainPID fleet-agent')).stdout.trim();
   for (const pid of ['1', agent]) await asUbuntu(1, act(`stop ${pid}`));

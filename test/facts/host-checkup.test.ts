@@ -4,7 +4,7 @@ import { checkupFindings, type HostCheckup, parseCheckup } from '../../src/facts
 
 const well: HostCheckup = {
   ...{ failedUnits: [], openPorts: [], reachesTelegram: true, needsReboot: false, inodesUsedRatio: 0.06 },
-  ...{ deniesMetadata: true, refusedPackets: 0, chronyOffsetSeconds: null, narrowSudo: null, authority: null },
+  ...{ deniesMetadata: true, refusedPackets: 0, chronyOffsetSeconds: null, narrowSudo: null, authority: null, overLimit: [] },
 };
 
 const hash = 'a'.repeat(64);
@@ -51,6 +51,8 @@ it.each<[string, string, Partial<HostCheckup>]>([
   ['a kernel that does not enforce IPAddressDeny', healthy.replace('enforced\n', ''), { deniesMetadata: false }],
   ['the packet filter instead', healthy.replace('enforced\n', 'filter\nrefused 7\n'), { refusedPackets: 7 }],
   ["a login user's sudo", `sudo wide\n${healthy}`, { narrowSudo: 'wide' }],
+  ['an account over a limit that came later', `over anna has had much\n${healthy}`, { overLimit: ['anna has had much'] }],
+  ['more of them than a host has', `${'over x\n'.repeat(60)}${healthy}`, { overLimit: Array(50).fill('x') }],
   ['a word for it that is none', `sudo everything\n${healthy}`, {}],
   ['whom it obeys', `authority {"id":"one","heads":[{"length":7,"hash":"${hash}"}]}\n${healthy}`, heard([{ length: 7, hash }])],
   ['heads that are none', `authority {"id":"one","heads":[{"length":-1,"hash":"x"}]}\n${healthy}`, heard([])],
@@ -72,6 +74,7 @@ it.each<[Partial<HostCheckup>, string[]]>([
   ],
   [{ openPorts: ['*:3306 mariadbd'] }, ['warning: it listens on *:3306 mariadbd']],
   [{ chronyOffsetSeconds: -2 }, []],
+  [{ overLimit: ['anna has had much'] }, ['warning: anna has had much']],
   [{ chronyOffsetSeconds: -400.04 }, ['critical: its clock is off by -400.0 s, as chrony finds']],
   [{ reachesTelegram: false }, ['critical: it cannot reach Telegram']],
   [{ deniesMetadata: false }, [expect.stringMatching(/^warning: its accounts can reach the metadata service/) as unknown as string]],
