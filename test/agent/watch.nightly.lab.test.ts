@@ -28,7 +28,9 @@ const start = async (keyIds: readonly string[], account: 'good' | 'fallen', logM
 };
 const ended = (): Promise<string> => run('grep -H . /run/fleet-boot/full/* 2>/dev/null || true');
 const longestStill = async (keyIds: readonly string[]): Promise<number> =>
-  Math.max(...(await run(`awk 1 ${keyIds.map((id) => `/var/lib/private/fleet-accounts/${id}/longest`).join(' ')}`)).split('\n').map(Number));
+  Math.max(
+    ...(await run(`awk 1 ${keyIds.map((id) => `/var/lib/private/fleet-accounts/${id}/longest`).join(' ')}`)).split('\n').map(Number),
+  );
 
 const goods: string[] = [];
 let turns = 0;
