@@ -1,4 +1,5 @@
 /** What `fleet new` reads from lists, Ansible inventories and master_config.json, and that what it writes is what every command reads. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { mistakesIn } from '../../src/inventory/new/check-draft.ts';
@@ -190,6 +191,55 @@ ansible_ssh_private_key_file=~/.ssh/key
   ])('every mistake with its place: %j', (text, begins) => {
     const { problems = [] } = ansible(text);
     expect(problems.map((each, index) => each.slice('inv/hosts:'.length).startsWith(begins[index] ?? '?'))).toEqual(begins.map(() => true));
+  });
+
+  test('a file that would be a million hosts, or groups in a chain without end, is refused soon', () => {
+    const hosts = Array.from({ length: 2_000 }, (_, index) => `h${index}-[0:9999]`).join('\n');
+    expect(ansible(hosts).problems?.[0]).toBe('inv/hosts:2: these are more than 10000 hosts');
+    const chain = Array.from({ length: 20_000 }, (_, index) => `[g${index}:children]\ng${index + 1}`).join('\n');
+    expect(ansible(`${chain}\n[g20000]\nh\n`).problems).toEqual(['inv/hosts: these are more than 2000 groups']);
+    expect(ansible('all: { hosts: { "a[0:9999]": , b: } }', { path: 'hosts.yml' }).problems).toEqual([
+      'hosts.yml:1: these are more than 10000 hosts',
+    ]);
+  });
+
+  test('whatever a file holds, reading it ends with hosts or with problems', () => {
+    const parts = [
+      '[a]',
+      '[a:vars]',
+      '[b:children]',
+      '[',
+      ']',
+      'h',
+      'x=1',
+      '"',
+      "'",
+      '=',
+      ':',
+      '{{ x }}',
+      '{% raw %}',
+      '!vault |',
+      '- a',
+      'all:',
+      'hosts:',
+      '[1:3]',
+      '#',
+      '\\',
+      '::1',
+      '小',
+    ];
+    const text = fc.array(fc.constantFrom(...parts, ' ', ' ', '\n', '\n', '  ')).map((words) => words.join(''));
+    fc.assert(
+      fc.property(text, fc.constantFrom('hosts', 'hosts.yml'), (body, path) => {
+        const outcome = ansible(body, { path, groupVariables: [{ owner: 'a', path: 'group_vars/a', text: body }] });
+        const isSaid =
+          outcome.problems === undefined
+            ? outcome.draft.hosts.every(({ name }) => /^[a-z0-9.-]+$/.test(name))
+            : outcome.problems.length > 0;
+        expect(isSaid).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   test('YAML of another shape is refused with its places', () => {

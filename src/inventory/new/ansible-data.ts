@@ -49,6 +49,16 @@ export function hostOf({ hosts }: AnsibleInventory, name: string, source: string
   return variables;
 }
 
+/** Hosts and groups at most; fleet is made for far fewer, and the rest of the reading takes time and stack in proportion. */
+const mostHosts = 10_000;
+const mostGroups = 2_000;
+
+/** What is wrong with so many hosts or groups; null: nothing. Asked before more are added. */
+export function tooManyIn({ hosts, groups }: AnsibleInventory, more = 0): string | null {
+  if (hosts.size + more > mostHosts) return `these are more than ${mostHosts} hosts`;
+  return groups.size > mostGroups ? `these are more than ${mostGroups} groups` : null;
+}
+
 export const emptyInventory = (): AnsibleInventory => {
   const inventory: AnsibleInventory = { hosts: new Map(), groups: new Map() };
   groupOf(inventory, 'all');

@@ -7,6 +7,7 @@ import {
   hostOf,
   isVaultText,
   splitPort,
+  tooManyIn,
   vaulted,
 } from './ansible-data.ts';
 import { expandRanges } from './ranges.ts';
@@ -42,6 +43,9 @@ const literal = (text: string): string => {
 };
 
 const plainOrVaulted = (text: string): unknown => (isVaultText(text) ? vaulted : text);
+
+/** Enough to see what is wrong with a file. */
+const mostProblems = 1_000;
 
 type Kind = 'hosts' | 'children' | 'vars';
 
@@ -114,6 +118,9 @@ class IniReader {
     const { name, port } = splitPort(pattern);
     const names = expandRanges(name);
     if (names === null) this.#problem(source, 'this range is none: write web[01:10] or db-[a:f]');
+    const excess = tooManyIn(this.inventory, names?.length);
+    if (excess !== null) this.#problem(source, excess);
+    if (excess !== null) return;
     const variables: AnsibleVariables = new Map();
     for (const word of assigned) {
       const equals = word.indexOf('=');
@@ -135,6 +142,7 @@ export function parseAnsibleIni(text: string, path: string): AnsibleFile {
   for (const [index, raw] of text.split(/\r?\n/).entries()) {
     const line = raw.trim();
     if (line !== '' && !line.startsWith('#') && !line.startsWith(';')) reader.read(line, `${path}:${index + 1}`);
+    if (reader.problems.length >= mostProblems) break;
   }
   return reader.end();
 }

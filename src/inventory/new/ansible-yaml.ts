@@ -9,6 +9,7 @@ import {
   hostOf,
   isVaultText,
   splitPort,
+  tooManyIn,
   vaulted,
 } from './ansible-data.ts';
 import { expandRanges } from './ranges.ts';
@@ -83,6 +84,9 @@ class YamlReader {
     const { name, port } = splitPort(pattern);
     const names = expandRanges(name);
     if (names === null) this.#problem(at, 'this range is none: write web[01:10] or db-[a:f]');
+    const excess = tooManyIn(this.inventory, names?.length);
+    if (excess !== null) this.#problem(at, excess);
+    if (excess !== null) return [];
     const variables = this.#mapping(raw, at);
     for (const each of names ?? []) {
       const own = hostOf(this.inventory, each, sourceOf(this.#document, this.#path, at), port);

@@ -1,5 +1,5 @@
 import { dirname, isAbsolute, join } from 'node:path';
-import type { AnsibleFile, AnsibleProblem, AnsibleVariables } from './ansible-data.ts';
+import { type AnsibleFile, type AnsibleProblem, type AnsibleVariables, tooManyIn } from './ansible-data.ts';
 import { AnsibleHostReader } from './ansible-host.ts';
 import { parseAnsibleIni } from './ansible-ini.ts';
 import { circleIn, effectiveVariables, membersOf, type VariablesBeside } from './ansible-variables.ts';
@@ -88,6 +88,8 @@ export function draftFromAnsible(source: AnsibleSource): DraftOutcome {
     return { problems: [`${path}:1: Ansible's vault has encrypted this file: decrypt it, or list the servers yourself`] };
   const file = isYaml(source.inventory) ? parseAnsibleYaml(text, path) : parseAnsibleIni(text, path);
   const beside = readBeside(source);
+  const excess = tooManyIn(file.inventory);
+  if (excess !== null) return { problems: [`${path}: ${excess}`] };
   const circle = circleIn(file.inventory);
   const problems = [
     ...[...file.problems, ...beside.problems].map(format),
