@@ -1,15 +1,21 @@
-import * as z from 'zod';
 import type { MoveRow } from '../ledger/schema.ts';
 import { endingCommand } from '../moves/ending-command.ts';
-import { lostHostOf } from './lost-host.ts';
+import type { HostStatement } from '../moves/safe-moment.ts';
+import { lostHostOf } from './lost-host-of.ts';
 
-const stated = z.object({ statement: z.enum(['powered-off', 'destroyed', 'fenced']).nullable().catch(null) });
+const statements: readonly HostStatement[] = ['powered-off', 'destroyed', 'fenced'];
+
+/** Null also where an earlier release wrote the move. Read without a schema: every start of fleet loads this file. */
+const statementOf = ({ decision_json }: MoveRow): HostStatement | null => {
+  const { statement } = JSON.parse(decision_json) as { readonly statement?: unknown };
+  return statements.find((known) => known === statement) ?? null;
+};
 
 /** The command that brings this open move to its end. Pure. */
 export const endingCommandOf = (move: MoveRow): string =>
   endingCommand({
     ...{ account: move.account, phase: move.phase, from: move.from_host, to: move.to_host, lost: lostHostOf(move) },
-    statement: stated.parse(JSON.parse(move.decision_json)).statement,
+    statement: statementOf(move),
   });
 
 /** Those of several, each once, in the order of the moves. */

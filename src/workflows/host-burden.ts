@@ -4,7 +4,7 @@ import { listOpenMoves } from '../ledger/moves.ts';
 import type { MoveRow } from '../ledger/schema.ts';
 import { FleetError } from '../model/errors.ts';
 import { endingCommands } from './ending-command.ts';
-import { lostHostOf } from './lost-host.ts';
+import { lostHostOf } from './lost-host-of.ts';
 
 /** Accounts that the ledger has on this host, by name. */
 export const accountsOn = async (db: LedgerDb, host: string): Promise<string[]> =>

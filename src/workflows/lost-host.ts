@@ -9,6 +9,7 @@ import { FleetError } from '../model/errors.ts';
 import type { AccountName } from '../model/names.ts';
 import type { StateRecord } from '../vault/state-store.ts';
 import type { FleetContext } from './context.ts';
+import { lostHostOf } from './lost-host-of.ts';
 import { MoveHosts, revokeAtTarget } from './move-hosts.ts';
 
 /**
@@ -75,10 +76,6 @@ export function lostFloorLeftMs(
   const floorMs = Math.max(inventory.failover.settleMs, lingerMsOf(inventory, account as AccountName), seenMs);
   return Math.min(floorMs, declaredAtMs + floorMs - now());
 }
-
-/** The host that a failover takes the account from; null for any other move. */
-export const lostHostOf = ({ kind, decision_json }: MoveRow): string | null =>
-  kind === 'failover' ? (JSON.parse(decision_json) as { from: string | null }).from : null;
 
 /** The lost host answers after all and owns the account: it stays there, once the target can no longer start it. Gives what the operator is told. */
 export async function yieldToOwner(context: FleetContext, run: Run, move: MoveRow, owner: string): Promise<FleetError> {
