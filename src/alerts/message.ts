@@ -129,7 +129,7 @@ export function compose(id: string, fleet: string, items: readonly Item[], langu
   const sorted = items.toSorted((a, b) => rank(a) - rank(b) || a.since - b.since || (a.key < b.key ? -1 : 1));
   const lines = sorted.map((item) => {
     const mark = words[marks[rank(item)] ?? 'info'];
-    return `${mark} ${item.text}${item.command === '' ? '' : `\n  ${words.run}: ${item.command}`}`;
+    return `${mark} ${item.text}${item.command === '' ? '' : `\n  ${words.run}${item.command}`}`;
   });
   const count = counts
     .map((word, index) => ({ word, n: sorted.filter((item) => rank(item) === index).length }))
