@@ -48,7 +48,10 @@ const cgroup = '/sys/fs/cgroup/memory';
 
 /** Gives the host no more memory than it is to have: its whole control group, disk and caches included. A boot takes the limit back. */
 async function limitHost(): Promise<void> {
-  const { code, stderr } = await world.lab.ssh(1, `echo ${hostBytes} >${cgroup}/memory.limit_in_bytes`);
+  const { code, stderr } = await world.lab.ssh(
+    1,
+    `echo ${hostBytes} >${cgroup}/memory.limit_in_bytes; echo 0 >${cgroup}/memory.max_usage_in_bytes`,
+  );
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 }
 
@@ -134,6 +137,8 @@ test(`a hundred accounts answer for ${minutes} minutes in less than 4 GB, and th
 });
 
 test('after a boot all are back, each once', { timeout: 900_000 }, async () => {
+  // As cron's sweeps are: a boot long after the last contact holds its accounts until the next one.
+  await world.operator.fleet(['sweep', '--yes']);
   await world.lab.reboot(1);
   const bootedMs = performance.now();
   await limitHost();
