@@ -55,11 +55,9 @@ test('an account is online there, also after a reboot', async () => {
   });
 });
 
-test('another spelling of its address is the same host, and a second name for it is refused', async () => {
+test('a second name for it is refused', async () => {
   const inventory = join(world.operator.directory, 'inventory.yaml');
   const text = await readFile(inventory, 'utf8');
-  await writeFile(inventory, text.replace(linkLocal, linkLocal.replace('::', ':0:0:0:')));
-  expect(await onHost('hostname')).toContain(`h${index}`);
   await writeFile(inventory, text.replace(/^( {2})h2: (.*)$/m, '$1h2: $2\n$1twin: $2'));
   const refused = await world.operator.fleet(['init', '--limit', 'twin', '--yes']);
   expect([refused.code, refused.stderr]).toEqual([3, expect.stringMatching(/twin/)]);
