@@ -15,9 +15,9 @@ agent_answers() { # asks until it answers, 20 s at most
     })();' "$AGENT_SOCKET"
 }
 switch_to() { ln -sfnT "releases/$1" /opt/fleet/current.fleet-new && mv -fT /opt/fleet/current.fleet-new /opt/fleet/current; }
-# Starting the agent starts the hold before it. Both have to be enabled for the next boot and be up now.
+# Starting the agent starts the hold before it. Both have to be enabled for the next boot and be up now. The watch comes with it, and is waited for: on a slow host it is still on its way.
 start_agent() {
-  systemctl restart fleet-agent.service && agent_answers && systemctl is-active -q fleet-hold.service && systemctl is-active -q fleet-agent.service && ! systemctl is-failed -q fleet-quota.service
+  systemctl restart fleet-agent.service && agent_answers && { systemctl start -q fleet-quota.service 2>/dev/null; systemctl is-active -q fleet-hold.service && systemctl is-active -q fleet-agent.service && ! systemctl is-failed -q fleet-quota.service; }
 }
 put_agent() {
   local before=; [[ -L /opt/fleet/current ]] && before=$(readlink /opt/fleet/current) before=${before##*/}

@@ -15,10 +15,15 @@ const onHost = async (command: string): Promise<string> => {
 };
 const ownFileSystem = `set -e
 mkdir /mnt/lib && mount -t tmpfs -o mode=755 lib /mnt/lib && cp -a /var/lib/. /mnt/lib/ && mount --bind /mnt/lib /var/lib`;
+/** A slow host: what starts with the agent is still on its way when that answers, and `init` waits for it. */
+const slowWatch = `set -e
+mkdir -p /etc/systemd/system/fleet-quota.service.d
+printf '[Service]\\nExecStartPre=/bin/sleep 15\\n' > /etc/systemd/system/fleet-quota.service.d/slow.conf`;
 
 beforeAll(async () => {
   world = await makeWorld({ hosts: [1, 2], state: 'wiped', suite: 'trixie', accounts: 'egress: { allow: [telegram] }\n' });
   await onHost(ownFileSystem);
+  await onHost(slowWatch);
   await prepareFleet(world);
   const [one] = await logIn(world.dc, `${world.operator.directory}/sessions`, ['anna']);
   if (!one) throw new Error('no login');
