@@ -79,3 +79,7 @@ execFileSync(process.execPath, [...nodeFlags, join(import.meta.dirname, 'code-ca
   stdio: ['ignore', 'ignore', 'pipe'],
   timeout: 120_000,
 });
+execFileSync(process.execPath, [join(import.meta.dirname, 'write-manual.ts'), out], {
+  stdio: ['ignore', 'ignore', 'pipe'],
+  timeout: 120_000,
+});

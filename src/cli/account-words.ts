@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { LedgerDb } from '../ledger/ledger.ts';
 import { accountMeant, type CalledAccount } from '../model/called.ts';
 import { isAccountName } from '../model/names.ts';
 import type { GlobalOptions } from './global-options.ts';
@@ -9,21 +10,31 @@ const isAccountWord = (shown: string): boolean => /^(?:<|\[)?accounts?(?:\.\.\.)
 
 const isAccountOption = (flags: string): boolean => isAccountWord(/<.*>/.exec(flags)?.[0] ?? '');
 
-/** The accounts that the ledger of this inventory knows; none where there is no ledger yet. */
-async function readCalled(options: Pick<GlobalOptions, 'inventory'>): Promise<readonly CalledAccount[]> {
-  const [{ existsSync }, { openLedger }, { listDisplayNames }] = await Promise.all([
-    import('node:fs'),
-    import('../ledger/ledger.ts'),
-    import('../ledger/accounts.ts'),
-  ]);
+type Inventoried = Pick<GlobalOptions, 'inventory'>;
+
+/** What the ledger of this inventory says; null where there is no ledger yet. */
+async function readLedger<T>(options: Inventoried, read: (db: LedgerDb) => Promise<T>): Promise<T | null> {
+  const [{ existsSync }, { openLedger }] = await Promise.all([import('node:fs'), import('../ledger/ledger.ts')]);
   const { paths } = await loadInventoryOf(options);
-  if (!existsSync(paths.ledger)) return [];
+  if (!existsSync(paths.ledger)) return null;
   const ledger = await openLedger(paths.ledger);
   try {
-    return await listDisplayNames(ledger.db);
+    return await read(ledger.db);
   } finally {
     await ledger.close();
   }
+}
+
+/** Every account that the ledger knows, by name. */
+export async function readAccountNames(options: Inventoried): Promise<readonly string[]> {
+  const { listAccounts } = await import('../ledger/accounts.ts');
+  return (await readLedger(options, async (db) => (await listAccounts(db)).map(({ name }) => name))) ?? [];
+}
+
+/** The accounts that people call something. */
+async function readCalled(options: Inventoried): Promise<readonly CalledAccount[]> {
+  const { listDisplayNames } = await import('../ledger/accounts.ts');
+  return (await readLedger(options, (db) => listDisplayNames(db))) ?? [];
 }
 
 interface Words<O> {

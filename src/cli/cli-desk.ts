@@ -1,26 +1,33 @@
 import type { Desk } from '../verbs/desk.ts';
-import { confirm, passphrasePrompt } from './confirm.ts';
+import { canAsk, confirm, passphrasePrompt } from './confirm.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { startProgress } from './progress.ts';
 import { showDisplayNames } from './render/account-names.ts';
-import { printErr, printOut, printRaw } from './terminal.ts';
+import { isOutputPlain, printErr, printOut, printRaw } from './terminal.ts';
 
 /** A terminal, or what stands in its place, as the desk of a verb. `propose`: the plan for people; empty: it is not shown. */
-export function deskFor(options: GlobalOptions, propose: (plan: unknown, isAsked: boolean) => string = () => ''): Desk {
+export function deskFor(
+  options: GlobalOptions,
+  propose: (plan: unknown, isAsked: boolean) => string = () => '',
+  watch: Desk['watch'] = null,
+): Desk {
   return {
     inventory: options.inventory,
     waitMs: options.wait,
     signal: options.signal,
     startProgress: () => startProgress(options),
-    note: printErr,
+    note: options.quiet ? () => undefined : printErr,
     learnNames: showDisplayNames,
     askPassphrase: passphrasePrompt(options),
+    isAgreed: options.yes,
+    canAsk: canAsk(options),
     agree: async (question, plan) => {
       const text = options.json ? '' : propose(plan, question !== null);
       if (text !== '') printErr(text);
       if (question !== null) await confirm(question, options);
     },
     openLoginPrompts: async (given, readSecret) => (await import('./login-prompts.ts')).loginPrompts(given, options, readSecret),
-    line: (text, isRaw) => (isRaw ? printRaw : printOut)(text),
+    line: options.json ? null : (text, isRaw) => (isRaw || isOutputPlain() ? printRaw : printOut)(text),
+    watch,
   };
 }

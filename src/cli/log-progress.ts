@@ -1,7 +1,7 @@
+import { formatAge } from '../model/time-words.ts';
 import { visibleLine } from '../model/visible.ts';
 import type { Progress } from '../verbs/desk.ts';
 import type { FleetEvent } from '../workflows/context.ts';
-import { formatAge } from './render/table.ts';
 
 /** Who has said nothing for so long is named again with what it is at, ms. */
 const quietMs = 30_000;
@@ -28,12 +28,13 @@ export const logLine = (event: FleetEvent, nowMs: number): string =>
 
 /**
  * For logs: one line per event, and one every half minute for each host that is still at the same thing, so that nobody takes a slow
- * package server for a hang. `now` in ms; `every` calls back again and again and returns how to stop that.
+ * package server for a hang. `now` in ms; `every` calls back again and again and returns how to stop that. `hasBrief`: what goes by fast, too.
  */
 export function logProgress(
   print: (line: string) => void,
   now: () => number,
   every: (ms: number, act: () => void) => () => void,
+  hasBrief = false,
 ): Progress {
   const last = new Map<string, { event: Extract<FleetEvent, { kind: 'host' }>; readonly sinceMs: number; saidMs: number }>();
   const look = (): void => {
@@ -57,7 +58,7 @@ export function logProgress(
           last.set(event.host, { event, sinceMs, saidMs: isBrief ? (before?.saidMs ?? now()) : now() });
         }
       }
-      if (!('isBrief' in event) || event.isBrief !== true) print(logLine(event, now()));
+      if (hasBrief || !('isBrief' in event) || event.isBrief !== true) print(logLine(event, now()));
     },
     hold: async () => undefined,
     stop: async () => {

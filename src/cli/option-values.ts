@@ -38,6 +38,3 @@ export const durationOption =
     if (ms !== null && ms >= min && ms <= max) return ms;
     throw refused(option, text, `a length of time ${words}`, example);
   };
-
-/** `-n, --lines`: at most this many of what is listed. */
-export const linesOption = (min = 1) => countOption('--lines', { min, max: 100_000 }, '20');

@@ -2,7 +2,7 @@ import { FleetError } from '../model/errors.ts';
 import { systemFailure } from '../surroundings/system-error.ts';
 import { exitCode, exitCodeOf } from '../verbs/exit-codes.ts';
 import { formatError, formatErrors } from './render/error.ts';
-import { annotateError, printErr, printJson, printOut, printRaw } from './terminal.ts';
+import { annotateError, printErr, printJson, printOut, printPaged, printRaw } from './terminal.ts';
 
 /** Version of every JSON document that fleet prints; raised when a field changes its meaning or goes away. */
 export const jsonVersion = 1;
@@ -18,6 +18,8 @@ export interface CommandResult {
   readonly exitCode?: number;
   /** The text is a host's output and goes to no terminal: as it is. */
   readonly isRaw?: boolean;
+  /** It has been printed already; Ctrl-C ended it. */
+  readonly isShown?: boolean;
   /** Ctrl-C is how this command ends (`logs --follow`): then it is no failure. */
   readonly endsBySignal?: boolean;
 }
@@ -31,8 +33,14 @@ const errorData = ({ code, message, hint, host, account, problems }: FleetError)
   ...(problems.length === 0 ? {} : { problems }),
 });
 
+interface PrintOptions {
+  readonly json: boolean;
+  /** Long text goes through a pager on a terminal. */
+  readonly pager: boolean;
+}
+
 /** Prints a command's result and sets the exit code. Results go to standard output, errors and progress to standard error. */
-export function printResult(command: string, json: boolean, result: CommandResult): void {
+export function printResult(command: string, { json, pager }: PrintOptions, result: CommandResult): void {
   const errors = result.errors ?? [];
   process.exitCode = result.exitCode ?? (errors.length > 0 ? exitCode.failed : exitCode.ok);
   if (json) {
@@ -40,7 +48,7 @@ export function printResult(command: string, json: boolean, result: CommandResul
     printJson(document);
     return;
   }
-  if (result.text !== '') (result.isRaw === true ? printRaw : printOut)(result.text);
+  if (result.text !== '') (result.isRaw === true ? printRaw : pager ? printPaged : printOut)(result.text);
   for (const text of formatErrors(errors)) printErr(text);
   for (const { message } of errors) annotateError(message);
 }

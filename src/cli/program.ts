@@ -3,25 +3,14 @@ import { Command, CommanderError, type Option } from 'commander';
 import { FleetError } from '../model/errors.ts';
 import { exitCode } from '../verbs/exit-codes.ts';
 import { verbParents, verbs } from '../verbs/registry.ts';
-import { registerAdopt } from './commands/adopt.ts';
-import { registerAlerts } from './commands/alerts.ts';
-import { registerBackup } from './commands/backup.ts';
-import { registerCheck } from './commands/check.ts';
+import { verbGroups } from '../verbs/verb.ts';
 import { registerConfig } from './commands/config.ts';
-import { registerDoctor } from './commands/doctor.ts';
-import { registerFailover } from './commands/failover.ts';
+import { describeCommands } from './commands/described.ts';
 import { registerAdd } from './commands/host-add.ts';
-import { registerInit } from './commands/init.ts';
 import { registerNew } from './commands/new.ts';
-import { registerPatch } from './commands/patch.ts';
-import { registerReboot } from './commands/reboot.ts';
-import { registerRemoteShell } from './commands/remote-shell.ts';
-import { registerTop } from './commands/top.ts';
-import { registerUninstall } from './commands/uninstall.ts';
-import { registerVault } from './commands/vault.ts';
 import { declareGlobalOptions } from './global-options.ts';
 import { printFailure } from './output.ts';
-import { guardOutput, printErr, printOut } from './terminal.ts';
+import { guardOutput, printErr, printOut, printRaw } from './terminal.ts';
 import { addVerb } from './verb-command.ts';
 
 /** The version in package.json, which lies two folders above this file in a checkout and one above the built one. */
@@ -52,7 +41,7 @@ export function buildProgram(): Command {
   const program = new Command('fleet')
     .description('Runs session-bound workers, first of all Telegram account workers, on many small servers over SSH.')
     .version(readVersion())
-    .configureHelp({ sortSubcommands: false, showGlobalOptions: true, minWidthToWrap: 16, optionDescription })
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false, minWidthToWrap: 16, optionDescription })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => printOut(text.trimEnd()),
@@ -60,27 +49,11 @@ export function buildProgram(): Command {
       outputError: () => undefined,
     });
   declareGlobalOptions(program);
+  for (const register of [registerNew, registerConfig]) register(program);
   for (const verb of verbs) addVerb(program, verb, verbParents);
-  for (const register of [
-    registerAdd,
-    registerNew,
-    registerConfig,
-    registerVault,
-    registerInit,
-    registerFailover,
-    registerPatch,
-    registerReboot,
-    registerAdopt,
-    registerBackup,
-    registerTop,
-    registerAlerts,
-    registerDoctor,
-    registerCheck,
-    registerRemoteShell,
-    registerUninstall,
-  ]) {
-    register(program);
-  }
+  registerAdd(program);
+  describeCommands(program);
+  program.commandsGroup(`${verbGroups.about}:`);
   return program;
 }
 
@@ -99,6 +72,12 @@ const usageError = ({ message }: CommanderError): FleetError =>
 export async function runProgram(): Promise<void> {
   guardOutput();
   try {
+    const [, , first, ...words] = process.argv;
+    if (first === '__complete') {
+      const { complete } = await import('./complete.ts');
+      printRaw(await complete(buildProgram(), words));
+      return;
+    }
     await buildProgram().parseAsync();
   } catch (error) {
     // Help and version are no mistakes, and commander has printed them.

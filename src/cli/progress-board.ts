@@ -1,7 +1,7 @@
+import { formatAge } from '../model/time-words.ts';
 import { visibleLine } from '../model/visible.ts';
 import type { FleetEvent } from '../workflows/context.ts';
 import { columnsOf } from './render/columns.ts';
-import { formatAge } from './render/table.ts';
 
 type Status = 'working' | 'done' | 'failed';
 

@@ -103,9 +103,15 @@ const jsonLines: Progress = {
 };
 
 /** As JSON lines where they are asked for; otherwise live on a terminal, lines elsewhere (folded by host in GitHub's pipelines), nothing with `--json`. */
-export async function startProgress({ json, events }: Pick<GlobalOptions, 'json' | 'events'>): Promise<Progress> {
+export async function startProgress({
+  json,
+  events,
+  quiet,
+  verbose,
+}: Pick<GlobalOptions, 'json' | 'events' | 'quiet' | 'verbose'>): Promise<Progress> {
   if (events) return jsonLines;
-  if (json) return silent;
+  if (json || quiet) return silent;
+  if (verbose) return logProgress(printErr, () => Date.now(), every, true);
   if (process.env.GITHUB_ACTIONS === 'true') {
     return githubProgress((event) => logLine(event, Date.now()), { line: printErr, fold: printFold });
   }

@@ -29,7 +29,8 @@ export function setAction<O>(command: Command, act: (invocation: Invocation<O>) 
     try {
       const { args, options: named } = await withAccountNames(command, { args: command.args, options });
       const result = await act({ options: { ...named, signal } as O & GlobalOptions, args, signal });
-      printResult(nameOf(command), options.json, signal.aborted && result.endsBySignal !== true ? interrupted(result) : result);
+      if (result.isShown === true) return;
+      printResult(nameOf(command), options, signal.aborted && result.endsBySignal !== true ? interrupted(result) : result);
     } catch (error) {
       printFailure(nameOf(command), options.json, error);
       if (signal.aborted) process.exitCode = exitCode.interrupted;

@@ -18,6 +18,30 @@ const shown = (text: string): string => {
 /** One text and a line's end to standard output. */
 export const printOut = (text: string): void => console.log(shown(text));
 
+/**
+ * The same; where it is longer than the terminal, through PAGER (default: less, which ends by itself where everything fits). Without a pager it is printed.
+ */
+export function printPaged(text: string): void {
+  const pager = process.env.PAGER ?? 'less';
+  const isLong = process.stdout.isTTY && shown(text).split('\n').length >= (process.stdout.rows || 24);
+  if (!isLong || !process.stdin.isTTY || pager.trim() === '' || pager.trim() === 'cat' || process.env.TERM === 'dumb') {
+    printOut(text);
+    return;
+  }
+  const { spawnSync } = process.getBuiltinModule('node:child_process');
+  // Ctrl-C is the pager's own while it is there.
+  const ignore = (): void => undefined;
+  process.on('SIGINT', ignore);
+  const [program = ''] = pager.trim().split(/\s+/);
+  const { status } = spawnSync('sh', ['-c', `command -v '${program.replaceAll("'", '')}' >/dev/null || exit 127\nexec ${pager}`], {
+    input: `${shown(text)}\n`,
+    stdio: ['pipe', 'inherit', 'inherit'],
+    env: { ...process.env, LESS: process.env.LESS ?? 'FRX' },
+  });
+  process.off('SIGINT', ignore);
+  if (status === 127) printOut(text);
+}
+
 /** The same to standard error, where progress and errors go. */
 export const printErr = (text: string): void => console.error(shown(text));
 

@@ -1,65 +1,23 @@
-/** A verb as a command: its arguments and options, confirmation, and text. */
-import { Argument, type Command, Option } from 'commander';
-import type { Field, Fields, InputOf } from '../verbs/input.ts';
-import { type Outcome, runVerb } from '../verbs/run-verb.ts';
+/** A verb as a command: confirmation, and text. */
+import { type Command, Option } from 'commander';
+import type { Desk } from '../verbs/desk.ts';
+import type { Outcome } from '../verbs/outcome.ts';
+import { runVerb } from '../verbs/run-verb.ts';
 import type { Verb } from '../verbs/verb.ts';
 import { deskFor } from './cli-desk.ts';
-import type { GlobalOptions } from './global-options.ts';
-import { countOption, durationOption, numberOption } from './option-values.ts';
-import type { CommandResult } from './output.ts';
+import { describe } from './help.ts';
+import { durationOption } from './option-values.ts';
+import { type CommandResult, printResult } from './output.ts';
 import { type Invocation, setAction } from './run-command.ts';
 import { isOutputPlain } from './terminal.ts';
 import { textOf } from './texts.ts';
+import { argumentOf, fieldsAt, type Input, inputOf, optionOf } from './verb-options.ts';
 import type { TextCircumstances, VerbText } from './verb-text.ts';
+import { watchInLines, watchOnTerminal } from './watch.ts';
 
-type Input = InputOf<Fields>;
-
-/** `dryRun` is `--dry-run`. */
-const longFlag = (name: string): string => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-
-/** Reads one value of an option; undefined: it is a text. */
-function readerOf(long: string, { of, range = { min: 0, max: Number.MAX_SAFE_INTEGER }, example = '' }: Field) {
-  if (of === 'count') return countOption(long, range, example);
-  if (of === 'number') return numberOption(long, range, example);
-  if (of === 'duration') return durationOption(long, { ...range, words: range.words ?? '' }, example);
-  return undefined;
-}
-
-function optionOf(name: string, field: Field): Option {
-  const long = longFlag(name);
-  const words = field.isMany && field.many === 'words' ? `<${field.shown}...>` : `<${field.shown}>`;
-  const flags = [field.short === undefined ? '' : `-${field.short}, `, long, field.of === 'flag' ? '' : ` ${words}`].join('');
-  const option = new Option(flags, field.words);
-  if (field.choices !== undefined) option.choices(field.choices);
-  const read = readerOf(long, field);
-  if (read !== undefined) option.argParser(read);
-  if (field.isMany && field.many !== 'words') {
-    const split = (value: string): string[] => (field.many === 'commas' ? value.split(',') : [value]);
-    option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), ...split(value)]);
-  }
-  if (field.isMany) option.default([]);
-  if (field.start !== undefined) option.default(field.start, field.startWords);
-  if (!field.isOptional) option.makeOptionMandatory();
-  return option;
-}
-
-function argumentOf(name: string, { shown = name, isMany, isOptional, words = '', choices }: Field): Argument {
-  const dots = isMany === true ? '...' : '';
-  const argument = new Argument(isOptional ? `[${shown}${dots}]` : `<${shown}${dots}>`, words);
-  return choices === undefined ? argument : argument.choices(choices);
-}
-
-const fieldsAt = (verb: Verb, place: Field['place']): [string, Field][] =>
-  Object.entries(verb.input).filter(([, field]) => field.place === place);
-
-/** What the verb gets: arguments by their places, options by their names. */
-function inputOf(verb: Verb, { args, options }: Invocation<object>): Input {
-  const places = fieldsAt(verb, 'argument').map(([name, { isMany }], place) => [name, isMany ? args.slice(place) : args[place]]);
-  const named = fieldsAt(verb, 'option').map(([name, { of }]) => {
-    const value: unknown = Reflect.get(options, name);
-    return [name, of === 'flag' ? value === true : value];
-  });
-  return { ...Object.fromEntries([...places, ...named]), limit: options.limit };
+interface CommandOptions {
+  /** ms between two looks. */
+  readonly watch?: number;
 }
 
 function textIn(text: VerbText, { plan, result, isPlanOnly }: Outcome, about: TextCircumstances<Input>): string | Promise<string> {
@@ -67,27 +25,73 @@ function textIn(text: VerbText, { plan, result, isPlanOnly }: Outcome, about: Te
   return isPlanOnly ? (text.plan?.(plan, about) ?? '') : text.done(result, plan, about);
 }
 
-async function actAs(verb: Verb, invocation: Invocation<object>): Promise<CommandResult> {
-  const { options, signal } = invocation;
-  const input = inputOf(verb, invocation);
-  const text = await textOf(verb);
-  const about = (): TextCircumstances<Input> => ({
-    ...{ input, nowMs: Date.now(), isAgreed: options.yes, isInterrupted: signal.aborted },
-  });
-  const propose = (plan: unknown, isAsked: boolean): string => {
-    if ('result' in text) return '';
-    if (text.proposal !== undefined) return text.proposal(plan, about());
-    return isAsked ? (text.plan?.(plan, about()) ?? '') : '';
-  };
-  const outcome = await runVerb(verb, input, deskFor(options as GlobalOptions, propose));
-  const { data, errors, exitCode } = outcome;
-  return {
-    ...{ data, errors, text: options.json ? '' : await textIn(text, outcome, about()) },
-    ...(exitCode === undefined ? {} : { exitCode }),
-    ...('result' in text && text.isRaw !== undefined ? { isRaw: text.isRaw(input) || isOutputPlain() } : {}),
-    ...('result' in text && text.endsBySignal?.(input) === true ? { endsBySignal: true } : {}),
-  };
+/** One call of a verb. */
+class Call {
+  readonly #verb: Verb;
+  readonly #text: VerbText;
+  readonly #options: Invocation<CommandOptions>['options'];
+  readonly #input: Input;
+
+  constructor(verb: Verb, text: VerbText, invocation: Invocation<CommandOptions>) {
+    this.#verb = verb;
+    this.#text = text;
+    this.#options = invocation.options;
+    this.#input = inputOf(verb, invocation);
+  }
+
+  async run(): Promise<CommandResult> {
+    const watch = this.#watch();
+    const outcome = await runVerb(
+      this.#verb,
+      this.#input,
+      deskFor(this.#options, (plan, isAsked) => this.#propose(plan, isAsked), watch),
+    );
+    return watch === null ? this.#resultOf(outcome) : { data: {}, text: '', endsBySignal: true, isShown: true };
+  }
+
+  #about(lines = Number.POSITIVE_INFINITY): TextCircumstances<Input> {
+    const { yes: isAgreed, signal } = this.#options;
+    return { input: this.#input, nowMs: Date.now(), isAgreed, isInterrupted: signal.aborted, lines };
+  }
+
+  #propose(plan: unknown, isAsked: boolean): string {
+    const text = this.#text;
+    if (text.proposal !== undefined) return text.proposal(plan, this.#about());
+    return isAsked && !('result' in text) ? (text.plan?.(plan, this.#about()) ?? '') : '';
+  }
+
+  async #resultOf(outcome: Outcome): Promise<CommandResult> {
+    const { data, errors, exitCode } = outcome;
+    const text = this.#text;
+    return {
+      ...{ data, errors, text: this.#options.json ? '' : await textIn(text, outcome, this.#about()) },
+      ...(exitCode === undefined ? {} : { exitCode }),
+      ...('result' in text && text.isRaw !== undefined ? { isRaw: text.isRaw(this.#input) || isOutputPlain() } : {}),
+      ...('result' in text && text.endsBySignal?.(this.#input) === true ? { endsBySignal: true } : {}),
+    };
+  }
+
+  /** How it is repeated; null: it is not. */
+  #watch(): Desk['watch'] {
+    const text = this.#text;
+    const { json, signal } = this.#options;
+    // Trials have a --watch of their own.
+    const watch = this.#verb.isWatchable === true ? this.#options.watch : undefined;
+    const intervalMs = watch ?? ('result' in text ? (text.watches?.(this.#input) ?? null) : null);
+    if (intervalMs === null) return null;
+    if (process.stdout.isTTY && !json) {
+      return (look) => watchOnTerminal(intervalMs, look, async (outcome, lines) => textIn(text, outcome, this.#about(lines)));
+    }
+    if (watch === undefined) return null;
+    const print = async (outcome: Outcome): Promise<void> =>
+      printResult(this.#verb.name, { json, pager: false }, await this.#resultOf(outcome));
+    return (look) => watchInLines(intervalMs, signal, look, print);
+  }
 }
+
+const watchOption = new Option('--watch [duration]', 'look again and again until Ctrl-C; default: every 2s')
+  .argParser(durationOption('--watch', { min: 500, max: 3_600_000, words: 'from 0.5 s to 1 hour' }, '5s'))
+  .preset('2s');
 
 /** The command of the verb, with its parents. */
 export function addVerb(program: Command, verb: Verb, parents: Readonly<Record<string, string>>): void {
@@ -97,8 +101,13 @@ export function addVerb(program: Command, verb: Verb, parents: Readonly<Record<s
     const known = command.commands.find((each) => each.name() === word);
     return known ?? command.command(word).description(parents[word] ?? '');
   }, program);
-  const command = parent.command(name).description(verb.summary);
+  const command = parent.command(name, { isDefault: verb.isDefault === true }).description(verb.summary);
+  const alias = verb.alias ?? (name === 'list' ? 'ls' : undefined);
+  if (alias !== undefined) command.alias(alias);
   for (const [key, field] of fieldsAt(verb, 'argument')) command.addArgument(argumentOf(key, field));
   for (const [key, field] of fieldsAt(verb, 'option')) command.addOption(optionOf(key, field));
-  setAction<object>(command, (invocation) => actAs(verb, invocation));
+  if ('dryRun' in verb.input) command.addOption(new Option('--check', 'the same as --dry-run').hideHelp());
+  if (verb.isWatchable === true) command.addOption(watchOption);
+  describe(command, verb);
+  setAction<CommandOptions>(command, async (invocation) => new Call(verb, await textOf(verb), invocation).run());
 }

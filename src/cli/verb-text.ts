@@ -10,6 +10,8 @@ export interface TextCircumstances<I> {
   readonly isAgreed: boolean;
   /** Ctrl-C has ended it. */
   readonly isInterrupted: boolean;
+  /** A screen has so many; infinite without one. */
+  readonly lines: number;
 }
 
 /** Of a look or an errand. `R`: what it found. */
@@ -17,8 +19,12 @@ export interface ResultText<I, R> {
   result(found: R, about: TextCircumstances<I>): string | Promise<string>;
   /** A host's output, byte for byte where no terminal reads it. */
   isRaw?(input: I): boolean;
+  /** Of an errand: what it would do, before the question. */
+  proposal?(plan: R, about: TextCircumstances<I>): string;
   /** Ctrl-C is how it ends. */
   endsBySignal?(input: I): boolean;
+  /** On a terminal it is repeated by itself: after so many ms; null: once. */
+  watches?(input: I): number | null;
 }
 
 /** Of a change. */

@@ -2,6 +2,7 @@ import type { CalledAccount } from '../model/called.ts';
 import type { SecretReference } from '../model/inventory.ts';
 import type { FleetEvent } from '../workflows/context.ts';
 import type { LoginPrompts } from '../workflows/login-talk.ts';
+import type { Outcome } from './outcome.ts';
 
 /** What is going on while a verb works. */
 export interface Progress {
@@ -34,6 +35,10 @@ export interface Desk {
   learnNames(accounts: readonly CalledAccount[]): void;
   /** Asks for the passphrase of a key file; null where nobody can be asked. */
   readonly askPassphrase: ((keyFile: string, again: boolean) => Promise<string>) | null;
+  /** What is asked is agreed to beforehand. */
+  readonly isAgreed: boolean;
+  /** Whether a person can be asked. */
+  readonly canAsk: boolean;
   /** Shows the verb's plan and asks; null: there is nothing to ask. Errors: `usage`, where nobody can be asked; `interrupted`, when the answer is no. */
   agree(question: string | null, plan: unknown): Promise<void>;
   /** Asks what a login needs. The caller closes it. */
@@ -41,6 +46,8 @@ export interface Desk {
     given: GivenAnswers,
     readSecret: (reference: SecretReference) => Promise<string>,
   ): Promise<LoginPrompts & { close(): void }>;
-  /** A line of a log that goes on, as soon as it is there. `isRaw`: not a byte of it is changed. */
-  line(text: string, isRaw: boolean): void;
+  /** Takes a line of a log as soon as it is there; null: all lines are wanted at the end. `isRaw`: not a byte of it is changed. */
+  readonly line: ((text: string, isRaw: boolean) => void) | null;
+  /** Looks again and again, and returns the last outcome; null: once. */
+  readonly watch: ((look: () => Promise<Outcome>) => Promise<Outcome>) | null;
 }

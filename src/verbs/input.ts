@@ -116,4 +116,4 @@ export const dryRun = (words = 'show the plan and change nothing'): Field<boolea
 
 /** `--lines COUNT`: at most so many of what is listed. */
 export const lines = (words: string, { start, min = 1 }: { readonly start: number; readonly min?: number }): Field<number> =>
-  option({ of: 'count', shown: 'count', words, range: { min, max: 100_000 }, example: '20', start, short: 'n' });
+  option({ of: 'count', shown: 'count', words, range: { min, max: 100_000 }, example: '20', start });

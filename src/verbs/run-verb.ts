@@ -4,22 +4,8 @@ import { FleetError } from '../model/errors.ts';
 import type { Desk } from './desk.ts';
 import type { Fields, InputOf } from './input.ts';
 import { alone, type OpenContext, withContext } from './open-context.ts';
-import type { Change, Errand, Json, Look, Verb } from './verb.ts';
-
-/** How a verb ended. */
-export interface Outcome {
-  /** What a change would have done, or did; null for other verbs. */
-  readonly plan: unknown;
-  /** What was found or done; null where {@link isPlanOnly}. */
-  readonly result: unknown;
-  /** A change ended after a dry run, or after an empty plan. */
-  readonly isPlanOnly: boolean;
-  readonly data: Json;
-  /** What failed for some hosts or accounts. */
-  readonly errors: readonly FleetError[];
-  /** Where the errors alone do not say it. */
-  readonly exitCode?: number;
-}
+import type { Outcome } from './outcome.ts';
+import type { Change, Errand, Look, Verb } from './verb.ts';
 
 type Input = InputOf<Fields>;
 
@@ -29,7 +15,7 @@ export async function runVerb(verb: Verb, input: Input, desk: Desk): Promise<Out
   const opening = { needsAllRights: verb.needsAllRights?.(input) === true };
   if (verb.kind === 'errand') return ended(verb, await verb.run(desk, input), input);
   if (verb.kind === 'look') {
-    return withContext(desk, { ...opening, isLasting: false }, async (context) => ended(verb, await verb.look(context, input), input));
+    return withContext(desk, { ...opening, isLasting: false }, (context) => lookWith(verb, input, desk, context));
   }
   return withContext(desk, { ...opening, isLasting: verb.isBesideOthers !== true }, (context) => {
     const act = (begin: () => Promise<Run>, aside: RunLock['aside']): Promise<Outcome> =>
@@ -41,6 +27,18 @@ export async function runVerb(verb: Verb, input: Input, desk: Desk): Promise<Out
         )
       : alone(verb.name, context, desk.waitMs, act);
   });
+}
+
+/** Once, or as long as the desk watches. */
+async function lookWith(verb: Look<Fields, unknown>, input: Input, { watch }: Desk, context: OpenContext): Promise<Outcome> {
+  if (watch === null) return ended(verb, await verb.look(context, input), input);
+  const opened = await verb.open?.(context, input);
+  await context.progress.stop();
+  try {
+    return await watch(async () => ended(verb, await (opened?.look() ?? verb.look(context, input)), input));
+  } finally {
+    await opened?.close();
+  }
 }
 
 /** Plan, show, ask, execute. */

@@ -4,8 +4,7 @@ import type { FleetError } from '../model/errors.ts';
 import type { Desk } from './desk.ts';
 import type { Fields, InputOf } from './input.ts';
 import type { OpenContext } from './open-context.ts';
-
-export type Json = Readonly<Record<string, unknown>>;
+import type { Json } from './outcome.ts';
 
 /** The groups of `fleet --help`, in its order. */
 export const verbGroups = {
@@ -25,11 +24,11 @@ export type VerbGroup = keyof typeof verbGroups;
 
 /** Files of this machine that verbs read or write; where each lies is said in help. */
 export const verbFiles = {
-  inventory: ['inventory.yaml', 'what should be: --inventory, FLEET_INVENTORY, or the nearest above this folder'],
+  inventory: ['inventory.yaml', 'what should be (--inventory, FLEET_INVENTORY)'],
   ledger: ['fleet.db', 'the ledger, beside the inventory (ledger: in it)'],
   vault: ['vault/', 'sessions, encrypted (vault.path in the inventory)'],
   key: ['vault.key', 'what opens the vault (vault.key in the inventory)'],
-  knownHosts: ['known_hosts', 'the keys of hosts (ssh.known_hosts in the inventory)'],
+  knownHosts: ['known_hosts', 'keys of hosts (ssh.known_hosts in the inventory)'],
   sshConfig: ['~/.ssh/config', 'addresses, ports, users and jumps, as ssh reads it'],
   scripts: ['scripts/*.yaml', 'what accounts say, beside the inventory'],
   profiles: ['profiles/*.yaml', 'what hosts get, beside the inventory'],
@@ -46,6 +45,12 @@ export interface VerbFacts<F extends Fields> {
   /** As it is typed: `allocate`, `hosts cordon`. */
   readonly name: string;
   readonly group: VerbGroup;
+  /** Another word for its last one. */
+  readonly alias?: string;
+  /** What its parent's name alone means. */
+  readonly isDefault?: boolean;
+  /** What it shows changes by itself: it takes `--watch`. */
+  readonly isWatchable?: boolean;
   /** One sentence without a full stop. */
   readonly summary: string;
   readonly input: F;
@@ -66,6 +71,8 @@ export interface VerbFacts<F extends Fields> {
 export interface Look<F extends Fields, R> extends VerbFacts<F> {
   readonly kind: 'look';
   look(context: OpenContext, input: InputOf<F>): Promise<R>;
+  /** Where looks again and again share something, such as connections. */
+  open?(context: OpenContext, input: InputOf<F>): Promise<{ look(): Promise<R>; close(): Promise<void> }>;
   toJson(found: R, input: InputOf<F>): Json;
   /** What failed for some hosts or accounts. */
   problems?(found: R): readonly FleetError[];

@@ -61,7 +61,7 @@ function mistakeIn({ command, rest }: Found): string | null {
 /** Words of one command as documents write it: `[optional]`, alternatives with `|`, `...` for more of the same. */
 const wordsOf = (text: string): string[] =>
   text
-    .replace(/\s#\s.*$/, '')
+    .replace(/\s[#>]\s.*$/, '')
     .replace(/'[^']*'|"[^"]*"/g, 'TEXT')
     .replace(/[[\]]/g, ' ')
     .replaceAll('...', '')

@@ -28,7 +28,11 @@ export const ctrlC = '\u0003';
 const limitMs = 60_000;
 
 export function startOnTerminal(argv: readonly string[], { cwd, env, columns = 80 }: TerminalOptions): OnTerminal {
-  const child = spawn('python3', [program, String(columns), '24', ...argv], { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn('python3', [program, String(columns), '24', ...argv], {
+    cwd,
+    env: { PAGER: 'cat', ...env },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   let shown = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     shown += text;

@@ -1,11 +1,11 @@
 /** What a command shows while it works: on a terminal of any size, and in a log. */
 import { describe, expect, test } from 'vitest';
-import { reportSteps } from '../../src/cli/init-progress.ts';
 import { logProgress } from '../../src/cli/log-progress.ts';
 import { createBoard } from '../../src/cli/progress-board.ts';
 import { columnsOf } from '../../src/cli/render/columns.ts';
 import { formatError, formatErrors } from '../../src/cli/render/error.ts';
 import { FleetError } from '../../src/model/errors.ts';
+import { reportSteps } from '../../src/verbs/hosts/init-progress.ts';
 import type { FleetEvent } from '../../src/workflows/context.ts';
 import { hostSpec } from '../workflows/init-fixture.ts';
 

@@ -1,11 +1,12 @@
 import type { PlacedAccount } from '../../ledger/accounts.ts';
 import type { HistoryRow } from '../../ledger/schema.ts';
+import { formatAge, formatTime } from '../../model/time-words.ts';
 import { remedyFor } from '../../verbs/results/remedies.ts';
 import type { Verification } from '../../workflows/account-acts.ts';
 import type { ImportOutcome } from '../../workflows/import-accounts.ts';
 import { chalk } from '../style.ts';
 import { formatState } from './states.ts';
-import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
+import { formatPoints, formatTable } from './table.ts';
 
 /** The name with what people call it. */
 const nameCell = (name: string, displayName: string | null): string => (displayName === null ? name : `${name} (${displayName})`);

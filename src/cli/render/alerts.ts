@@ -2,10 +2,11 @@ import type { Alert } from '../../alerts/alert.ts';
 import { valueText } from '../../alerts/message.ts';
 import type { Silence } from '../../alerts/silence.ts';
 import { type AlertRule, measures } from '../../model/alert-policy.ts';
+import { formatAge } from '../../model/time-words.ts';
 import { iso, isoOrNull } from '../../verbs/results/alerts.ts';
 import type { AlertStory, AlertsView, ChannelTrial, Verdict } from '../../workflows/alerts.ts';
 import { chalk } from '../style.ts';
-import { formatAge, formatTable } from './table.ts';
+import { formatTable } from './table.ts';
 
 const shownValue = ({ measure, value }: Alert): string => valueText(measure, value, 'en');
 

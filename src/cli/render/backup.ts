@@ -1,8 +1,9 @@
+import { formatTime } from '../../model/time-words.ts';
 import type { MadeBackup } from '../../workflows/backup.ts';
 import type { ListedBackup } from '../../workflows/list-backups.ts';
 import type { RestorePlan } from '../../workflows/restore.ts';
 import { chalk } from '../style.ts';
-import { formatTable, formatTime } from './table.ts';
+import { formatTable } from './table.ts';
 
 export function formatBackup({ path, bytes, accounts, sessions, serial, removed }: MadeBackup): string {
   const size = `${(bytes / 1024).toFixed(0)} KiB, ${accounts} accounts, ${sessions} sessions, run ${serial}`;

@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import type { EventRow, HistoryRow, MoveRow } from '../../ledger/schema.ts';
+import { formatAge, formatTime } from '../../model/time-words.ts';
 import { endingCommandOf } from '../../workflows/ending-command.ts';
 import type { Replayed } from '../../workflows/explain-decision.ts';
 import { chalk } from '../style.ts';
 import { called } from './account-names.ts';
-import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
+import { formatPoints, formatTable } from './table.ts';
 
 const parts = z.object({ cpu: z.number(), memory: z.number(), slots: z.number(), disk: z.number() });
 const score = z.object({ total: z.number(), parts });

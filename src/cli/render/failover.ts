@@ -1,6 +1,7 @@
+import { formatAge, formatTime } from '../../model/time-words.ts';
 import type { FailoverPlan } from '../../workflows/failover.ts';
 import { chalk } from '../style.ts';
-import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
+import { formatPoints, formatTable } from './table.ts';
 
 /** The plan for people: where every account goes, why, and how old the state is that it continues from. */
 export function formatFailover({ host, placement, statesTakenAtMs, resumed }: FailoverPlan, nowMs: number): string {

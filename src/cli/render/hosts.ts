@@ -1,5 +1,6 @@
 import type { HistoryRow, HostRow } from '../../ledger/schema.ts';
 import type { AccountState } from '../../model/account-state.ts';
+import { formatAge, formatTime } from '../../model/time-words.ts';
 import { isExpectedAway } from '../../moves/announced-reboot.ts';
 import type { HostRanking } from '../../planning/ranking.ts';
 import type { HostKeyOffer } from '../../workflows/trust-hosts.ts';
@@ -7,7 +8,7 @@ import { chalk } from '../style.ts';
 import { called } from './account-names.ts';
 import { formatHistory } from './accounts.ts';
 import { formatState } from './states.ts';
-import { formatAge, formatPoints, formatTable, formatTime } from './table.ts';
+import { formatPoints, formatTable } from './table.ts';
 
 /** What another operator has to know of a host that is being rebooted; null: it is expected to be there. */
 function awayNote(row: HostRow | undefined, nowMs: number): string | null {

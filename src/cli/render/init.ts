@@ -1,6 +1,4 @@
 import type { HostInitOutcome } from '../../workflows/init.ts';
-import type { HostInitPlan } from '../../workflows/init-plan.ts';
-import type { CommandResult } from '../output.ts';
 import { chalk } from '../style.ts';
 import { formatState } from './states.ts';
 import { formatTable } from './table.ts';
@@ -52,11 +50,9 @@ function listed(what: readonly string[]): string {
   return shown.join(', ');
 }
 
-export function stepList(plans: readonly HostInitPlan[]): CommandResult {
-  const steps = new Map(plans.flatMap((plan) => plan.steps.map((step) => [step.id, step.title] as const)));
-  const rows = [...steps].map(([id, title]) => [id, title]);
-  return {
-    data: { steps: [...steps].map(([id, title]) => ({ id, title })) },
-    text: formatTable(['STEP', 'WHAT IT DOES'], rows, 'No hosts.'),
-  };
-}
+export const formatSteps = (steps: readonly { readonly id: string; readonly title: string }[]): string =>
+  formatTable(
+    ['STEP', 'WHAT IT DOES'],
+    steps.map(({ id, title }) => [id, title]),
+    'No hosts.',
+  );

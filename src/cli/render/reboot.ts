@@ -1,9 +1,10 @@
+import { formatAge } from '../../model/time-words.ts';
 import type { RebootPlan } from '../../workflows/plan-reboots.ts';
 import type { RebootOutcome } from '../../workflows/reboot-hosts.ts';
 import { chalk } from '../style.ts';
 import { called } from './account-names.ts';
 import { formatState } from './states.ts';
-import { formatAge, formatTable } from './table.ts';
+import { formatTable } from './table.ts';
 
 /** The plan for people: what goes offline for the time of each reboot. */
 export function formatPlan({ reboots, withinMs, isRolling }: RebootPlan): string {

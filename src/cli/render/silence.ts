@@ -1,8 +1,9 @@
+import { formatTime } from '../../model/time-words.ts';
 import type { BehaviourChange } from '../../workflows/push-scripts.ts';
 import type { SilenceReport } from '../../workflows/why-silent.ts';
 import { chalk } from '../style.ts';
 import { called } from './account-names.ts';
-import { formatTable, formatTime } from './table.ts';
+import { formatTable } from './table.ts';
 
 /** Counts first, then the last messages. */
 export function formatSilence({ account, host, isPaused, received, answered, reasons, recent, left }: SilenceReport): string {

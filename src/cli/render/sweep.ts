@@ -1,10 +1,11 @@
+import { formatAge } from '../../model/time-words.ts';
 import type { SweepResult, SweptHost } from '../../workflows/sweep.ts';
 import type { Telling } from '../../workflows/tell-fleet.ts';
 import { chalk } from '../style.ts';
 import { formatOutcomes } from './allocation.ts';
 import { formatMoveOutcomes } from './moves.ts';
 import { formatState } from './states.ts';
-import { formatAge, formatTable } from './table.ts';
+import { formatTable } from './table.ts';
 
 /** One line per host, then what was carried on. */
 export function formatSweep({ hosts, moves, grants, isObserver, failedOver, told }: SweepResult, nowMs: number): string {

@@ -1,7 +1,8 @@
+import { formatAge } from '../../model/time-words.ts';
 import type { FleetMoment, WatchedAccount, WatchedHost } from '../../workflows/watch-fleet.ts';
 import { chalk } from '../style.ts';
 import { formatState } from './states.ts';
-import { formatAge, formatTable } from './table.ts';
+import { formatTable } from './table.ts';
 
 const unknown = chalk.dim('-');
 const percent = (ratio: number | null | undefined): string => {

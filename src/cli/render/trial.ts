@@ -1,8 +1,8 @@
+import { formatAge } from '../../model/time-words.ts';
 import { aboutOf } from '../../verbs/results/trial.ts';
 import type { ScriptTrial, TrialOutcome } from '../../workflows/try-scripts.ts';
 import { chalk } from '../style.ts';
 import { called } from './account-names.ts';
-import { formatAge } from './table.ts';
 
 /** What will be tried, on whom, and what decides. Empty: no trial. */
 export function formatTrial(trial: ScriptTrial): string {

@@ -1,12 +1,18 @@
 import type { cordon, uncordon } from '../../verbs/hosts/cordon.ts';
+import type { exec, ssh } from '../../verbs/hosts/exec.ts';
 import type { forgetHost } from '../../verbs/hosts/forget.ts';
+import type { init } from '../../verbs/hosts/init.ts';
 import type { listHosts } from '../../verbs/hosts/list.ts';
 import type { renameHost } from '../../verbs/hosts/rename.ts';
 import type { showHost } from '../../verbs/hosts/show.ts';
 import type { takeOver } from '../../verbs/hosts/take-over.ts';
 import type { trustHosts } from '../../verbs/hosts/trust.ts';
+import type { uninstall } from '../../verbs/hosts/uninstall.ts';
+import { formatExec } from '../render/exec.ts';
 import { formatHost, formatHostKeys, formatHosts } from '../render/hosts.ts';
+import { formatInit, formatSteps } from '../render/init.ts';
 import { formatStrays } from '../render/status.ts';
+import { formatTrialEnd } from '../render/trial.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
 const ofTrust: TextOf<typeof trustHosts> = {
@@ -53,6 +59,27 @@ const ofTakeOver: TextOf<typeof takeOver> = {
   },
 };
 
+type RestartReport = Extract<Parameters<(typeof init)['toJson']>[0], { kind: 'hosts' }>['restarts'];
+
+const restartText = ({ text, trial }: RestartReport): string => (trial === undefined ? text : formatTrialEnd(trial));
+
+const ofInit: TextOf<typeof init> = {
+  result(end) {
+    if (end.kind === 'steps') return formatSteps(end.steps);
+    if (end.kind === 'put back') return restartText(end.report);
+    return [formatInit(end.outcomes), restartText(end.restarts)].filter((part) => part !== '').join('\n\n');
+  },
+};
+
+const ofUninstall: TextOf<typeof uninstall> = {
+  plan: ({ outcomes }) => (outcomes.length === 0 ? '' : formatInit(outcomes)),
+  done: (outcomes) => formatInit(outcomes),
+};
+
+const ofExec: TextOf<typeof exec> = { result: (results) => formatExec(results), isRaw: ({ raw }) => raw };
+
+const ofSsh: TextOf<typeof ssh> = { result: () => '' };
+
 export const texts: Readonly<Record<string, VerbText>> = {
   'hosts trust': ofTrust,
   'hosts list': ofList,
@@ -62,4 +89,8 @@ export const texts: Readonly<Record<string, VerbText>> = {
   'hosts rename': ofRename,
   'hosts forget': ofForget,
   'hosts take-over': ofTakeOver,
+  init: ofInit,
+  uninstall: ofUninstall,
+  exec: ofExec,
+  ssh: ofSsh,
 };

@@ -1,8 +1,10 @@
+import type { logs } from '../../verbs/looks/logs.ts';
 import type { metrics } from '../../verbs/looks/metrics.ts';
 import type { rankings } from '../../verbs/looks/rankings.ts';
 import type { events, history, moves } from '../../verbs/looks/records.ts';
 import type { report } from '../../verbs/looks/report.ts';
 import type { status } from '../../verbs/looks/status.ts';
+import type { top } from '../../verbs/looks/top.ts';
 import type { why, whyNot } from '../../verbs/looks/why.ts';
 import { called } from '../render/account-names.ts';
 import { formatHistory } from '../render/accounts.ts';
@@ -10,6 +12,7 @@ import { formatDecision, formatEvents, formatMoves, formatReplay } from '../rend
 import { formatRankings } from '../render/hosts.ts';
 import { formatAdvice } from '../render/scaling.ts';
 import { formatStatus } from '../render/status.ts';
+import { formatMoment } from '../render/top.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
 const ofStatus: TextOf<typeof status> = { result: (found, { nowMs }) => formatStatus(found, nowMs) };
@@ -49,6 +52,14 @@ const ofReport: TextOf<typeof report> = {
   },
 };
 
+// Lines go out as they come; what is left are those that JSON has.
+const ofLogs: TextOf<typeof logs> = { result: () => '', endsBySignal: ({ follow }) => follow };
+
+const ofTop: TextOf<typeof top> = {
+  result: ({ fleet, moment }, { lines }) => formatMoment(fleet, moment, lines),
+  watches: ({ once, interval }) => (once ? null : interval),
+};
+
 export const texts: Readonly<Record<string, VerbText>> = {
   status: ofStatus,
   rankings: ofRankings,
@@ -59,4 +70,6 @@ export const texts: Readonly<Record<string, VerbText>> = {
   events: ofEvents,
   metrics: ofMetrics,
   report: ofReport,
+  logs: ofLogs,
+  top: ofTop,
 };

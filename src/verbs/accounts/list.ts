@@ -4,6 +4,7 @@ import { defineLook } from '../verb.ts';
 /** `fleet accounts list`. */
 export const listAccounts = defineLook({
   name: 'accounts list',
+  isWatchable: true,
   group: 'accounts',
   summary: 'every account, its state and its host, from the ledger',
   input: {},

@@ -4,6 +4,7 @@ import { defineLook } from '../verb.ts';
 /** `fleet hosts list`. */
 export const listHosts = defineLook({
   name: 'hosts list',
+  isWatchable: true,
   group: 'hosts',
   summary: 'every host, its state and its load, from the ledger',
   input: {},

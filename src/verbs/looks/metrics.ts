@@ -7,7 +7,7 @@ export const metrics = defineLook({
   summary: "what hosts and accounts have counted, in Prometheus' text format",
   input: {},
   examples: [
-    ['metrics > fleet.prom', 'for the node exporter; templates/prometheus has alert rules and a dashboard'],
+    ['metrics > fleet.prom', 'for the node exporter; templates/prometheus has rules and a dashboard'],
     ['metrics --limit eu', 'the hosts of the group eu'],
   ],
   files: ['inventory', 'ledger', 'knownHosts', 'sshConfig'],

@@ -4,6 +4,7 @@ import { defineLook } from '../verb.ts';
 /** `fleet rankings`. */
 export const rankings = defineLook({
   name: 'rankings',
+  isWatchable: true,
   group: 'looks',
   summary: 'hosts by load score, best first, and whether hosts are crowded or missing; samples that are too old are refreshed',
   input: {},

@@ -5,6 +5,7 @@ import { defineLook } from '../verb.ts';
 /** `fleet history`. */
 export const history = defineLook({
   name: 'history',
+  isWatchable: true,
   group: 'looks',
   summary: 'decisions, newest first',
   input: {
@@ -33,6 +34,7 @@ export const history = defineLook({
 /** `fleet moves`. */
 export const moves = defineLook({
   name: 'moves',
+  isWatchable: true,
   group: 'looks',
   summary: 'changes of owner that are not finished, and what each waits for',
   input: {},
@@ -51,6 +53,7 @@ export const moves = defineLook({
 /** `fleet events`. */
 export const events = defineLook({
   name: 'events',
+  isWatchable: true,
   group: 'looks',
   summary: 'what happened to hosts and accounts, newest first',
   input: { lines: lines('at most this many', { start: 50 }) },

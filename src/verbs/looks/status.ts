@@ -5,6 +5,7 @@ import { defineLook } from '../verb.ts';
 /** `fleet status`: the fleet on one screen. */
 export const status = defineLook({
   name: 'status',
+  isWatchable: true,
   group: 'looks',
   summary: 'the fleet on one screen, from the ledger',
   input: { live: flag('ask the agents first') },

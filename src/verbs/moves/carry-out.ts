@@ -3,8 +3,8 @@ import type { FleetError } from '../../model/errors.ts';
 import type { MoveOutcome } from '../../workflows/carry-move.ts';
 import type { PreparedMoves } from '../../workflows/plan-moves.ts';
 import type { OpenContext } from '../open-context.ts';
+import type { Json } from '../outcome.ts';
 import { movePlanData, outcomeData, stayingErrors } from '../results/moves.ts';
-import type { Json } from '../verb.ts';
 
 export const problemsOf = (outcomes: readonly MoveOutcome[] | null): FleetError[] =>
   (outcomes ?? []).flatMap(({ problem }) => (problem === null ? [] : [problem]));

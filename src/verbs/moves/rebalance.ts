@@ -22,7 +22,7 @@ export const rebalance = defineChange({
   },
   examples: [
     ['rebalance --dry-run', 'which moves, why, and the fewest that could do it'],
-    ['rebalance --save plan.json', 'keep the plan for a colleague to read; carry it out with: fleet apply plan.json'],
+    ['rebalance --save plan.json', 'keep the plan for a colleague; fleet apply plan.json carries it out'],
     ['rebalance --steady --yes', 'for cron: only when the spread lasts'],
   ],
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig', 'scripts'],

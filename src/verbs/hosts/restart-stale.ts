@@ -3,25 +3,25 @@ import type { OpenContext } from '../../verbs/open-context.ts';
 import type { HostInitOutcome } from '../../workflows/init.ts';
 import type { Restart } from '../../workflows/restart-workers.ts';
 import type { StaleWorker } from '../../workflows/stale-workers.ts';
-import type { GlobalOptions } from '../global-options.ts';
+import type { TrialOutcome } from '../../workflows/try-scripts.ts';
 
 export interface RestartReport {
   readonly data: Readonly<Record<string, unknown>>;
+  /** For people. */
   readonly text: string;
+  /** A trial of the release that has ended. */
+  readonly trial?: TrialOutcome;
   readonly errors: readonly FleetError[];
 }
 
+const notAsked = 'run fleet init --yes to restart them, one at a time on each host';
 const nothing: RestartReport = { data: {}, text: '', errors: [] };
 
 /**
- * After hosts became ready: accounts whose own worker changed are restarted, when the operator agrees (`--yes` or on a terminal) and this ledger owns
- * them. Otherwise they go on running as they are, and are named.
+ * After hosts became ready: accounts whose own worker changed are restarted, when the operator agrees and this ledger owns them. Otherwise they go on running as they are, and are
+ * named. `isRefused`: the operator has not agreed.
  */
-export async function restartStale(
-  context: OpenContext,
-  options: GlobalOptions,
-  outcomes: readonly HostInitOutcome[],
-): Promise<RestartReport> {
+export async function restartStale(context: OpenContext, outcomes: readonly HostInitOutcome[], isRefused = false): Promise<RestartReport> {
   const { findStaleWorkers } = await import('../../workflows/stale-workers.ts');
   const workers = await findStaleWorkers(context, outcomes);
   if (workers.length === 0) return nothing;
@@ -29,14 +29,16 @@ export async function restartStale(
   const why =
     owned.length === 0
       ? 'this ledger does not own them: the one that does restarts them by fleet init'
-      : await refusal(context, options, owned);
+      : isRefused
+        ? notAsked
+        : await refusal(context, owned);
   if (why !== null) return { data: { stale: workers.map(workerData), restarted: [] }, text: stillOld(workers, why), errors: [] };
   const [{ beginRun, takeLock }, { isHeld, isNoRestart, restartWorkers }] = await Promise.all([
     import('../../ledger/runs.ts'),
     import('../../workflows/restart-workers.ts'),
   ]);
   // The hosts are ready by now: another command at work must not hide that.
-  const lock = await takeLock(context.ledger, options.wait, { command: 'init', signal: options.signal }).catch((error: unknown) => {
+  const lock = await takeLock(context.ledger, context.desk.waitMs, { command: 'init', signal: context.signal }).catch((error: unknown) => {
     if (error instanceof FleetError) return error;
     throw error;
   });
@@ -74,14 +76,12 @@ export const restartsOf = (workers: readonly StaleWorker[]): readonly Restart[] 
   );
 
 /** Null: go on. */
-export async function refusal(context: OpenContext, options: GlobalOptions, owned: readonly StaleWorker[]): Promise<string | null> {
-  if (options.yes) return null;
-  if (options.json || !process.stdin.isTTY || !process.stderr.isTTY)
-    return 'run fleet init --yes to restart them, one at a time on each host';
-  await context.progress.stop();
-  const { confirm } = await import('../confirm.ts');
+export async function refusal({ desk, progress }: OpenContext, owned: readonly StaleWorker[]): Promise<string | null> {
+  if (desk.isAgreed) return null;
+  if (!desk.canAsk) return notAsked;
+  await progress.hold();
   const question = `Restart ${owned.length} accounts whose worker changed (${owned.map(nameOf).join(', ')}), one at a time on each host?`;
-  return confirm(question, options).then(
+  return desk.agree(question, null).then(
     () => null,
     () => 'run fleet init again to restart them',
   );

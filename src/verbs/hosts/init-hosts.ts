@@ -1,81 +1,64 @@
 import { dirname } from 'node:path';
-import type { Command } from 'commander';
 import type { Run } from '../../ledger/runs.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/inventory.ts';
 import type { Caller } from '../../steps/program.ts';
-import { callerOf } from '../../verbs/caller.ts';
-import { exitCode } from '../../verbs/exit-codes.ts';
-import type { OpenContext } from '../../verbs/open-context.ts';
-import { initData } from '../../verbs/results/init.ts';
 import type { HostInitOutcome, InitWorld } from '../../workflows/init.ts';
-import type { GlobalOptions } from '../global-options.ts';
-import { reportSteps } from '../init-progress.ts';
-import { withLastingLinks } from '../open-context.ts';
-import { setAction } from '../run-command.ts';
-import { type TrialFlags, trialWishes, withTrialOptions } from '../trial-options.ts';
+import type { TrialWishes } from '../../workflows/try-scripts.ts';
+import { callerOf } from '../caller.ts';
+import type { OpenContext } from '../open-context.ts';
+import { reportSteps } from './init-progress.ts';
 import { putBackTried, restartTried } from './release-trial.ts';
 import { type RestartReport, restartStale } from './restart-stale.ts';
 
-interface InitFlags extends TrialFlags {
-  readonly check?: boolean;
-  readonly diff?: boolean;
-  readonly upgrade?: boolean;
-  readonly only: string[];
-  readonly skip: string[];
-  readonly listSteps?: boolean;
-  readonly rollback?: boolean;
+/** What `fleet init` is asked for. */
+export interface InitWishes {
+  readonly dryRun: boolean;
+  readonly diff: boolean;
+  readonly upgrade: boolean;
+  readonly only: readonly string[];
+  readonly skip: readonly string[];
+  readonly listSteps: boolean;
+  readonly rollback: boolean;
+  readonly limit: readonly string[];
 }
 
-const collect = (value: string, before: string[]): string[] => [...before, ...value.split(',')];
+/** How `fleet init` ended. */
+export type Initialised =
+  | { readonly kind: 'steps'; readonly steps: readonly { readonly id: string; readonly title: string }[] }
+  /** A trial of this release was to be put back, and nothing else was done. */
+  | { readonly kind: 'put back'; readonly report: RestartReport }
+  | {
+      readonly kind: 'hosts';
+      readonly outcomes: readonly HostInitOutcome[];
+      readonly errors: readonly FleetError[];
+      readonly restarts: RestartReport;
+    };
 
-/** `fleet init`: bare Ubuntu or Debian becomes a host that is ready; a ready host is left alone. */
-export function registerInit(program: Command): void {
-  const command = program
-    .command('init')
-    .description('make hosts ready: packages, limits, firewall, runtime, agent, units; a ready host is left alone')
-    .option('--check', 'change nothing, say what would change (exit code 4 when something would)')
-    .option('--diff', 'show what changes in files')
-    .option('--upgrade', 'upgrade all packages too')
-    .option('--only <steps>', 'only these steps (comma separated)', collect, [])
-    .option('--skip <steps>', 'not these steps (comma separated)', collect, [])
-    .option('--list-steps', 'name the steps and do nothing')
-    .option('--rollback', 'go back to the release that each host had before; settings and packages stay');
-  setAction<InitFlags>(withTrialOptions(command, 'try a new release of the worker'), async ({ options, signal }) => {
-    const wishes = trialWishes(options);
-    const render = await import('../render/init.ts');
-    return withLastingLinks({ ...options, needsAllRights: true }, signal, async (context) => {
-      const { refuseLostLedger } = await import('../../workflows/lost-ledger.ts');
-      if (!options.listSteps) await refuseLostLedger(context);
-      const { selectHosts } = await import('../../inventory/select-hosts.ts');
-      const chosen = { ...context.inventory, hosts: selectHosts(context.inventory, options.limit) };
-      const work = await (options.rollback === true
-        ? prepareRollback(context, options)
-        : prepareInit(chosen, options, await asCaller(context, 'init')));
-      if (options.listSteps) return render.stepList(work.plans);
-      const isCheck = options.check === true;
-      const trial = { wishes, putBack: (hosts: readonly string[]) => putBackTo(context, options, hosts) };
-      const ended = isCheck ? null : await putBackTried(context, options, work.release, trial);
-      if (ended !== null) return ended;
-      const { outcomes, errors: said } = await runAndRecord(context, work);
-      const restart = (): Promise<RestartReport> =>
-        options.rollback === true || work.release === null
-          ? restartStale(context, options, outcomes)
-          : restartTried(context, options, outcomes, work.release, trial);
-      const restarts = isCheck || signal.aborted ? { data: {}, text: '', errors: [] } : await restart();
-      await context.progress.stop();
-      const errors = [...outcomes.flatMap(({ error }) => (error === null ? [] : [error])), ...said, ...restarts.errors];
-      const isPending = errors.length === 0 && outcomes.some(({ state }) => state === 'pending');
-      const data = { check: isCheck, hosts: outcomes.map(initData), ...restarts.data };
-      const text = [render.formatInit(outcomes), restarts.text].filter((part) => part !== '').join('\n\n');
-      return { data, text, errors, ...(isPending ? { exitCode: exitCode.pending } : {}) };
-    });
-  });
+/** Bare Ubuntu or Debian becomes a host that is ready; a ready host is left alone. */
+export async function initHosts(context: OpenContext, wishes: InitWishes, trials: TrialWishes): Promise<Initialised> {
+  const { refuseLostLedger } = await import('../../workflows/lost-ledger.ts');
+  if (!wishes.listSteps) await refuseLostLedger(context);
+  const { selectHosts } = await import('../../inventory/select-hosts.ts');
+  const chosen = { ...context.inventory, hosts: selectHosts(context.inventory, wishes.limit) };
+  const work = await (wishes.rollback ? prepareRollback(context, wishes) : prepareInit(chosen, wishes, await asCaller(context, 'init')));
+  if (wishes.listSteps) {
+    const steps = new Map(work.plans.flatMap((plan) => plan.steps.map((step) => [step.id, step.title] as const)));
+    return { kind: 'steps', steps: [...steps].map(([id, title]) => ({ id, title })) };
+  }
+  const trial = { wishes: trials, putBack: (hosts: readonly string[]) => putBackTo(context, wishes, hosts) };
+  const ended = wishes.dryRun || wishes.rollback ? null : await putBackTried(context, work.release, trial);
+  if (ended !== null) return { kind: 'put back', report: ended };
+  const { outcomes, errors } = await runAndRecord(context, work);
+  const restart = (): Promise<RestartReport> =>
+    wishes.rollback || work.release === null ? restartStale(context, outcomes) : restartTried(context, outcomes, work.release, trial);
+  const restarts = wishes.dryRun || context.signal.aborted ? { data: {}, text: '', errors: [] } : await restart();
+  return { kind: 'hosts', outcomes, errors, restarts };
 }
 
 /** These hosts get back the release that each had before. */
-async function putBackTo(context: OpenContext, options: InitFlags & GlobalOptions, hosts: readonly string[]): Promise<Recorded> {
-  const own = { ...options, check: false, upgrade: false, diff: false, only: [], skip: [], limit: [...hosts] };
+async function putBackTo(context: OpenContext, wishes: InitWishes, hosts: readonly string[]): Promise<Recorded> {
+  const own = { ...wishes, dryRun: false, upgrade: false, diff: false, only: [], skip: [], limit: [...hosts] };
   return runAndRecord(context, await prepareRollback(context, own));
 }
 
@@ -94,7 +77,7 @@ export async function asCaller({ ledger }: OpenContext, act: string): Promise<In
 /** What `init` would do on every host of `inventory`. */
 export async function prepareInit(
   inventory: Inventory,
-  options: Partial<InitFlags>,
+  wishes: Partial<InitWishes>,
   { caller, formerNames }: InitCaller,
 ): Promise<InitWork> {
   const [{ loadInitMaterials }, { planInit }, { packageRoot }] = await Promise.all([
@@ -102,7 +85,7 @@ export async function prepareInit(
     import('../../workflows/init-plan.ts'),
     import('../../release/package-root.ts'),
   ]);
-  const { only = [], skip = [] } = options;
+  const { only = [], skip = [] } = wishes;
   const profiles = inventory.hosts.map(({ profile }) => profile);
   const materials = await loadInitMaterials({
     root: packageRoot(),
@@ -110,7 +93,7 @@ export async function prepareInit(
     profiles,
     runtimeMirror: inventory.runtimeMirror,
   });
-  const flags = { check: options.check === true, diff: options.diff === true, upgrade: options.upgrade === true };
+  const flags = { check: wishes.dryRun === true, diff: wishes.diff === true, upgrade: wishes.upgrade === true };
   return {
     plans: planInit(inventory, materials, { ...flags, only, skip, caller, formerNames }),
     openBlob: materials.openBlob,
@@ -119,8 +102,8 @@ export async function prepareInit(
   };
 }
 
-async function prepareRollback({ inventory, ledger }: OpenContext, options: InitFlags & GlobalOptions): Promise<InitWork> {
-  if (options.upgrade === true || options.diff === true || options.only.length + options.skip.length > 0) {
+async function prepareRollback({ inventory, ledger }: OpenContext, wishes: InitWishes): Promise<InitWork> {
+  if (wishes.upgrade || wishes.diff || wishes.only.length + wishes.skip.length > 0) {
     throw new FleetError('usage', '--rollback goes with --check only', { hint: 'leave out --diff, --upgrade, --only and --skip' });
   }
   const [{ loadLibrary }, { planRollback }, { selectHosts }, { packageRoot }] = await Promise.all([
@@ -131,14 +114,14 @@ async function prepareRollback({ inventory, ledger }: OpenContext, options: Init
   ]);
   const library = await loadLibrary(packageRoot());
   return {
-    plans: planRollback(selectHosts(inventory, options.limit), {
-      check: options.check === true,
+    plans: planRollback(selectHosts(inventory, wishes.limit), {
+      check: wishes.dryRun,
       library,
       caller: callerOf('init --rollback', ledger),
     }),
     openBlob: noBlob,
     release: null,
-    isWhole: options.check !== true,
+    isWhole: !wishes.dryRun,
   };
 }
 

@@ -1,13 +1,11 @@
 import type { Run } from '../../ledger/runs.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { OpenContext } from '../../verbs/open-context.ts';
-import { trialErrors } from '../../verbs/results/trial.ts';
 import type { HostInitOutcome } from '../../workflows/init.ts';
 import type { StaleWorker } from '../../workflows/stale-workers.ts';
 import type { TrialOutcome, TrialWishes } from '../../workflows/try-scripts.ts';
 import type { WorkerActs } from '../../workflows/try-workers.ts';
-import type { GlobalOptions } from '../global-options.ts';
-import type { CommandResult } from '../output.ts';
+import { trialErrors } from '../results/trial.ts';
 import { type RestartReport, refusal, restartStale, restartsOf } from './restart-stale.ts';
 
 /** What `fleet init` does about trials of its release. */
@@ -45,7 +43,6 @@ async function actsOf(context: OpenContext, run: Run, trial: ReleaseTrial, stale
 /** Carries the trial alone on the ledger, with a run of its own. A lock that another command holds is the outcome. */
 async function carry(
   context: OpenContext,
-  options: GlobalOptions,
   canary: TrialOutcome['canary'],
   trial: ReleaseTrial,
   stale: readonly StaleWorker[],
@@ -55,7 +52,7 @@ async function carry(
     import('../../workflows/try-workers.ts'),
     import('../../workflows/watch-fleet.ts'),
   ]);
-  const lock = await takeLock(context.ledger, options.wait, { command: 'init', signal: options.signal }).catch((error: unknown) => {
+  const lock = await takeLock(context.ledger, context.desk.waitMs, { command: 'init', signal: context.signal }).catch((error: unknown) => {
     if (error instanceof FleetError) return error;
     throw error;
   });
@@ -78,25 +75,17 @@ const lastTrial = async (context: OpenContext) => {
 /**
  * Before hosts get this release: one that was put back is refused, and one that is being put back goes on with that instead. Null: go on. Errors: `canary`.
  */
-export async function putBackTried(
-  context: OpenContext,
-  options: GlobalOptions & { readonly rollback?: boolean },
-  release: string | null,
-  trial: ReleaseTrial,
-): Promise<CommandResult | null> {
-  if (options.rollback === true) return null;
+export async function putBackTried(context: OpenContext, release: string | null, trial: ReleaseTrial): Promise<RestartReport | null> {
   const { refusePutBack } = await import('../../workflows/try-workers.ts');
   const last = await lastTrial(context);
   refusePutBack(last, release, trial.wishes.count);
   if (last?.phase !== 'returning' || last.mark !== release || trial.wishes.count !== null) return null;
-  const { data, text, errors } = reported(await import('../render/trial.ts'), await carry(context, options, last, trial, []));
-  return { data: { check: false, hosts: [], ...data }, text, errors };
+  return reported(await carry(context, last, trial, []));
 }
 
 /** After hosts became ready: workers of an earlier release are restarted, on a few accounts first where that is wished or was begun. */
 export async function restartTried(
   context: OpenContext,
-  options: GlobalOptions,
   outcomes: readonly HostInitOutcome[],
   release: string,
   trial: ReleaseTrial,
@@ -108,21 +97,22 @@ export async function restartTried(
   const last = await lastTrial(context);
   const owned = (await findStaleWorkers(context, outcomes)).filter(({ account }) => account !== null);
   const isTried = goesOn(last, release, trial.wishes.count) || ((trial.wishes.count ?? 0) > 0 && owned.length > 0);
-  const isRefused = isTried && (await refusal(context, options, owned)) !== null;
-  if (isRefused) return restartStale(context, { ...options, yes: false, json: true }, outcomes);
+  const isRefused = isTried && (await refusal(context, owned)) !== null;
+  if (isRefused) return restartStale(context, outcomes, true);
   const workers = owned.map(({ account, host }: StaleWorker) => ({ name: account?.name ?? '', host: host.name }));
   const canary = await beginWorkerTrial(context, workers, release, trial.wishes, last);
-  if (canary === null) return restartStale(context, options, outcomes);
-  return reported(await import('../render/trial.ts'), await carry(context, options, canary, trial, owned));
+  if (canary === null) return restartStale(context, outcomes);
+  return reported(await carry(context, canary, trial, owned));
 }
 
-function reported(render: typeof import('../render/trial.ts'), outcome: TrialOutcome | FleetError): RestartReport {
+function reported(outcome: TrialOutcome | FleetError): RestartReport {
   if (outcome instanceof FleetError) return { data: { canary: null }, text: '', errors: [outcome] };
   const { canary, verdict } = outcome;
   const { accounts, others, watchMs, maxErrors, phase } = canary;
   return {
     data: { canary: { accounts, others, watchMs, maxErrors, phase, verdict } },
-    text: render.formatTrialEnd(outcome),
+    text: '',
+    trial: outcome,
     errors: trialErrors(outcome),
   };
 }

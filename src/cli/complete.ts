@@ -1,0 +1,105 @@
+/** `fleet __complete WORD...`: what the last word may become. Asks no host; what cannot be read gives no candidates. */
+import type { Command, Option } from 'commander';
+import type { Field, ValueKind } from '../verbs/input.ts';
+import { loadInventoryOf } from '../verbs/open-context.ts';
+import { verbs } from '../verbs/registry.ts';
+import { readAccountNames } from './account-words.ts';
+
+/** The shell completes names of files itself. */
+const files = ':files';
+
+interface Place {
+  readonly command: Command;
+  /** Positional words before the one that is typed. */
+  readonly before: number;
+  /** The option whose value is typed. */
+  readonly option: Option | undefined;
+  readonly inventory: string | undefined;
+}
+
+const optionsOf = (command: Command): readonly Option[] =>
+  command.parent === null ? command.options : [...command.options, ...optionsOf(command.parent)];
+
+/** Walks along the words as the command line would. */
+function placeOf(program: Command, words: readonly string[]): Place {
+  let command = program;
+  let before = 0;
+  let option: Option | undefined;
+  let inventory: string | undefined;
+  for (const word of words) {
+    if (option !== undefined) {
+      if (option.long === '--inventory') inventory = word;
+      option = undefined;
+    } else if (word.startsWith('-')) {
+      const named = optionsOf(command).find(({ short, long }) => word === short || word === long);
+      option = named?.required === true ? named : undefined;
+      if (word.startsWith('--inventory=')) inventory = word.slice('--inventory='.length);
+    } else {
+      const next = command.commands.find((each) => each.name() === word || each.aliases().includes(word));
+      if (next === undefined) before += 1;
+      else command = next;
+    }
+  }
+  return { command, before, option, inventory };
+}
+
+const nameOf = (command: Command): string => (command.parent?.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name());
+
+/** The field of the verb that is typed there. */
+function fieldAt({ command, before, option }: Place): Field | undefined {
+  const verb = verbs.find(({ name }) => name === nameOf(command));
+  if (verb === undefined) return undefined;
+  if (option !== undefined) return verb.input[option.attributeName()];
+  const places = Object.values(verb.input).filter(({ place }) => place === 'argument');
+  const last = places.at(-1);
+  return places[before] ?? (last?.isMany === true ? last : undefined);
+}
+
+/** Candidates of a kind. */
+async function valuesOf(of: ValueKind, inventory: string | undefined): Promise<readonly string[]> {
+  const options = { inventory };
+  const load = () => loadInventoryOf({ ...options, note: () => undefined });
+  switch (of) {
+    case 'host':
+      return (await load()).hosts.map(({ name }) => name);
+    case 'pattern': {
+      const { hosts } = await load();
+      return [...hosts.map(({ name }) => name as string), ...new Set(hosts.flatMap(({ groups }) => groups.map(String)))];
+    }
+    case 'account':
+      return readAccountNames(options);
+    case 'script': {
+      const { listAllScripts } = await import('../workflows/test-script.ts');
+      return [...(await listAllScripts(await load().catch(() => null))).map(({ name }) => name), files];
+    }
+    case 'file':
+    case 'folder':
+      return [files];
+    default:
+      return [];
+  }
+}
+
+/** Every candidate, also those that the last word does not begin. */
+async function candidatesOf(program: Command, words: readonly string[]): Promise<readonly string[]> {
+  const typed = words.at(-1) ?? '';
+  const place = placeOf(program, words.slice(0, -1));
+  const { command, option, inventory } = place;
+  if (option === undefined && typed.startsWith('-')) {
+    return optionsOf(command).flatMap(({ long, hidden }) => (hidden || long == null ? [] : [long]));
+  }
+  if (option?.long === '--limit') return valuesOf('pattern', inventory);
+  if (option?.long === '--inventory') return [files];
+  const choices = option?.argChoices ?? (option === undefined ? command.registeredArguments[place.before]?.argChoices : undefined);
+  if (choices !== undefined) return choices;
+  const field = fieldAt(place);
+  if (field !== undefined) return valuesOf(field.of, inventory);
+  return option === undefined ? command.commands.map((each) => each.name()) : [];
+}
+
+/** One candidate a line, those that the last word begins. */
+export async function complete(program: Command, words: readonly string[]): Promise<string> {
+  const typed = words.at(-1) ?? '';
+  const found = await candidatesOf(program, words).catch(() => []);
+  return found.filter((each) => each === files || each.startsWith(typed)).join('\n');
+}

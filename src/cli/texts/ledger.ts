@@ -1,0 +1,24 @@
+import type { adopt } from '../../verbs/ledger/adopt.ts';
+import type { backup } from '../../verbs/ledger/backup.ts';
+import type { listBackups } from '../../verbs/ledger/list-backups.ts';
+import type { restore } from '../../verbs/ledger/restore.ts';
+import { formatAdoption } from '../render/adopt.ts';
+import { formatBackup, formatBackups, formatRestore } from '../render/backup.ts';
+import type { TextOf, VerbText } from '../verb-text.ts';
+
+const ofAdopt: TextOf<typeof adopt> = {
+  plan: formatAdoption,
+  done: () => 'The ledger is up to date: fleet status shows it.',
+};
+
+const ofBackup: TextOf<typeof backup> = { result: (made) => formatBackup(made) };
+
+const ofRestore: TextOf<typeof restore> = {
+  proposal: (plan) => formatRestore(plan),
+  result: (plan, { input }) =>
+    input.dryRun ? formatRestore(plan) : 'Restored. It may only look until the hosts have said what happened since: fleet adopt',
+};
+
+const ofList: TextOf<typeof listBackups> = { result: ({ folder, backups }) => formatBackups(folder, backups) };
+
+export const texts: Readonly<Record<string, VerbText>> = { adopt: ofAdopt, backup: ofBackup, 'backup list': ofList, restore: ofRestore };

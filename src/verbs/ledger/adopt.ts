@@ -1,0 +1,52 @@
+import { dryRun, option } from '../input.ts';
+import { adoptionData, adoptionErrors, isAdopted } from '../results/adopt.ts';
+import { defineChange } from '../verb.ts';
+
+/** `fleet adopt`: the ledger learns from the hosts and the vault. */
+export const adopt = defineChange({
+  name: 'adopt',
+  group: 'ledger',
+  summary: 'rebuild the ledger from what the hosts and the vault know: after a restore, or when the ledger is lost',
+  input: {
+    without: option({
+      ...{ of: 'host', shown: 'hosts', isMany: true, many: 'words' },
+      words: 'you state that these hosts, which others remember and the inventory does not have, run nothing any more',
+    }),
+    replaced: option({
+      ...{ of: 'host', shown: 'hosts', isMany: true, many: 'words' },
+      words:
+        'you state that these hosts are the machines that had their accounts, with other hardware, or that the old ones run nothing any more',
+    }),
+    dryRun: dryRun('show what would change and change nothing'),
+  },
+  examples: [
+    ['adopt --dry-run', 'what the hosts say, and what the ledger would learn'],
+    ['adopt', 'show it, ask, write it into the ledger'],
+    ['adopt --without h9', 'h9 is gone for good, and runs nothing'],
+  ],
+  files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig'],
+  exits: { 3: 'a host was not heard, or something cannot be decided' },
+  async plan(context, { without, replaced }) {
+    const { prepareAdoption } = await import('../../workflows/adopt.ts');
+    return prepareAdoption(context, without, replaced);
+  },
+  isEmpty: isAdopted,
+  question: () => 'Write this into the ledger? No other copy of it may be in use',
+  async execute(context, _begin, adoption) {
+    const [{ executeAdoption }, { beginAdoption }, { readSamples }, { noteHistoryHead }, { recordStates }] = await Promise.all([
+      import('../../workflows/adopt.ts'),
+      import('../../ledger/runs.ts'),
+      import('../../workflows/read-samples.ts'),
+      import('../../workflows/history-head.ts'),
+      import('../../workflows/record-states.ts'),
+    ]);
+    await executeAdoption(context, await beginAdoption(context.ledger, context.now(), adoption), adoption);
+    const heard = adoption.hosts.filter(({ survey }) => survey !== null && survey.release !== '').map(({ host }) => host);
+    // What counts from now on; without it `fleet doctor` would compare with the last backup of the former history.
+    await noteHistoryHead(context, await context.readSecret(context.inventory.vaultKey));
+    await recordStates(context, await readSamples(context, heard, 0));
+    return null;
+  },
+  toJson: (adoption, _, input) => ({ dryRun: input.dryRun, isChanged: !isAdopted(adoption), ...adoptionData(adoption) }),
+  problems: (adoption) => adoptionErrors(adoption),
+});

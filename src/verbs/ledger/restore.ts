@@ -1,0 +1,80 @@
+import { resolve } from 'node:path';
+import type { Ledger } from '../../ledger/ledger.ts';
+import { FleetError } from '../../model/errors.ts';
+import type { RestorePlan } from '../../workflows/restore.ts';
+import type { Desk } from '../desk.ts';
+import { argument, dryRun, flag } from '../input.ts';
+import { loadInventoryOf, secretReader } from '../open-context.ts';
+import { restoreData } from '../results/backup.ts';
+import { defineErrand } from '../verb.ts';
+
+interface RestoreInput {
+  readonly file: string;
+  readonly dryRun: boolean;
+  readonly unsealed: boolean;
+}
+
+/** Opens no context: the ledger in use may be damaged, or absent, and gives way to another one. */
+async function restoreBackup(desk: Desk, { file, dryRun: isDryRun, unsealed }: RestoreInput): Promise<RestorePlan> {
+  const inventory = await loadInventoryOf(desk);
+  const { endRestore, executeRestore, planRestore } = await import('../../workflows/restore.ts');
+  const { takeLock } = await import('../../ledger/runs.ts');
+  const current = await openCurrent(inventory.paths.ledger);
+  const isOpen = current !== null && current !== 'unreadable';
+  const lock = isOpen ? await takeLock(current, desk.waitMs, { command: 'restore', signal: desk.signal }) : null;
+  const letGo = async (): Promise<void> => {
+    await lock?.release();
+    if (isOpen) await current.close();
+  };
+  try {
+    const identity = await secretReader(inventory)(inventory.vaultKey);
+    const plan = await planRestore(inventory, resolve(file), identity, current, Date.now(), {
+      takesUnsealed: unsealed,
+      signal: desk.signal,
+    });
+    try {
+      if (isDryRun) return plan;
+      await desk.agree('Put it in the place of the ledger that is in use?', plan);
+      await letGo();
+      await executeRestore(inventory, plan);
+      return plan;
+    } finally {
+      await endRestore(plan);
+    }
+  } finally {
+    await letGo().catch(() => undefined);
+  }
+}
+
+/** null: there is none. One that is damaged is what restores are for. */
+async function openCurrent(path: string): Promise<Ledger | 'unreadable' | null> {
+  const { existsSync } = await import('node:fs');
+  if (!existsSync(path)) return null;
+  const { openLedger } = await import('../../ledger/ledger.ts');
+  try {
+    return await openLedger(path);
+  } catch (error) {
+    if (error instanceof FleetError && error.code === 'ledger-corrupt') return 'unreadable';
+    throw error;
+  }
+}
+
+/** `fleet restore`. */
+export const restore = defineErrand({
+  name: 'restore',
+  group: 'ledger',
+  summary: 'put a backup back; the ledger may only look until fleet adopt',
+  input: {
+    file: argument({ of: 'file' }),
+    dryRun: dryRun('check the backup, show what would change, and change nothing'),
+    unsealed: flag('take a backup of a release before seals, whose origin nobody can tell'),
+  },
+  examples: [
+    ['restore backups/FILE --dry-run', 'is it sound, and what would it put back?'],
+    ['restore backups/FILE', 'put it back; then: fleet adopt'],
+  ],
+  files: ['inventory', 'ledger', 'vault', 'key', 'backups'],
+  effects: 'ledger',
+  run: restoreBackup,
+  toJson: (plan, input) => ({ dryRun: input.dryRun, ...restoreData(plan) }),
+});

@@ -1,0 +1,38 @@
+/** Completion in a real bash; zsh and fish are tried every night. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { tryCommand } from '../lab/run-command.ts';
+import { cases, completionOptions, makeCompletionFolder } from './completion-folder.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+let path: string;
+beforeAll(async () => {
+  path = await makeCompletionFolder();
+});
+afterAll(() => rm(path, { recursive: true, force: true }));
+
+test('bash completes commands, options, hosts, accounts and choices', async () => {
+  const lines = cases.map(
+    ([line]) => `read -ra COMP_WORDS <<< '${line}'; COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _fleet; echo "\${COMPREPLY[*]}"`,
+  );
+  const { stdout, stderr, code } = await tryCommand(
+    ['bash', '-c', ['eval "$(fleet completion bash)"', ...lines].join('\n')],
+    completionOptions(path),
+  );
+  expect({ code, stderr, found: stdout.trim().split('\n') }).toEqual({
+    code: 0,
+    stderr: '',
+    found: cases.map(([, wanted]) => wanted.join(' ')),
+  });
+});
+
+test('without an inventory there is nothing to complete, and nothing is said', async () => {
+  const { stdout, stderr, code } = await tryCommand([join(path, 'bin', 'fleet'), '__complete', 'drain', ''], {
+    cwd: '/',
+    env: { PATH: '/usr/bin:/bin', HOME: path },
+    timeoutMs: 60_000,
+  });
+  expect({ code, stderr, stdout: stdout.trim() }).toEqual({ code: 0, stderr: '', stdout: '' });
+});
