@@ -8,7 +8,9 @@ function untilTime(text: string | undefined): number | null {
   if (text === undefined) return null;
   const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isFinite(ms)) return ms;
-  throw new FleetError('usage', `--until ${text} is no time`, { hint: 'for example --until 2026-12-01T06:30Z' });
+  throw new FleetError('usage', `--until must be a time such as 2026-12-01T06:30Z (got ${JSON.stringify(text.slice(0, 100))})`, {
+    hint: 'or --for 2h',
+  });
 }
 
 /** `fleet alerts silence`. */
@@ -32,7 +34,7 @@ export const silenceAlerts = defineChange({
   files: ['inventory', 'ledger'],
   check({ reason = '', until, for: lengthMs }) {
     if (until !== undefined && lengthMs !== undefined)
-      throw new FleetError('usage', '--until does not go with --for', { hint: 'leave one of the two out' });
+      throw new FleetError('usage', '--until cannot be used with --for', { hint: 'leave one of the two out' });
     untilTime(until);
     if (reason.length > 200) throw new FleetError('usage', '--reason has more than 200 characters', { hint: 'say less' });
   },
