@@ -18,6 +18,8 @@ export interface CommandResult {
   readonly exitCode?: number;
   /** The text is a host's output and goes to no terminal: as it is. */
   readonly isRaw?: boolean;
+  /** The whole text of a look that has ended: where it is long, a terminal shows it through a pager. */
+  readonly isPaged?: boolean;
   /** It has been printed already; Ctrl-C ended it. */
   readonly isShown?: boolean;
   /** Ctrl-C is how this command ends (`logs --follow`): then it is no failure. */
@@ -35,7 +37,7 @@ const errorData = ({ code, message, hint, host, account, problems }: FleetError)
 
 interface PrintOptions {
   readonly json: boolean;
-  /** Long text goes through a pager on a terminal. */
+  /** Results that are paged go through a pager on a terminal. */
   readonly pager: boolean;
 }
 
@@ -48,7 +50,7 @@ export function printResult(command: string, { json, pager }: PrintOptions, resu
     printJson(document);
     return;
   }
-  if (result.text !== '') (result.isRaw === true ? printRaw : pager ? printPaged : printOut)(result.text);
+  if (result.text !== '') (result.isRaw === true ? printRaw : pager && result.isPaged === true ? printPaged : printOut)(result.text);
   for (const text of formatErrors(errors)) printErr(text);
   for (const { message } of errors) annotateError(message);
 }

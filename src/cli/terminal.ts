@@ -18,13 +18,18 @@ const shown = (text: string): string => {
 /** One text and a line's end to standard output. */
 export const printOut = (text: string): void => console.log(shown(text));
 
-/**
- * The same; where it is longer than the terminal, through PAGER (default: less, which ends by itself where everything fits). Without a pager it is printed.
- */
+/** What long text goes through; null: nobody is there to turn pages, or wants to. */
+function pagerHere(): string | null {
+  const pager = (process.env.PAGER ?? 'less').trim();
+  const { isTTY } = process.stdout;
+  const isUnattended = !isTTY || !process.stdin.isTTY || process.env.CI !== undefined || process.env.TERM === 'dumb';
+  return isUnattended || pager === '' || pager === 'cat' ? null : pager;
+}
+
+/** The same; where it is longer than the terminal, through PAGER (default: less). Without a pager it is printed. */
 export function printPaged(text: string): void {
-  const pager = process.env.PAGER ?? 'less';
-  const isLong = process.stdout.isTTY && shown(text).split('\n').length >= (process.stdout.rows || 24);
-  if (!isLong || !process.stdin.isTTY || pager.trim() === '' || pager.trim() === 'cat' || process.env.TERM === 'dumb') {
+  const pager = pagerHere();
+  if (pager === null || shown(text).split('\n').length < (process.stdout.rows || 24)) {
     printOut(text);
     return;
   }
@@ -32,8 +37,9 @@ export function printPaged(text: string): void {
   // Ctrl-C is the pager's own while it is there.
   const ignore = (): void => undefined;
   process.on('SIGINT', ignore);
-  const [program = ''] = pager.trim().split(/\s+/);
-  const { status } = spawnSync('sh', ['-c', `command -v '${program.replaceAll("'", '')}' >/dev/null || exit 127\nexec ${pager}`], {
+  const [program = ''] = pager.split(/\s+/);
+  const find = `command -v '${program.replaceAll("'", '')}' >/dev/null || exit 127`;
+  const { status } = spawnSync('sh', ['-c', `${find}\nexec ${pager}`], {
     input: `${shown(text)}\n`,
     stdio: ['pipe', 'inherit', 'inherit'],
     env: { ...process.env, LESS: process.env.LESS ?? 'FRX' },

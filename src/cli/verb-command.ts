@@ -65,6 +65,7 @@ class Call {
     const text = this.#text;
     return {
       ...{ data, errors, text: this.#options.json ? '' : await textIn(text, outcome, this.#about()) },
+      ...{ isPaged: this.#verb.kind === 'look' },
       ...(exitCode === undefined ? {} : { exitCode }),
       ...('result' in text && text.isRaw !== undefined ? { isRaw: text.isRaw(this.#input) || isOutputPlain() } : {}),
       ...('result' in text && text.endsBySignal?.(this.#input) === true ? { endsBySignal: true } : {}),

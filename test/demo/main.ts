@@ -53,7 +53,7 @@ async function explain(operator: Operator): Promise<void> {
   await mustRun(operator, 'why-not anna h4');
   say('What does the worker itself say?');
   await mustRun(operator, 'accounts verify anna ben');
-  await mustRun(operator, 'logs anna -n 3');
+  await mustRun(operator, 'logs anna --lines 3');
 }
 
 /** What the data centre saw is the proof: every key on one connection, never on two. */

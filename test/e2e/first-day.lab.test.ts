@@ -132,7 +132,7 @@ describe('the operator sees and understands', () => {
     expect(now.hosts.filter(({ sample }) => sample !== null)).toHaveLength(4);
     const isSound = (bytes: number | null): boolean => (countsMemory(suiteOfRun()) ? (bytes ?? 0) > 10_000_000 : bytes === null);
     expect(now.accounts.filter(({ state, memoryBytes }) => state === 'online' && isSound(memoryBytes))).toHaveLength(names.length);
-    expect(JSON.stringify(await operator.json(['logs', 'anna', '-n', '20']))).toContain('online, user');
+    expect(JSON.stringify(await operator.json(['logs', 'anna', '--lines', '20']))).toContain('online, user');
     const everywhere = await operator.fleet(['--json', 'exec', 'h*', '--', 'true']);
     expect(JSON.parse(everywhere.stdout)).toMatchObject({ ok: true, hosts: Array(4).fill({ exitCode: 0 }) });
     expect((await operator.fleet(['exec', host, '--', 'exit', '7'])).code).toBe(3);

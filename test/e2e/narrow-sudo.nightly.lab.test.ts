@@ -115,7 +115,7 @@ test('every command of the day works under it, doctor says that it is narrow, an
   await must(world, 'accounts', 'stop', 'ben');
   await must(world, 'accounts', 'start', 'ben');
   await must(world, 'scripts', 'push');
-  expect(await must(world, 'logs', 'anna', '-n', '5', '--level', 'info', '--since', '1h')).toMatch(/\d{4}-\d\d-\d\dT/);
+  expect(await must(world, 'logs', 'anna', '--lines', '5', '--level', 'info', '--since', '1h')).toMatch(/\d{4}-\d\d-\d\dT/);
   expect((await world.operator.fleet(['exec', 'h1', '--root', '--', 'id', '-u'])).stdout).toMatch(/\b0\b/);
   const doctor = async () => (await world.operator.json<{ findings: { where: string; text: string }[] }>(['doctor'])).findings;
   const about = async () => (await doctor()).filter(({ text }) => /sudo/.test(text)).map(({ where, text }) => `${where}: ${text}`);

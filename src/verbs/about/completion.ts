@@ -19,7 +19,7 @@ _fleet() {
 complete -F _fleet fleet
 `,
   zsh: `#compdef fleet
-# fleet completion for zsh: source <(fleet completion zsh), after compinit
+# fleet completion for zsh: a file _fleet in fpath, or source <(fleet completion zsh), after compinit
 _fleet() {
   local -a found
   found=("\${(@f)$(fleet __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
@@ -30,7 +30,7 @@ _fleet() {
   found=("\${(@)found:#}")
   (( \${#found} )) && compadd -- "\${found[@]}"
 }
-compdef _fleet fleet
+if [[ \${funcstack[1]} == _fleet ]]; then _fleet "$@"; else compdef _fleet fleet; fi
 `,
   fish: `# fleet completion for fish: fleet completion fish | source
 function __fleet_complete
