@@ -29,7 +29,7 @@ export function registerConfig(program: Command): void {
       const { configData, formatConfig } = await import('../render/config.ts');
       const shown = await showConfig(inventory, text, path, args[0] ?? null, ssh);
       const errors = shown.flatMap(({ missing }) => (missing === null ? [] : [missing]));
-      return { data: configData(path, shown), text: formatConfig(path, shown), errors };
+      return { data: configData(path, shown), text: formatConfig(path, shown), errors, isPaged: true };
     },
   );
 }

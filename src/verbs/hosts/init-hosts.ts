@@ -104,7 +104,7 @@ export async function prepareInit(
 
 async function prepareRollback({ inventory, ledger }: OpenContext, wishes: InitWishes): Promise<InitWork> {
   if (wishes.upgrade || wishes.diff || wishes.only.length + wishes.skip.length > 0) {
-    throw new FleetError('usage', '--rollback goes with --check only', { hint: 'leave out --diff, --upgrade, --only and --skip' });
+    throw new FleetError('usage', '--rollback goes with --dry-run only', { hint: 'leave out --diff, --upgrade, --only and --skip' });
   }
   const [{ loadLibrary }, { planRollback }, { selectHosts }, { packageRoot }] = await Promise.all([
     import('../../workflows/init-materials.ts'),
