@@ -14,20 +14,22 @@ afterAll(() => rm(path, { recursive: true, force: true }));
 
 test('fish', async () => {
   const lines = cases.map(([line]) => `complete -C '${line}' | string join ' '`);
-  const { stdout, code } = await tryCommand(
+  const { stdout, stderr } = await tryCommand(
     ['fish', '--no-config', '-c', ['fleet completion fish | source', ...lines].join('\n')],
     completionOptions(path),
   );
-  expect({ code, found: stdout.trim().split('\n') }).toEqual({ code: 0, found: cases.map(([, wanted]) => wanted.join(' ')) });
+  expect({ stderr, found: stdout.trim().split('\n') }).toEqual({ stderr: '', found: cases.map(([, wanted]) => wanted.join(' ')) });
 });
 
-test('zsh', async () => {
-  const start = [
-    'autoload -Uz compinit; compinit -u -D',
-    'source <(fleet completion zsh)',
-    'compadd() { while [[ $1 != -- ]]; do shift; done; shift; print -r -- "$@"; }',
-  ];
+test.each([
+  ['read into the shell', ['autoload -Uz compinit; compinit -u -D', 'source <(fleet completion zsh)']],
+  [
+    'a file in fpath',
+    ['mkdir -p zfunc; fleet completion zsh > zfunc/_fleet', 'fpath=($PWD/zfunc $fpath); autoload -Uz compinit; compinit -u -D'],
+  ],
+])('zsh, %s', async (_, start) => {
+  const show = 'compadd() { while [[ $1 != -- ]]; do shift; done; shift; print -r -- "$@"; }';
   const lines = cases.map(([line]) => `words=(${line}); CURRENT=$#words; _fleet`);
-  const { stdout, stderr } = await tryCommand(['zsh', '-f', '-c', [...start, ...lines].join('\n')], completionOptions(path));
+  const { stdout, stderr } = await tryCommand(['zsh', '-f', '-c', [...start, show, ...lines].join('\n')], completionOptions(path));
   expect({ stderr, found: stdout.trim().split('\n') }).toEqual({ stderr: '', found: cases.map(([, wanted]) => wanted.join(' ')) });
 });
