@@ -9,6 +9,9 @@ const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 type Look = () => Promise<Outcome>;
 
+/** Ctrl-C came before the first look had ended. */
+const nothing: Outcome = { plan: null, result: null, isPlanOnly: false, data: {}, errors: [] };
+
 /** At most so many lines; what does not fit is counted. */
 function fitted(text: string, height: number): string {
   const lines = text.split('\n');
@@ -31,7 +34,7 @@ export async function watchOnTerminal(
   for (const name of endings) process.removeAllListeners(name).on(name, end);
   process.stdout.once('error', end);
   screen.enter();
-  let last: Outcome = { plan: null, result: null, isPlanOnly: false, data: {}, errors: [] };
+  let last = nothing;
   try {
     while (!stop.signal.aborted) {
       // A host that does not answer is not waited for by somebody who wants to leave.
@@ -53,17 +56,23 @@ export async function watchOnTerminal(
   return last;
 }
 
-/** Without a terminal: each look is printed after the one before, until Ctrl-C. Returns the last outcome. */
+/** Without a terminal: each look is printed after the one before, until Ctrl-C; one that it cuts off is not. Returns the last outcome. */
 export async function watchInLines(
   intervalMs: number,
   signal: AbortSignal,
   look: Look,
   print: (outcome: Outcome) => Promise<void>,
 ): Promise<Outcome> {
-  for (;;) {
-    const outcome = await look();
+  let last = nothing;
+  while (!signal.aborted) {
+    const outcome = await look().catch((error: unknown) => {
+      if (signal.aborted) return null;
+      throw error;
+    });
+    if (outcome === null || signal.aborted) break;
+    last = outcome;
     await print(outcome);
     await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return outcome;
   }
+  return last;
 }
