@@ -5,6 +5,7 @@ export interface RecordedHealth {
   readonly unreachable_since: number | null;
   readonly off_at: number | null;
   readonly destroyed_at: number | null;
+  readonly refused_since: number | null;
 }
 
 export interface RecordedAccount {
@@ -20,10 +21,11 @@ const minuteOf = (ms: number): string => `${new Date(ms).toISOString().slice(0, 
 /** Why nothing can be known of a host now, and since when; null: it answered when it was last asked. Pure. */
 export function silenceOf(health: RecordedHealth | undefined): { readonly sinceMs: number; readonly reason: string } | null {
   if (health === undefined) return null;
-  const { destroyed_at, off_at, unreachable_since } = health;
+  const { destroyed_at, off_at, unreachable_since, refused_since } = health;
   if (destroyed_at !== null) return { sinceMs: destroyed_at, reason: `declared destroyed at ${minuteOf(destroyed_at)}` };
   if (off_at !== null) return { sinceMs: off_at, reason: `switched off, stated at ${minuteOf(off_at)}` };
   if (unreachable_since !== null) return { sinceMs: unreachable_since, reason: `no connection since ${minuteOf(unreachable_since)}` };
+  if (refused_since !== null) return { sinceMs: refused_since, reason: `lets fleet in no more since ${minuteOf(refused_since)}` };
   return null;
 }
 

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { latestAnnouncedEnd } from '../moves/announced-reboot.ts';
 import type { HostStatement } from '../moves/safe-moment.ts';
+import { letIn } from './host-logins.ts';
 import { heardInstance } from './host-machine.ts';
 import type { LedgerDb } from './ledger.ts';
 import { fixedQuery, hasChanged, preparedQuery } from './prepared-query.ts';
@@ -135,6 +136,7 @@ const noteSeen = preparedQuery<SeenFacts & { name: string; nowMs: number }>((db,
       failures: 0,
       failure_reason: null,
       unreachable_since: null,
+      ...letIn,
       off_at: null,
       off_kind: null,
       instance_id: heardInstance(eb, value('instanceId')),

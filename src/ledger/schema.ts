@@ -74,6 +74,14 @@ interface HostsTable {
   /** When it was last found to know less than that, and what it knew; null: never. */
   fell_back_at: number | null;
   fell_back_to: number | null;
+  /** The first login that it refused since it last let fleet in; null: it lets fleet in. */
+  refused_since: number | null;
+  /** The last one of them. */
+  refused_at: number | null;
+  /** How many they are. */
+  refusals: Generated<number>;
+  /** In which words: JSON of code, message and hint. */
+  refusal: string | null;
 }
 
 /** What is kept of a host that was forgotten, so that one that comes back is what it was. */

@@ -2,40 +2,51 @@ import { FleetError, type FleetErrorCode } from '../model/errors.ts';
 
 /** Connections that end before a login: each is counted there, and enough of them shut this address out. One that sshd refuses from the start is not. */
 const countedCodes: readonly FleetErrorCode[] = ['ssh-auth', 'ssh-host-key'];
-/** fail2ban shuts an address out after five within ten minutes, as it is shipped: with these pauses there are never more than four. Milliseconds. */
+/**
+ * fail2ban shuts an address out after five within ten minutes, as it is shipped: with these pauses there are never more than four. sshd itself (OpenSSH
+ * 9.8 and later, PerSourcePenalties) forgets each within seconds. Milliseconds.
+ */
 const firstPauseMs = 60_000;
-const longestPauseMs = 600_000;
+const longestPauseMs = 1_800_000;
 
-interface Refusal {
+/** What a host has refused, in a row. */
+export interface LoginRefusal {
   readonly error: FleetError;
   readonly count: number;
-  readonly untilMs: number;
+  /** The last one, ms since the epoch. */
+  readonly atMs: number;
 }
 
-/** Which hosts are not to be asked for a while, because they have refused this operator. */
-export interface LoginPauses {
-  /** Why the host is not asked now: what it said last; null: it may be asked. */
-  pausedBy(host: string, nowMs: number): FleetError | null;
-  /** What came of asking; null: it answered. */
-  note(host: string, error: FleetError | null, nowMs: number): void;
+/** Whether hosts count the failure as a refused login. Pure. */
+export const isLoginRefused = ({ code }: FleetError): boolean => countedCodes.includes(code);
+
+/** The next one in a row. Pure. */
+export const countRefusal = (before: LoginRefusal | null, error: FleetError, atMs: number): LoginRefusal => ({
+  error,
+  count: (before?.count ?? 0) + 1,
+  atMs,
+});
+
+/** When a host may be asked again that has refused the login: a minute after the first time, twice as long after each further one, half an hour at most. Pure. */
+export const askedAgainAt = ({ count, atMs }: Pick<LoginRefusal, 'count' | 'atMs'>): number =>
+  atMs + Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(count - 1, 16));
+
+/** Why the host is not asked now: what it said last; null: it may be asked. A refusal from the future is that of another clock. Pure. */
+export function pausedBy(refusal: LoginRefusal | null, host: string, nowMs: number): FleetError | null {
+  if (refusal === null || refusal.atMs > nowMs) return null;
+  const untilMs = askedAgainAt(refusal);
+  if (nowMs >= untilMs) return null;
+  const { code, message, hint, problems } = refusal.error;
+  const why = `it is asked again in ${waitWords(untilMs - nowMs)}: each refused login is counted there, and enough of them shut this address out`;
+  return new FleetError(code, message, { hint: `${why}. ${hint}`, host, problems, cause: refusal.error });
 }
 
-/** For who asks the same hosts again and again in one run. */
-export function createLoginPauses(): LoginPauses {
-  const refusals = new Map<string, Refusal>();
-  return {
-    pausedBy(host, nowMs) {
-      const refusal = refusals.get(host);
-      if (refusal === undefined || nowMs >= refusal.untilMs) return null;
-      const { error, untilMs } = refusal;
-      const seconds = Math.ceil((untilMs - nowMs) / 1000);
-      const hint = `it is asked again in ${seconds} s: each refused login is counted there, and enough of them shut this address out. ${error.hint}`;
-      return new FleetError(error.code, error.message, { hint, host, problems: error.problems, cause: error });
-    },
-    note(host, error, nowMs) {
-      if (error === null || !countedCodes.includes(error.code)) return void refusals.delete(host);
-      const count = (refusals.get(host)?.count ?? 0) + 1;
-      refusals.set(host, { error, count, untilMs: nowMs + Math.min(longestPauseMs, firstPauseMs * 2 ** (count - 1)) });
-    },
-  };
+const waitWords = (ms: number): string => (ms <= 120_000 ? `${Math.ceil(ms / 1000)} s` : `${Math.ceil(ms / 60_000)} min`);
+
+/** Every login of a run goes by it. */
+export interface LoginGate {
+  /** Why the host is not asked now; null: it is. */
+  pausedBy(host: string): Promise<FleetError | null>;
+  /** What came of asking; null: the host let fleet in. */
+  note(host: string, error: FleetError | null): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { FleetError } from '../model/errors.ts';
 import type { HostSpec, SecretReference } from '../model/inventory.ts';
 import { hostFieldMatches, type KnownHostLine, parseKnownHosts, parseRevokedKeys } from './known-hosts.ts';
 import { readKnownHostsText } from './known-hosts-text.ts';
+import type { LoginGate } from './login-pause.ts';
 import { readSshConfig } from './ssh-config-file.ts';
 import { listSshHosts, type NamedHost } from './ssh-config-hosts.ts';
 import type { SshMachine } from './ssh-paths.ts';
@@ -25,6 +26,8 @@ export interface SshContextOptions extends Omit<SshSurroundings, 'machine'> {
   readonly onWarning?: (host: string, text: string) => void;
   /** Silence after which a link counts as lost, ms. Default 15,000. The host is asked for a sign of life every third of it. */
   readonly silenceMs?: number;
+  /** Default: every host is asked at once, and nobody remembers what came of it. */
+  readonly logins?: LoginGate;
 }
 
 /** Lines of known_hosts files about one server. `other` are those under {@link SshTarget.otherKeyName}. */

@@ -123,13 +123,28 @@ class SshRemote implements Remote {
 
   /** Callers that come while it connects share the attempt and its failure; after a failure or a loss the next one starts anew. */
   #open(): Promise<SshLink> {
-    const opening = this.#context.target(this.#spec).then((target) => openLink(target, this.#context));
+    const opening = this.#logIn();
     const forget = (): void => {
       if (this.#link === opening) this.#link = null;
     };
     this.#link = opening;
     opening.then((link) => link.onOver(forget), forget);
     return opening;
+  }
+
+  async #logIn(): Promise<SshLink> {
+    const { logins } = this.#context;
+    const target = await this.#context.target(this.#spec);
+    const paused = (await logins?.pausedBy(this.host)) ?? null;
+    if (paused !== null) throw paused;
+    try {
+      const link = await openLink(target, this.#context);
+      await logins?.note(this.host, null);
+      return link;
+    } catch (error) {
+      if (error instanceof FleetError) await logins?.note(this.host, error);
+      throw error;
+    }
   }
 
   async #run(command: RemoteCommand): ReturnType<typeof runOnLink> {

@@ -91,21 +91,25 @@ function ownUsers(): readonly number[] | null {
 interface Opening {
   /** Log in as `ssh.init_user`, for what an everyday login user may not do. */
   readonly needsAllRights: boolean;
+  /** Nobody waits for it, as under cron: hosts that refuse the login are left alone for a while. */
+  readonly isUnasked: boolean;
   /** Cuts the connections. */
   readonly linkSignal: AbortSignal;
 }
 
 /** Everything that a verb needs which talks to hosts. The caller closes it. */
-async function openContext(desk: Desk, { needsAllRights, linkSignal }: Opening): Promise<OpenContext> {
+async function openContext(desk: Desk, { needsAllRights, isUnasked, linkSignal }: Opening): Promise<OpenContext> {
   const { signal } = desk;
   const [{ openLedger }, inventory] = await Promise.all([import('../ledger/ledger.ts'), loadInventoryOf(desk)]);
   const ledger = await openLedger(inventory.paths.ledger, undefined, serialCopyIn(process.env));
   const progress = await desk.startProgress();
   const warn = (host: string, text: string): void => progress.report({ kind: 'host', host, text: `warning: ${text}`, status: 'working' });
   const remotes = lazyRemotes(async () => {
-    const { openRemotes } = await import('./open-remotes.ts');
+    const [{ openRemotes }, { ledgerLogins }] = await Promise.all([import('./open-remotes.ts'), import('../workflows/ledger-logins.ts')]);
+    const logins = ledgerLogins(ledger, isUnasked, Date.now);
     const secrets = { readSecret: secretReader(inventory), askPassphrase: desk.askPassphrase };
-    return openRemotes({ knownHosts: inventory.paths.knownHosts, ...secrets, signal: linkSignal, onWarning: warn }, needsAllRights);
+    const ways = { knownHosts: inventory.paths.knownHosts, ...secrets, logins };
+    return openRemotes({ ...ways, signal: linkSignal, onWarning: warn }, needsAllRights);
   });
   const isKnownAuthentic = async (): Promise<boolean> => {
     const [{ readMeta }, { vaultAuthenticKey }] = await Promise.all([
@@ -151,11 +155,11 @@ async function openContext(desk: Desk, { needsAllRights, linkSignal }: Opening):
  */
 export async function withContext<T>(
   desk: Desk,
-  { needsAllRights, isLasting }: { readonly needsAllRights: boolean; readonly isLasting: boolean },
+  { isLasting, ...opening }: Pick<Opening, 'needsAllRights' | 'isUnasked'> & { readonly isLasting: boolean },
   act: (context: OpenContext) => Promise<T>,
 ): Promise<T> {
   const links = new AbortController();
-  const context = await openContext(desk, { needsAllRights, linkSignal: isLasting ? links.signal : desk.signal });
+  const context = await openContext(desk, { ...opening, linkSignal: isLasting ? links.signal : desk.signal });
   try {
     const { listDisplayNames } = await import('../ledger/accounts.ts');
     desk.learnNames(await listDisplayNames(context.ledger.db));

@@ -34,7 +34,7 @@ async function targetThrough(ssh: SshContext, spec: SshSpec, neighbour: SshSpec)
 
 /** `needsAllRights`: the command does what an everyday login user may not. Connects nothing yet: each host is connected by its first use. */
 export function openRemotes(
-  options: Pick<SshContextOptions, 'knownHosts' | 'readSecret' | 'signal' | 'onWarning' | 'askPassphrase'>,
+  options: Pick<SshContextOptions, 'knownHosts' | 'readSecret' | 'signal' | 'onWarning' | 'askPassphrase' | 'logins'>,
   needsAllRights = false,
 ): Remotes {
   const ssh = createSshContext({

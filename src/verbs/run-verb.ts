@@ -12,7 +12,10 @@ type Input = InputOf<Fields>;
 /** Runs a verb. Errors: all those of its acts; what failed for some hosts or accounts only is in the outcome. */
 export async function runVerb(verb: Verb, input: Input, desk: Desk): Promise<Outcome> {
   verb.check?.(input);
-  const opening = { needsAllRights: verb.needsAllRights?.(input) === true };
+  const opening = {
+    needsAllRights: verb.needsAllRights?.(input) === true,
+    isUnasked: verb.kind === 'change' && verb.isForCron === true && !desk.canAsk,
+  };
   if (verb.kind === 'errand') return ended(verb, await verb.run(desk, input), input);
   if (verb.kind === 'look') {
     return withContext(desk, { ...opening, isLasting: false }, (context) => lookWith(verb, input, desk, context));

@@ -88,6 +88,8 @@ export interface Change<F extends Fields, P, D> extends VerbFacts<F> {
   readonly kind: 'change';
   /** It changes nothing that the ledger has, and may work beside others. */
   readonly isBesideOthers?: boolean;
+  /** It runs again and again by itself: where no person can be asked, a host that has refused the login is left alone for a while. */
+  readonly isForCron?: boolean;
   plan(context: OpenContext, input: InputOf<F>): Promise<P>;
   /** Nothing is to be done, or must not be: it ends as a dry run does. */
   isEmpty?(plan: P, input: InputOf<F>): boolean | Promise<boolean>;

@@ -7,10 +7,12 @@ import { readStaleness } from '../ledger/staleness.ts';
 import { FleetError } from '../model/errors.ts';
 import type { Finding } from '../model/finding.ts';
 import type { HostSpec } from '../model/inventory.ts';
+import { formatTime } from '../model/time-words.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
 import { canonicalAddress } from '../sessions/data-centres.ts';
 import type { FleetContext } from './context.ts';
 import type { HostInitOutcome } from './init.ts';
+import { nextLoginAt } from './ledger-logins.ts';
 import { type HostReading, readSamples } from './read-samples.ts';
 import { serialFindings } from './serial-findings.ts';
 
@@ -54,10 +56,11 @@ export async function examineHosts(
   const ready = answering.filter(({ name }) => rows.get(name)?.release != null);
   const [readings, outcomes] = await Promise.all([readSamples(context, ready, 0), checkInit(answering)]);
   const heard = looks.flatMap((look) => (look.ok ? [[look.host.name, look.value.authority] as const] : []));
+  const refusedNow = new Map((await listHosts(context.ledger.db)).map((row) => [row.name, row]));
   const faults = [...(await historyFaults(context, heard)), ...(await serialFindings(context, heard, rows))];
   return looks.flatMap((look) => {
     const { name } = look.host;
-    if (!look.ok) return [problem(look.error, name)];
+    if (!look.ok) return [problem(look.error, name), ...refusedFindings(name, refusedNow.get(name), context.now())];
     const reading = readings.find(({ host }) => host.name === name);
     const outcome = outcomes.find(({ host }) => host === name);
     const found = [
@@ -88,6 +91,15 @@ async function historyFaults(
     }),
   );
   return faults.flat();
+}
+
+/** Sweeps leave a host alone for a while that refuses the login. */
+function refusedFindings(where: string, row: HostRow | undefined, nowMs: number): Finding[] {
+  const againMs = row === undefined ? null : nextLoginAt(row);
+  if (row?.refused_since == null || againMs === null) return [];
+  const minutes = Math.max(0, Math.ceil((againMs - nowMs) / 60_000));
+  const text = `it has refused ${row.refusals} ${row.refusals === 1 ? 'login' : 'logins'} since ${formatTime(row.refused_since)}; sweeps ask it again in ${minutes} min, so that it does not shut this address out`;
+  return [{ where, level: 'warning', text, remedy: `when it is mended: fleet status --live --limit ${where} asks at once` }];
 }
 
 function initFindings(where: string, outcome: HostInitOutcome | undefined): Finding[] {

@@ -1,5 +1,6 @@
 import { findingsIn, type HostFinding } from '../facts/host-findings.ts';
 import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
+import { recordReached } from '../ledger/host-logins.ts';
 import { ensureHosts, listHosts, recordUnreachable, setHealth } from '../ledger/hosts.ts';
 import { listMovedKeys, listOpenMoves } from '../ledger/moves.ts';
 import { pruneSamples, recordEvent } from '../ledger/records.ts';
@@ -10,6 +11,7 @@ import { FleetError, isUnreachable } from '../model/errors.ts';
 import { isExpectedAway } from '../moves/announced-reboot.ts';
 import type { HostEvidence } from '../moves/evidence.ts';
 import { type HostHealth, judgeHealth } from '../planning/host-health.ts';
+import { isLoginRefused } from '../remote/login-pause.ts';
 import { executeAllocation, isEmptyPlan, planAllocation } from './allocate.ts';
 import { failOverDown } from './auto-failover.ts';
 import type { MoveOutcome } from './carry-move.ts';
@@ -132,6 +134,8 @@ async function judge(
     !isCut && problem !== null && isUnreachable(problem) && (survey === null || (ofHelper !== null && isUnreachable(ofHelper)));
   const nowMs = context.now();
   if (isSilent) await recordUnreachable(db, host.name, nowMs);
+  // One that refuses in words is there: failures from before it did are no part of a later silence.
+  else if (!isCut && row?.unreachable_since != null) await recordReached(db, host.name);
   const unreachableSinceMs = isSilent ? (row?.unreachable_since ?? nowMs) : null;
   const announcedMs = row?.announced_until ?? null;
   const awayUntilMs = isSilent && isExpectedAway(announcedMs, nowMs) ? announcedMs : null;
@@ -148,7 +152,8 @@ async function judge(
     health,
     unreachableSinceMs,
     awayUntilMs,
-    online: isSilent || isCut ? null : here.filter(({ state }) => state === 'online').length,
+    online:
+      isSilent || isCut || (problem !== null && isLoginRefused(problem)) ? null : here.filter(({ state }) => state === 'online').length,
     accounts: here.length,
     findings: problem === null && sample !== null ? findingsIn(sample, row?.release ?? null, context.inventory.hold.requireClockSync) : [],
     problem: awayUntilMs === null ? (problem ?? ofHelper) : null,

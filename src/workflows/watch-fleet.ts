@@ -6,7 +6,7 @@ import { listHosts } from '../ledger/hosts.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec } from '../model/inventory.ts';
 import { forEachHost } from '../remote/for-each-host.ts';
-import { createLoginPauses } from '../remote/login-pause.ts';
+import { countRefusal, isLoginRefused, type LoginRefusal, pausedBy } from '../remote/login-pause.ts';
 import type { Remote } from '../remote/remote.ts';
 import type { FleetContext } from './context.ts';
 import { askAgent } from './read-samples.ts';
@@ -47,18 +47,20 @@ export interface FleetWatch {
 /** Looks at `hosts` as often as asked, over one connection each; a connection that broke is made anew by the next look (`reconnect`). */
 export function watchFleet(context: FleetContext, hosts: readonly HostSpec[], reconnect: (host: HostSpec) => Remote): FleetWatch {
   const remotes = new Map<string, Remote>();
-  const pauses = createLoginPauses();
+  const refusals = new Map<string, LoginRefusal>();
   const ask = async (host: HostSpec) => {
-    const paused = pauses.pausedBy(host.name, context.now());
+    const paused = pausedBy(refusals.get(host.name) ?? null, host.name, context.now());
     if (paused !== null) throw paused;
     const remote = remotes.get(host.name) ?? reconnect(host);
     remotes.set(host.name, remote);
     try {
       const answer = await askAgent(remote, host.maxAccounts);
-      pauses.note(host.name, null, context.now());
+      refusals.delete(host.name);
       return answer;
     } catch (error) {
-      if (error instanceof FleetError) pauses.note(host.name, error, context.now());
+      if (error instanceof FleetError && isLoginRefused(error))
+        refusals.set(host.name, countRefusal(refusals.get(host.name) ?? null, error, context.now()));
+      else refusals.delete(host.name);
       remotes.delete(host.name);
       await remote.close();
       throw error;

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { type CommandResult, tryCommand } from '../lab/run-command.ts';
 
-const program = fileURLToPath(new URL('../../bin/fleet', import.meta.url));
+export const program = fileURLToPath(new URL('../../bin/fleet', import.meta.url));
 
 /** Two hosts at addresses that nobody has; nothing here may ever connect. */
 export const inventory = `version: 1

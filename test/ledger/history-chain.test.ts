@@ -120,6 +120,10 @@ describe('the history', () => {
       'acknowledged_serial',
       'fell_back_at',
       'fell_back_to',
+      'refused_since',
+      'refused_at',
+      'refusals',
+      'refusal',
     ])
       forged.exec(`ALTER TABLE hosts DROP COLUMN ${column}`);
     forged.exec('ALTER TABLE accounts DROP COLUMN display_name');

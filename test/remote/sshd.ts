@@ -22,6 +22,8 @@ export interface TestSshd {
   readonly hostKey: string;
   /** Processes that serve connections: children of the listener. */
   sessions(): number[];
+  /** What it has logged so far. */
+  log(): string;
   /** Host name, `address` and port may be those of a proxy in front. */
   spec(overrides?: Partial<SshSettings> & { readonly name?: string }): Pick<HostSpec, 'name' | 'ssh'>;
   /** A context whose known_hosts trusts this sshd under every port in `ports`. */
@@ -73,10 +75,10 @@ export async function startSshd(extraConfig: readonly string[] = []): Promise<Te
     log += chunk;
   });
   await untilListening(port, sshd, () => log);
-  return describe(directory, port, sshd);
+  return describe(directory, port, sshd, () => log);
 }
 
-function describe(directory: string, port: number, sshd: ChildProcess): TestSshd {
+function describe(directory: string, port: number, sshd: ChildProcess, log: () => string): TestSshd {
   const inside = (name: string) => join(directory, name);
   return {
     directory,
@@ -85,6 +87,7 @@ function describe(directory: string, port: number, sshd: ChildProcess): TestSshd
     userKey: inside('user_key'),
     hostKey: inside('host_key'),
     sessions: () => childrenOf(sshd.pid ?? 0),
+    log,
     spec: ({ name = 'host-1', ...overrides } = {}) => ({
       name: name as HostName,
       ssh: { ...settings(port, inside('user_key')), ...overrides },

@@ -23,6 +23,7 @@ accounts:
 const hostRow = (name: string, over: Partial<HostRow> = {}): HostRow => ({
   name,
   instance_id: 'i',
+  ...{ refused_since: null, refused_at: null, refusals: 0, refusal: null },
   ...{ acknowledged_serial: null, fell_back_at: null, fell_back_to: null },
   arch: 'x64',
   os: 'Debian',

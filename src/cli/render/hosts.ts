@@ -3,6 +3,7 @@ import type { AccountState } from '../../model/account-state.ts';
 import { formatAge, formatTime } from '../../model/time-words.ts';
 import { isExpectedAway } from '../../moves/announced-reboot.ts';
 import type { HostRanking } from '../../planning/ranking.ts';
+import { nextLoginAt } from '../../workflows/ledger-logins.ts';
 import type { HostKeyOffer } from '../../workflows/trust-hosts.ts';
 import { chalk } from '../style.ts';
 import { called } from './account-names.ts';
@@ -15,6 +16,14 @@ function awayNote(row: HostRow | undefined, nowMs: number): string | null {
   const untilMs = row?.announced_until ?? null;
   if (untilMs === null || !isExpectedAway(untilMs, nowMs)) return null;
   return `its reboot is announced: expected back within ${formatAge(untilMs - nowMs)}`;
+}
+
+/** Of a host that refuses the login; null: it lets fleet in. */
+function refusalNote(row: HostRow | undefined, nowMs: number): string | null {
+  const againMs = row === undefined ? null : nextLoginAt(row);
+  if (row === undefined || againMs === null) return null;
+  const next = againMs <= nowMs ? 'the next sweep asks again' : `sweeps ask again in ${formatAge(againMs - nowMs)}`;
+  return `refused ${row.refusals === 1 ? 'once' : `${row.refusals} times`}, ${next}`;
 }
 
 export const formatHosts = (ranks: readonly HostRanking[], rows: ReadonlyMap<string, HostRow>, nowMs: number): string =>
@@ -30,7 +39,7 @@ export const formatHosts = (ranks: readonly HostRanking[], rows: ReadonlyMap<str
         row?.latency_ms ? `${row.latency_ms.toFixed(1)} ms` : chalk.dim('-'),
         row?.last_seen_at ? `${formatAge(nowMs - row.last_seen_at)} ago` : chalk.dim('never'),
         row?.os ?? chalk.dim('-'),
-        [rank.stateReason, awayNote(row, nowMs)].filter((note) => note !== null).join('; '),
+        [rank.stateReason, awayNote(row, nowMs), refusalNote(row, nowMs)].filter((note) => note !== null).join('; '),
       ];
     }),
     'No hosts.',
@@ -64,6 +73,7 @@ export function formatHost({ name, row, rank, accounts, history, isInInventory }
     ['score', rank === undefined || rank.state === 'unbootstrapped' ? null : formatPoints(rank.score.total)],
     ['seen', `${ago(row?.last_seen_at)}${row?.latency_ms ? `, ${row.latency_ms.toFixed(1)} ms away` : ''}`],
     ['failures', row?.failures ? `${row.failures} in a row${row.failure_reason === null ? '' : `: ${row.failure_reason}`}` : null],
+    ['login', refusalNote(row, nowMs)],
     ['reboot', away],
     ['system', row?.os ? `${row.os}, ${row.arch ?? 'architecture not known'}` : null],
     ['release', row?.release ? `${row.release}, fleet init ${ago(row.bootstrapped_at)}` : 'none: fleet init has not made it ready'],

@@ -15,6 +15,7 @@ import { up as acknowledgedSerials } from './0013-acknowledged-serials.ts';
 import { up as canaries } from './0014-canaries.ts';
 import { up as logins } from './0015-logins.ts';
 import { up as alertChannels } from './0016-alert-channels.ts';
+import { up as loginRefusals } from './0017-login-refusals.ts';
 
 /** In order; the n-th brings a ledger to version n (SQLite's `user_version`). Never edited after a release, only appended to. */
 export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
@@ -34,4 +35,5 @@ export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
   canaries,
   logins,
   alertChannels,
+  loginRefusals,
 ];

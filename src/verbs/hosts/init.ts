@@ -35,7 +35,7 @@ export const init = defineErrand({
   },
   run: (desk, input) =>
     // Ctrl-C does not cut the links, so the step that is under way ends, and is recorded.
-    withContext(desk, { needsAllRights: true, isLasting: true }, async (context) => {
+    withContext(desk, { needsAllRights: true, isUnasked: false, isLasting: true }, async (context) => {
       const { initHosts } = await import('./init-hosts.ts');
       return initHosts(context, input, trialWishes(input));
     }),

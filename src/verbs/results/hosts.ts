@@ -1,5 +1,8 @@
 import type { HostRow } from '../../ledger/schema.ts';
 import type { HostRanking } from '../../planning/ranking.ts';
+import { nextLoginAt } from '../../workflows/ledger-logins.ts';
+
+const timeOf = (ms: number | null | undefined): string | null => (ms ? new Date(ms).toISOString() : null);
 
 /** A host for programs. */
 export const hostData = (rank: HostRanking, row: HostRow | undefined): Record<string, unknown> => ({
@@ -13,10 +16,13 @@ export const hostData = (rank: HostRanking, row: HostRow | undefined): Record<st
   maxAccounts: rank.maxAccounts,
   freeMemoryBytes: rank.freeMemoryBytes,
   latencyMs: row?.latency_ms ?? null,
-  lastSeen: row?.last_seen_at ? new Date(row.last_seen_at).toISOString() : null,
+  lastSeen: timeOf(row?.last_seen_at),
   failures: row?.failures ?? 0,
   os: row?.os ?? null,
   arch: row?.arch ?? null,
   release: row?.release ?? null,
-  rebootAnnouncedUntil: row?.announced_until ? new Date(row.announced_until).toISOString() : null,
+  rebootAnnouncedUntil: timeOf(row?.announced_until),
+  loginRefusals: row?.refusals ?? 0,
+  loginRefusedSince: timeOf(row?.refused_since),
+  loginAskedAgain: timeOf(row === undefined ? null : nextLoginAt(row)),
 });

@@ -7,6 +7,7 @@ import { defineChange } from '../verb.ts';
 export const sweep = defineChange({
   name: 'sweep',
   group: 'upkeep',
+  isForCron: true,
   summary: 'look at every host, carry on what is open, give back what hosts hold since a boot; for cron',
   input: {
     autoFailover: flag('hosts that are down, and have a fence, are switched off and their accounts given to others'),
