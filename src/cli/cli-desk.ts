@@ -1,4 +1,4 @@
-import type { Desk } from '../verbs/desk.ts';
+import type { Desk, Proposal } from '../verbs/desk.ts';
 import { canAsk, confirm, passphrasePrompt } from './confirm.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { startProgress } from './progress.ts';
@@ -8,7 +8,7 @@ import { isOutputPlain, printErr, printOut, printRaw } from './terminal.ts';
 /** A terminal, or what stands in its place, as the desk of a verb. `propose`: the plan for people; empty: it is not shown. */
 export function deskFor(
   options: GlobalOptions,
-  propose: (plan: unknown, isAsked: boolean) => string = () => '',
+  propose: (proposal: Proposal, isAsked: boolean) => string = () => '',
   watch: Desk['watch'] = null,
 ): Desk {
   return {
@@ -21,11 +21,12 @@ export function deskFor(
     askPassphrase: passphrasePrompt(options),
     isAgreed: options.yes,
     canAsk: canAsk(options),
-    agree: async (question, plan) => {
-      const text = options.json ? '' : propose(plan, question !== null);
+    agree: async (question, proposal) => {
+      const text = options.json || proposal === null ? '' : propose(proposal, question !== null);
       if (text !== '') printErr(text);
       if (question !== null) await confirm(question, options);
     },
+    openNewQuestions: async () => (await import('./new-questions.ts')).newQuestions(options.signal),
     openLoginPrompts: async (given, readSecret) => (await import('./login-prompts.ts')).loginPrompts(given, options, readSecret),
     line: options.json ? null : (text, isRaw) => (isRaw || isOutputPlain() ? printRaw : printOut)(text),
     watch,

@@ -1,9 +1,9 @@
 /** `fleet __complete WORD...`: what the last word may become. Asks no host; what cannot be read gives no candidates. */
 import type { Command, Option } from 'commander';
-import type { Field, ValueKind } from '../verbs/input.ts';
+import type { Field } from '../verbs/input.ts';
+import { readKnownAccounts, readKnownHosts, readNamedAccounts } from '../verbs/known-names.ts';
 import { loadInventoryOf } from '../verbs/open-context.ts';
 import { verbs } from '../verbs/registry.ts';
-import { readAccountNames } from './account-words.ts';
 
 /** The shell completes names of files itself. */
 const files = ':files';
@@ -55,19 +55,35 @@ function fieldAt({ command, before, option }: Place): Field | undefined {
   return places[before] ?? (last?.isMany === true ? last : undefined);
 }
 
-/** Candidates of a kind. */
-async function valuesOf(of: ValueKind, inventory: string | undefined): Promise<readonly string[]> {
-  const options = { inventory };
-  const load = () => loadInventoryOf({ ...options, note: () => undefined });
-  switch (of) {
+type Wanted = Pick<Field, 'of' | 'among' | 'isMany' | 'isExact'>;
+
+/** Names, and patterns over them where several may be named. */
+async function withPatterns(names: readonly string[], { isMany, isExact }: Wanted): Promise<readonly string[]> {
+  if (isMany !== true || isExact === true) return names;
+  const { patternsOver } = await import('../inventory/name-pattern.ts');
+  return [...names, ...patternsOver(names)];
+}
+
+/** Candidates for a value. */
+async function valuesOf(field: Wanted, inventory: string | undefined): Promise<readonly string[]> {
+  const desk = { inventory };
+  const load = () => loadInventoryOf({ ...desk, note: () => undefined });
+  const accounts = async (): Promise<readonly string[]> =>
+    field.among === 'inventory' ? readNamedAccounts(desk) : (await readKnownAccounts(desk)).map(({ name }) => name);
+  const groups = async (): Promise<readonly string[]> => [...new Set((await load()).hosts.flatMap((host) => host.groups.map(String)))];
+  switch (field.of) {
     case 'host':
-      return (await load()).hosts.map(({ name }) => name);
-    case 'pattern': {
-      const { hosts } = await load();
-      return [...hosts.map(({ name }) => name as string), ...new Set(hosts.flatMap(({ groups }) => groups.map(String)))];
-    }
+      return withPatterns(await readKnownHosts(desk), field);
     case 'account':
-      return readAccountNames(options);
+      return withPatterns(await accounts(), field);
+    case 'subject':
+      return [...(await readKnownHosts(desk)), ...(await accounts())];
+    case 'group':
+      return groups();
+    case 'pattern':
+      return [...(await load()).hosts.map(({ name }) => name), ...(await groups())];
+    case 'channel':
+      return Object.keys((await load()).alerts?.channels ?? {});
     case 'script': {
       const { listAllScripts } = await import('../workflows/test-script.ts');
       return [...(await listAllScripts(await load().catch(() => null))).map(({ name }) => name), files];
@@ -88,12 +104,12 @@ async function candidatesOf(program: Command, words: readonly string[]): Promise
   if (option === undefined && typed.startsWith('-')) {
     return optionsOf(command).flatMap(({ long, hidden }) => (hidden || long == null ? [] : [long]));
   }
-  if (option?.long === '--limit') return valuesOf('pattern', inventory);
+  if (option?.long === '--limit') return valuesOf({ of: 'pattern' }, inventory);
   if (option?.long === '--inventory') return [files];
   const choices = option?.argChoices ?? (option === undefined ? command.registeredArguments[place.before]?.argChoices : undefined);
   if (choices !== undefined) return choices;
   const field = fieldAt(place);
-  if (field !== undefined) return valuesOf(field.of, inventory);
+  if (field !== undefined) return valuesOf(field, inventory);
   return option === undefined ? command.commands.map((each) => each.name()) : [];
 }
 

@@ -4,7 +4,7 @@ import type { Fields } from '../verbs/input.ts';
 import { type Verb, type VerbFacts, verbFiles, verbGroups } from '../verbs/verb.ts';
 
 /** A command as help, the manual and the documents describe it. */
-export type Described = Pick<VerbFacts<Fields>, 'name' | 'group' | 'examples' | 'files' | 'exits'> & { readonly kind?: Verb['kind'] };
+export type Described = Pick<VerbFacts<Fields>, 'name' | 'group' | 'examples' | 'files' | 'exits'> & Pick<Verb, 'kind'>;
 
 const described = new WeakMap<Command, Described>();
 

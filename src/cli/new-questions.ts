@@ -1,6 +1,6 @@
 import { draftFromAddresses } from '../inventory/new/from-addresses.ts';
 import { fleetNameFrom, isUserName } from '../inventory/new/names.ts';
-import type { ServerSource } from '../workflows/new/read-servers.ts';
+import type { NewQuestions } from '../workflows/new/new-questions.ts';
 import { ask, askFor, choose } from './confirm.ts';
 
 const wanted =
@@ -8,16 +8,15 @@ const wanted =
   (text: string): string | null =>
     text === '' ? what : null;
 
-/** What `fleet new` asks where the options do not say it. Each rejects with `interrupted` on Ctrl-C. */
-export const newQuestions = (signal: AbortSignal) => ({
-  name: (fallback: string): Promise<string> =>
+/** What `fleet new` asks, on a terminal. */
+export const newQuestions = (signal: AbortSignal): NewQuestions => ({
+  name: (fallback) =>
     askFor('Name of the fleet (hosts remember it)', signal, {
       fallback,
       mistakeIn: (text) => (fleetNameFrom(text) === text ? null : 'at most 32 lower-case letters, digits and "-"'),
     }),
 
-  /** `known`: hosts that the ssh config names. */
-  async servers(known: readonly string[]): Promise<ServerSource> {
+  async servers(known) {
     const some = known.length > 3 ? `${known.slice(0, 3).join(', ')} ...` : known.join(', ');
     const kind = await choose('Where are the servers listed?', signal, [
       { value: 'addresses' as const, name: 'I type their addresses' },
@@ -45,20 +44,17 @@ export const newQuestions = (signal: AbortSignal) => ({
     return { kind, file };
   },
 
-  /** Empty: whom the ssh config names, else the operator's own name. */
-  user: (): Promise<string> =>
+  user: () =>
     askFor('User to log in as, root or one with sudo (Enter: as the ssh config says)', signal, {
       fallback: '',
       mistakeIn: (text) => (text === '' || isUserName(text) ? null : 'a user name'),
     }),
 
-  /** Empty: later. */
-  apiId: (): Promise<string> =>
+  apiId: () =>
     askFor('api_id of your application, from https://my.telegram.org (Enter: later)', signal, {
       fallback: '',
       mistakeIn: (text) => (/^\d{0,10}$/.test(text) ? null : 'a number'),
     }),
 
-  /** Empty: later. Not a letter of it is shown. */
-  apiHash: (): Promise<string> => ask('api_hash of it (Enter: later)', signal, true),
+  apiHash: () => ask('api_hash of it (Enter: later)', signal, true),
 });

@@ -1,4 +1,5 @@
 /** What options take besides text. Each gives a parser for one option; a value that it refuses is a mistake of usage that names the option. */
+import { nearest } from '../inventory/nearest.ts';
 import { parseDuration } from '../inventory/units.ts';
 import { FleetError } from '../model/errors.ts';
 
@@ -11,6 +12,16 @@ const refused = (option: string, text: string, wanted: string, example: string):
   new FleetError('usage', `${option} must be ${wanted} (got ${JSON.stringify(text.slice(0, 100))})`, {
     hint: `for example ${option} ${example}`,
   });
+
+/** One of the words. */
+export const choiceOption =
+  (option: string, choices: readonly string[], example: string | undefined) =>
+  (text: string): string => {
+    if (choices.includes(text)) return text;
+    const near = nearest(text, choices);
+    const wanted = choices.length === 1 ? choices[0] : `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+    throw refused(option, text, wanted ?? '', near ?? example ?? choices[0] ?? '');
+  };
 
 /** A whole number in the range. */
 export const countOption =

@@ -1,16 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, type Option } from 'commander';
-import { FleetError } from '../model/errors.ts';
 import { exitCode } from '../verbs/exit-codes.ts';
 import { verbParents, verbs } from '../verbs/registry.ts';
 import { verbGroups } from '../verbs/verb.ts';
-import { registerConfig } from './commands/config.ts';
-import { describeCommands } from './commands/described.ts';
-import { registerAdd } from './commands/host-add.ts';
-import { registerNew } from './commands/new.ts';
 import { declareGlobalOptions } from './global-options.ts';
 import { printFailure } from './output.ts';
 import { guardOutput, printErr, printOut, printRaw } from './terminal.ts';
+import { isPrinted, usageError } from './usage-error.ts';
 import { addVerb } from './verb-command.ts';
 
 /** The version in package.json, which lies two folders above this file in a checkout and one above the built one. */
@@ -49,10 +45,7 @@ export function buildProgram(): Command {
       outputError: () => undefined,
     });
   declareGlobalOptions(program);
-  for (const register of [registerNew, registerConfig]) register(program);
   for (const verb of verbs) addVerb(program, verb, verbParents);
-  registerAdd(program);
-  describeCommands(program);
   program.commandsGroup(`${verbGroups.about}:`);
   return program;
 }
@@ -62,11 +55,6 @@ const wantsJson = (): boolean => {
   const end = process.argv.indexOf('--');
   return process.argv.slice(2, end === -1 ? undefined : end).includes('--json');
 };
-
-const usageError = ({ message }: CommanderError): FleetError =>
-  new FleetError('usage', message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)$/s, '; did you mean $1?'), {
-    hint: 'fleet --help lists the commands, fleet COMMAND --help their options',
-  });
 
 /** Parses this process's arguments and runs the command that they name. Sets the exit code; never rejects for a mistake of the operator. */
 export async function runProgram(): Promise<void> {
@@ -80,9 +68,7 @@ export async function runProgram(): Promise<void> {
     }
     await buildProgram().parseAsync();
   } catch (error) {
-    // Help and version are no mistakes, and commander has printed them.
-    const isPrinted = error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help');
-    if (isPrinted) process.exitCode = error.exitCode === 0 ? exitCode.ok : exitCode.input;
-    else printFailure('', wantsJson(), error instanceof CommanderError ? usageError(error) : error);
+    if (isPrinted(error)) process.exitCode = error.exitCode === 0 ? exitCode.ok : exitCode.input;
+    else printFailure('', wantsJson(), error instanceof CommanderError ? usageError(error, null) : error);
   }
 }

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { exitCode } from '../verbs/exit-codes.ts';
-import { withAccountNames } from './account-words.ts';
 import { type GlobalOptions, globalOptions } from './global-options.ts';
 import { listenForInterruption } from './interruption.ts';
 import { type CommandResult, printFailure, printResult } from './output.ts';
@@ -27,8 +26,7 @@ export function setAction<O>(command: Command, act: (invocation: Invocation<O>) 
     const interruption = listenForInterruption();
     const { signal } = interruption;
     try {
-      const { args, options: named } = await withAccountNames(command, { args: command.args, options });
-      const result = await act({ options: { ...named, signal } as O & GlobalOptions, args, signal });
+      const result = await act({ options: { ...options, signal } as O & GlobalOptions, args: command.args, signal });
       if (result.isShown === true) return;
       printResult(nameOf(command), options, signal.aborted && result.endsBySignal !== true ? interrupted(result) : result);
     } catch (error) {

@@ -1,6 +1,6 @@
 /** A verb as a command: confirmation, and text. */
 import { type Command, Option } from 'commander';
-import type { Desk } from '../verbs/desk.ts';
+import type { Desk, Proposal } from '../verbs/desk.ts';
 import type { Outcome } from '../verbs/outcome.ts';
 import { runVerb } from '../verbs/run-verb.ts';
 import type { Verb } from '../verbs/verb.ts';
@@ -11,6 +11,7 @@ import { type CommandResult, printResult } from './output.ts';
 import { type Invocation, setAction } from './run-command.ts';
 import { isOutputPlain } from './terminal.ts';
 import { textOf } from './texts.ts';
+import { isPrinted, usageError } from './usage-error.ts';
 import { argumentOf, fieldsAt, type Input, inputOf, optionOf } from './verb-options.ts';
 import type { TextCircumstances, VerbText } from './verb-text.ts';
 import { watchInLines, watchOnTerminal } from './watch.ts';
@@ -44,28 +45,28 @@ class Call {
     const outcome = await runVerb(
       this.#verb,
       this.#input,
-      deskFor(this.#options, (plan, isAsked) => this.#propose(plan, isAsked), watch),
+      deskFor(this.#options, (proposal, isAsked) => this.#propose(proposal, isAsked), watch),
     );
     return watch === null ? this.#resultOf(outcome) : { data: {}, text: '', endsBySignal: true, isShown: true };
   }
 
-  #about(lines = Number.POSITIVE_INFINITY): TextCircumstances<Input> {
+  #about(input: Input, lines = Number.POSITIVE_INFINITY): TextCircumstances<Input> {
     const { yes: isAgreed, signal } = this.#options;
-    return { input: this.#input, nowMs: Date.now(), isAgreed, isInterrupted: signal.aborted, lines };
+    return { input, nowMs: Date.now(), isAgreed, isInterrupted: signal.aborted, lines };
   }
 
-  #propose(plan: unknown, isAsked: boolean): string {
+  #propose({ plan, input }: Proposal, isAsked: boolean): string {
     const text = this.#text;
-    if (text.proposal !== undefined) return text.proposal(plan, this.#about());
-    return isAsked && !('result' in text) ? (text.plan?.(plan, this.#about()) ?? '') : '';
+    if (text.proposal !== undefined) return text.proposal(plan, this.#about(input));
+    return isAsked && !('result' in text) ? (text.plan?.(plan, this.#about(input)) ?? '') : '';
   }
 
   async #resultOf(outcome: Outcome): Promise<CommandResult> {
-    const { data, errors, exitCode } = outcome;
+    const { data, errors, exitCode, input } = outcome;
     const text = this.#text;
     return {
-      ...{ data, errors, text: this.#options.json ? '' : await textIn(text, outcome, this.#about()) },
-      ...{ isPaged: this.#verb.kind === 'look' },
+      ...{ data, errors, text: this.#options.json ? '' : await textIn(text, outcome, this.#about(input)) },
+      ...{ isPaged: this.#verb.kind === 'look' || this.#verb.effects === 'nothing' },
       ...(exitCode === undefined ? {} : { exitCode }),
       ...('result' in text && text.isRaw !== undefined ? { isRaw: text.isRaw(this.#input) || isOutputPlain() } : {}),
       ...('result' in text && text.endsBySignal?.(this.#input) === true ? { endsBySignal: true } : {}),
@@ -81,7 +82,7 @@ class Call {
     const intervalMs = watch ?? ('result' in text ? (text.watches?.(this.#input) ?? null) : null);
     if (intervalMs === null) return null;
     if (process.stdout.isTTY && !json) {
-      return (look) => watchOnTerminal(intervalMs, look, async (outcome, lines) => textIn(text, outcome, this.#about(lines)));
+      return (look) => watchOnTerminal(intervalMs, look, async (outcome, lines) => textIn(text, outcome, this.#about(outcome.input, lines)));
     }
     if (watch === undefined) return null;
     const print = async (outcome: Outcome): Promise<void> =>
@@ -109,6 +110,9 @@ export function addVerb(program: Command, verb: Verb, parents: Readonly<Record<s
   for (const [key, field] of fieldsAt(verb, 'option')) command.addOption(optionOf(key, field));
   if ('dryRun' in verb.input) command.addOption(new Option('--check', 'the same as --dry-run').hideHelp());
   if (verb.isWatchable === true) command.addOption(watchOption);
+  command.exitOverride((error) => {
+    throw isPrinted(error) ? error : usageError(error, verb);
+  });
   describe(command, verb);
   setAction<CommandOptions>(command, async (invocation) => new Call(verb, await textOf(verb), invocation).run());
 }

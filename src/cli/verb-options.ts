@@ -2,17 +2,19 @@
 import { Argument, Option } from 'commander';
 import type { Field, Fields, InputOf } from '../verbs/input.ts';
 import type { Verb } from '../verbs/verb.ts';
-import { countOption, durationOption, numberOption } from './option-values.ts';
+import { choiceOption, countOption, durationOption, numberOption } from './option-values.ts';
 import type { Invocation } from './run-command.ts';
 
 /** What a verb gets. */
 export type Input = InputOf<Fields>;
 
-/** `dryRun` is `--dry-run`. */
-const longFlag = (name: string): string => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+/** The option of a field: `dryRun` is `--dry-run`. */
+export const longFlag = (name: string): string => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /** Reads one value of an option; undefined: it is a text. */
-function readerOf(long: string, { of, range = { min: 0, max: Number.MAX_SAFE_INTEGER }, example = '' }: Field) {
+function readerOf(long: string, field: Field): ((text: string) => unknown) | undefined {
+  const { of, choices, range = { min: 0, max: Number.MAX_SAFE_INTEGER }, example = '' } = field;
+  if (choices !== undefined) return choiceOption(long, choices, field.example);
   if (of === 'count') return countOption(long, range, example);
   if (of === 'number') return numberOption(long, range, example);
   if (of === 'duration') return durationOption(long, { ...range, words: range.words ?? '' }, example);
@@ -27,11 +29,10 @@ export function optionOf(name: string, field: Field): Option {
   const option = new Option(flags, field.words);
   if (field.choices !== undefined) option.choices(field.choices);
   const read = readerOf(long, field);
-  if (read !== undefined) option.argParser(read);
   if (field.isMany && field.many !== 'words') {
-    const split = (value: string): string[] => (field.many === 'commas' ? value.split(',') : [value]);
-    option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), ...split(value)]);
-  }
+    const split = (value: string): unknown[] => (field.many === 'commas' ? value.split(',') : [value]).map(read ?? String);
+    option.argParser((value: string, before: readonly unknown[] | undefined) => [...(before ?? []), ...split(value)]);
+  } else if (read !== undefined) option.argParser(read);
   if (field.isMany) option.default([]);
   if (field.start !== undefined) option.default(field.start, field.startWords);
   if (!field.isOptional) option.makeOptionMandatory();
@@ -39,10 +40,10 @@ export function optionOf(name: string, field: Field): Option {
 }
 
 /** The argument of a field. */
-export function argumentOf(name: string, { shown = name, isMany, isOptional, words = '', choices }: Field): Argument {
+export function argumentOf(name: string, { shown = name, isMany, isOptional, words = '', choices, example }: Field): Argument {
   const dots = isMany === true ? '...' : '';
   const argument = new Argument(isOptional ? `[${shown}${dots}]` : `<${shown}${dots}>`, words);
-  return choices === undefined ? argument : argument.choices(choices);
+  return choices === undefined ? argument : argument.choices(choices).argParser(choiceOption(shown.toUpperCase(), choices, example));
 }
 
 /** The verb's arguments, or its options, in their order. */

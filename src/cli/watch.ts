@@ -10,7 +10,7 @@ const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 type Look = () => Promise<Outcome>;
 
 /** Ctrl-C came before the first look had ended. */
-const nothing: Outcome = { plan: null, result: null, isPlanOnly: false, data: {}, errors: [] };
+const nothing: Outcome = { input: { limit: [] }, plan: null, result: null, isPlanOnly: false, data: {}, errors: [] };
 
 /** At most so many lines; what does not fit is counted. */
 function fitted(text: string, height: number): string {

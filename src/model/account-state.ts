@@ -2,19 +2,23 @@
  * How an account stands. `stored`: in the vault, no owner. `placed`: owned, not seen online yet. `held`: its host may not start it since a boot.
  * `unknown`: its host does not answer; never recorded, only shown. `removing` and `detached`: on its way out of the fleet, and out of it. The others are the worker's own report (agent/protocol/worker.ts).
  */
-export type AccountState =
-  | 'stored'
-  | 'placed'
-  | 'online'
-  | 'reconnecting'
-  | 'flood-wait'
-  | 'offline'
-  | 'needs-login'
-  | 'duplicated'
-  | 'banned'
-  | 'misconfigured'
-  | 'stopped'
-  | 'held'
-  | 'removing'
-  | 'detached'
-  | 'unknown';
+export const accountStates = [
+  'stored',
+  'placed',
+  'online',
+  'reconnecting',
+  'flood-wait',
+  'offline',
+  'needs-login',
+  'duplicated',
+  'banned',
+  'misconfigured',
+  'stopped',
+  'held',
+  'removing',
+  'detached',
+  'unknown',
+] as const;
+
+export type AccountState = (typeof accountStates)[number];
+

@@ -5,7 +5,9 @@ import type { AccountName, HostName } from '../model/names.ts';
  * `up` may receive accounts. `cordoned` and `unhealthy` keep theirs and receive none; `unbootstrapped` has none to keep. Accounts on
  * `draining` and `dead` hosts have to leave: a drain and a failover are placements of those accounts.
  */
-export type HostState = 'up' | 'cordoned' | 'unhealthy' | 'unbootstrapped' | 'draining' | 'dead';
+export const hostStates = ['up', 'cordoned', 'unhealthy', 'unbootstrapped', 'draining', 'dead'] as const;
+
+export type HostState = (typeof hostStates)[number];
 
 /** Memory of a host that was never measured: positive, so that ratios exist, and too little for any account. */
 export const unmeasuredBytes = 1;

@@ -2,6 +2,8 @@ import type { CalledAccount } from '../model/called.ts';
 import type { SecretReference } from '../model/inventory.ts';
 import type { FleetEvent } from '../workflows/context.ts';
 import type { LoginPrompts } from '../workflows/login-talk.ts';
+import type { NewQuestions } from '../workflows/new/new-questions.ts';
+import type { Fields, InputOf } from './input.ts';
 import type { Outcome } from './outcome.ts';
 
 /** What is going on while a verb works. */
@@ -18,6 +20,12 @@ export interface GivenAnswers {
   readonly phone: string | null;
   readonly token: SecretReference | null;
   readonly password: SecretReference | null;
+}
+
+/** What is shown before an act. */
+export interface Proposal {
+  readonly plan: unknown;
+  readonly input: InputOf<Fields>;
 }
 
 /** Who has called a verb: what it was told for every verb, what it can be shown, and what it can be asked. */
@@ -39,13 +47,18 @@ export interface Desk {
   readonly isAgreed: boolean;
   /** Whether a person can be asked. */
   readonly canAsk: boolean;
-  /** Shows the verb's plan and asks; null: there is nothing to ask. Errors: `usage`, where nobody can be asked; `interrupted`, when the answer is no. */
-  agree(question: string | null, plan: unknown): Promise<void>;
+  /**
+   * Shows the verb's plan and asks; null: there is nothing to ask, or nothing to show. Errors: `usage`, where nobody can be asked; `interrupted`, when the
+   * answer is no.
+   */
+  agree(question: string | null, proposal: Proposal | null): Promise<void>;
   /** Asks what a login needs. The caller closes it. */
   openLoginPrompts(
     given: GivenAnswers,
     readSecret: (reference: SecretReference) => Promise<string>,
   ): Promise<LoginPrompts & { close(): void }>;
+  /** Asks what `fleet new` was not told; only where {@link canAsk}. */
+  openNewQuestions(): Promise<NewQuestions>;
   /** Takes a line of a log as soon as it is there; null: all lines are wanted at the end. `isRaw`: not a byte of it is changed. */
   readonly line: ((text: string, isRaw: boolean) => void) | null;
   /** Looks again and again, and returns the last outcome; null: once. */

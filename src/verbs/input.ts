@@ -1,11 +1,13 @@
 /** What a verb takes: fields that are data, from which the command line, its help, its completion, the manual and the JSON schema follow. */
 
-/** What a value stands for: how it is read, and what completes it. */
+/** What a value stands for: how it is read, and what completes it. `subject`: a host or an account. `pattern`: hosts by name, glob, group or label. */
 export type ValueKind =
   | 'flag'
   | 'text'
   | 'account'
   | 'host'
+  | 'subject'
+  | 'group'
   | 'pattern'
   | 'script'
   | 'channel'
@@ -28,6 +30,10 @@ interface FieldSpec {
   readonly choices?: readonly string[];
   /** Of `count`, `number` and `duration` (ms): the smallest and largest value that makes sense. */
   readonly range?: { readonly min: number; readonly max: number; readonly aboveMin?: boolean; readonly words?: string };
+  /** Of `account`: whose accounts are meant; default: the ledger's. */
+  readonly among?: 'inventory';
+  /** Of `host`: something is stated of this very machine, so no pattern stands for it. */
+  readonly isExact?: boolean;
   /** A value that is right, for the hint after one that is wrong. */
   readonly example?: string;
   /** Several values: an array. */

@@ -1,9 +1,12 @@
 import type { FleetError } from '../model/errors.ts';
+import type { Fields, InputOf } from './input.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
 /** How a verb ended. */
 export interface Outcome {
+  /** What it was told, with names in the place of patterns. */
+  readonly input: InputOf<Fields>;
   /** What a change would have done, or did; null for other verbs. */
   readonly plan: unknown;
   /** What was found or done; null where {@link isPlanOnly}. */

@@ -12,6 +12,7 @@ import { startAccounts, stopAccounts } from './accounts/start-stop.ts';
 import { verifyAccounts } from './accounts/verify.ts';
 import { listAlerts, showAlert, testAlerts, whyAlert } from './alerts/alerts.ts';
 import { silenceAlerts, unsilenceAlerts } from './alerts/silence.ts';
+import { addHost } from './hosts/add.ts';
 import { cordon, uncordon } from './hosts/cordon.ts';
 import { exec, ssh } from './hosts/exec.ts';
 import { forgetHost } from './hosts/forget.ts';
@@ -41,6 +42,8 @@ import { move } from './moves/move.ts';
 import { rebalance } from './moves/rebalance.ts';
 import { resume } from './moves/resume.ts';
 import { simulate } from './moves/simulate.ts';
+import { showConfig, validateConfig } from './setup/config.ts';
+import { newFleet } from './setup/new.ts';
 import { createKey, rotateKey } from './setup/vault-key.ts';
 import { pauseAccounts, resumeAccounts } from './talk/pause.ts';
 import { pushScripts } from './talk/push.ts';
@@ -58,8 +61,8 @@ import type { Verb } from './verb.ts';
 
 /** Every verb, in the order of help. A new one is its file and a line here. */
 export const verbs: readonly Verb[] = [
-  ...[createKey, rotateKey],
-  ...[trustHosts, listHosts, showHost, cordon, uncordon, renameHost, forgetHost, takeOver, init, uninstall, exec, ssh],
+  ...[newFleet, validateConfig, showConfig, createKey, rotateKey],
+  ...[addHost, trustHosts, listHosts, showHost, cordon, uncordon, renameHost, forgetHost, takeOver, init, uninstall, exec, ssh],
   ...[importAccounts, loginAccount, listAccounts, showAccount, verifyAccounts, startAccounts, stopAccounts, restartAccounts],
   ...[pinAccount, unpinAccount, exportAccount, removeAccounts],
   ...[allocate, move, drain, rebalance, apply, resume, simulate],
@@ -73,6 +76,7 @@ export const verbs: readonly Verb[] = [
 
 /** What stands before several verbs. */
 export const verbParents: Readonly<Record<string, string>> = {
+  config: 'the inventory: check it, and see what is in effect',
   vault: 'the encrypted store of sessions',
   alerts: 'what fires, who is told of it, and silences; fleet sweep is what finds and tells',
   accounts: 'accounts and their sessions',

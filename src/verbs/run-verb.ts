@@ -3,6 +3,7 @@ import type { Run, RunLock } from '../ledger/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { Desk } from './desk.ts';
 import type { Fields, InputOf } from './input.ts';
+import { meantInput } from './meant-input.ts';
 import { alone, type OpenContext, withContext } from './open-context.ts';
 import type { Outcome } from './outcome.ts';
 import type { Change, Errand, Look, Verb } from './verb.ts';
@@ -10,8 +11,9 @@ import type { Change, Errand, Look, Verb } from './verb.ts';
 type Input = InputOf<Fields>;
 
 /** Runs a verb. Errors: all those of its acts; what failed for some hosts or accounts only is in the outcome. */
-export async function runVerb(verb: Verb, input: Input, desk: Desk): Promise<Outcome> {
-  verb.check?.(input);
+export async function runVerb(verb: Verb, given: Input, desk: Desk): Promise<Outcome> {
+  verb.check?.(given);
+  const input = await meantInput(verb, given, desk);
   const opening = {
     needsAllRights: verb.needsAllRights?.(input) === true,
     isUnasked: verb.kind === 'change' && verb.isForCron === true && !desk.canAsk,
@@ -59,7 +61,7 @@ async function carryOut(
     return planned(verb, plan, input);
   }
   await context.progress.hold();
-  await desk.agree(verb.question?.(plan, input) ?? null, plan);
+  await desk.agree(verb.question?.(plan, input) ?? null, { plan, input });
   return changed(verb, plan, await verb.execute(context, begin, plan, input, aside), input);
 }
 
@@ -67,7 +69,8 @@ const withCode = (exitCode: number | undefined): Pick<Outcome, 'exitCode'> => (e
 
 function ended(verb: Look<Fields, unknown> | Errand<Fields, unknown>, result: unknown, input: Input): Outcome {
   const errors = verb.problems?.(result) ?? [];
-  return { plan: null, result, isPlanOnly: false, data: verb.toJson(result, input), errors, ...withCode(verb.exit?.(result)) };
+  const about = { data: verb.toJson(result, input), errors, ...withCode(verb.exit?.(result)) };
+  return { input, plan: null, result, isPlanOnly: false, ...about };
 }
 
 type AnyChange = Change<Fields, unknown, unknown>;
@@ -79,5 +82,5 @@ function planned(verb: AnyChange, plan: unknown, input: Input): Outcome {
 function changed(verb: AnyChange, plan: unknown, done: unknown, input: Input): Outcome {
   const errors = verb.problems?.(plan, done) ?? [];
   const about = { data: verb.toJson(plan, done, input), errors, ...withCode(verb.exit?.(plan, done, input)) };
-  return { plan, result: done, isPlanOnly: false, ...about };
+  return { input, plan, result: done, isPlanOnly: false, ...about };
 }

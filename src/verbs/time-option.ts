@@ -6,5 +6,7 @@ export async function timeOf(option: string, text: string, nowMs: number): Promi
   const agoMs = parseDuration(text);
   const atMs = agoMs === null ? Date.parse(text) : nowMs - agoMs;
   if (Number.isFinite(atMs)) return atMs;
-  throw new FleetError('usage', `${option} ${text} is no time`, { hint: `for example ${option} 2026-11-23T10:00Z, or ${option} 2h` });
+  throw new FleetError('usage', `${option} must be a time (got ${JSON.stringify(text.slice(0, 100))})`, {
+    hint: `for example ${option} 2026-11-23T10:00Z, or ${option} 2h for two hours ago`,
+  });
 }

@@ -1,10 +1,7 @@
 /** What people call accounts: every verb takes it, every screen shows it, in any script and on any width of terminal. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { Command } from 'commander';
 import { describe, expect, test, vi } from 'vitest';
-import { withAccountNames } from '../../src/cli/account-words.ts';
-import { buildProgram } from '../../src/cli/program.ts';
 import { columnsOf } from '../../src/cli/render/columns.ts';
 import { insertAccount, setPlacement } from '../../src/ledger/accounts.ts';
 import { ensureHosts } from '../../src/ledger/hosts.ts';
@@ -12,6 +9,8 @@ import { openLedger } from '../../src/ledger/ledger.ts';
 import { insertMove } from '../../src/ledger/moves.ts';
 import { recordHistory } from '../../src/ledger/records.ts';
 import { accountMeant } from '../../src/model/called.ts';
+import { meantInput } from '../../src/verbs/meant-input.ts';
+import { verbs } from '../../src/verbs/registry.ts';
 import { type Folder, makeFolder } from './fleet-command.ts';
 import { startOnTerminal } from './on-terminal.ts';
 
@@ -70,28 +69,22 @@ async function makeFleet(): Promise<Folder> {
   return folder;
 }
 
-/** Every command that takes accounts, with words in the place of its arguments and options that are accounts. */
-function commandsWithAccounts(command: Command, word: string): { command: Command; args: string[]; options: Record<string, string> }[] {
-  const args = command.registeredArguments.map((each) => (/^accounts?$/.test(each.name()) ? word : 'web-2'));
-  const named = command.options.filter(({ flags }) => flags.includes('<account>')).map((option) => option.attributeName());
-  const own =
-    args.includes(word) || named.length > 0 ? [{ command, args, options: Object.fromEntries(named.map((name) => [name, word])) }] : [];
-  return [...own, ...command.commands.flatMap((each) => commandsWithAccounts(each, word))];
-}
-
 test('every verb that takes an account takes what people call it', async () => {
   const { path, fleet } = await makeFleet();
   const inventory = join(path, 'inventory.yaml');
-  const resolved = async (word: string) => {
-    const found = commandsWithAccounts(buildProgram(), word);
-    expect(found.length).toBeGreaterThanOrEqual(20);
-    return Promise.all(
-      found.map(async ({ command, args, options }) => {
-        const words = await withAccountNames(command, { args, options: { inventory, ...options } });
-        return [...words.args, ...Object.values(words.options)].filter((each) => each !== 'web-2' && each !== inventory);
+  const taking = verbs.flatMap((verb) => {
+    const fields = Object.entries(verb.input).filter(([, { of }]) => of === 'account');
+    return fields.length === 0 ? [] : [{ verb, fields }];
+  });
+  expect(taking.length).toBeGreaterThanOrEqual(20);
+  const resolved = (word: string) =>
+    Promise.all(
+      taking.map(async ({ verb, fields }) => {
+        const given = Object.fromEntries(fields.map(([key, { isMany }]) => [key, isMany ? [word] : word]));
+        const { limit: _, ...meant } = await meantInput(verb, { ...given, limit: [] }, { inventory });
+        return Object.values(meant).flat();
       }),
     );
-  };
   for (const names of await resolved('小王')) expect(new Set(names)).toEqual(new Set(['account-0a1b2c3d']));
   for (const names of await resolved('anna')) expect(new Set(names)).toEqual(new Set(['anna']));
   await expect(resolved('小李')).rejects.toThrow('no account is called "小李"');

@@ -8,10 +8,14 @@ import { chalk } from '../style.ts';
 import { formatState } from './states.ts';
 import { formatPoints, formatTable } from './table.ts';
 
+/** What is to be done where the fleet has no account. */
+export const noAccounts = 'No accounts yet: fleet accounts import FILE...';
+
 /** The name with what people call it. */
 const nameCell = (name: string, displayName: string | null): string => (displayName === null ? name : `${name} (${displayName})`);
 
-export const formatAccounts = (rows: readonly PlacedAccount[], nowMs: number): string =>
+/** `total`: accounts that there are. */
+export const formatAccounts = (rows: readonly PlacedAccount[], total: number, nowMs: number): string =>
   formatTable(
     ['ACCOUNT', 'STATE', 'FOR', 'HOST', 'USER', 'NOTE'],
     rows.map((row) => [
@@ -22,7 +26,7 @@ export const formatAccounts = (rows: readonly PlacedAccount[], nowMs: number): s
       row.user_id ?? chalk.dim('-'),
       [...(row.paused === 1 ? [chalk.yellow('paused')] : []), row.state_reason].filter((text) => text !== '').join('; '),
     ]),
-    'No accounts yet: fleet accounts import FILE...',
+    total === 0 ? noAccounts : `None of the ${total} accounts matches --state and --limit.`,
   );
 
 export function formatAccount(row: PlacedAccount, history: readonly HistoryRow[], nowMs: number): string {

@@ -35,8 +35,3 @@ export const formatConfig = (path: string, shown: readonly ShownConfig[]): strin
       return `${kind} ${name} (${path})\n\n${formatTable(['SETTING', 'VALUE', 'FROM'], [...settings.map(rowOf), ...more], '')}`;
     })
     .join('\n\n');
-
-export const configData = (path: string, shown: readonly ShownConfig[]): Readonly<Record<string, unknown>> => ({
-  inventory: path,
-  subjects: shown.map(({ kind, name, settings }) => ({ kind, name, settings })),
-});

@@ -26,7 +26,11 @@ function refusalNote(row: HostRow | undefined, nowMs: number): string | null {
   return `refused ${row.refusals === 1 ? 'once' : `${row.refusals} times`}, ${next}`;
 }
 
-export const formatHosts = (ranks: readonly HostRanking[], rows: ReadonlyMap<string, HostRow>, nowMs: number): string =>
+/** What is to be done where the inventory has no host. */
+export const noHosts = 'No hosts yet: fleet hosts add NAME ADDRESS';
+
+/** `total`: hosts of the inventory. */
+export const formatHosts = (ranks: readonly HostRanking[], rows: ReadonlyMap<string, HostRow>, total: number, nowMs: number): string =>
   formatTable(
     ['HOST', 'STATE', 'ACCOUNTS', 'SCORE', 'RTT', 'SEEN', 'OS', 'NOTE'],
     ranks.map((rank) => {
@@ -42,7 +46,7 @@ export const formatHosts = (ranks: readonly HostRanking[], rows: ReadonlyMap<str
         [rank.stateReason, awayNote(row, nowMs), refusalNote(row, nowMs)].filter((note) => note !== null).join('; '),
       ];
     }),
-    'No hosts.',
+    total === 0 ? noHosts : `None of the ${total} hosts matches --state and --limit.`,
   );
 
 /** What is shown of one host. */
@@ -102,7 +106,7 @@ export const formatRankings = (ranks: readonly HostRanking[]): string =>
       rank.freeMemoryBytes === null ? chalk.dim('-') : `${Math.round(rank.freeMemoryBytes / 1024 ** 2)} MB`,
       `${formatState(rank.state)}${rank.stateReason === null ? '' : `  ${rank.stateReason}`}`,
     ]),
-    'No hosts.',
+    noHosts,
   );
 
 /** The keys, and what of the ssh config fleet does without: once for all hosts that have it alike. */
@@ -110,7 +114,7 @@ export function formatHostKeys(keys: readonly HostKeyOffer[]): string {
   const table = formatTable(
     ['HOST', 'KEY', 'FINGERPRINT', ''],
     keys.map(({ host, type, fingerprint, isKnown }) => [host, type, fingerprint, isKnown ? chalk.dim('known') : chalk.yellow('new')]),
-    'No hosts.',
+    noHosts,
   );
   const withUnused = Map.groupBy(
     keys.filter(({ unusedOptions }) => unusedOptions.length > 0),

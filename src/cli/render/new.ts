@@ -1,35 +1,9 @@
 import { formatSecretReference } from '../../inventory/secret-reference.ts';
-import type { HostSpec, Inventory, SecretReference } from '../../model/inventory.ts';
-import type { NewInventory, WrittenInventory } from '../../workflows/new/write-inventory.ts';
+import { type NewEnd, nextAfterNew, variablesOf } from '../../verbs/results/new.ts';
 
-export type ShownNew = NewInventory & WrittenInventory & { readonly isElsewhere: boolean };
+type WrittenEnd = Extract<NewEnd, { kind: 'written' }>;
 
-/** Environment variables that have to be set, and what each is for. */
-export function variablesOf({ hosts, accountDefaults, vaultKey }: Inventory): ReadonlyMap<string, string> {
-  const uses = new Map<string, string[]>();
-  const use = (reference: SecretReference | number | null, what: string): void => {
-    if (typeof reference === 'number' || reference?.kind !== 'env') return;
-    uses.set(reference.target, [...(uses.get(reference.target) ?? []), what]);
-  };
-  use(vaultKey, "the vault's key");
-  use(accountDefaults.telegram.apiId, 'api_id from https://my.telegram.org');
-  use(accountDefaults.telegram.apiHash, 'api_hash from https://my.telegram.org');
-  const secrets = (kind: 'password' | 'passphrase' | 'sudoPassword', what: string): void => {
-    const owners = Map.groupBy(hosts, ({ ssh }) => (ssh[kind]?.kind === 'env' ? ssh[kind].target : ''));
-    for (const [, [first, ...more]] of owners) if (first !== undefined) use(first.ssh[kind], `${what} of ${namesOf(first, more)}`);
-  };
-  secrets('password', 'login password');
-  secrets('passphrase', 'passphrase of the private key');
-  secrets('sudoPassword', 'password for sudo');
-  return new Map([...uses].map(([name, what]) => [name, what.join(', ')]));
-}
-
-const namesOf = (first: HostSpec, more: readonly HostSpec[]): string =>
-  more.length === 0 ? first.name : `${first.name} and ${more.length} more`;
-
-const nextCommand = ({ path, isElsewhere }: ShownNew): string => (isElsewhere ? `fleet -i ${path} hosts trust` : 'fleet hosts trust');
-
-export function formatNew(shown: ShownNew): string {
+export function formatNew(shown: WrittenEnd): string {
   const { path, inventory, key, notRead } = shown;
   const variables = [...variablesOf(inventory)];
   const keyLines =
@@ -51,16 +25,6 @@ export function formatNew(shown: ShownNew): string {
         ]),
     ...(notRead.length === 0 ? [] : ['', 'Not read:', ...notRead.map((note) => `  ${note}`)]),
     '',
-    `Next: ${nextCommand(shown)}`,
+    `Next: ${nextAfterNew(shown)}`,
   ].join('\n');
 }
-
-export const newData = (shown: ShownNew): Readonly<Record<string, unknown>> => ({
-  inventory: shown.inventory.path,
-  fleet: shown.inventory.fleet,
-  hosts: shown.inventory.hosts.map(({ name }) => name),
-  vaultKey: shown.key === null ? null : { path: shown.key.path, recipient: shown.key.recipient, isNew: shown.key.isNew },
-  variables: Object.fromEntries(variablesOf(shown.inventory)),
-  notRead: shown.notRead,
-  next: nextCommand(shown),
-});

@@ -1,6 +1,8 @@
 import { formatAge } from '../../model/time-words.ts';
 import type { FleetMoment, WatchedAccount, WatchedHost } from '../../workflows/watch-fleet.ts';
 import { chalk } from '../style.ts';
+import { noAccounts } from './accounts.ts';
+import { noHosts } from './hosts.ts';
 import { formatState } from './states.ts';
 import { formatTable } from './table.ts';
 
@@ -64,12 +66,12 @@ export function formatMoment(fleet: string, { atMs, hosts, accounts }: FleetMome
   const hostTable = formatTable(
     ['HOST', 'CPU', 'MEMORY', 'DISK', 'LOAD', 'WAITING', 'ACCOUNTS', 'UP', 'RTT', 'NOTE'],
     hosts.map(hostRow),
-    'No hosts.',
+    noHosts,
   );
   const accountTable = formatTable(
     ['ACCOUNT', 'HOST', 'STATE', 'CPU', 'MEMORY', 'RESTARTS', 'TELEGRAM', 'NOTE'],
     [...accounts].sort(byNeed).map(accountRow),
-    'No accounts yet: fleet accounts import FILE...',
+    noAccounts,
   );
   const lines = [head, '', ...hostTable.split('\n'), '', ...accountTable.split('\n')];
   if (lines.length <= maxLines) return lines.join('\n');

@@ -19,7 +19,7 @@ const ofImport: TextOf<typeof importAccounts> = {
   done: ({ outcomes }) => formatImports(outcomes),
 };
 
-const ofList: TextOf<typeof listAccounts> = { result: (rows, { nowMs }) => formatAccounts(rows, nowMs) };
+const ofList: TextOf<typeof listAccounts> = { result: ({ accounts, total }, { nowMs }) => formatAccounts(accounts, total, nowMs) };
 
 const ofShow: TextOf<typeof showAccount> = { result: ({ row, history }, { nowMs }) => formatAccount(row, history, nowMs) };
 

@@ -1,3 +1,4 @@
+import type { addHost } from '../../verbs/hosts/add.ts';
 import type { cordon, uncordon } from '../../verbs/hosts/cordon.ts';
 import type { exec, ssh } from '../../verbs/hosts/exec.ts';
 import type { forgetHost } from '../../verbs/hosts/forget.ts';
@@ -15,6 +16,11 @@ import { formatStrays } from '../render/status.ts';
 import { formatTrialEnd } from '../render/trial.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
+const ofAdd: TextOf<typeof addHost> = {
+  result: ({ name, path, after, next }, { input: { dryRun } }) =>
+    dryRun ? after.trimEnd() : `${name} added to ${path}.\nNext: ${next}`,
+};
+
 const ofTrust: TextOf<typeof trustHosts> = {
   proposal: ({ keys }) => (keys.length === 0 ? '' : formatHostKeys(keys)),
   done: ({ remembered, stillTrusted, knownHosts }, { keys }) =>
@@ -25,8 +31,8 @@ const ofTrust: TextOf<typeof trustHosts> = {
 };
 
 const ofList: TextOf<typeof listHosts> = {
-  result: ({ hosts, rows, strays }, { nowMs }) =>
-    [formatHosts(hosts, rows, nowMs), ...(strays.length > 0 ? [formatStrays(strays)] : [])].join('\n\n'),
+  result: ({ hosts, rows, strays, total }, { nowMs }) =>
+    [formatHosts(hosts, rows, total, nowMs), ...(strays.length > 0 ? [formatStrays(strays)] : [])].join('\n\n'),
 };
 
 const ofShow: TextOf<typeof showHost> = { result: (shown, { nowMs }) => formatHost(shown, nowMs) };
@@ -81,6 +87,7 @@ const ofExec: TextOf<typeof exec> = { result: (results) => formatExec(results), 
 const ofSsh: TextOf<typeof ssh> = { result: () => '' };
 
 export const texts: Readonly<Record<string, VerbText>> = {
+  'hosts add': ofAdd,
   'hosts trust': ofTrust,
   'hosts list': ofList,
   'hosts show': ofShow,

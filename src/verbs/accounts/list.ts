@@ -1,4 +1,5 @@
 import { accountData } from '../results/accounts.ts';
+import { accountListOptions, listedAccounts } from '../results/listed-accounts.ts';
 import { defineLook } from '../verb.ts';
 
 /** `fleet accounts list`. */
@@ -7,20 +8,22 @@ export const listAccounts = defineLook({
   isWatchable: true,
   group: 'accounts',
   summary: 'every account, its state and its host, from the ledger',
-  input: {},
+  input: accountListOptions,
   examples: [
     ['accounts list', 'all accounts, as they were seen last'],
+    ['accounts list --state offline,needs-login --sort since', 'what is not well, the oldest trouble first'],
     ['accounts list --limit eu --json', 'those on hosts of the group eu, for programs'],
   ],
   files: ['inventory', 'ledger'],
-  async look({ inventory, ledger }, { limit }) {
+  async look({ inventory, ledger }, { limit, ...wishes }) {
     const [{ listKnownAccounts }, { selectHosts }] = await Promise.all([
       import('../../workflows/known-accounts.ts'),
       import('../../inventory/select-hosts.ts'),
     ]);
     const chosen = new Set<string>(selectHosts(inventory, limit).map(({ name }) => name));
     const all = await listKnownAccounts(ledger.db);
-    return limit.length === 0 ? all : all.filter(({ host }) => host !== null && chosen.has(host));
+    const there = limit.length === 0 ? all : all.filter(({ host }) => host !== null && chosen.has(host));
+    return { accounts: listedAccounts(there, wishes), total: all.length };
   },
-  toJson: (rows) => ({ accounts: rows.map(accountData) }),
+  toJson: ({ accounts }) => ({ accounts: accounts.map(accountData) }),
 });

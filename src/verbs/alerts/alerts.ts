@@ -46,7 +46,7 @@ export const whyAlert = defineLook({
   name: 'alerts why',
   group: 'alerts',
   summary: 'why a rule fires for a host or account, or why it does not',
-  input: { rule: argument({}), subject: argument({}) },
+  input: { rule: argument({}), subject: argument({ of: 'subject' }) },
   examples: [
     ['alerts why host-down h2', 'the value, the limits and what is missing'],
     ['alerts why account-offline anna', 'the same of an account'],

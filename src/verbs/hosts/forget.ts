@@ -14,7 +14,7 @@ export const forgetHost = defineChange({
   name: 'hosts forget',
   group: 'hosts',
   summary: 'take a host that owns nothing out of the ledger; one that comes back is fenced all the same',
-  input: { host: argument({ of: 'host' }) },
+  input: { host: argument({ of: 'host', isExact: true }) },
   examples: [
     ['drain h2', 'first: a host that owns accounts is not forgotten'],
     ['hosts forget h2', 'its measurements go; decisions and history stay'],

@@ -1,4 +1,5 @@
 import { hostData } from '../results/hosts.ts';
+import { hostListOptions, listedHosts } from '../results/listed-hosts.ts';
 import { defineLook } from '../verb.ts';
 
 /** `fleet hosts list`. */
@@ -7,13 +8,14 @@ export const listHosts = defineLook({
   isWatchable: true,
   group: 'hosts',
   summary: 'every host, its state and its load, from the ledger',
-  input: {},
+  input: hostListOptions,
   examples: [
     ['hosts list', 'all hosts, as they were seen last'],
+    ['hosts list --state unhealthy', 'only those that are not well'],
     ['hosts list --limit eu --json', 'the group eu, for programs'],
   ],
   files: ['inventory', 'ledger'],
-  async look(context, { limit }) {
+  async look(context, { limit, ...wishes }) {
     const [{ readFleetView }, { rankHosts }, { selectHosts }, ledgerHosts] = await Promise.all([
       import('../../workflows/read-fleet-view.ts'),
       import('../../planning/ranking.ts'),
@@ -23,16 +25,15 @@ export const listHosts = defineLook({
     const chosen = new Set<string>(selectHosts(context.inventory, limit).map(({ name }) => name));
     const { view } = await readFleetView(context, { maxAgeMs: null });
     const rows = new Map((await ledgerHosts.listHosts(context.ledger.db)).map((row) => [row.name, row]));
-    const hosts = rankHosts(view, context.inventory.placement)
-      .filter(({ host }) => chosen.has(host))
-      .toSorted((a, b) => (a.host < b.host ? -1 : 1));
+    const there = rankHosts(view, context.inventory.placement).filter(({ host }) => chosen.has(host));
+    const hosts = listedHosts(there, rows, wishes);
     const [{ straysOf }, { renamedHosts }, { listKnownAccounts }] = await Promise.all([
       import('../../workflows/fleet-status.ts'),
       import('../../workflows/host-identity.ts'),
       import('../../workflows/known-accounts.ts'),
     ]);
     const strays = straysOf(context.inventory, await listKnownAccounts(context.ledger.db), await renamedHosts(context));
-    return { hosts, rows, strays };
+    return { hosts, rows, strays, total: context.inventory.hosts.length };
   },
   toJson: ({ hosts, rows, strays }) => ({ hosts: hosts.map((rank) => hostData(rank, rows.get(rank.host))), notInInventory: strays }),
 });

@@ -6,7 +6,7 @@ export const renameHost = defineChange({
   name: 'hosts rename',
   group: 'hosts',
   summary: 'the host has a new name in the inventory: its accounts, pins and measurements follow',
-  input: { old: argument({ of: 'host' }), new: argument({ of: 'host' }) },
+  input: { old: argument({ of: 'host', isExact: true }), new: argument({ of: 'host', isExact: true }) },
   examples: [
     ['hosts rename h2 berlin-1', 'after h2 became berlin-1 in the inventory'],
     ['init --limit berlin-1', 'then tell the host its name'],

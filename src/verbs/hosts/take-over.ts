@@ -6,7 +6,7 @@ export const takeOver = defineChange({
   name: 'hosts take-over',
   group: 'hosts',
   summary: 'let these hosts obey this ledger from now on; the one that they obeyed is refused',
-  input: { hosts: argument({ of: 'host', isMany: true }) },
+  input: { hosts: argument({ of: 'pattern', isMany: true }) },
   examples: [
     ['hosts take-over h1 h2', 'their former ledger is lost or out of use'],
     ['adopt', 'then learn from them what they run'],
@@ -16,8 +16,8 @@ export const takeOver = defineChange({
     const { selectHosts } = await import('../../inventory/select-hosts.ts');
     return selectHosts(context.inventory, hosts);
   },
-  question: (_, { hosts }) =>
-    `Is the ledger that ${hosts.join(', ')} obeyed until now out of use? Two that work on the same accounts lose them`,
+  question: (chosen) =>
+    `Is the ledger that ${chosen.map(({ name }) => name).join(', ')} obeyed until now out of use? Two that work on the same accounts lose them`,
   async execute(context, begin, chosen) {
     const [{ takeOverHost }, { forEachHost }] = await Promise.all([
       import('../../workflows/take-over-host.ts'),

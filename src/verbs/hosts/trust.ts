@@ -11,7 +11,7 @@ export const trustHosts = defineChange({
   group: 'hosts',
   summary: "show the hosts' keys and remember them; compare the fingerprints first",
   input: {
-    hosts: argument({ of: 'host', isMany: true, isOptional: true }),
+    hosts: argument({ of: 'pattern', isMany: true, isOptional: true }),
     replace: flag('these hosts were reinstalled or got new keys: forget what known_hosts has of them'),
   },
   examples: [

@@ -46,7 +46,7 @@ export const uninstall = defineChange({
   group: 'hosts',
   summary: 'leave hosts as fleet found them; refuses while they own accounts',
   input: {
-    hosts: argument({ of: 'host', isMany: true }),
+    hosts: argument({ of: 'pattern', isMany: true }),
     dryRun: dryRun('change nothing, say what would be undone (exit code 4 when something would)'),
     purgePackages: flag('also remove the packages that fleet installed'),
     forgetClaims: flag('also remove the tombstones that keep old copies of accounts from running there'),

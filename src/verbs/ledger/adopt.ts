@@ -9,11 +9,11 @@ export const adopt = defineChange({
   summary: 'rebuild the ledger from what the hosts and the vault know: after a restore, or when the ledger is lost',
   input: {
     without: option({
-      ...{ of: 'host', shown: 'hosts', isMany: true, many: 'words' },
+      ...{ of: 'host', isExact: true, shown: 'hosts', isMany: true, many: 'words' },
       words: 'you state that these hosts, which others remember and the inventory does not have, run nothing any more',
     }),
     replaced: option({
-      ...{ of: 'host', shown: 'hosts', isMany: true, many: 'words' },
+      ...{ of: 'host', isExact: true, shown: 'hosts', isMany: true, many: 'words' },
       words:
         'you state that these hosts are the machines that had their accounts, with other hardware, or that the old ones run nothing any more',
     }),

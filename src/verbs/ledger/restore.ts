@@ -3,19 +3,20 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { RestorePlan } from '../../workflows/restore.ts';
 import type { Desk } from '../desk.ts';
-import { argument, dryRun, flag } from '../input.ts';
+import { argument, dryRun, flag, type Fields, type InputOf } from '../input.ts';
 import { loadInventoryOf, secretReader } from '../open-context.ts';
 import { restoreData } from '../results/backup.ts';
 import { defineErrand } from '../verb.ts';
 
-interface RestoreInput {
+interface RestoreInput extends InputOf<Fields> {
   readonly file: string;
   readonly dryRun: boolean;
   readonly unsealed: boolean;
 }
 
 /** Opens no context: the ledger in use may be damaged, or absent, and gives way to another one. */
-async function restoreBackup(desk: Desk, { file, dryRun: isDryRun, unsealed }: RestoreInput): Promise<RestorePlan> {
+async function restoreBackup(desk: Desk, input: RestoreInput): Promise<RestorePlan> {
+  const { file, dryRun: isDryRun, unsealed } = input;
   const inventory = await loadInventoryOf(desk);
   const { endRestore, executeRestore, planRestore } = await import('../../workflows/restore.ts');
   const { takeLock } = await import('../../ledger/runs.ts');
@@ -34,7 +35,7 @@ async function restoreBackup(desk: Desk, { file, dryRun: isDryRun, unsealed }: R
     });
     try {
       if (isDryRun) return plan;
-      await desk.agree('Put it in the place of the ledger that is in use?', plan);
+      await desk.agree('Put it in the place of the ledger that is in use?', { plan, input });
       await letGo();
       await executeRestore(inventory, plan);
       return plan;

@@ -1,18 +1,9 @@
 import { FleetError } from '../../model/errors.ts';
-import type { LogLevel, LogSubject } from '../../workflows/read-logs.ts';
+import type { LogSubject } from '../../workflows/read-logs.ts';
 import { rawFlag } from '../hosts/exec.ts';
 import { argument, flag, lines, option } from '../input.ts';
 import { timeOf } from '../time-option.ts';
 import { defineLook } from '../verb.ts';
-
-const logLevels: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
-
-function logLevel(text: string | undefined): LogLevel | null {
-  if (text === undefined) return null;
-  const level = logLevels.find((each) => each === text);
-  if (level !== undefined) return level;
-  throw new FleetError('usage', `--level ${text} is none of ${logLevels.join(', ')}`, { hint: 'for example --level warn' });
-}
 
 function logSubject(account: string | undefined, host: string | undefined): LogSubject {
   if (account !== undefined && host === undefined) return { account };
@@ -28,7 +19,10 @@ export const logs = defineLook({
   input: {
     account: argument({ of: 'account', isOptional: true }),
     host: option({ of: 'host', shown: 'name', words: 'all accounts of this host' }),
-    level: option({ shown: 'level', words: 'error, warn, info or debug: this and everything graver' }),
+    level: option({
+      ...{ shown: 'level', choices: ['error', 'warn', 'info', 'debug'], example: 'warn' },
+      words: 'this and everything graver',
+    }),
     since: option({ of: 'time', shown: 'time', words: 'from this time on: 2h for two hours ago, or 2026-11-23T10:00Z' }),
     follow: flag('go on until Ctrl-C', 'f'),
     lines: lines('how many lines from the past', { start: 50, min: 0 }),
@@ -47,7 +41,7 @@ export const logs = defineLook({
     const { readLogs } = await import('../../workflows/read-logs.ts');
     const collected: string[] = [];
     await context.progress.stop();
-    const level = logLevel(input.level);
+    const level = input.level ?? null;
     const sinceMs = input.since === undefined ? null : await timeOf('--since', input.since, context.now());
     const { line } = context.desk;
     const show = (text: string): void => (line === null ? void collected.push(text) : line(text, input.raw));

@@ -1,4 +1,5 @@
 import { flag } from '../input.ts';
+import { accountListOptions, listedAccounts } from '../results/listed-accounts.ts';
 import { statusData } from '../results/status.ts';
 import { defineLook } from '../verb.ts';
 
@@ -8,16 +9,18 @@ export const status = defineLook({
   isWatchable: true,
   group: 'looks',
   summary: 'the fleet on one screen, from the ledger',
-  input: { live: flag('ask the agents first') },
+  input: { live: flag('ask the agents first'), ...accountListOptions },
   examples: [
     ['status', 'what the ledger knows; asks no host'],
     ['status --live --limit eu', 'ask the hosts of the group eu first'],
+    ['status --state offline', 'of the accounts, only those that are offline'],
     ['status --json', 'the same for programs'],
   ],
   files: ['inventory', 'ledger'],
-  async look(context, { live, limit }) {
+  async look(context, { live, limit, ...wishes }) {
     const { readFleetStatus } = await import('../../workflows/fleet-status.ts');
-    return readFleetStatus(context, limit, live);
+    const found = await readFleetStatus(context, limit, live);
+    return { ...found, listed: listedAccounts(found.accounts, wishes) };
   },
   toJson: statusData,
   problems: ({ errors }) => errors,

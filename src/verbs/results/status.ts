@@ -1,12 +1,18 @@
 import { openMoveData } from '../../workflows/ending-command.ts';
+import type { PlacedAccount } from '../../ledger/accounts.ts';
 import type { FleetStatus } from '../../workflows/fleet-status.ts';
 import { accountData } from './accounts.ts';
 import { hostData } from './hosts.ts';
 
-export const statusData = ({ fleet, hosts, rows, accounts, moves, trials, strays }: FleetStatus): Record<string, unknown> => ({
+/** What is shown of the fleet. `listed`: the accounts that were asked for. */
+export interface ListedStatus extends FleetStatus {
+  readonly listed: readonly PlacedAccount[];
+}
+
+export const statusData = ({ fleet, hosts, rows, listed, moves, trials, strays }: ListedStatus): Record<string, unknown> => ({
   fleet,
   hosts: hosts.map((rank) => hostData(rank, rows.get(rank.host))),
-  accounts: accounts.map(accountData),
+  accounts: listed.map(accountData),
   hostsNotInInventory: strays.map(({ host }) => host),
   openMoves: moves.map(openMoveData),
   trials,

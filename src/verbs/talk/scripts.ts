@@ -51,7 +51,7 @@ export const testScript = defineErrand({
     script: argument({ of: 'script', words: 'a name or a file' }),
     transcript: argument({ of: 'file', words: 'a file: YAML, or one JSON message a line' }),
     account: option({
-      ...{ of: 'account', shown: 'account', isMany: true },
+      ...{ of: 'account', among: 'inventory', shown: 'account', isMany: true },
       words: 'as this account of the inventory; several share the group (repeatable)',
     }),
   },

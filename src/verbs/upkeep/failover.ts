@@ -50,7 +50,7 @@ export const failover = defineChange({
   group: 'upkeep',
   summary: 'give the accounts of a host that does not answer to others; you state what happened to it',
   input: {
-    host: argument({ of: 'host' }),
+    host: argument({ of: 'host', isExact: true }),
     poweredOff: flag('you have switched it off; believed only once a boot would find its accounts held'),
     destroyed: flag('this machine will never boot again'),
     fence: flag('let the fence of the inventory switch it off, and go on once that is verified'),
