@@ -82,7 +82,8 @@ class Call {
     const intervalMs = watch ?? ('result' in text ? (text.watches?.(this.#input) ?? null) : null);
     if (intervalMs === null) return null;
     if (process.stdout.isTTY && !json) {
-      return (look) => watchOnTerminal(intervalMs, look, async (outcome, lines) => textIn(text, outcome, this.#about(outcome.input, lines)));
+      return (look) =>
+        watchOnTerminal(intervalMs, look, async (outcome, lines) => textIn(text, outcome, this.#about(outcome.input, lines)));
     }
     if (watch === undefined) return null;
     const print = async (outcome: Outcome): Promise<void> =>

@@ -21,4 +21,3 @@ export const accountStates = [
 ] as const;
 
 export type AccountState = (typeof accountStates)[number];
-

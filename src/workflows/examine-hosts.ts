@@ -111,7 +111,7 @@ function initFindings(where: string, outcome: HostInitOutcome | undefined): Find
   );
   if (pending.length === 0) return warnings;
   const text = `not as the inventory wants it: ${pending.join(', ')}`;
-  return [{ where, level: 'critical', text, remedy: `fleet init --check --diff --limit ${where}, then without --check` }, ...warnings];
+  return [{ where, level: 'critical', text, remedy: `fleet init --dry-run --diff --limit ${where}, then without --dry-run` }, ...warnings];
 }
 
 function sampleFindings(context: FleetContext, where: string, reading: HostReading | undefined, row: HostRow | undefined): Finding[] {

@@ -52,7 +52,11 @@ describe('what is asked for wrongly ends with code 2 and says what to do', () =>
     { args: ['allocate'], code: 2, stderr: error('which accounts?', 'name them, or use --all') },
     { args: ['allocate', 'anna', '--all'], code: 2, stderr: error('both --all and names were given', 'use one of the two') },
     { args: ['allocate', 'anna', '--yes'], code: 2, stderr: unknownAccount },
-    { args: ['allocate', '--all', '--strategy', 'luck'], code: 2, stderr: /argument 'luck' is invalid. Allowed choices are load, even/ },
+    {
+      args: ['allocate', '--all', '--strategy', 'luck'],
+      code: 2,
+      stderr: /--strategy must be load, even, location, affinity or isolation \(got "luck"\)/,
+    },
     { args: ['why', 'anna'], code: 2, stderr: unknownAccount },
     { args: ['logs', 'anna'], code: 2, stderr: unknownAccount },
     { args: ['accounts', 'show', 'anna'], code: 2, stderr: unknownAccount },
@@ -101,7 +105,7 @@ No accounts yet: fleet accounts import FILE...
     { args: ['accounts', 'list'], code: 0, stdout: 'No accounts yet: fleet accounts import FILE...\n' },
     { args: ['history'], code: 0, stdout: 'No decisions recorded.\n' },
     { args: ['moves'], code: 0, stdout: 'No open moves.\n' },
-    { args: ['allocate', '--all', '--yes'], code: 0, stdout: 'Nothing to allocate.\n' },
+    { args: ['allocate', '--all', '--yes'], code: 0, stdout: 'No accounts yet: fleet accounts import FILE...\n' },
     { args: ['--version'], code: 0, stdout: /^\d+\.\d+\.\d+\n$/ },
   ])('$args', async (expected) => {
     await check((await makeFolder()).fleet, expected);

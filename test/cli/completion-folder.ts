@@ -18,7 +18,12 @@ export const cases: readonly (readonly [string, readonly string[]])[] = [
   ['fleet move an', ['anna']],
   ['fleet move anna web-2', ['web-2']],
   ['fleet accounts export anna --for', ['--format']],
+  ['fleet accounts list --state off', ['offline']],
+  ['fleet hosts list --sort sc', ['score']],
 ];
+
+/** The same where several may be named: a pattern over names that begin alike, quoted as bash does it. */
+export const bashPatternCase = ['fleet hosts cordon web-', ['web-1', 'web-2', 'web-\\*']] as const;
 
 /** Returns its path; `bin` in it has fleet. The caller removes it. */
 export async function makeCompletionFolder(): Promise<string> {

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { tryCommand } from '../lab/run-command.ts';
-import { cases, completionOptions, makeCompletionFolder } from './completion-folder.ts';
+import { bashPatternCase, cases, completionOptions, makeCompletionFolder } from './completion-folder.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
@@ -13,8 +13,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(path, { recursive: true, force: true }));
 
-test('bash completes commands, options, hosts, accounts and choices', async () => {
-  const lines = cases.map(
+test('bash completes commands, options, hosts, accounts, patterns and choices', async () => {
+  const all = [...cases, bashPatternCase];
+  const lines = all.map(
     ([line]) => `read -ra COMP_WORDS <<< '${line}'; COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _fleet; echo "\${COMPREPLY[*]}"`,
   );
   const { stdout, stderr, code } = await tryCommand(
@@ -24,7 +25,7 @@ test('bash completes commands, options, hosts, accounts and choices', async () =
   expect({ code, stderr, found: stdout.trim().split('\n') }).toEqual({
     code: 0,
     stderr: '',
-    found: cases.map(([, wanted]) => wanted.join(' ')),
+    found: all.map(([, wanted]) => wanted.join(' ')),
   });
 });
 

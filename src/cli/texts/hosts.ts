@@ -17,8 +17,7 @@ import { formatTrialEnd } from '../render/trial.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
 const ofAdd: TextOf<typeof addHost> = {
-  result: ({ name, path, after, next }, { input: { dryRun } }) =>
-    dryRun ? after.trimEnd() : `${name} added to ${path}.\nNext: ${next}`,
+  result: ({ name, path, after, next }, { input: { dryRun } }) => (dryRun ? after.trimEnd() : `${name} added to ${path}.\nNext: ${next}`),
 };
 
 const ofTrust: TextOf<typeof trustHosts> = {

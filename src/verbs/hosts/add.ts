@@ -46,7 +46,13 @@ export const addHost = defineErrand({
     const plan = planAddHost(path, await readInventoryText(path), host);
     if (!wishes.dryRun) await writeAddedHost(plan);
     const { name } = host;
-    return { name, path, inventory: plan.inventory.path, after: plan.after, next: `fleet hosts trust ${name}, then fleet init --limit ${name}` };
+    return {
+      name,
+      path,
+      inventory: plan.inventory.path,
+      after: plan.after,
+      next: `fleet hosts trust ${name}, then fleet init --limit ${name}`,
+    };
   },
   toJson: ({ name, inventory, after, next }, { dryRun: isDryRun }) =>
     isDryRun ? { dryRun: true, host: name, text: after } : { host: name, inventory, next },

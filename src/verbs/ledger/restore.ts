@@ -3,7 +3,7 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { RestorePlan } from '../../workflows/restore.ts';
 import type { Desk } from '../desk.ts';
-import { argument, dryRun, flag, type Fields, type InputOf } from '../input.ts';
+import { argument, dryRun, type Fields, flag, type InputOf } from '../input.ts';
 import { loadInventoryOf, secretReader } from '../open-context.ts';
 import { restoreData } from '../results/backup.ts';
 import { defineErrand } from '../verb.ts';

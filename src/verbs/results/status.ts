@@ -1,5 +1,5 @@
-import { openMoveData } from '../../workflows/ending-command.ts';
 import type { PlacedAccount } from '../../ledger/accounts.ts';
+import { openMoveData } from '../../workflows/ending-command.ts';
 import type { FleetStatus } from '../../workflows/fleet-status.ts';
 import { accountData } from './accounts.ts';
 import { hostData } from './hosts.ts';
