@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 const isNightly = process.env.FLEET_TEST_NIGHTLY === '1';
 const schedules = 'test/simulator/schedules-*.test.ts';
+/** A report of failures shows what a command said whole, not the first 40 characters of it. */
+const chaiConfig = { truncateThreshold: 4_000 };
 
 /** Projects: `fast` and `schedules` need nothing but Node; `lab` needs the lab's network namespace around it (see test/run.ts). */
 export default defineConfig({
@@ -17,9 +19,10 @@ export default defineConfig({
           exclude: ['test/**/*.lab.test.ts', schedules, ...(isNightly ? [] : ['test/**/*.nightly.test.ts'])],
           testTimeout: 120_000,
           hookTimeout: 60_000,
+          chaiConfig,
         },
       },
-      { test: { name: 'schedules', include: [schedules], globalSetup: ['test/simulator/counted-kinds.ts'] } },
+      { test: { name: 'schedules', include: [schedules], globalSetup: ['test/simulator/counted-kinds.ts'], chaiConfig } },
       {
         test: {
           name: 'lab',
@@ -27,6 +30,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,
+          chaiConfig,
         },
       },
     ],
