@@ -173,7 +173,7 @@ test('a changed script and a pause reach workers that run; why-silent and metric
   const heard = await say(bob, 'and now the price?');
   await eventually(90_000, async () => expect(await answersTo(heard)).toEqual([['a1', 'Ten coins.']]));
   expect(await answersTo(silenced)).toEqual([]);
-  await eventually(20_000, async () => expect(await must(world, 'why-silent', 'a1')).toContain('opted-out'));
+  await eventually(60_000, async () => expect(await must(world, 'why-silent', 'a1')).toContain('opted-out'));
   expect(await must(world, 'status')).toContain('paused');
   // A worker writes its counters down with its health, once a minute.
   await eventually(90_000, async () =>

@@ -112,7 +112,7 @@ describe('hosts', () => {
     const here = (await listAccounts(world)).filter(({ host }) => host === name);
     await expireContact(world, index);
     await world.lab.reboot(index);
-    await eventually(30_000, async () => {
+    await eventually(60_000, async () => {
       const states = await liveStates(world);
       expect(here.map((each) => states[each.name])).toEqual(here.map(() => 'held'));
     });

@@ -176,7 +176,7 @@ test('the doctor finds the host whose agent is ended, the port that is open and 
   expect(ill).toContainEqual(expect.stringMatching(/^h1: .*agent/));
   expect(ill).toContain('h1: it listens on 0.0.0.0:8099 python3');
   await lab.ssh(1, 'systemctl stop opener; systemctl start fleet-agent');
-  await eventually(20_000, async () => {
+  await eventually(60_000, async () => {
     expect(await findFaults(operator)).toEqual([]);
   });
 });
@@ -319,7 +319,7 @@ describe('single accounts', () => {
     await must(world, 'accounts', 'import', logins.find(({ account }) => account === 'luca')?.path ?? '');
     await must(world, 'allocate', '--all');
     expect(await stateOf('luca')).toMatchObject({ state: 'online', epoch: 2 });
-    await eventually(10_000, () => expectExclusive(world, logins));
+    await eventually(60_000, () => expectExclusive(world, logins));
   });
 });
 

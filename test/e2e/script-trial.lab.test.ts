@@ -66,7 +66,7 @@ async function answerOf(name: string, waitMs = 10_000): Promise<string | null> {
 }
 
 const expectAll = (text: string): Promise<void> =>
-  eventually(30_000, async () => expect(await Promise.all(names.map((name) => answerOf(name, 5_000)))).toEqual(names.map(() => text)));
+  eventually(60_000, async () => expect(await Promise.all(names.map((name) => answerOf(name, 5_000)))).toEqual(names.map(() => text)));
 
 test('what does well is on all accounts in the end', async () => {
   await writeScript('say: It costs nothing.');
@@ -121,7 +121,7 @@ test('killed in the watch: a sweep changes nothing, and the next push goes on to
   await once(child, 'close');
   await must(world, 'sweep');
   // What was pushed a moment ago is taken by its worker a moment later.
-  await eventually(30_000, async () =>
+  await eventually(60_000, async () =>
     expect([await answerOf('anna'), await answerOf('bea')]).toEqual(['It is a gift.', 'It costs nothing.']),
   );
   expect(JSON.stringify(await world.operator.json(['doctor']))).toContain('fleet scripts push');

@@ -344,7 +344,7 @@ systemd-run -q --on-active=1 sh -c 'systemctl stop ssh.service; systemctl start 
   it('keeps the ports of the socket open, also the one that this connection does not use', async () => {
     await lab.wipe(1);
     await lab.ssh(1, ubuntu);
-    await expect.poll(() => onHost('systemctl is-active ssh.socket'), { timeout: 15_000 }).toBe('active');
+    await expect.poll(() => onHost('systemctl is-active ssh.socket'), { timeout: 60_000 }).toBe('active');
     const host = theHost('ubuntu');
     const { outcome } = await init({}, { ...host, ssh: { ...host.ssh, port: 2222 } });
     expect(outcome.error).toBeNull();
