@@ -197,10 +197,10 @@ test.each([
   expect(await run(`systemctl show -P ExecMainStatus,StatusText ${unit}`)).toMatch(words);
 });
 
-/** After `command`, which takes disk space: once the watch, which looks every 2 s, has begun a look since then. */
-const untilWatched = async (command: string): Promise<void> => {
-  await run(`${command}; touch /root/taken`);
-  const look = '[ /var/lib/fleet/init/quota/.looked -nt /root/taken ] && echo seen || true';
+/** Takes 100 MiB of the disk, and waits until the watch, which looks every 2 s where something was taken, has begun a look since. */
+const untilWatched = async (): Promise<void> => {
+  await run('touch /root/before; head -c 100M /dev/zero >/root/others');
+  const look = '[ /var/lib/fleet/init/quota/.looked -nt /root/before ] && echo seen || true';
   await expect.poll(() => run(look), { timeout: 60_000, interval: 500 }).toBe('seen');
 };
 
@@ -211,16 +211,15 @@ test('has no limit that the disk could bear, and fills it: ended, the others hav
   diskMaxBytes = 10 * 1024 ** 3;
   try {
     await lab.fill(1, 300 * 1024);
-    // The second look begins after the end of the first one: what the account writes is no part of either.
-    await untilWatched('true');
-    await untilWatched('head -c 100M /dev/zero >/root/others');
+    // From now on the watch knows how little is free, before the account writes.
+    await untilWatched();
     await fall('fill', 'named,400');
     expect(await whyEnded()).toMatch(/the disk of this host is full, and it has just written \d+ MiB/);
     await expect.poll(free, { timeout: 60_000 }).toBeGreaterThan(8 * 1024);
   } finally {
     diskMaxBytes = 64 * 1024 ** 2;
     await lab.unfill(1);
-    await run('rm -f /root/others');
+    await run('rm -f /root/before /root/others');
   }
   await expect.poll(() => run(`systemctl show -P ActiveState ${unit}`), { timeout: 60_000 }).toBe('failed');
   await run('echo quiet >/opt/fallen.mode');
