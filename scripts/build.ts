@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { nodeFlags } from '../src/cli/built-program.ts';
 import { buildHostFiles } from '../src/release/build-host-files.ts';
 
-/** Builds what is published: `dist/cli.cjs` with `dist/program.cjs` and V8's cache of it, and `dist/host` with the programs for hosts. */
+/**
+ * Builds what is published: `dist/cli.cjs` with `dist/program.cjs` and V8's cache of it, `dist/host`
+ * with the programs for hosts, and `dist/bundled.json` with the npm packages that are inside of them.
+ */
 const root = join(import.meta.dirname, '..');
 const out = join(root, 'dist');
 
@@ -32,9 +35,10 @@ const withoutNativeParts: Plugin = {
 };
 
 await rm(out, { recursive: true, force: true });
-await Promise.all([
+const [program, , hostInputs] = await Promise.all([
   build({
     absWorkingDir: root,
+    metafile: true,
     entryPoints: [{ in: 'src/cli/program.ts', out: 'program' }],
     outdir: out,
     outExtension: { '.js': '.cjs' },
@@ -75,6 +79,12 @@ await Promise.all([
   }),
   buildHostFiles(root, join(out, 'host')),
 ]);
+const bundled = [...Object.keys(program.metafile.inputs), ...hostInputs].flatMap((input) => {
+  const name = /node_modules\/.*$/.exec(input)?.[0];
+  const path = name === undefined ? undefined : /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(name)?.[0];
+  return path === undefined ? [] : [path];
+});
+await writeFile(join(out, 'bundled.json'), `${JSON.stringify([...new Set(bundled)].toSorted(), null, 2)}\n`);
 execFileSync(process.execPath, [...nodeFlags, join(import.meta.dirname, 'code-cache.ts'), out], {
   stdio: ['ignore', 'ignore', 'pipe'],
   timeout: 120_000,

@@ -22,18 +22,28 @@ const besideTheWorker: Plugin = {
   },
 };
 
-/** Bundles each program that runs on hosts into one file `NAME.cjs` below `outDirectory`. Needs the sources and esbuild. */
-export async function buildHostFiles(root: string, outDirectory: string): Promise<void> {
-  await bundle(root, outDirectory, hostPrograms, [besideTheWorker, leanTelegram(root)]);
+/**
+ * Bundles each program that runs on hosts into one file `NAME.cjs` below `outDirectory`. Needs the
+ * sources and esbuild. Returns the files that the programs were made of, as esbuild names them.
+ */
+export async function buildHostFiles(root: string, outDirectory: string): Promise<readonly string[]> {
+  const most = await bundle(root, outDirectory, hostPrograms, [besideTheWorker, leanTelegram(root)]);
   // Apart from the others: the worker's schema stays without the methods of a login.
   const schema = ['agent/worker/gramjs-*.ts', 'agent/worker/login/*.ts'];
-  await bundle(root, outDirectory, { login: 'agent/worker/login/main.ts' }, [leanTelegram(root, schema)]);
+  const login = await bundle(root, outDirectory, { login: 'agent/worker/login/main.ts' }, [leanTelegram(root, schema)]);
+  return [...most, ...login];
 }
 
-async function bundle(root: string, outDirectory: string, programs: Readonly<Record<string, string>>, plugins: Plugin[]): Promise<void> {
+async function bundle(
+  root: string,
+  outDirectory: string,
+  programs: Readonly<Record<string, string>>,
+  plugins: Plugin[],
+): Promise<readonly string[]> {
   const { build } = await import('esbuild');
-  await build({
+  const { metafile } = await build({
     absWorkingDir: root,
+    metafile: true,
     entryPoints: Object.entries(programs).map(([out, path]) => ({ out, in: join(root, path) })),
     outdir: outDirectory,
     outExtension: { '.js': '.cjs' },
@@ -46,11 +56,16 @@ async function bundle(root: string, outDirectory: string, programs: Readonly<Rec
     minifyWhitespace: true,
     charset: 'ascii',
     legalComments: 'eof',
-    // Loaded by the `telegram` package at its start and never used by a worker.
-    alias: Object.fromEntries(
-      ['websocket', 'socks', 'store2', 'node-localstorage'].map((name) => [name, join(root, 'agent/worker/absent-module.ts')]),
-    ),
+    alias: {
+      // Loaded by the `telegram` package at its start and never used by a worker.
+      ...Object.fromEntries(
+        ['websocket', 'socks', 'store2', 'node-localstorage'].map((name) => [name, join(root, 'agent/worker/absent-module.ts')]),
+      ),
+      // May only be passed on under the GPL.
+      '@cryptography/aes': join(root, 'agent/worker/aes-ige.ts'),
+    },
     plugins,
     logLevel: 'silent',
   });
+  return Object.keys(metafile.inputs);
 }

