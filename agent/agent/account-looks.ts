@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { claimedKeyIds, readClaim } from '../claims/claim-file.ts';
 import { parseProperties } from '../host/units.ts';
+import { containedWords } from '../machine/contained.ts';
 import { readSmallFile } from '../machine/durable-file.ts';
 import { parseJson, Shape } from '../machine/json-shape.ts';
 import type { Places } from '../machine/places.ts';
@@ -86,6 +87,7 @@ const readCpuNs = (controlGroup: string): number | null => {
 export const lookAtAccount = (places: Places, keyId: string, known: AccountUnit | undefined): Omit<AccountSample, 'cpuCores'> => {
   const { claim } = readClaim(places, keyId);
   const { unit, memoryBytes } = known ?? noUnit;
+  const contained = containedWords(places, keyId);
   return {
     keyId,
     account: claim?.account ?? '',
@@ -93,6 +95,7 @@ export const lookAtAccount = (places: Places, keyId: string, known: AccountUnit 
     unit,
     memoryBytes,
     ...readStatus(join(places.accountRuntime, keyId, 'status.json')),
+    ...(contained === null ? {} : { contained }),
   };
 };
 

@@ -137,8 +137,12 @@ const accountGauge = (name: string, help: string) => ({ name: `fleet_account_${n
 const isOnline = (status: AccountSample['status'], unit: AccountSample['unit']): boolean =>
   unit.activeState === 'active' && status?.state === 'online';
 
-const stateOf = ({ status, unit }: AccountSample): string =>
-  unit.activeState === 'active' && status !== null ? status.state : unit.activeState;
+const stateOf = ({ status, unit, contained }: AccountSample): string =>
+  unit.activeState !== 'active' && contained !== undefined
+    ? 'contained'
+    : unit.activeState === 'active' && status !== null
+      ? status.state
+      : unit.activeState;
 
 const skippedPoints = ({ account, status }: AccountSample): readonly Point[] =>
   Object.entries(status?.counters ?? {})

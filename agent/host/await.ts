@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { containedWords } from '../machine/contained.ts';
 import { errorCode, readSmallFile, type SmallFile } from '../machine/durable-file.ts';
 import { parseJson, Shape } from '../machine/json-shape.ts';
 import type { Places } from '../machine/places.ts';
@@ -33,7 +34,9 @@ export const awaitAccounts = async (
   for (let look = 0; ; look += 1) {
     if (look % looksPerUnitLook === 0) units = world.units.showAll();
     for (const before of [...accounts.values()].filter(({ settled }) => !settled)) {
-      const seen = judge(before.keyId, units.get(before.keyId) ?? unknownUnit, readStatus(world.places, before.keyId));
+      const contained = containedWords(world.places, before.keyId);
+      const unit = units.get(before.keyId) ?? unknownUnit;
+      const seen = judge(before.keyId, unit, readStatus(world.places, before.keyId), contained);
       accounts.set(before.keyId, seen);
       const isChange = seen.state !== before.state || seen.reason !== before.reason;
       if (isChange && !emit({ progress: { keyId: seen.keyId, state: seen.state, reason: seen.reason } })) return [...accounts.values()];
@@ -65,8 +68,12 @@ const readStatusFile = (path: string): SmallFile => {
   }
 };
 
-/** Pure. A unit that has ended counts more than a status file: systemd takes the file away a moment later. */
-export const judge = (keyId: string, unit: UnitFacts, status: SeenStatus | null): AwaitedAccount => {
+/**
+ * Pure. A unit that has ended counts more than a status file: systemd takes the file away a moment later. `contained`: why bin/fleet-quota has ended it, which an
+ * operator's start has taken away before, so it was this run.
+ */
+export const judge = (keyId: string, unit: UnitFacts, status: SeenStatus | null, contained: string | null = null): AwaitedAccount => {
+  if (contained !== null) return { keyId, settled: true, state: 'contained', reason: contained };
   if (unit.hasJob) return { keyId, settled: false, state: 'starting', reason: 'not started yet' };
   if (unit.activeState === 'failed' || (unit.activeState === 'inactive' && unit.exitStatus !== null)) {
     return {

@@ -64,7 +64,7 @@ export interface AccountSample {
     /** Exit status of the last process; null while it has never ended. */
     readonly exitStatus: number | null;
     /** Last status text of the unit, kept by systemd after its end: why the gate refused, why the worker gave up. Agents of protocol 1 have none. */
-    readonly statusText?: string;
+    readonly statusText?: string | undefined;
   };
   /** Cores used, averaged. */
   readonly cpuCores: Windows;
@@ -72,4 +72,6 @@ export interface AccountSample {
   readonly status: WorkerStatus | null;
   /** Why `status` is null although there is a file: garbage, too large, unreadable. */
   readonly statusFault: string | null;
+  /** Why bin/fleet-quota has ended it, in its words; the host starts it again at an operator's word or after a boot. Absent: it has not. */
+  readonly contained?: string | undefined;
 }

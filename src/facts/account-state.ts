@@ -1,7 +1,7 @@
 import type { AwaitedAccount } from '../../agent/protocol/host-acts.ts';
 import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
 import { workerExit } from '../../agent/protocol/worker.ts';
-import type { AccountState } from '../model/account-state.ts';
+import { type AccountState, endedStates } from '../model/account-state.ts';
 import { troubleIn } from './account-trouble.ts';
 import { clockFault } from './clock.ts';
 
@@ -13,18 +13,21 @@ export interface ReportedState {
 
 /**
  * What an agent's sample says about an account that its host owns. A running worker speaks for itself; after its end the exit status does (worker
- * contract), as long as systemd remembers it: of one that the operator stopped (not `isWanted`) it may have forgotten everything. Pure.
+ * contract), as long as systemd remembers it: of one that the operator stopped (not `isWanted`) it may have
+ * forgotten everything. `known`: how it stood before; one that was moved without a start still stands so. Pure.
  */
-export function accountStateIn(sample: HostSample, keyId: string, isWanted: boolean): ReportedState {
+export function accountStateIn(sample: HostSample, keyId: string, isWanted: boolean, known?: ReportedState): ReportedState {
   const account = sample.accounts.find((candidate) => candidate.keyId === keyId);
   if (account === undefined) return { state: 'offline', reason: `${sample.host.name} knows nothing of it` };
   const isRunning = account.unit.activeState === 'active' || account.unit.activeState === 'activating';
+  // It is on its way to the gate, which refuses it.
+  if (account.contained !== undefined && account.unit.activeState !== 'active') return { state: 'contained', reason: account.contained };
   if (isRunning) return runningState(account);
   const final = finalStates.get(account.unit.exitStatus ?? Number.NaN);
   if (final !== undefined) return final;
   // What the operator stopped is not waiting for the end of the hold.
   if (sample.bootVerdict?.verdict === 'hold' && isWanted) return { state: 'held', reason: sample.bootVerdict.reasons.join('; ') };
-  return endedState(account, isWanted);
+  return endedState(account, isWanted, known);
 }
 
 function runningState({ status, statusFault, unit }: AccountSample): ReportedState {
@@ -44,20 +47,24 @@ const finalStates = new Map<number, ReportedState>([
   [workerExit.misconfigured, { state: 'misconfigured', reason: 'the worker refused its configuration' }],
 ]);
 
-const otherEnds = new Map<number, ReportedState>([
-  [workerExit.clean, { state: 'stopped', reason: '' }],
-  [workerExit.gateRefused, { state: 'held', reason: 'the gate on the host refused to start it' }],
-]);
+const otherEnds = new Map<number, ReportedState>([[workerExit.clean, { state: 'stopped', reason: '' }]]);
 
-function endedState({ unit }: AccountSample, isWanted: boolean): ReportedState {
+function endedState({ unit }: AccountSample, isWanted: boolean, before?: ReportedState): ReportedState {
   if (!isWanted && unit.activeState === 'inactive') return { state: 'stopped', reason: '' };
+  if (unit.exitStatus === workerExit.gateRefused) return { state: 'held', reason: gateRefusal(unit.statusText) };
   const known = otherEnds.get(unit.exitStatus ?? Number.NaN);
   if (known !== undefined) return known;
+  const isUntouched = unit.activeState === 'inactive' && unit.exitStatus === null;
+  if (isUntouched && before !== undefined && endedStates.has(before.state)) return before;
   return {
     state: 'offline',
     reason: `its unit is ${unit.activeState} (exit status ${unit.exitStatus ?? 'unknown'}, ${unit.restarts} restarts)`,
   };
 }
+
+/** The gate's own words, which its unit keeps: `gate: REASON`. */
+const gateRefusal = (statusText = ''): string =>
+  `the gate on the host refused to start it${statusText.startsWith('gate: ') ? statusText.slice('gate'.length) : ''}`;
 
 /** The states in which a worker leaves `await`, as the ledger's. */
 export function awaitedState(awaited: AwaitedAccount): AccountState {
@@ -70,6 +77,7 @@ export function awaitedState(awaited: AwaitedAccount): AccountState {
     case 'misconfigured':
     case 'stopped':
     case 'reconnecting':
+    case 'contained':
       return awaited.state;
     case 'gate':
       return 'held';

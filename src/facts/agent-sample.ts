@@ -47,11 +47,13 @@ const accountFields = z.object({
     subState: z.string().max(32),
     restarts: count,
     exitStatus: z.number().int().nullable(),
+    statusText: words(512).optional(),
   }),
   cpuCores: windows,
   memoryBytes: z.number().nonnegative().nullable(),
   status: z.unknown(),
   statusFault: words(500).nullable(),
+  contained: words(300).optional(),
 });
 
 /** A status is the worker's own: one that is none is a fault of this account, and no reason to know nothing of its host. */

@@ -60,6 +60,11 @@ export function findingsIn(sample: HostSample, release: string | null, requireCl
       const trouble = troubleIn(status?.counters);
       return trouble === null ? null : { level: trouble.level, text: `${account}: ${trouble.text}`, remedy: `fleet why-silent ${account}` };
     }),
+    ...accounts.map(({ account, contained }) =>
+      contained === undefined
+        ? null
+        : critical(`it has ended ${account}: ${contained}`, `fleet logs ${account}, then fleet accounts start ${account}`),
+    ),
     ...accounts.map(({ account, unit }) =>
       unit.restarts > restartLimit ? warning(`${account} was restarted ${unit.restarts} times`, `fleet logs ${account}`) : null,
     ),

@@ -41,6 +41,6 @@ export function asKnown<A extends RecordedAccount>(account: A, health: RecordedH
   return { ...account, state: 'unknown', state_since: since, state_reason: `${account.host}: ${silence.reason}; last report: ${last}` };
 }
 
-const reported: readonly AccountState[] = ['placed', 'online', 'reconnecting', 'flood-wait', 'offline', 'held', 'stopped'];
+const reported: readonly AccountState[] = ['placed', 'online', 'reconnecting', 'flood-wait', 'offline', 'held', 'stopped', 'contained'];
 
 const isReported = (state: AccountState): boolean => reported.includes(state);

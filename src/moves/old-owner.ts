@@ -1,5 +1,6 @@
 import type { Claim } from '../../agent/protocol/claim.ts';
 import type { HostSurvey } from '../../agent/protocol/host-acts.ts';
+import { type AccountState, endedStates } from '../model/account-state.ts';
 
 /** What the move knows of the owner that gave a receipt. */
 export interface FormerOwner {
@@ -41,7 +42,5 @@ export const hasOwnedLater = (claim: Claim | null | undefined, { moveId, epoch }
  */
 export const isHostsFault = (awaited: string): boolean => ['gate', 'stopped', 'starting', 'offline', 'stopping'].includes(awaited);
 
-/** States in which an account is moved without a start: it could not, or should not, run on the old host either. */
-const idleStates: readonly string[] = ['stopped', 'needs-login', 'duplicated', 'banned', 'misconfigured'];
-
-export const movesIdle = (state: string, isWanted: boolean): boolean => !isWanted || idleStates.includes(state);
+/** Whether an account is moved without a start: it could not, or should not, run on the old host either. */
+export const movesIdle = (state: AccountState, isWanted: boolean): boolean => !isWanted || state === 'stopped' || endedStates.has(state);

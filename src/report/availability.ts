@@ -39,6 +39,7 @@ const byState: Readonly<Record<AccountState | 'moved', Cause | 'online'>> = {
   duplicated: 'telegram',
   banned: 'telegram',
   held: 'reboots',
+  contained: 'host',
   unknown: 'host',
   misconfigured: 'operator',
   stopped: 'operator',

@@ -5,7 +5,7 @@ import { type AccountRates, accountRates } from '../facts/account-rates.ts';
 import { accountSpecFor } from '../inventory/account-spec.ts';
 import { listAccounts, type PlacedAccount } from '../ledger/accounts.ts';
 import { earlierSamples, type Fresh } from '../ledger/alerts.ts';
-import type { AccountState } from '../model/account-state.ts';
+import { type AccountState, endedStates } from '../model/account-state.ts';
 import type { NewsName } from '../model/alert-policy.ts';
 import type { Inventory } from '../model/inventory.ts';
 import { isAccountName } from '../model/names.ts';
@@ -70,7 +70,6 @@ function ofHost(host: SweptHost, sample: HostSample | undefined): SubjectFacts {
 }
 
 const offline: readonly AccountState[] = ['placed', 'reconnecting', 'offline'];
-const ended: readonly AccountState[] = ['needs-login', 'duplicated', 'banned', 'misconfigured'];
 
 /** What only a sample tells is absent where there is none. */
 function ofAccount(
@@ -89,7 +88,7 @@ function ofAccount(
     ...(isHeard
       ? {
           'account-offline': yes(isWanted && offline.includes(account.state)),
-          'account-ended': yes(isWanted && ended.includes(account.state)),
+          'account-ended': yes(isWanted && endedStates.has(account.state)),
         }
       : {}),
     ...(counters === undefined

@@ -163,7 +163,7 @@ async function examineWork({ inventory, ledger, now }: FleetContext): Promise<Fi
     found.push(here('warning', text, `go on with it: fleet accounts login ${account}; or give it up: the same with --cancel`));
   }
   const needy = accounts.filter(({ state }) =>
-    ['needs-login', 'duplicated', 'banned', 'misconfigured', 'held', 'offline', 'unknown'].includes(state),
+    ['needs-login', 'duplicated', 'banned', 'misconfigured', 'held', 'contained', 'offline', 'unknown'].includes(state),
   );
   if (needy.length > 0) found.push(here('warning', `${needy.length} accounts need somebody`, 'fleet status says what to do'));
   const known = new Set<string>(inventory.hosts.map(({ name }) => name));

@@ -50,6 +50,7 @@ const remedies: Partial<Record<AccountState, string>> = {
   duplicated: 'Telegram destroyed the session because something else used it: find that, log in again, import the new session',
   banned: 'the account is banned or deactivated; fleet accounts remove NAME retires it',
   misconfigured: 'check telegram.api_id and telegram.api_hash in the inventory, then run this again',
+  contained: 'its host ended it for what it took there: make room or raise its limits, then fleet accounts start NAME',
   held: 'the host holds it after a boot: fleet sweep gives it back after asking all hosts',
 };
 

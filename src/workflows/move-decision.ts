@@ -5,7 +5,7 @@ import type { AccountState } from '../model/account-state.ts';
 /** States of an account that some host owns. */
 export const movableStates = [
   ...(['placed', 'online', 'reconnecting', 'flood-wait', 'offline', 'held', 'stopped'] as const),
-  ...(['needs-login', 'duplicated', 'banned', 'misconfigured'] as const),
+  ...(['needs-login', 'duplicated', 'banned', 'misconfigured', 'contained'] as const),
 ] satisfies AccountState[];
 
 /** What a change of owner needs to know besides its row; the decision's other fields are for people (`fleet why`). */

@@ -16,7 +16,7 @@ export interface Past {
 
 const reportedStates: ReadonlySet<string> = new Set<AccountState>([
   ...(['stored', 'placed', 'online', 'reconnecting', 'flood-wait', 'offline', 'needs-login', 'duplicated', 'banned'] as const),
-  ...(['misconfigured', 'stopped', 'held', 'removing', 'detached'] as const),
+  ...(['misconfigured', 'stopped', 'held', 'contained', 'removing', 'detached'] as const),
 ]);
 const isState = (word: string): word is AccountState => reportedStates.has(word);
 

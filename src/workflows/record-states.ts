@@ -25,7 +25,10 @@ async function recordState(context: FleetContext, account: PlacedAccount, readin
   const placedMs = account.placed_since ?? 0;
   if (sample === null || ((takenAtMs ?? 0) < placedMs && placedMs <= context.now())) return;
   const { db } = context.ledger;
-  const { state, reason } = accountStateIn(sample, account.key_id, account.wanted === 1);
+  const { state, reason } = accountStateIn(sample, account.key_id, account.wanted === 1, {
+    state: account.state,
+    reason: account.state_reason,
+  });
   const own = sample.accounts.find(({ keyId }) => keyId === account.key_id);
   const saidMs = own?.status?.state === state && takenAtMs !== null ? stateSince(sample, own, takenAtMs) : null;
   const atMs = sinceWhen(saidMs, account, context.now());

@@ -103,7 +103,7 @@ export function watchFleet(context: FleetContext, hosts: readonly HostSpec[], re
 function watchedAccount(account: PlacedAccount, samples: ReadonlyMap<string, HostSample | null>): WatchedAccount {
   const { name, host, key_id: keyId } = account;
   const sample = host === null ? null : (samples.get(host) ?? null);
-  const known =
-    sample === null ? { state: account.state, reason: account.state_reason } : accountStateIn(sample, keyId, account.wanted === 1);
+  const recorded = { state: account.state, reason: account.state_reason };
+  const known = sample === null ? recorded : accountStateIn(sample, keyId, account.wanted === 1, recorded);
   return { name, host, ...known, measured: sample?.accounts.find((each) => each.keyId === keyId) ?? null };
 }

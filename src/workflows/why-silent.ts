@@ -1,4 +1,6 @@
 import { type LeftGroup, type RecentSilence, type SilenceReason, silenceReasons } from '../../agent/protocol/silence.ts';
+import { accountStateIn } from '../facts/account-state.ts';
+import type { AccountState } from '../model/account-state.ts';
 import { findOwned } from './account-acts.ts';
 import { readSilences } from './account-control.ts';
 import type { FleetContext } from './context.ts';
@@ -8,6 +10,10 @@ export interface SilenceReport {
   readonly account: string;
   readonly host: string;
   readonly isPaused: boolean;
+  /** How it stands now; one that is not online answers nobody. */
+  readonly state: AccountState;
+  /** Empty when online. */
+  readonly reason: string;
   /** As the worker counts since its start; null: it tells no status. */
   readonly received: number | null;
   readonly answered: number | null;
@@ -24,12 +30,15 @@ export async function whySilent(context: FleetContext, name: string, lines: numb
   const { account, host } = await findOwned(context, name);
   const [[reading], silences] = await Promise.all([readSamples(context, [host], 0), readSilences(context, host, account.key_id)]);
   if (reading?.problem) throw reading.problem;
-  const counters = reading?.sample?.accounts.find(({ keyId }) => keyId === account.key_id)?.status?.counters ?? null;
+  const recorded = { state: account.state, reason: account.state_reason };
+  const sample = reading?.sample ?? null;
+  const counters = sample?.accounts.find(({ keyId }) => keyId === account.key_id)?.status?.counters ?? null;
   const skipped = Object.entries(counters ?? {}).filter(([counter]) => counter.startsWith('skipped_'));
   return {
     account: name,
     host: host.name,
     isPaused: account.paused === 1,
+    ...(sample === null ? recorded : accountStateIn(sample, account.key_id, account.wanted === 1, recorded)),
     received: counters?.received ?? (counters === null ? null : 0),
     answered: counters?.answered ?? (counters === null ? null : 0),
     reasons: skipped

@@ -1,9 +1,10 @@
 /** Whom bin/fleet-quota ends for what it has on the disk, in a folder that stands in for a host, with real processes. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -12,9 +13,12 @@ class Host {
   readonly root = mkdtempSync(join(tmpdir(), 'fleet-quota-'));
   readonly #children: ChildProcess[] = [];
 
-  constructor() {
+  /** `diskMb`: on a disk of its own, in memory. */
+  constructor(diskMb?: number) {
+    if (diskMb !== undefined) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskMb}m`, 'fleet-quota', this.root]);
     onTestFinished(() => {
       for (const child of this.#children) child.kill('SIGKILL');
+      if (diskMb !== undefined) execFileSync('umount', ['--lazy', this.root]);
       rmSync(this.root, { recursive: true, force: true });
     });
     for (const place of ['run/fleet-boot', 'var/lib/fleet/init', 'tmp', 'var/tmp', 'proc/1']) this.#folder(place);
@@ -57,6 +61,33 @@ class Host {
     await expect.poll(() => existsSync(looked), { timeout: 60_000 }).toBe(true);
     watch.kill('SIGKILL');
     await new Promise((resolve) => watch.once('exit', resolve));
+  }
+
+  /** All the time, with so much kept. The first look is over, and the reserve is there. */
+  async watch(reserveKb: number): Promise<void> {
+    const env = { ...process.env, FLEET_ROOT: this.root, FLEET_RESERVE_KB: String(reserveKb) };
+    this.#children.push(spawn('bash', ['templates/bin/fleet-quota'], { env, stdio: 'ignore' }));
+    await this.hasReserve(true);
+  }
+
+  hasReserve = (is: boolean): Promise<void> =>
+    expect.poll(() => existsSync(join(this.root, 'var/lib/fleet/init/reserve')), { timeout: 60_000 }).toBe(is);
+
+  freeKb(): number {
+    const { bavail, bsize } = statfsSync(this.root);
+    return Math.floor((bavail * bsize) / 1024);
+  }
+
+  /** More of a file in its state; `others`: of something else on this host. */
+  write(name: string, kb: number): void {
+    const folder = name === 'others' ? this.#folder('var/log') : this.#folder('var/lib/private/fleet-accounts', Host.keyOf(name));
+    appendFileSync(join(folder, 'grows'), Buffer.alloc(kb * 1024));
+  }
+
+  /** The operator's start, with a new process. */
+  startAgain(name: string): void {
+    this.run(name, 0);
+    rmSync(join(this.root, 'run/fleet-boot/full', Host.keyOf(name)));
   }
 
   ended = (name: string): string => this.#words('full', name);
@@ -111,4 +142,54 @@ it('whoever has come back within its limit has no more than that', async () => {
   host.run('anna', 1_200);
   await host.look();
   expect(host.ended('anna')).not.toBe('');
+});
+
+/** A disk of its own takes root's rights. */
+describe.skipIf(process.getuid?.() !== 0)('a disk that is full', () => {
+  const reserveKb = 1_024;
+  const start = async (): Promise<Host> => {
+    const host = new Host(16);
+    for (const name of ['anna', 'ben']) {
+      host.run(name, 1);
+      host.limit(name, 1_000);
+    }
+    await host.watch(reserveKb);
+    return host;
+  };
+  const isFull = /^the disk of this host is full, and /;
+
+  it('because of others: who then takes of the room that was kept is ended, at once or bit by bit, and nobody else', async () => {
+    const host = await start();
+    host.write('anna', 64);
+    host.write('ben', 64);
+    host.write('others', host.freeKb() - 500);
+    await host.hasReserve(false);
+    expect([host.ended('anna'), host.ended('ben')]).toEqual(['', '']);
+    // A twentieth of what others have taken, in pieces of less than a look would be made for.
+    for (let piece = 0; piece < 8; piece += 1) {
+      host.write('anna', 100);
+      if (piece % 4 === 0) host.write('ben', 20);
+      await sleep(300);
+    }
+    await expect.poll(() => host.ended('anna'), { timeout: 30_000 }).toMatch(isFull);
+    // The operator's start, while it still is full: with what it has, and no more.
+    host.startAgain('anna');
+    host.write('others', 16);
+    await sleep(5_000);
+    expect([host.ended('anna'), host.ended('ben')]).toEqual(['', '']);
+    host.write('anna', 160);
+    await expect.poll(() => host.ended('anna'), { timeout: 30_000 }).toMatch(isFull);
+    expect(host.ended('ben')).toBe('');
+  });
+
+  it('because of an account: it is ended, although others have taken as much meanwhile', async () => {
+    const host = await start();
+    const half = Math.floor((host.freeKb() - 500) / 2);
+    host.write('others', half);
+    host.write('anna', half);
+    await expect
+      .poll(() => host.ended('anna'), { timeout: 30_000 })
+      .toMatch(/^the disk of this host is full, and it has just written \d+ MiB of that$/);
+    expect(host.ended('ben')).toBe('');
+  });
 });

@@ -11,7 +11,7 @@ import { makeFolder } from './fleet-command.ts';
 vi.setConfig({ testTimeout: 240_000 });
 
 /** What a worker has said; of a silent host nobody knows it now. */
-const reported: readonly AccountState[] = ['placed', 'online', 'reconnecting', 'flood-wait', 'offline', 'held', 'stopped'];
+const reported: readonly AccountState[] = ['placed', 'online', 'reconnecting', 'flood-wait', 'offline', 'held', 'stopped', 'contained'];
 const final: readonly AccountState[] = ['needs-login', 'duplicated', 'banned', 'misconfigured', 'removing'];
 const silentSinceMs = Date.UTC(2026, 10, 29, 8, 15);
 

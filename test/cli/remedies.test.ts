@@ -16,6 +16,7 @@ test.for<[AccountState, RegExp | null]>([
   ['banned', /^fleet accounts remove anna$/],
   ['misconfigured', /fleet allocate anna$/],
   ['held', /^fleet sweep/],
+  ['contained', /fleet accounts start anna;/],
   ['offline', /fleet logs anna -f/],
   ['flood-wait', /obeyed/],
 ])('%s', ([state, expected]) => {

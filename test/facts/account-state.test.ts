@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
 import { accountStateIn, awaitedState } from '../../src/facts/account-state.ts';
 import { findingsIn } from '../../src/facts/host-findings.ts';
+import { type AccountState, endedStates } from '../../src/model/account-state.ts';
 import { accountReply, hostReply, keyId } from './sample-reply.ts';
 
 const status = accountReply().status;
@@ -9,6 +10,10 @@ const ended = (exitStatus: number | null): Partial<AccountSample> => ({
   status: null,
   unit: { activeState: 'failed', subState: 'failed', restarts: 2, exitStatus },
 });
+const starting: Partial<AccountSample> = {
+  status: null,
+  unit: { activeState: 'activating', subState: 'auto-restart', restarts: 2, exitStatus: 9 },
+};
 const hold: Partial<HostSample> = {
   bootVerdict: { format: 1, bootId: 'b1', verdict: 'hold', reasons: ['no contact for 2 h'], decidedAt: '' },
 };
@@ -30,6 +35,9 @@ describe('the state of an account', () => {
     ['destroyed by Telegram on a host that holds since its boot', ended(66), hold, 'duplicated'],
     ['refused by the gate since the boot', ended(77), hold, 'held'],
     ['running although the host holds others', {}, hold, 'online'],
+    ['ended by its host', { ...ended(77), contained: 'it has 70 MiB' }, {}, 'contained'],
+    ['ended by its host, and on its way to the gate', { ...starting, contained: 'it has 70 MiB' }, {}, 'contained'],
+    ['not ended yet, or started again a moment ago', { contained: 'it has 70 MiB' }, {}, 'online'],
   ])('%s', (_, account, host, expected) => {
     const sample = hostReply({ ...host, accounts: [accountReply(account)] });
     expect(accountStateIn(sample, keyId, true).state).toBe(expected);
@@ -60,6 +68,27 @@ describe('the state of an account', () => {
     expect([accountStateIn(onHold, keyId, false).state, accountStateIn(onHold, keyId, true).state]).toEqual(['stopped', 'held']);
   });
 
+  it('says why its host ended it, or why the gate refused it, in their own words', () => {
+    const words = 'it has 70 MiB on the disk, and may have 64 MiB (limits.disk_max)';
+    const told = (over: Partial<AccountSample>) => accountStateIn(hostReply({ accounts: [accountReply(over)] }), keyId, true);
+    expect(told({ ...ended(77), contained: words })).toEqual({ state: 'contained', reason: words });
+    const refused = (statusText: string) => ({ ...ended(77), unit: { ...accountReply(ended(77)).unit, statusText } });
+    expect(told(refused('gate: no contact for 2 h')).reason).toBe('the gate on the host refused to start it: no contact for 2 h');
+    expect(told(refused("a worker's own last words")).reason).toBe('the gate on the host refused to start it');
+    const sample = hostReply({ accounts: [accountReply({ ...ended(77), contained: words })] });
+    expect(findingsIn(sample, null, false)).toEqual([
+      { level: 'critical', text: `it has ended alice: ${words}`, remedy: 'fleet logs alice, then fleet accounts start alice' },
+    ]);
+  });
+
+  it('moved without a start stands as it stood', () => {
+    const unit = { activeState: 'inactive', subState: 'dead', restarts: 0, exitStatus: null } as const;
+    const sample = hostReply({ accounts: [accountReply({ status: null, unit })] });
+    const movedAs = (state: AccountState) => accountStateIn(sample, keyId, true, { state, reason: 'as before' });
+    for (const state of endedStates) expect(movedAs(state)).toEqual({ state, reason: 'as before' });
+    for (const state of ['online', 'stopped', 'held'] as const) expect(movedAs(state).state).toBe('offline');
+  });
+
   it('is offline when its host does not know it', () => {
     expect(accountStateIn(hostReply({ accounts: [] }), keyId, true)).toEqual({ state: 'offline', reason: 'h1 knows nothing of it' });
   });
@@ -67,6 +96,7 @@ describe('the state of an account', () => {
   it.each([
     ['online', 'online'],
     ['gate', 'held'],
+    ['contained', 'contained'],
     ['duplicated', 'duplicated'],
     ['starting', 'offline'],
     ['something new', 'offline'],

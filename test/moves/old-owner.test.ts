@@ -83,5 +83,7 @@ test('who is moved without a start', () => {
   expect(movesIdle('online', true)).toBe(false);
   expect(movesIdle('held', true)).toBe(false);
   expect(movesIdle('online', false)).toBe(true);
-  expect(['stopped', 'needs-login', 'duplicated', 'banned', 'misconfigured'].every((state) => movesIdle(state, true))).toBe(true);
+  expect(
+    (['stopped', 'needs-login', 'duplicated', 'banned', 'misconfigured', 'contained'] as const).every((state) => movesIdle(state, true)),
+  ).toBe(true);
 });

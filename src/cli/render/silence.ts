@@ -1,12 +1,25 @@
 import { formatTime } from '../../model/time-words.ts';
+import { remedyFor } from '../../verbs/results/remedies.ts';
 import type { BehaviourChange } from '../../workflows/push-scripts.ts';
 import type { SilenceReport } from '../../workflows/why-silent.ts';
 import { chalk } from '../style.ts';
 import { called } from './account-names.ts';
+import { formatState } from './states.ts';
 import { formatTable } from './table.ts';
 
 /** Counts first, then the last messages. */
-export function formatSilence({ account, host, isPaused, received, answered, reasons, recent, left }: SilenceReport): string {
+export function formatSilence({
+  account,
+  host,
+  isPaused,
+  received,
+  answered,
+  reasons,
+  recent,
+  left,
+  state,
+  reason,
+}: SilenceReport): string {
   const head =
     received === null
       ? `${chalk.bold(called(account))} on ${host}: its worker tells nothing yet`
@@ -21,7 +34,12 @@ export function formatSilence({ account, host, isPaused, received, answered, rea
       ? `${chalk.yellow('!')} it is not in group ${chatId}: add it there again, or take the group from its chats`
       : `${chalk.yellow('!')} group ${chatId} was made into the supergroup ${movedTo}: name that one in its chats`,
   );
-  const told = [[head, ...missing].join('\n'), counts].join('\n\n');
+  const remedy = remedyFor({ name: account, state });
+  const standing =
+    state === 'online'
+      ? []
+      : [`It is ${formatState(state)}${reason === '' ? '' : `: ${reason}`}`, ...(remedy === null ? [] : [`To do: ${remedy}`])];
+  const told = [[head, ...standing, ...missing].join('\n'), counts].join('\n\n');
   if (recent.length === 0) return told;
   const last = formatTable(
     ['TIME', 'CHAT', 'MESSAGE', 'FROM', 'REASON', 'RULE', 'UNTIL'],

@@ -10,6 +10,8 @@ export const remedies: Partial<Record<AccountState, (names: string) => string>> 
   banned: (names) => `fleet accounts remove ${names}`,
   misconfigured: (names) => `correct telegram: in the inventory, then fleet allocate ${names}`,
   held: () => 'fleet sweep asks every host, then gives them back',
+  contained: (names) =>
+    `its host ended it for what it took there: look (fleet logs), make room or raise its limits, then fleet accounts start ${names}; after a change of limits fleet accounts restart ${names}`,
   unknown: () => 'fleet sweep looks again; if its host is gone, fleet failover HOST says how to go on without it',
   offline: (names) => `the worker keeps trying; see why: fleet logs ${names} -f, and the network of the host`,
   'flood-wait': () => 'nothing: the pause that Telegram asked for is obeyed',

@@ -1,4 +1,5 @@
 import { argument, lines } from '../input.ts';
+import { remedyFor } from '../results/remedies.ts';
 import { defineLook } from '../verb.ts';
 
 /** `fleet why-silent`. */
@@ -16,5 +17,5 @@ export const whySilent = defineLook({
     const workflow = await import('../../workflows/why-silent.ts');
     return workflow.whySilent(context, input.account, input.lines);
   },
-  toJson: (report) => ({ ...report }),
+  toJson: (report) => ({ ...report, remedy: remedyFor({ name: report.account, state: report.state }) }),
 });
