@@ -23,7 +23,9 @@ function pagerHere(): string | null {
   const pager = (process.env.PAGER ?? 'less').trim();
   const { isTTY } = process.stdout;
   const isUnattended = !isTTY || !process.stdin.isTTY || process.env.CI !== undefined || process.env.TERM === 'dumb';
-  return isUnattended || pager === '' || pager === 'cat' ? null : pager;
+  // A pager runs what its user types, and PAGER what it holds, with the rights that were lent for fleet alone.
+  const isLent = ['SUDO_UID', 'DOAS_USER', 'PKEXEC_UID'].some((name) => process.env[name] !== undefined);
+  return isLent || isUnattended || pager === '' || pager === 'cat' ? null : pager;
 }
 
 /** The same; where it is longer than the terminal, through PAGER (default: less). Without a pager it is printed. */

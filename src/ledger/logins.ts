@@ -20,9 +20,15 @@ export async function insertLogin(db: LedgerDb, login: LoginRow): Promise<void> 
 
 /**
  * The key that may be logged in from now on. Compare-and-swap on `before`, the one that the talk has known: throws `plan-stale` where another talk has made
- * one, the session was taken, or the login was given up.
+ * one, the session was taken, or the login was given up; `agent-reply` for a key that is or was somebody's: a login makes a new one, so `host` has handed over another
+ * account's session, which would then be used twice.
  */
-export async function setLoginKey(db: LedgerDb, account: string, before: string | null, keyId: string): Promise<void> {
+export async function setLoginKey(db: LedgerDb, account: string, before: string | null, keyId: string, host: string): Promise<void> {
+  if (await isAnybodys(db, account, keyId))
+    throw new FleetError('agent-reply', `${host}: the key that it made for the login of ${account} is not new: it is another session's`, {
+      ...{ host, account },
+      hint: `look at ${host} before anything else runs there; then give this login up (fleet accounts login ${account} --cancel) and log in on another host`,
+    });
   const changed = await db
     .updateTable('logins')
     .set({ key_id: keyId })
@@ -31,6 +37,15 @@ export async function setLoginKey(db: LedgerDb, account: string, before: string 
     .where('key_id', 'is', before)
     .executeTakeFirst();
   if (changed.numUpdatedRows !== 1n) throw changedLogin(account);
+}
+
+async function isAnybodys(db: LedgerDb, account: string, keyId: string): Promise<boolean> {
+  const found = await Promise.all([
+    db.selectFrom('accounts').select('name').where('key_id', '=', keyId).executeTakeFirst(),
+    db.selectFrom('epochs').select('epoch').where('key_id', '=', keyId).executeTakeFirst(),
+    db.selectFrom('logins').select('account').where('key_id', '=', keyId).where('account', '!=', account).executeTakeFirst(),
+  ]);
+  return found.some((row) => row !== undefined);
 }
 
 export const changedLogin = (account: string): FleetError =>

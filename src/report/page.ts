@@ -4,8 +4,9 @@ import { reportStyle } from './style.ts';
 import { trendChart } from './trend-chart.ts';
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-/** Whatever hosts and people have written becomes text: nothing of it is markup, and nothing turns the line around. */
-const text = (raw: string): string => raw.replace(/[\p{Cc}\p{Bidi_Control}]/gu, ' ').replace(/[&<>"']/g, (each) => escapes[each] ?? each);
+/** Whatever hosts and people have written becomes text: nothing of it is markup, hidden, or turns the line around. */
+const text = (raw: string): string =>
+  raw.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, ' ').replace(/[&<>"']/g, (each) => escapes[each] ?? each);
 
 const percent = (share: number | null): string => (share === null ? '–' : `${Math.round(share * 100)} %`);
 /** Rounded down, so that 100 % means always. */
@@ -154,7 +155,7 @@ export function reportPage(report: Report): string {
   const summary = `${hosts.length} hosts, ${accounts.length} accounts, ${online} online · ${moment(atMs)}${aimText(report)}`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
 <title>${text(fleet)}: fleet report</title><style>${reportStyle}</style></head>
 <body><header><h1>${text(fleet)}</h1><p>${summary}</p></header><main>
 ${body}

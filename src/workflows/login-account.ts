@@ -141,7 +141,7 @@ async function talk(
   const keep = async (key: LoginKey): Promise<void> => {
     const session = sessionOf(key);
     // First: another talk's key must not be replaced by one with which nobody is logged in.
-    await setLoginKey(context.ledger.db, account, keptId, session.keyId);
+    await setLoginKey(context.ledger.db, account, keptId, session.keyId, host.name);
     keptId = session.keyId;
     const kept = { apiId, apiHash, deviceModel, systemVersion, appVersion, langCode };
     await context.logins.put(account, session, metaOf(context, kept), { replace: true });

@@ -90,8 +90,8 @@ export async function savePlan(path: string, plan: MovePlan, db: LedgerDb): Prom
  */
 export async function loadPlan(path: string, db: LedgerDb): Promise<MovePlan> {
   const bytes = await readPlanFile(path);
-  const plan = parsePlan(path, bytes);
-  if ((await readSavedPlans(db)).includes(digestOf(bytes))) return plan;
+  // Before a word of it is read: whoever wrote another one is not listened to.
+  if ((await readSavedPlans(db)).includes(digestOf(bytes))) return parsePlan(path, bytes);
   throw new FleetError(
     'plan-stale',
     `${path} is not a plan as this ledger has saved it: it was changed since, or another ledger has made it`,

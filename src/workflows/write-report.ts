@@ -7,7 +7,9 @@ export async function writeReport(file: string, page: string): Promise<string> {
   const path = resolve(file);
   const draft = `${path}.part`;
   try {
-    await writeFile(draft, page, { mode: 0o600 });
+    // A new file: not one, and not a link, that somebody has put there in a folder that others may write to.
+    await rm(draft, { force: true });
+    await writeFile(draft, page, { mode: 0o600, flag: 'wx' });
     await rename(draft, path);
     return path;
   } catch (cause) {

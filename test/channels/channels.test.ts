@@ -401,6 +401,39 @@ describe('a mail server', () => {
     expect(mails[0]).toMatch(/^Message-ID: <11111111-2222@fleet>\r$/m);
   });
 
+  it('gets no line, header or recipient by what a name or a worker says', async () => {
+    const { port, mails } = await smtp({});
+    const said = 'anna\r\n.\r\nMAIL FROM:<evil@example.com>\r\nRCPT TO:<evil@example.com>\r\nDATA\r\nBcc: evil@example.com';
+    const title = 'test\r\nBcc: evil@example.com\r\n\r\nanother text';
+    await openChannel('team', mail(port), world()).send({ ...message(), text: said, title });
+    expect(mails).toHaveLength(1);
+    const head = mails[0]?.slice(0, mails[0].indexOf('\r\n\r\n')) ?? '';
+    expect(head).toMatch(/^Subject: /m);
+    expect(head).not.toMatch(/^(?:Bcc|RCPT|MAIL)/im);
+    expect(mails[0]).toContain('RCPT TO:');
+  });
+
+  it('that answers a line without end is left soon, in bounded memory', async () => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      const chunk = Buffer.alloc(65_536, 'x');
+      const more = (): void => {
+        while (!socket.destroyed && socket.write(chunk));
+        if (!socket.destroyed) socket.once('drain', more);
+      };
+      more();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())));
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const before = process.memoryUsage().rss;
+    await expect(send(mail(port))).rejects.toMatchObject({ code: 'channel' });
+    const grown = (process.memoryUsage().rss - before) / 1_048_576;
+    console.log(`a mail server's line without end: ${grown.toFixed(0)} MiB more`);
+    expect(grown).toBeLessThan(100);
+  });
+
   it('gets no password without TLS', async () => {
     const { port } = await smtp({ authOptional: true, disabledCommands: ['STARTTLS'] });
     const error = await send(mail(port, { user: 'me', password: secret('PW') }), { PW: 'hunter22hunter' }).catch(

@@ -1,7 +1,9 @@
 /** Completion in a real bash; zsh and fish are tried every night. */
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { insertAccount } from '../../src/ledger/accounts.ts';
+import { openLedger } from '../../src/ledger/ledger.ts';
 import { tryCommand } from '../lab/run-command.ts';
 import { bashPatternCase, cases, completionOptions, makeCompletionFolder } from './completion-folder.ts';
 
@@ -27,6 +29,30 @@ test('bash completes commands, options, hosts, accounts, patterns and choices', 
     stderr: '',
     found: all.map(([, wanted]) => wanted.join(' ')),
   });
+});
+
+test('names that a foreign ledger holds are words for the shell, and nothing in them is run', async () => {
+  const folder = await makeCompletionFolder();
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const names = ['zed$(touch pwned)', 'zed`touch pwned`', 'zed;touch pwned', 'zed\'"|touch pwned', 'zed\u001b]0;pwned\u0007'];
+  const ledger = await openLedger(join(folder, 'fleet.db'));
+  const about = { user_id: null, data_centre: 2, is_bot: 0, source_format: 'telethon', vault_hash: 'h', imported_at: 1 };
+  for (const [index, name] of names.entries())
+    await insertAccount(ledger.db, { name, key_id: `${index + 1}`.repeat(32), display_name: null, ...about });
+  await ledger.close();
+  const lines = [
+    'eval "$(fleet completion bash)"',
+    'COMP_WORDS=(fleet move zed); COMP_CWORD=2; _fleet',
+    `printf '%s\\n' "\${#COMPREPLY[@]}"`,
+    // As the shell takes the line that was completed.
+    `for each in "\${COMPREPLY[@]}"; do eval "set -- $each"; printf '%q\\n' "$#" "$1"; done`,
+  ];
+  const { stdout, code } = await tryCommand(['bash', '-c', lines.join('\n')], completionOptions(folder));
+  const [count, ...words] = stdout.trim().split('\n');
+  console.log(stdout);
+  expect([code, (await readdir(folder)).includes('pwned')]).toEqual([0, false]);
+  expect(words.filter((_, index) => index % 2 === 0)).toEqual(Array(Number(count)).fill('1'));
+  expect(stdout).not.toContain('\u001b');
 });
 
 test('without an inventory there is nothing to complete, and nothing is said', async () => {

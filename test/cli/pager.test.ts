@@ -23,6 +23,7 @@ test('long results of looks, and only they, go through PAGER where a person sits
     ['a pipeline', ['hosts', 'list'], { CI: 'true' }, false],
     ['a dumb terminal', ['hosts', 'list'], { TERM: 'dumb' }, false],
     ['a pager that is not there', ['hosts', 'list'], { PAGER: 'no-such-pager -x' }, false],
+    ['rights that sudo lent', ['hosts', 'list'], { SUDO_UID: '1000' }, false],
     ['no look', ['init', '--list-steps'], {}, false],
   ];
   for (const [what, args, env, isPaged] of ways) {

@@ -75,37 +75,6 @@ describe('hosts', () => {
     await allOnline();
   });
 
-  test('an account that takes too much of its host is ended: every screen says why and what brings it back, and no sweep starts it', async () => {
-    const place = `/var/lib/private/fleet-accounts/${(await account('full'))?.keyId}`;
-    const clear = (): Promise<unknown> => world.lab.ssh(3, `find ${place} -name 'much*' -delete`, { timeoutMs: 60_000 });
-    try {
-      await world.lab.ssh(3, `cd ${place} && seq 21000 | sed 's/^/much/' | xargs touch`, { timeoutMs: 60_000 });
-      await eventually(120_000, async () => expect(await liveStates(world)).toMatchObject({ full: 'contained' }));
-      const words = 'it has more than 20000 files (limits.files_max)';
-      const remedy = expect.stringContaining('fleet accounts start full');
-      for (const screen of [['status'], ['accounts', 'list'], ['top']]) {
-        const { accounts: shown } = await world.operator.json<{ accounts: { name: string }[] }>(screen);
-        expect([screen, shown.find(({ name }) => name === 'full')]).toMatchObject([screen, { state: 'contained', reason: words }]);
-      }
-      expect(await world.operator.json(['why-silent', 'full'])).toMatchObject({ state: 'contained', reason: words, remedy });
-      const { findings } = await world.operator.json<{ findings: unknown[] }>(['doctor']);
-      expect(findings).toContainEqual(expect.objectContaining({ where: 'h3', text: `it has ended full: ${words}`, remedy }));
-      for (const screen of [['status'], ['accounts', 'show', 'full'], ['why-silent', 'full'], ['doctor'], ['sweep']])
-        expect((await world.operator.fleet([...screen, '--yes'])).stdout).toMatch(
-          /contained|it has ended full[\s\S]*fleet accounts start full/,
-        );
-      expect((await world.operator.fleet(['metrics'])).stdout).toMatch(/^fleet_account_state\{.*account="full".*state="contained".*\} 1$/m);
-      // A sweep has just been over it.
-      expect(await liveStates(world)).toMatchObject({ full: 'contained' });
-      await clear();
-      await must(world, 'accounts', 'start', 'full');
-      noteFaultPoint('an account that its host has ended');
-    } finally {
-      await clear();
-    }
-    await allOnline();
-  });
-
   test('sudo that asks for a password is named, and the other hosts go on', async () => {
     const rule = '/etc/sudoers.d/zz-asks';
     await world.lab.ssh(2, `echo 'ubuntu ALL=(ALL:ALL) PASSWD: ALL' > ${rule}; chmod 440 ${rule}`);

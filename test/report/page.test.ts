@@ -6,12 +6,13 @@ import { sampleReport } from './sample-report.ts';
 it('is one file that needs nothing from elsewhere and runs no script', () => {
   const page = reportPage(sampleReport(8, 30));
   expect(page).not.toMatch(/<script|\bsrc=|<link|@import|url\(|javascript:|\son\w+=/i);
+  expect(page).toContain("content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\"");
   expect(page).toContain('8 hosts, 30 accounts');
   expect(page).toContain('▼ 95.00 %');
 });
 
 it('makes text of everything that others wrote', () => {
-  const evil = '<img src=x onerror=alert(1)>"\'&\u202e\u001b[31m';
+  const evil = '<img src=x onerror=alert(1)>"\'&\u202e\u001b[31m\u200b\u2066\u{e0041}\u2028\ud800';
   const base = sampleReport(1, 1);
   const page = reportPage({
     ...base,
@@ -22,7 +23,8 @@ it('makes text of everything that others wrote', () => {
     capacity: { ...base.capacity, advice: [evil] },
     alerts: [{ key: evil, severity: evil, since: 0, reason: evil }],
   });
-  for (const each of ['<img', '\u202e', '\u001b', 'alert(1)>']) expect(page).not.toContain(each);
+  for (const each of ['<img', '\u202e', '\u001b', 'alert(1)>', '\u200b', '\u2066', '\u{e0041}', '\u2028', '\ud800'])
+    expect(page).not.toContain(each);
   expect(page).toContain('&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;');
 });
 

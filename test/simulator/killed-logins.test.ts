@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import './borders.ts';
 import { readClaim } from '../../agent/claims/claim-file.ts';
+import type { AccountName } from '../../src/model/names.ts';
 import type { Verb } from './controller.ts';
 import { type CallFate, plainFate } from './model-remote.ts';
 import { checkMemory, remember } from './moving.ts';
@@ -84,6 +85,23 @@ it('survives the death of the operator after queries to the ledger', { timeout: 
   const { queries } = await extent();
   for (let query = 1; query <= queries; query += isExhaustive ? 1 : 7)
     expect(await survives({ queriesLeft: query }, `after query ${query}`)).toEqual([]);
+});
+
+it("on a host that hands over another account's key: refused before it is anybody's, and a login elsewhere is good", async () => {
+  const world = await prepared();
+  const { accounts } = await world.read();
+  const other = accounts.find(({ name, host }) => name !== 'a1' && host !== null);
+  const sound = world.makeKey.bind(world);
+  world.makeKey = () => {
+    const { dataCentre, authKey } = theirs.session;
+    return { dataCentre, authKey: Buffer.from(authKey).toString('base64') };
+  };
+  const theirs = await world.vault.get(other?.name as AccountName);
+  expect(await world.command(login)).toMatchObject({ code: 'agent-reply', message: expect.stringContaining('is not new') });
+  world.makeKey = sound;
+  expect((await world.vault.get('a1' as AccountName)).session.keyId).toBe(oldKey);
+  expect(await world.command(login)).toBeNull();
+  await expectWell(world);
 });
 
 it('is refused while a host is silent: it might be running the old session', async () => {

@@ -136,7 +136,35 @@ describe('a plan that was saved', () => {
     await expect(loadPlan(path(), ledger.db)).rejects.toMatchObject({ code: 'usage' });
     await rm(path());
     await writeFile(path(), '['.repeat(1_000_000));
-    await expect(loadPlan(path(), ledger.db)).rejects.toMatchObject({ code: 'usage' });
+    await expect(loadPlan(path(), ledger.db)).rejects.toMatchObject({ code: 'plan-stale' });
+  });
+
+  const move = '{"account":"alice","keyId":"b","from":"h1","fromEpoch":1,"to":"h2","kind":"manual","reason":"","details":{}}';
+  it.each([
+    ['a hundred thousand moves', `{"format":1,"moves":[${Array(100_000).fill(move).join(',')}]}`],
+    ['numbers without end', `{"format":1e999,"lowerBound":NaN,"spreadBefore":${'9'.repeat(100_000)}}`],
+    ['keys of a prototype', '{"__proto__":{"format":1,"moves":[]},"constructor":{"prototype":{"isAdmin":true}}}'],
+    ['what a terminal obeys', '{"format":1,"summary":"\u001b]52;c;QUJD\u0007Nothing to do"}'],
+  ])('of somebody else is refused before a word of it is read: %s', async (_, text) => {
+    await savePlan(path(), await planOf(), ledger.db);
+    await writeFile(path(), text);
+    const error = await loadPlan(path(), ledger.db).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'plan-stale',
+      message: expect.stringContaining('plan.json is not a plan as this ledger has saved it'),
+    });
+    expect(String(error)).not.toContain('Nothing to do');
+    expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined();
+  });
+
+  it('is not carried out twice, also when the account is back where it was', async () => {
+    const plan = await planOf();
+    await savePlan(path(), plan, ledger.db);
+    await ledger.db.updateTable('placements').set({ epoch: 3 }).execute();
+    await expect(requireFresh(contextOf(), await loadPlan(path(), ledger.db))).rejects.toMatchObject({
+      code: 'plan-stale',
+      problems: ['alice: the plan has it on h1 at epoch 1, it is on h1 at 3'],
+    });
   });
 
   it('is refused when a rule forbids it by what is measured now', async () => {
