@@ -3,7 +3,7 @@ import type { Command, Option } from 'commander';
 import type { Field } from '../verbs/input.ts';
 import { readKnownAccounts, readKnownHosts, readNamedAccounts } from '../verbs/known-names.ts';
 import { loadInventoryOf } from '../verbs/open-context.ts';
-import { verbs } from '../verbs/registry.ts';
+import { describedAs } from './help.ts';
 
 /** The shell completes names of files itself. */
 const files = ':files';
@@ -43,12 +43,10 @@ function placeOf(program: Command, words: readonly string[]): Place {
   return { command, before, option, inventory };
 }
 
-const nameOf = (command: Command): string => (command.parent?.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name());
-
 /** The field of the verb that is typed there. */
 function fieldAt({ command, before, option }: Place): Field | undefined {
-  const verb = verbs.find(({ name }) => name === nameOf(command));
-  if (verb === undefined) return undefined;
+  const verb = describedAs(command);
+  if (verb === null) return undefined;
   if (option !== undefined) return verb.input[option.attributeName()];
   const places = Object.values(verb.input).filter(({ place }) => place === 'argument');
   const last = places.at(-1);

@@ -1,18 +1,14 @@
 /** What the help of a command says besides its arguments and options. */
 import type { Command } from 'commander';
-import type { Fields } from '../verbs/input.ts';
-import { type Verb, type VerbFacts, verbFiles, verbGroups } from '../verbs/verb.ts';
+import { type Verb, verbFiles, verbGroups } from '../verbs/verb.ts';
 
-/** A command as help, the manual and the documents describe it. */
-export type Described = Pick<VerbFacts<Fields>, 'name' | 'group' | 'examples' | 'files' | 'exits'> & Pick<Verb, 'kind'>;
+const described = new WeakMap<Command, Verb>();
 
-const described = new WeakMap<Command, Described>();
-
-/** What is known of the command; null: of a command that only has others. */
-export const describedAs = (command: Command): Described | null => described.get(command) ?? null;
+/** The verb of the command; null: the command only has others. */
+export const describedAs = (command: Command): Verb | null => described.get(command) ?? null;
 
 /** Exit codes with their meanings here. */
-export function exitCodesOf({ exits, kind }: Pick<Described, 'exits' | 'kind'>): readonly (readonly [string, string])[] {
+export function exitCodesOf({ exits, kind }: Pick<Verb, 'exits' | 'kind'>): readonly (readonly [string, string])[] {
   return [
     ['0', 'done, or nothing to do'],
     ['2', 'a mistake in the command, the inventory or a secret; nothing was done'],
@@ -29,10 +25,10 @@ const columns = (rows: readonly (readonly [string, string])[]): string => {
 };
 
 /** Commands are longer than their explanations, so each has a line of its own. */
-const exampleLines = (examples: Described['examples']): string =>
+const exampleLines = (examples: Verb['examples']): string =>
   examples.map(([words, meaning]) => `  fleet ${words}\n      ${meaning}`).join('\n');
 
-function notesOf(about: Described): string {
+function notesOf(about: Verb): string {
   return [
     '',
     'Examples:',
@@ -47,7 +43,7 @@ function notesOf(about: Described): string {
 }
 
 /** Puts the command into its group and gives it examples, exit codes and files. */
-export function describe(command: Command, about: Described): void {
+export function describe(command: Command, about: Verb): void {
   described.set(command, about);
   const heading = `${verbGroups[about.group]}:`;
   const top = topOf(command);

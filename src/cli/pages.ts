@@ -1,7 +1,7 @@
 /** Every command as data: what the manual and docs/commands.md are made from. */
 import type { Command, Option } from 'commander';
-import { verbFiles, verbGroups } from '../verbs/verb.ts';
-import { type Described, describedAs, exitCodesOf } from './help.ts';
+import { type Verb, verbFiles, verbGroups } from '../verbs/verb.ts';
+import { describedAs, exitCodesOf } from './help.ts';
 
 type Pair = readonly [string, string];
 
@@ -22,7 +22,7 @@ const nameOf = (command: Command): string => (command.parent === null ? command.
 
 const all = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(all)];
 
-const pageOf = (command: Command, about: Described): CommandPage => {
+const pageOf = (command: Command, about: Verb): CommandPage => {
   const help = command.createHelp();
   return {
     group: verbGroups[about.group],

@@ -1,4 +1,5 @@
 import { completion } from './about/completion.ts';
+import { schemaVerb } from './about/schema.ts';
 import { version } from './about/version.ts';
 import { exportAccount } from './accounts/export.ts';
 import { importAccounts } from './accounts/import.ts';
@@ -71,7 +72,7 @@ export const verbs: readonly Verb[] = [
   ...[sweep, doctor, check, patch, reboot, failover],
   ...[listAlerts, showAlert, whyAlert, silenceAlerts, unsilenceAlerts, testAlerts],
   ...[backup, listBackups, restore, adopt],
-  ...[completion, version],
+  ...[completion, schemaVerb(() => verbs), version],
 ];
 
 /** What stands before several verbs. */

@@ -49,6 +49,8 @@ export interface VerbFacts<F extends Fields> {
   readonly alias?: string;
   /** What its parent's name alone means. */
   readonly isDefault?: boolean;
+  /** It is about its caller's own terminal or shell: an API has no route to it. */
+  readonly isLocal?: boolean;
   /** What it shows changes by itself: it takes `--watch`. */
   readonly isWatchable?: boolean;
   /** One sentence without a full stop. */

@@ -51,6 +51,7 @@ complete -c fleet -f -a '(__fleet_complete)'
 export const completion = defineErrand({
   name: 'completion',
   group: 'about',
+  isLocal: true,
   summary: 'what your shell needs to complete commands, options, hosts, groups, accounts and scripts; asks no host',
   input: { shell: argument({ choices: ['bash', 'zsh', 'fish'] }) },
   examples: [

@@ -44,6 +44,7 @@ export const exec = defineLook({
 export const ssh = defineLook({
   name: 'ssh',
   group: 'hosts',
+  isLocal: true,
   summary: 'a shell on the host, with the same user, port, key and host key check',
   input: { host: argument({ of: 'host' }) },
   examples: [

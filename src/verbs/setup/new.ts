@@ -8,6 +8,7 @@ import { portOption } from './login-options.ts';
 export const newFleet = defineErrand({
   name: 'new',
   group: 'setup',
+  isLocal: true,
   summary: 'write an inventory from your servers, and make the key of the vault; asks what the options do not say',
   input: {
     servers: argument({ isMany: true, isOptional: true }),
