@@ -23,7 +23,10 @@ function typed(verb: Verb, words: readonly string[]): unknown {
   if (found === undefined) throw new Error(`there is no command ${verb.name}`);
   let input: unknown = null;
   found.action(() => {
-    input = inputOf(verb, { args: found.args, options: { ...(found.optsWithGlobals() as object), signal: new AbortController().signal } } as never);
+    input = inputOf(verb, {
+      args: found.args,
+      options: { ...(found.optsWithGlobals() as object), signal: new AbortController().signal },
+    } as never);
   });
   const others = (command: Command): Command[] => [command, ...command.commands.flatMap(others)];
   for (const other of others(program)) if (other !== found && other.commands.length === 0) other.action(() => undefined);
