@@ -23,11 +23,15 @@ export interface LabFleet {
   end(): Promise<void>;
 }
 
-/** `withPeers`: the other tools as well, which {@link LabFleet.inside} measures. */
-export async function startLabFleet(hosts: number, inventory: (lab: Lab) => string, withPeers = true): Promise<LabFleet> {
+/** `withPeers`: the other tools as well, which {@link LabFleet.inside} measures. `hasEquipment`: see `LabOptions`. */
+export async function startLabFleet(
+  hosts: number,
+  inventory: (lab: Lab) => string,
+  { withPeers = true, hasEquipment = false }: { readonly withPeers?: boolean; readonly hasEquipment?: boolean } = {},
+): Promise<LabFleet> {
   if (withPeers) await installPeers();
   await runCommand([process.execPath, join(packageDirectory, 'scripts', 'build.ts')], { cwd: packageDirectory });
-  const lab = await startLab({ hosts, raiseInotify: true, say: console.log });
+  const lab = await startLab({ hosts, raiseInotify: true, hasEquipment, say: console.log });
   const directory = await mkdtemp(join(tmpdir(), 'fleet-bench-operator-'));
   await writeFile(join(directory, 'inventory.yaml'), inventory(lab));
   // A key and a list of hosts of its own: programs of the bench never see those of this machine.

@@ -43,7 +43,9 @@ export async function measured(argv: readonly string[], { cwd, env = {}, codes =
   return { wallS, cpuS: userS + systemS, stdout };
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
+/** The lower of two in the middle. */
+export const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
 
 /** Lets contestants run by turns, so that what else the machine does hits all of them; the median of each. `rounds` by name, 1 where it is not said. */
 export async function byTurns<Name extends string>(

@@ -50,11 +50,16 @@ const afterOf = (step: Step, steps: readonly Step[]): readonly string[] =>
   (step.after ?? []).filter((id) => steps.some((other) => other.id === id));
 
 function defineStep(step: Step): string {
-  const reads = (['paths', 'units', 'packages'] as const).filter((kind) => (step.looksAt[kind] ?? []).length > 0);
+  const { paths = [], units = [], packages = [] } = step.looksAt;
+  const reads = [
+    ...(paths.length > 0 ? ['gather_paths'] : []),
+    ...(units.length > 0 ? [`gather_units ${shellWords(units)}`] : []),
+    ...(packages.length > 0 ? ['gather_packages'] : []),
+  ];
   return [
     ...(step.declare === undefined ? [] : [step.declare]),
     `check_${step.id}() { ${step.check}\n}`,
     `apply_${step.id}() { ${step.apply === '' ? ':' : step.apply}\n}`,
-    `reads_${step.id}() { ${reads.length === 0 ? ':' : reads.map((kind) => `gather_${kind}`).join('; ')}\n}`,
+    `reads_${step.id}() { ${reads.length === 0 ? ':' : reads.join('; ')}\n}`,
   ].join('\n');
 }

@@ -9,13 +9,19 @@ export function servicesStep(units: readonly string[], readers: readonly string[
   const wants = [
     ...units.map((unit) => ({ unit, want: 'want_running', put: isGuardedUnit(unit) ? 'put_running_guarded' : 'put_running' })),
     ...readers.map((unit) => ({ unit, want: 'want_restarted', put: 'put_restarted' })),
-  ].map(({ unit, want, put }) => ({ want: `${want} ${shellWords([unit])}`, put: `${put} ${shellWords([unit])}` }));
+  ].map(({ unit, want, put }) => ({
+    unit: shellWords([unit]),
+    want: `${want} ${shellWords([unit])}`,
+    put: `${put} ${shellWords([unit])}`,
+  }));
   return {
     id: 'services',
     title: `services (${[...units, ...readers].map((unit) => unit.replace(/\.service$/, '')).join(', ')})`,
     after: ['packages'],
     looksAt: { units: [...units, ...readers] },
     check: wants.map(({ want }) => want).join('; '),
-    apply: wants.map(({ want, put }) => `[[ $FAIL_CODE ]] || { gather_units; P=(); ${want}; (( \${#P[@]} )) && ${put}; }`).join('\n  '),
+    apply: wants
+      .map(({ unit, want, put }) => `[[ $FAIL_CODE ]] || { gather_units ${unit}; P=(); ${want}; (( \${#P[@]} )) && ${put}; }`)
+      .join('\n  '),
   };
 }

@@ -17,12 +17,14 @@ agent_answers() { # asks until it answers, 20 s at most
 switch_to() { ln -sfnT "releases/$1" /opt/fleet/current.fleet-new && mv -fT /opt/fleet/current.fleet-new /opt/fleet/current; }
 # Starting the agent starts the hold before it. Both have to be enabled for the next boot and be up now. The watch comes with it, and is waited for: on a slow host it is still on its way.
 start_agent() {
-  systemctl restart fleet-agent.service && agent_answers && { systemctl start -q fleet-quota.service 2>/dev/null; systemctl is-active -q fleet-hold.service && systemctl is-active -q fleet-agent.service && ! systemctl is-failed -q fleet-quota.service; }
+  systemctl restart fleet-agent.service && agent_answers || return
+  systemctl start -q fleet-quota.service 2>/dev/null; gather_units fleet-{hold,agent,quota}.service
+  [[ ${U[fleet-hold.service.ActiveState]-} = active && ${U[fleet-agent.service.ActiveState]-} = active && ${U[fleet-quota.service.ActiveState]-} != failed ]]
 }
 put_agent() {
   local before=; [[ -L /opt/fleet/current ]] && before=$(readlink /opt/fleet/current) before=${before##*/}
   owe restart.fleet-agent.service; switch_to "$RELEASE" || { last_lines 1; fail host-step "cannot switch /opt/fleet/current: $LAST" 'is the file system full or mounted read-only?'; return; }
-  gather_units # a step before has changed their files
+  gather_units fleet-{hold,agent}.service # a step before has changed their files
   if [[ ${U[fleet-hold.service.UnitFileState]-} != enabled || ${U[fleet-agent.service.UnitFileState]-} != enabled ]]; then enable_units fleet-hold.service fleet-agent.service || return; settle reload
   elif owed reload || [[ ${U[fleet-agent.service.LoadState]-} != loaded || ${U[fleet-agent.service.NeedDaemonReload]-} = yes ]]; then reload_systemd || return; settle reload; fi
   if start_agent; then

@@ -42,11 +42,12 @@ put_file() { # path: whole or not at all; a unit named by F_RESTART owes a resta
     [[ ${U[${due#restart.}.LoadState]-} = not-found ]] && { remember started "${due#restart.}"; remember enabled "${due#restart.}"; }
   fi
   [[ -d ${path%/*} ]] || remember directory "${path%/*}"
-  mkdir -p -- "${path%/*}" && printf %s "${F_TEXT[$path]}" >"$new" && chmod "${F_MODE[$path]}" "$new" && chown "${F_OWNER[$path]}" "$new" && sound_text "$new" "$path" && mv -fT -- "$new" "$path" && { remember_text "$path"; return; }
+  { [[ -d ${path%/*} ]] || mkdir -p -- "${path%/*}"; } && printf %s "${F_TEXT[$path]}" >"$new" && chmod "${F_MODE[$path]}" "$new" && own_new "$new" "${F_OWNER[$path]}" && sound_text "$new" "$path" && mv -fT -- "$new" "$path" && { remember_text "$path"; return; }
   last_lines 1; rm -f -- "$new"; [[ $FAIL_CODE ]] && return
   fail host-step "cannot write $path${LAST:+: $LAST}" 'is the file system full, the file or its directory immutable (lsattr, lsattr -d), or mounted read-only (findmnt -T)?'
 }
 
+own_new() { [[ $2 = root:root && -O $1 && -G $1 ]] || chown "$2" "$1"; } # path user:group; root makes files of root's
 # sudo-rs has no requiretty, and refuses a file that names it.
 fill_no_requiretty() { local word=', !requiretty'; [[ $(sudo --version 2>/dev/null) = sudo-rs* ]] && word=; F_TEXT[$1]=${F_TEXT[$1]//@NO_REQUIRETTY@/$word}; } # path
 

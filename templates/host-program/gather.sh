@@ -12,15 +12,20 @@ read_units() {
     [[ $key ]] && U[$id.$key]=$value
   done
 }
-show_units() { systemctl show -p Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload -- "${UNITS[@]}" 2>/dev/null; }
-gather_units() { U=(); (( ${#UNITS[@]} )) || return 0; read_units < <(show_units); }
+show_units() { systemctl show -p Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload -- "$@" 2>/dev/null; }
+# unit...: these anew. systemd takes a millisecond for each.
+gather_units() {
+  local unit key
+  for unit; do for key in LoadState ActiveState SubState UnitFileState NeedDaemonReload; do unset "U[$unit.$key]"; done; done
+  read_units < <(show_units "$@")
+}
 read_packages() { local name state version; while read -r name state version; do PK[$name]=$state PV[$name]=$version; done; }
 show_packages() { dpkg-query -W -f '${Package} ${db:Status-Status} ${Version}\n' -- "${PACKAGES[@]}" 2>/dev/null; }
 gather_packages() { PK=() PV=(); (( ${#PACKAGES[@]} )) || return 0; read_packages < <(show_packages); }
 gather() {
   local units packages
   U=() PK=() PV=()
-  (( ${#UNITS[@]} )) && exec {units}< <(show_units)
+  (( ${#UNITS[@]} )) && exec {units}< <(show_units "${UNITS[@]}")
   (( ${#PACKAGES[@]} )) && exec {packages}< <(show_packages)
   gather_paths
   if (( ${#UNITS[@]} )); then read_units <&"$units"; exec {units}<&-; fi

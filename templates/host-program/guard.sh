@@ -18,13 +18,15 @@ undo_setting() { read_setting "$1" && undo bash -c 'printf "%s\n" "$2" >"$1"' se
 undo_settings_of() { # text of a file for sysctl
   local line; while IFS= read -r line; do line=${line#-}; [[ $line =~ ^[[:space:]]*([a-z0-9_./-]+)[[:space:]]*= ]] && undo_setting "${BASH_REMATCH[1]//\//.}"; done <<<"$1"
 }
+# Units of a name that systemd does not know yet need no reload to be started; guard_close reloads once.
 guard_arm() {
   local unit=$UNITS_OF_GUARD/fleet-revert
   printf '%s\n' "cd '$STATE/guard' || exit 0" "export PATH=$PATH" 'mv -T armed reverting 2>/dev/null || [[ -e reverting ]] || exit 0' "${UNDO[@]}" \
     'mv -T reverting reverted' >"$STATE/guard/undo" &&
     printf '%s\n' '[Unit]' 'Description=fleet takes back a change that nobody confirmed' '[Service]' 'Type=oneshot' "ExecStart=/bin/bash $STATE/guard/undo" >"$unit.service" &&
     printf '%s\n' '[Timer]' "OnActiveSec=$GUARD_SECONDS" 'AccuracySec=1s' '[Install]' 'WantedBy=timers.target' >"$unit.timer" &&
-    : >"$STATE/guard/armed" && systemctl enable -q --now fleet-revert.timer && sync -f "$STATE/guard" "$UNITS_OF_GUARD" && return
+    : >"$STATE/guard/armed" && mkdir -p "$UNITS_OF_GUARD/timers.target.wants" && ln -sfnT "$unit.timer" "$UNITS_OF_GUARD/timers.target.wants/fleet-revert.timer" &&
+    systemctl start fleet-revert.timer && sync -f "$STATE/guard" "$UNITS_OF_GUARD" && return
   last_lines 1; guard_close
   fail host-step "cannot arm the timer that would take the change back: $LAST" 'nothing was changed; see systemctl status on the host'
 }
@@ -61,7 +63,7 @@ restart_guarded() { # unit run|try
   case $1 in
     '') return 0;;
     ssh.service | sshd.service) bash -c "$RESTART_SSH";;
-    *) [[ $2 = run ]] && systemctl enable -q "$1"; if [[ $2 = run ]]; then systemctl restart "$1"; else systemctl try-restart "$1"; fi;;
+    *) [[ $2 = try ]] || is_enabled "$1" || systemctl enable -q "$1"; if [[ $2 = run ]]; then systemctl restart "$1"; else systemctl try-restart "$1"; fi;;
   esac || { unit_reason "$1"; fail host-step "$1 does not run with its changed settings: ${LAST:-no journal}" "see journalctl -u $1 on the host"; }
 }
 undo_unit() { # unit: running and enabled as now

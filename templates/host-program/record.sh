@@ -27,9 +27,9 @@ entries() { # kind -> ENTRIES "path former", newest first
   done
 }
 remembered() { # kind path
-  local kind path rest
-  [[ -r $STATE/manifest ]] && while IFS=$'\t' read -r kind path rest; do [[ $kind = "$1" && $path = "$2" ]] && return; done <"$STATE/manifest"
-  return 1
+  local record=
+  [[ -r $STATE/manifest ]] && IFS= read -r -d '' record <"$STATE/manifest"
+  [[ $'\n'$record = *$'\n'"$1"$'\t'"$2"$'\t'* ]]
 }
 remember_mode() { remembered "$1" "$2" || { look "$2" && remember mode "$2" "$MODE_ $USER_:$GROUP_"; }; } # kind path: of what was there before fleet
 remember() { # kind path [former]: before it is made; the first entry of a path counts

@@ -1,8 +1,9 @@
 # Units. What is installed has to run.
+is_enabled() { case ${U[$1.UnitFileState]-} in enabled | static | indirect | alias | generated) ;; *) return 1;; esac; } # unit
 want_running() { # unit
   local unit=$1
   if [[ ${U[$unit.LoadState]-} != loaded ]]; then todo "install, enable and start $unit"; return; fi
-  case ${U[$unit.UnitFileState]} in enabled | static | indirect | alias | generated) ;; *) todo "enable $unit";; esac
+  is_enabled "$unit" || todo "enable $unit"
   [[ ${U[$unit.ActiveState]} = active ]] || todo "start $unit (now ${U[$unit.ActiveState]})"
   [[ ${U[$unit.NeedDaemonReload]-} = yes ]] && todo "reload the changed file of $unit"
   todo_restart "$unit"
@@ -32,7 +33,8 @@ put_running() { # unit: enabled, started or restarted when owed, and still activ
   local unit=$1 i seen=
   [[ $RELEASE_NOW ]] || remember_unit "$unit" # the first run finds the host as uninstall has to leave it
   [[ ${U[$unit.NeedDaemonReload]-} = yes ]] && { reload_systemd || return; }
-  [[ ${U[$unit.UnitFileState]-} = static ]] || systemctl enable -q "$unit"
+  # What is enabled already is not enabled again: that would be half a second of reading every unit file and init script anew.
+  is_enabled "$unit" || systemctl enable -q "$unit"
   if owed "restart.$unit"; then systemctl restart "$unit"; else systemctl start "$unit"; fi
   for i in 1 2 3 4 5 6 7 8 9 10; do
     if ! systemctl is-active -q "$unit"; then seen=

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -221,5 +222,42 @@ describe('blobs', () => {
     expect(existsSync(`${root}/blob`)).toBe(code === '');
     expect(existsSync(`${root}/blob.part`)).toBe(false);
     if (code === '') expect(statSync(`${root}/blob`).mtimeMs).toBe(1000);
+  });
+
+  it.each([
+    ['all whole', [framed(packed), framed(gzipSync('second'))], '', ['644', '755']],
+    ['the link breaks in the second', [framed(packed), framed(packed.subarray(0, 60), packed.length)], 'transfer', ['644']],
+    ['other content than was asked for', [framed(packed), framed(gzipSync('something else'))], 'transfer', ['644']],
+    ['the operator has none', [Buffer.from('the registry did not answer\n')], 'transfer', []],
+  ])('several at once, %s: what came stays', async (_name, answers, code, kept) => {
+    const root = scratch();
+    const second = createHash('sha256').update('second').digest('hex');
+    const script = `BLOBS=${root}/blobs; take_blobs ${digest}.644 ${second}.755; printf '%s' "$FAIL_CODE" >&3`;
+    const run = await runLibrary(script, root, Buffer.concat(answers));
+    expect(run.stdout).toBe(code);
+    const files = existsSync(`${root}/blobs`) ? readdirSync(`${root}/blobs`).filter((name) => !name.startsWith('.')) : [];
+    expect(files.map((name) => name.slice(65)).sort()).toEqual(kept);
+    for (const name of files) {
+      const { mode, mtimeMs } = statSync(`${root}/blobs/${name}`);
+      expect([(mode & 0o777).toString(8), mtimeMs]).toEqual([name.slice(65), 1000]);
+    }
+  });
+
+  it.each([
+    ['whose 5 minutes bring nothing is dead', 1, 1, 'transfer'],
+    ['whose 5 minutes bring enough goes on', 20, -1_000_000, ''],
+  ])('a link %s', async (_name, parts, least, code) => {
+    const root = scratch();
+    const noise = randomBytes(4000);
+    const sha = createHash('sha256').update(noise).digest('hex');
+    const bytes = gzipSync(noise);
+    const link = new Readable({ read() {} });
+    link.push(`${bytes.length}\n`);
+    const each = Math.ceil(bytes.length / 20);
+    for (let part = 0; part < parts; part += 1) setTimeout(() => link.push(bytes.subarray(part * each, (part + 1) * each)), part * 50);
+    const shortly = `SLOW_SECONDS=0.3 SLOW_BYTES=${least}`;
+    const run = await runLibrary(`${shortly}; take_blob ${sha} ${root}/blob 644; printf '%s' "$FAIL_CODE" >&3`, root, link);
+    expect(run.stdout).toBe(code);
+    expect(existsSync(`${root}/blob`)).toBe(code === '');
   });
 });
