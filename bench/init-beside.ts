@@ -5,7 +5,6 @@
  */
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { nodeFlags } from '../src/cli/built-program.ts';
 import { formatTable } from '../src/cli/render/table.ts';
 import { runCommand } from '../test/lab/run-command.ts';
 import { packageDirectory, startLabFleet } from './lab-fleet.ts';
@@ -41,6 +40,7 @@ class Release {
   /** Milliseconds of each step of the first runs, on the hosts. */
   readonly steps = new Map<string, number[]>();
   readonly #directory: string;
+  #nodeFlags: readonly string[] = [];
   readonly #cwd: string;
 
   constructor(name: string, directory: string, first: number) {
@@ -51,6 +51,9 @@ class Release {
 
   /** A ledger is of one release. */
   async makeOperator(): Promise<void> {
+    // V8 takes the cache of a release only with the flags of that release.
+    const { nodeFlags }: { nodeFlags: readonly string[] } = await import(join(this.#directory, 'src', 'cli', 'built-program.ts'));
+    this.#nodeFlags = nodeFlags;
     await runCommand(['mkdir', this.#cwd]);
     for (const file of ['inventory.yaml', 'key']) await copyFile(join(settings.directory, file), join(this.#cwd, file));
     await writeFile(join(this.#cwd, 'vault.key'), '');
@@ -76,7 +79,16 @@ class Release {
 
   #init(words: readonly string[]): Promise<Run> {
     const limit = this.indexes.map((index) => lab.hosts[index - 1]?.name).join();
-    const argv = [process.execPath, ...nodeFlags, join(this.#directory, 'dist', 'cli.cjs'), 'init', '--json', ...words, '--limit', limit];
+    const argv = [
+      process.execPath,
+      ...this.#nodeFlags,
+      join(this.#directory, 'dist', 'cli.cjs'),
+      'init',
+      '--json',
+      ...words,
+      '--limit',
+      limit,
+    ];
     return inside(argv, { cwd: this.#cwd });
   }
 

@@ -34,6 +34,17 @@ const withoutNativeParts: Plugin = {
   },
 };
 
+/** Half a megabyte of character sets for a prompt that opens an editor. Fleet has none. */
+const withoutEditor: Plugin = {
+  name: 'without editor',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^@inquirer\/external-editor$/ }, () => ({ path: 'editor', namespace: 'no editor' }));
+    onLoad({ filter: /.*/, namespace: 'no editor' }, () => ({
+      contents: "export const editAsync = () => { throw new Error('no editor'); };",
+    }));
+  },
+};
+
 await rm(out, { recursive: true, force: true });
 const [program, , hostInputs] = await Promise.all([
   build({
@@ -57,7 +68,7 @@ const [program, , hostInputs] = await Promise.all([
     // All that it takes from outside is CommonJS: `require` keeps Node's other loader out of it.
     supported: { 'dynamic-import': false },
     external: ['better-sqlite3', 'esbuild'],
-    plugins: [withoutSubprograms, withoutNativeParts],
+    plugins: [withoutSubprograms, withoutNativeParts, withoutEditor],
   }),
   build({
     absWorkingDir: root,

@@ -7,7 +7,7 @@ import { Script } from 'node:vm';
 type Program = typeof import('./program.ts');
 
 /** What bin/fleet gives Node.js. V8 takes a cache only where its flags are those with which it was made. */
-export const nodeFlags = ['--min-semi-space-size=16'];
+export const nodeFlags = ['--min-semi-space-size=32'];
 
 /** Of use to this Node.js on this processor only. */
 export const codeCacheName = `program.${process.version}-${process.arch}.cache`;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { crc32 } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One layer of Telegram's API. `text`: TL as the library's engine reads it, types first, then `---functions---` and the methods. */
 export interface TelegramLayer {
