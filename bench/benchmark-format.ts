@@ -1,8 +1,8 @@
 import type { PlacementPolicy, Strategy } from '../src/model/inventory.ts';
 import type { AccountName, HostName } from '../src/model/names.ts';
-import type { AccountView, FleetView, HostState, HostView } from '../src/planning/fleet-view.ts';
-import { accountsToPlace, planPlacement } from '../src/planning/placement.ts';
-import { planRebalance } from '../src/planning/rebalance.ts';
+import type { AccountView, FleetView, HostState, HostView } from '../src/planning/fleet/fleet-view.ts';
+import { accountsToPlace, planPlacement } from '../src/planning/placement/placement.ts';
+import { planRebalance } from '../src/planning/rebalance/rebalance.ts';
 
 /** `fleet-placement-instance/1`: millicores, MB, percent. Trusted input of benchmarks, therefore typed and not parsed. */
 export interface Instance {

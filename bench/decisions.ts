@@ -1,9 +1,9 @@
-import { prepare } from '../agent/answering/conduct.ts';
-import { decide } from '../agent/answering/decide.ts';
-import { emptyMemory } from '../agent/answering/memory.ts';
-import { beforeSend, noteSent } from '../agent/answering/sending.ts';
-import type { Rule } from '../agent/protocol/behaviour.ts';
-import { behaviour, message, moment, noon, rule, script, sharedChat, user } from '../test/answering/fixtures.ts';
+import { prepare } from '../hostside/answering/conduct.ts';
+import { decide } from '../hostside/answering/decide.ts';
+import { emptyMemory } from '../hostside/answering/memory.ts';
+import { beforeSend, noteSent } from '../hostside/answering/sending.ts';
+import type { Rule } from '../hostside/protocol/behaviour.ts';
+import { behaviour, message, moment, noon, rule, script, sharedChat, user } from '../test/hostside/answering/fixtures.ts';
 
 /** `npm run bench:decisions`: processor time of one decision with 100 rules, for messages that nothing fits and for messages that are answered. */
 const rules: readonly Rule[] = Array.from({ length: 100 }, (_, index) =>

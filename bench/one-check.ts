@@ -1,10 +1,10 @@
 /** `node bench/one-check.ts JSON`: how long a check of one host takes over a link that is open already, ms; the best of three. For bench/init.ts. */
-import { createSshContext } from '../src/remote/ssh-context.ts';
-import { createSshRemote } from '../src/remote/ssh-remote.ts';
-import { runInit } from '../src/workflows/init.ts';
-import { loadInitMaterials } from '../src/workflows/init-materials.ts';
-import { planInit } from '../src/workflows/init-plan.ts';
-import { hold, hostSpec, packageDirectory } from '../test/workflows/init-fixture.ts';
+import { createSshContext } from '../src/remote/config/ssh-context.ts';
+import { createSshRemote } from '../src/remote/ssh2/ssh-remote.ts';
+import { runInit } from '../src/workflows/init/init.ts';
+import { loadInitMaterials } from '../src/workflows/init/init-materials.ts';
+import { planInit } from '../src/workflows/init/init-plan.ts';
+import { hold, hostSpec, packageDirectory } from '../test/workflows/init/init-fixture.ts';
 
 const { address, key, fingerprint } = JSON.parse(process.argv[2] ?? '') as { address: string; key: string; fingerprint: string };
 const host = hostSpec('h1', { ssh: { address, identityFiles: [key], hostKeys: [fingerprint] } });

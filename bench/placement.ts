@@ -4,12 +4,12 @@
  */
 import type { PlacementPolicy } from '../src/model/inventory.ts';
 import type { AccountName, HostName } from '../src/model/names.ts';
-import { FlatFleet } from '../src/planning/flat-fleet.ts';
-import type { AccountView, FleetView, HostView } from '../src/planning/fleet-view.ts';
-import { none } from '../src/planning/index-keys.ts';
-import { accountsToPlace, planPlacement } from '../src/planning/placement.ts';
-import { pourLevel } from '../src/planning/pour-level.ts';
-import { planRebalance } from '../src/planning/rebalance.ts';
+import { FlatFleet } from '../src/planning/fleet/flat-fleet.ts';
+import type { AccountView, FleetView, HostView } from '../src/planning/fleet/fleet-view.ts';
+import { none } from '../src/planning/fleet/index-keys.ts';
+import { accountsToPlace, planPlacement } from '../src/planning/placement/placement.ts';
+import { pourLevel } from '../src/planning/placement/pour-level.ts';
+import { planRebalance } from '../src/planning/rebalance/rebalance.ts';
 
 const policy: PlacementPolicy = {
   strategy: 'load',

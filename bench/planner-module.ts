@@ -1,5 +1,5 @@
-import { type DamperState, dampen, undamped } from '../src/planning/damper.ts';
-import { targetMargin } from '../src/planning/rebalance.ts';
+import { type DamperState, dampen, undamped } from '../src/planning/rebalance/damper.ts';
+import { targetMargin } from '../src/planning/rebalance/rebalance.ts';
 import { type Instance, type InstancePlan, planFor, planView, toPolicy, toView } from './benchmark-format.ts';
 
 /** Plans one instance at a time and remembers nothing. */

@@ -7,11 +7,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Behaviour, ModelSettings, Script } from '../agent/protocol/behaviour.ts';
+import type { Behaviour, ModelSettings, Script } from '../hostside/protocol/behaviour.ts';
 import { formatTable } from '../src/cli/render/table.ts';
 import { type DataCentre, type LoginCredentials, startDataCentre } from '../test/dc/server.ts';
+import { buildRelease, keyId, WorkerProcess } from '../test/hostside/worker/worker-process.ts';
 import { startModelServer } from '../test/model-server/model-server.ts';
-import { buildRelease, keyId, WorkerProcess } from '../test/worker/worker-process.ts';
 import { loadNote } from './measure.ts';
 
 const scenarioSeconds = Number(process.argv[2] ?? 60);

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { inventorySchema } from '../src/inventory/schema.ts';
+import { inventorySchema } from '../src/inventory/schema/schema.ts';
 
 /** A key wherever it may be written: hosts, groups and `defaults` share theirs, and so do accounts and `account_defaults`. */
 export const canonicalKey = (path: readonly string[]): string => {

@@ -1,7 +1,7 @@
 /** `node write-manual.ts DIST`, part of the build: writes the page fleet(1). */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { manualPage } from '../src/cli/manual.ts';
+import { manualPage } from '../src/cli/manual/manual.ts';
 import { buildProgram } from '../src/cli/program.ts';
 
 const dist = resolve(process.argv[2] ?? '');

@@ -6,7 +6,7 @@ interface SuiteFiles {
   readonly parts: readonly string[];
 }
 
-const init = 'test/workflows/init.lab';
+const init = 'test/workflows/init/init.lab';
 
 /** What the nightly run repeats on hosts of other suites. */
 export const nightlyOnOtherSuites: readonly SuiteFiles[] = [
@@ -14,12 +14,12 @@ export const nightlyOnOtherSuites: readonly SuiteFiles[] = [
     suite: 'trixie',
     parts: [
       init,
-      'test/workflows/uninstall.lab',
-      'test/workflows/lock-out.lab',
-      'test/workflows/python.lab',
-      'test/e2e/first-day.lab',
-      'test/e2e/moves.lab',
+      'test/workflows/init/uninstall.lab',
+      'test/workflows/init/lock-out.lab',
+      'test/steps/python.lab',
+      'test/e2e/days/first-day.lab',
+      'test/e2e/moves/moves.lab',
     ],
   },
-  { suite: 'testing', parts: ['test/remote/words.lab', 'test/e2e/narrow-sudo.nightly.lab'] },
+  { suite: 'testing', parts: ['test/remote/words.lab', 'test/e2e/hosts/narrow-sudo.nightly.lab'] },
 ];

@@ -13,9 +13,9 @@ import { fileURLToPath } from 'node:url';
 import { faultPointsVariable } from './e2e/fault-points.ts';
 import { finalFaultsVariable, readFinalFaults } from './final-faults.ts';
 import { labAvailability } from './lab/availability.ts';
-import { ensureGoldenTree } from './lab/golden-tree.ts';
 import { type Lab, labVariable, startLab } from './lab/lab.ts';
 import { type Suite, suiteOfRun, suitesOfFile, suiteVariable } from './lab/suites.ts';
+import { ensureGoldenTree } from './lab/tree/golden-tree.ts';
 import { nightlyOnOtherSuites } from './nightly-suites.ts';
 import { failure, nothing, runProject, type Tally } from './run-project.ts';
 
@@ -25,18 +25,18 @@ const hostsPerLab = 5;
 const labsAtOnce = 2;
 /** By a part of their path: files that take minutes go first, so that both labs end at about the same time. */
 const longFiles = [
-  'e2e/moves.',
-  'e2e/moves-power',
-  'e2e/killed.',
-  'workflows/init',
-  'e2e/killed-moves',
-  'e2e/failover',
-  'e2e/first-day',
-  'e2e/answers',
-  'e2e/adopt',
-  'e2e/faults',
-  'e2e/talk',
-  'workflows/rollback',
+  'e2e/moves/moves.',
+  'e2e/moves/moves-power',
+  'e2e/faults/killed.',
+  'workflows/init/init.',
+  'e2e/moves/killed-moves',
+  'e2e/moves/failover',
+  'e2e/days/first-day',
+  'e2e/days/answers',
+  'e2e/moves/adopt',
+  'e2e/faults/faults',
+  'e2e/days/talk',
+  'init/rollback',
   'worker/unit',
 ];
 /** Aborts when this process is asked to end: what runs is ended, nothing more is begun, and the labs are taken down. */
@@ -89,7 +89,7 @@ interface Unsteady {
 const unsteady: Unsteady[] = [];
 
 /** Rooms whose tests depend on nothing but their input: a second try would only hide what the first one found. */
-const deterministic = /^test\/(?:answering|explorer|inventory|moves|planning|scripts|sessions|simulator)\//;
+const deterministic = /^test\/(?:hostside\/answering|explorer|inventory|ownership|planning|scripts|sessions|simulator)\//;
 
 /** `again` for a file that failed; the better of both counts as passed, and is listed. */
 async function tryAgain(file: string, first: Tally, again: () => Promise<Tally>): Promise<Tally> {

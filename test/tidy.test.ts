@@ -6,29 +6,29 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/model': [],
   'src/surroundings': ['src/model'],
   'src/planning': ['src/model'],
-  'src/moves': ['src/model', 'agent/protocol'],
+  'src/ownership': ['src/model', 'hostside/protocol'],
   'src/sessions': ['src/model'],
   'src/alerts': ['src/model'],
   'src/report': ['src/model', 'd3-scale', 'd3-shape'],
-  'src/inventory': ['src/model', 'src/alerts', 'src/surroundings', 'agent/protocol', 'yaml', 'zod', 'picomatch'],
-  'src/scripts': ['src/model', 'src/surroundings', 'src/inventory', 'agent/answering', 'agent/protocol', 'zod'],
-  'src/remote': ['src/model', 'src/surroundings', 'agent/protocol', 'ssh2', 'ssh-config', 'p-limit'],
-  'src/ledger': ['src/model', 'src/alerts', 'src/surroundings', 'src/planning', 'src/moves', 'kysely', 'better-sqlite3'],
+  'src/inventory': ['src/model', 'src/alerts', 'src/surroundings', 'hostside/protocol', 'yaml', 'zod', 'picomatch'],
+  'src/scripts': ['src/model', 'src/surroundings', 'src/inventory', 'hostside/answering', 'hostside/protocol', 'zod'],
+  'src/remote': ['src/model', 'src/surroundings', 'hostside/protocol', 'ssh2', 'ssh-config', 'p-limit'],
+  'src/ledger': ['src/model', 'src/alerts', 'src/surroundings', 'src/planning', 'src/ownership', 'kysely', 'better-sqlite3'],
   'src/vault': ['src/model', 'src/surroundings', 'src/sessions', 'age-encryption', 'yauzl', 'better-sqlite3', 'zod'],
-  'src/facts': ['src/model', 'src/remote', 'agent/protocol', 'zod'],
-  'src/steps': ['src/model', 'src/remote', 'agent/protocol', 'yaml', 'zod'],
-  'src/release': ['src/model', 'src/surroundings', 'src/steps', 'agent/protocol', 'esbuild', 'zod'],
+  'src/facts': ['src/model', 'src/remote', 'hostside/protocol', 'zod'],
+  'src/steps': ['src/model', 'src/remote', 'hostside/protocol', 'yaml', 'zod'],
+  'src/release': ['src/model', 'src/surroundings', 'src/steps', 'hostside/protocol', 'esbuild', 'zod'],
   'src/channels': ['src/model', 'src/surroundings', 'src/alerts', 'src/release', 'yaml', 'zod', 'nodemailer'],
-  'src/workflows': ['src', 'agent/protocol', 'zod'],
-  'src/verbs': ['src', 'agent/protocol', 'zod'],
-  'src/cli': ['src', 'agent/protocol', 'commander', 'chalk', 'listr2', '@inquirer/prompts', 'uqr', 'zod'],
-  agent: ['agent'],
-  'agent/answering': ['agent/protocol'],
-  'agent/worker': ['agent', 'telegram', 'openai'],
+  'src/workflows': ['src', 'hostside/protocol', 'zod'],
+  'src/verbs': ['src', 'hostside/protocol', 'zod'],
+  'src/cli': ['src', 'hostside/protocol', 'commander', 'chalk', 'listr2', '@inquirer/prompts', 'uqr', 'zod'],
+  hostside: ['hostside'],
+  'hostside/answering': ['hostside/protocol'],
+  'hostside/worker': ['hostside', 'telegram', 'openai'],
 };
 
 /** Rooms that decide and never act. */
-const pureRooms = ['src/model', 'src/alerts', 'src/report', 'src/planning', 'src/moves', 'src/sessions', 'agent/answering'];
+const pureRooms = ['src/model', 'src/alerts', 'src/report', 'src/planning', 'src/ownership', 'src/sessions', 'hostside/answering'];
 const impure =
   /\bawait\b|\basync\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.(?:env|argv|std|pid|cwd|hrtime|memory)|\bsetTimeout\b|node:(?!crypto\b)/;
 
@@ -47,7 +47,7 @@ const roomOf = (path: string): string =>
 
 const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1');
 
-const sources: Source[] = globSync('{src,agent}/**/*.ts').map((path) => {
+const sources: Source[] = globSync('{src,hostside}/**/*.ts').map((path) => {
   const text = readFileSync(path, 'utf8');
   return { path, room: roomOf(path), text, code: withoutComments(text) };
 });
@@ -101,12 +101,12 @@ describe('tidy', () => {
     const writes =
       /\bconsole(?:\.|\[)|\bprocess\.(?:stdout|stderr)\.(?:write|end|pipe|_)|\bprocess\.(?:stdout|stderr)\b(?!\.|\s*\})|\bwriteSync\(|\[['"](?:stdout|stderr)['"]\]|\{[^}]*\b(?:stdout|stderr)\b[^}]*\}\s*=\s*process\b|\b(?:pipe|pipeline)\([^)]*process\./;
     const cli = sources.filter(({ room }) => room.startsWith('src/'));
-    const allowed = ['src/cli/terminal.ts', 'src/cli/confirm.ts'];
+    const allowed = ['src/cli/terminal.ts', 'src/cli/prompts/confirm.ts'];
     expect(cli.filter(({ path, code }) => !allowed.includes(path) && writes.test(code)).map(({ path }) => path)).toEqual([]);
     const importers = (name: string): string[] => cli.filter((source) => importsOf(source).includes(name)).map(({ path }) => path);
     expect(importers('chalk')).toEqual(['src/cli/style.ts']);
-    expect(importers('listr2')).toEqual(['src/cli/progress.ts']);
-    expect(importers('@inquirer/prompts')).toEqual(['src/cli/confirm.ts']);
+    expect(importers('listr2')).toEqual(['src/cli/progress/progress.ts']);
+    expect(importers('@inquirer/prompts')).toEqual(['src/cli/prompts/confirm.ts']);
     expect(cli.filter(({ code }) => /\\u001b|\\x1b|\\033/i.test(code)).map(({ path }) => path)).toEqual([
       'src/cli/style.ts',
       'src/cli/terminal.ts',
@@ -120,7 +120,7 @@ describe('tidy', () => {
 
   it('cites no document that is not in the repository', () => {
     const cited = /\b(?:DESIGN|EXCLUSIVITY|REQUIREMENTS|HOUSE|STACKS|FAULTS)(?:\.md\b| (?:section|row)s? \d)|\b[Rr]equirement [A-F]\d/;
-    const files = globSync('{src,agent,templates,scripts,bench,docs}/**/*.{ts,sh,md,yaml,service}');
+    const files = globSync('{src,hostside,templates,scripts,bench,docs}/**/*.{ts,sh,md,yaml,service}');
     expect(files.filter((path) => cited.test(readFileSync(path, 'utf8')))).toEqual([]);
   });
 

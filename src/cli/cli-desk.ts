@@ -1,7 +1,7 @@
 import type { Desk, Proposal } from '../verbs/desk.ts';
-import { canAsk, confirm, passphrasePrompt } from './confirm.ts';
 import type { GlobalOptions } from './global-options.ts';
-import { startProgress } from './progress.ts';
+import { startProgress } from './progress/progress.ts';
+import { canAsk, confirm, passphrasePrompt } from './prompts/confirm.ts';
 import { showDisplayNames } from './render/account-names.ts';
 import { isOutputPlain, printErr, printOut, printRaw } from './terminal.ts';
 
@@ -26,8 +26,8 @@ export function deskFor(
       if (text !== '') printErr(text);
       if (question !== null) await confirm(question, options);
     },
-    openNewQuestions: async () => (await import('./new-questions.ts')).newQuestions(options.signal),
-    openLoginPrompts: async (given, readSecret) => (await import('./login-prompts.ts')).loginPrompts(given, options, readSecret),
+    openNewQuestions: async () => (await import('./prompts/new-questions.ts')).newQuestions(options.signal),
+    openLoginPrompts: async (given, readSecret) => (await import('./prompts/login-prompts.ts')).loginPrompts(given, options, readSecret),
     line: options.json ? null : (text, isRaw) => (isRaw || isOutputPlain() ? printRaw : printOut)(text),
     watch,
   };

@@ -3,7 +3,7 @@ import type { Command, Option } from 'commander';
 import type { Field } from '../verbs/input.ts';
 import { readKnownAccounts, readKnownHosts, readNamedAccounts } from '../verbs/known-names.ts';
 import { loadInventoryOf } from '../verbs/open-context.ts';
-import { describedAs } from './help.ts';
+import { describedAs } from './manual/help.ts';
 
 /** The shell completes names of files itself. */
 const files = ':files';
@@ -83,7 +83,7 @@ async function valuesOf(field: Wanted, inventory: string | undefined): Promise<r
     case 'channel':
       return Object.keys((await load()).alerts?.channels ?? {});
     case 'script': {
-      const { listAllScripts } = await import('../workflows/test-script.ts');
+      const { listAllScripts } = await import('../workflows/answers/test-script.ts');
       return [...(await listAllScripts(await load().catch(() => null))).map(({ name }) => name), files];
     }
     case 'file':

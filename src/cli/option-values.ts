@@ -1,6 +1,6 @@
 /** What options take besides text. Each gives a parser for one option; a value that it refuses is a mistake of usage that names the option. */
-import { nearest } from '../inventory/nearest.ts';
-import { parseDuration } from '../inventory/units.ts';
+import { nearest } from '../inventory/rules/nearest.ts';
+import { parseDuration } from '../inventory/schema/units.ts';
 import { FleetError } from '../model/errors.ts';
 
 interface Range {

@@ -5,7 +5,7 @@ import type { Outcome } from '../verbs/outcome.ts';
 import { runVerb } from '../verbs/run-verb.ts';
 import type { Verb } from '../verbs/verb.ts';
 import { deskFor } from './cli-desk.ts';
-import { describe } from './help.ts';
+import { describe } from './manual/help.ts';
 import { durationOption } from './option-values.ts';
 import { type CommandResult, printResult } from './output.ts';
 import { type Invocation, setAction } from './run-command.ts';

@@ -1,5 +1,5 @@
-import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
-import { replyBucketsMs } from '../../agent/protocol/worker.ts';
+import type { AccountSample, HostSample } from '../../hostside/protocol/sample.ts';
+import { replyBucketsMs } from '../../hostside/protocol/worker.ts';
 import { findingsIn } from './host-findings.ts';
 
 export const acceptanceStages = ['host', 'accounts', 'hosts', 'load'] as const;

@@ -1,5 +1,5 @@
-import type { AccountSample } from '../../agent/protocol/sample.ts';
-import { replyBucketsMs } from '../../agent/protocol/worker.ts';
+import type { AccountSample } from '../../hostside/protocol/sample.ts';
+import { replyBucketsMs } from '../../hostside/protocol/worker.ts';
 
 /** What happened to an account between two samples. Absent: nothing is known of it. */
 export interface AccountRates {

@@ -1,6 +1,6 @@
-import type { AwaitedAccount } from '../../agent/protocol/host-acts.ts';
-import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
-import { workerExit } from '../../agent/protocol/worker.ts';
+import type { AwaitedAccount } from '../../hostside/protocol/host-acts.ts';
+import type { AccountSample, HostSample } from '../../hostside/protocol/sample.ts';
+import { workerExit } from '../../hostside/protocol/worker.ts';
 import { type AccountState, endedStates } from '../model/account-state.ts';
 import { troubleIn } from './account-trouble.ts';
 import { clockFault } from './clock.ts';

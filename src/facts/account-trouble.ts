@@ -1,4 +1,4 @@
-import { closedGroupsGauge, frozenGauge, leftGroupsGauge, modelRefusedGauge } from '../../agent/protocol/worker.ts';
+import { closedGroupsGauge, frozenGauge, leftGroupsGauge, modelRefusedGauge } from '../../hostside/protocol/worker.ts';
 
 /** What keeps an account that is online from answering, and what to do about it. */
 export interface AccountTrouble {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { agentProtocol, type HostSample } from '../../agent/protocol/sample.ts';
+import { agentProtocol, type HostSample } from '../../hostside/protocol/sample.ts';
 import { FleetError } from '../model/errors.ts';
 import { bootVerdictSchema, claimState, words } from './protocol-schemas.ts';
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { Behaviour } from '../../agent/protocol/behaviour.ts';
-import { type RecentSilences, type SilenceReason, silenceReasons } from '../../agent/protocol/silence.ts';
+import type { Behaviour } from '../../hostside/protocol/behaviour.ts';
+import { type RecentSilences, type SilenceReason, silenceReasons } from '../../hostside/protocol/silence.ts';
 import { words } from './protocol-schemas.ts';
 
 const text = z.string().max(256);

@@ -1,5 +1,5 @@
-import type { ActProgress, ActReply, HostAct, HostRequest, HostSurvey } from '../../agent/protocol/host-acts.ts';
-import { hostPaths } from '../../agent/protocol/paths.ts';
+import type { ActProgress, ActReply, HostAct, HostRequest, HostSurvey } from '../../hostside/protocol/host-acts.ts';
+import { hostPaths } from '../../hostside/protocol/paths.ts';
 import { FleetError } from '../model/errors.ts';
 import type { Remote, ReplyLimit } from '../remote/remote.ts';
 import { progressSchema, replySchema } from './protocol-schemas.ts';

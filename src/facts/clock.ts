@@ -1,4 +1,4 @@
-import { clockAheadCounter } from '../../agent/protocol/worker.ts';
+import { clockAheadCounter } from '../../hostside/protocol/worker.ts';
 
 /** Further apart than this, certificates and package lists are not valid, and Telegram refuses messages. */
 const TOLERANCE_MS = 60_000;

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import type { HistoryHead } from '../../agent/protocol/host.ts';
-import { hostPaths } from '../../agent/protocol/paths.ts';
+import type { HistoryHead } from '../../hostside/protocol/host.ts';
+import { hostPaths } from '../../hostside/protocol/paths.ts';
 import type { Finding } from '../model/finding.ts';
-import { inOwnEnvironment, quoteShell } from '../remote/shell-command.ts';
+import { inOwnEnvironment, quoteShell } from '../remote/shared/shell-command.ts';
 
 /** What a look at a host tells beyond its agent's sample. */
 export interface HostCheckup {

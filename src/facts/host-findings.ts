@@ -1,5 +1,5 @@
-import { protocolVersion } from '../../agent/protocol/host-acts.ts';
-import type { HostSample } from '../../agent/protocol/sample.ts';
+import { protocolVersion } from '../../hostside/protocol/host-acts.ts';
+import type { HostSample } from '../../hostside/protocol/sample.ts';
 import { troubleIn } from './account-trouble.ts';
 import { clockFault } from './clock.ts';
 

@@ -1,5 +1,5 @@
-import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
-import { offlineMsCounter } from '../../agent/protocol/worker.ts';
+import type { AccountSample, HostSample } from '../../hostside/protocol/sample.ts';
+import { offlineMsCounter } from '../../hostside/protocol/worker.ts';
 
 /** Since when a running worker says that it is in its state, ms since the epoch by the operator's clock; null: it does not say. `takenAtMs`: when the sample was taken, by that clock. Pure. */
 export function stateSince(sample: HostSample, { status }: AccountSample, takenAtMs: number): number | null {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { LoginWord } from '../../agent/protocol/login.ts';
+import type { LoginWord } from '../../hostside/protocol/login.ts';
 import { FleetError } from '../model/errors.ts';
 import { words } from './protocol-schemas.ts';
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { statePartsLimit } from '../../agent/protocol/state-archive.ts';
+import { statePartsLimit } from '../../hostside/protocol/state-archive.ts';
 
 export const claimState = z.enum(['active', 'releasing', 'released', 'revoked']);
 

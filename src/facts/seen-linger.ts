@@ -1,5 +1,5 @@
-import { formerLingerMs } from '../../agent/protocol/linger.ts';
-import { clockAheadCounter } from '../../agent/protocol/worker.ts';
+import { formerLingerMs } from '../../hostside/protocol/linger.ts';
+import { clockAheadCounter } from '../../hostside/protocol/worker.ts';
 
 interface SeenAccount {
   readonly keyId: string;

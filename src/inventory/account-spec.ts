@@ -1,4 +1,4 @@
-import { bundledLingerMs } from '../../agent/protocol/linger.ts';
+import { bundledLingerMs } from '../../hostside/protocol/linger.ts';
 import type { AccountSpec, Inventory } from '../model/inventory.ts';
 import type { AccountName } from '../model/names.ts';
 

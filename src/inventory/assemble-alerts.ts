@@ -1,6 +1,6 @@
 import { defaultNews, defaultRules } from '../alerts/default-rules.ts';
 import { type AlertPolicy, type AlertRule, type ChannelSpec, isMeasure, type NewsRule } from '../model/alert-policy.ts';
-import type { AlertsYaml, ChannelYaml } from './alert-schema.ts';
+import type { AlertsYaml, ChannelYaml } from './schema/alert-schema.ts';
 
 type RuleYaml = NonNullable<AlertsYaml['rules']>[string];
 

@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import { bundledLingerMs, customLingerMs } from '../../agent/protocol/linger.ts';
+import { bundledLingerMs, customLingerMs } from '../../hostside/protocol/linger.ts';
 import type {
   AccountSpec,
   AnswerLimitsSpec,
@@ -19,11 +19,11 @@ import type {
 } from '../model/inventory.ts';
 import type { AccountName, HostName } from '../model/names.ts';
 import { alertsFrom } from './assemble-alerts.ts';
-import { expandEgress } from './egress.ts';
-import { boundedLimits, given, partialLimits, standardLimits } from './limits.ts';
-import { findPlace } from './places.ts';
 import { resolvePath } from './resolve-path.ts';
-import { type AccountYaml, bundledWorker, type GroupYaml, type HostYaml, type InventoryYaml } from './schema.ts';
+import { findPlace } from './rules/places.ts';
+import { expandEgress } from './schema/egress.ts';
+import { boundedLimits, given, partialLimits, standardLimits } from './schema/limits.ts';
+import { type AccountYaml, bundledWorker, type GroupYaml, type HostYaml, type InventoryYaml } from './schema/schema.ts';
 
 type SshYaml = NonNullable<HostYaml['ssh']>;
 type TelegramYaml = InventoryYaml['telegram'];

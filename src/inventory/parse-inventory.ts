@@ -2,10 +2,10 @@ import { FleetError } from '../model/errors.ts';
 import type { Inventory } from '../model/inventory.ts';
 import { homeDirectory } from '../surroundings/operator.ts';
 import { assembleInventory } from './assemble.ts';
-import { problemsOfIssues, rejected } from './problems.ts';
-import { referenceProblems } from './references.ts';
-import { type InventoryYaml, inventorySchema } from './schema.ts';
-import { parseYamlDocument } from './yaml-document.ts';
+import { problemsOfIssues, rejected } from './rules/problems.ts';
+import { referenceProblems } from './rules/references.ts';
+import { parseYamlDocument } from './rules/yaml-document.ts';
+import { type InventoryYaml, inventorySchema } from './schema/schema.ts';
 
 const hint = 'Correct them; inventory.example.yaml documents every key.';
 

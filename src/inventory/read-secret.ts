@@ -6,7 +6,7 @@ import { fileRisks, octal } from '../model/file-trust.ts';
 import type { SecretReference } from '../model/inventory.ts';
 import { homeDirectory } from '../surroundings/operator.ts';
 import { resolvePath } from './resolve-path.ts';
-import { formatSecretReference } from './secret-reference.ts';
+import { formatSecretReference } from './schema/secret-reference.ts';
 
 /** Where a reference is read from. */
 export interface SecretSurroundings {

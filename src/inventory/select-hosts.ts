@@ -1,7 +1,7 @@
 import picomatch from 'picomatch';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec, Inventory } from '../model/inventory.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from './rules/nearest.ts';
 
 type HostTest = (host: HostSpec) => boolean;
 

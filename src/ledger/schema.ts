@@ -1,7 +1,7 @@
 import type { Generated, Insertable, Selectable } from 'kysely';
 import type { AccountState } from '../model/account-state.ts';
-import type { MoveKind, MovePhase } from '../moves/phases.ts';
-import type { HostStatement } from '../moves/safe-moment.ts';
+import type { MoveKind, MovePhase } from '../ownership/phases.ts';
+import type { HostStatement } from '../ownership/safe-moment.ts';
 
 /** All times are milliseconds since the epoch; all `*_json` columns hold JSON text. No column ever holds a secret. */
 export interface LedgerSchema {

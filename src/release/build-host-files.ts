@@ -4,12 +4,12 @@ import { leanTelegram } from './lean-telegram.ts';
 
 /** Programs that run on hosts: the name of the bundle and the source it starts from. */
 const hostPrograms = {
-  agent: 'agent/agent/main.ts',
-  host: 'agent/host/main.ts',
-  gate: 'agent/gate/main.ts',
-  hold: 'agent/hold/main.ts',
-  worker: 'agent/worker/main.ts',
-  'model-client': 'agent/worker/model/openai-client.ts',
+  agent: 'hostside/sampler/main.ts',
+  host: 'hostside/helper/main.ts',
+  gate: 'hostside/gate/main.ts',
+  hold: 'hostside/hold/main.ts',
+  worker: 'hostside/worker/main.ts',
+  'model-client': 'hostside/worker/model/openai-client.ts',
 };
 
 /** A program that the worker loads only when a script asks a model: its text alone takes 3 MB of every account that has it in its own bundle. */
@@ -29,8 +29,8 @@ const besideTheWorker: Plugin = {
 export async function buildHostFiles(root: string, outDirectory: string): Promise<readonly string[]> {
   const most = await bundle(root, outDirectory, hostPrograms, [besideTheWorker, leanTelegram(root)]);
   // Apart from the others: the worker's schema stays without the methods of a login.
-  const schema = ['agent/worker/gramjs-*.ts', 'agent/worker/login/*.ts'];
-  const login = await bundle(root, outDirectory, { login: 'agent/worker/login/main.ts' }, [leanTelegram(root, schema)]);
+  const schema = ['hostside/worker/telegram/gramjs-*.ts', 'hostside/worker/login/*.ts'];
+  const login = await bundle(root, outDirectory, { login: 'hostside/worker/login/main.ts' }, [leanTelegram(root, schema)]);
   return [...most, ...login];
 }
 
@@ -59,10 +59,10 @@ async function bundle(
     alias: {
       // Loaded by the `telegram` package at its start and never used by a worker.
       ...Object.fromEntries(
-        ['websocket', 'socks', 'store2', 'node-localstorage'].map((name) => [name, join(root, 'agent/worker/absent-module.ts')]),
+        ['websocket', 'socks', 'store2', 'node-localstorage'].map((name) => [name, join(root, 'hostside/worker/absent-module.ts')]),
       ),
       // May only be passed on under the GPL.
-      '@cryptography/aes': join(root, 'agent/worker/aes-ige.ts'),
+      '@cryptography/aes': join(root, 'hostside/worker/aes-ige.ts'),
     },
     plugins,
     logLevel: 'silent',

@@ -76,7 +76,7 @@ async function filesIn(directory: string, below: string, mode: number): Promise<
 
 /** A checkout has the sources; a published package has what was built from them. */
 async function programDirectory(root: string): Promise<string> {
-  if (!existsSync(join(root, 'agent'))) return join(root, 'dist', 'host');
+  if (!existsSync(join(root, 'hostside'))) return join(root, 'dist', 'host');
   const directory = join(root, 'node_modules', '.cache', 'fleet', `host-${await sourceKey(root)}`);
   if (existsSync(directory)) return directory;
   const temporary = `${directory}.${process.pid}`;
@@ -100,8 +100,8 @@ async function programDirectory(root: string): Promise<string> {
 
 /** Changes whenever a source file or an installed package does. */
 async function sourceKey(root: string): Promise<string> {
-  const names = await readdir(join(root, 'agent'), { recursive: true });
-  const sources = names.filter((name) => name.endsWith('.ts')).map((name) => join('agent', name));
+  const names = await readdir(join(root, 'hostside'), { recursive: true });
+  const sources = names.filter((name) => name.endsWith('.ts')).map((name) => join('hostside', name));
   const hash = createHash('sha256').update(process.version);
   for (const name of [
     ...sources.sort(),

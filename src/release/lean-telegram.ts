@@ -48,7 +48,7 @@ export const leanTelegram = (root: string, sources: readonly string[] = workerSo
   },
 });
 
-const workerSources = ['agent/worker/gramjs-*.ts'];
+const workerSources = ['hostside/worker/telegram/gramjs-*.ts'];
 
 /** The sources that name what of the schema they use: the worker's by default. */
 export const workerSource = (root: string, sources: readonly string[] = workerSources): string =>

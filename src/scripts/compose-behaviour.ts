@@ -1,6 +1,6 @@
-import { standardLimits } from '../../agent/answering/loosenings.ts';
-import { slotGuardMs } from '../../agent/answering/slots.ts';
-import type { Behaviour, Colleague, ModelSettings } from '../../agent/protocol/behaviour.ts';
+import { standardLimits } from '../../hostside/answering/loosenings.ts';
+import { slotGuardMs } from '../../hostside/answering/slots.ts';
+import type { Behaviour, Colleague, ModelSettings } from '../../hostside/protocol/behaviour.ts';
 import type { AccountSpec, Inventory, ModelSpec } from '../model/inventory.ts';
 import type { ParsedScript } from './parse-script.ts';
 

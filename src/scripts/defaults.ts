@@ -1,4 +1,4 @@
-import type { OptOut } from '../../agent/protocol/behaviour.ts';
+import type { OptOut } from '../../hostside/protocol/behaviour.ts';
 
 /** Words by which people ask for silence, where a script does not name its own: a message that is nothing else. In the languages of most groups. */
 const optOutWords: readonly string[] = [

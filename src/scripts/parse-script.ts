@@ -1,6 +1,6 @@
-import type { Answer, Conditions, OptOut, Rule, Script, Trigger, WorkingHours } from '../../agent/protocol/behaviour.ts';
-import { problemsOfIssues, rejected } from '../inventory/problems.ts';
-import { parseYamlDocument } from '../inventory/yaml-document.ts';
+import type { Answer, Conditions, OptOut, Rule, Script, Trigger, WorkingHours } from '../../hostside/protocol/behaviour.ts';
+import { problemsOfIssues, rejected } from '../inventory/rules/problems.ts';
+import { parseYamlDocument } from '../inventory/rules/yaml-document.ts';
 import { standardDisclosure, standardOptOut } from './defaults.ts';
 import { parseDays, parseSpans, type RuleYaml, type ScriptYaml, scriptSchema } from './schema.ts';
 import { scriptProblems } from './script-rules.ts';

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nearest } from '../inventory/nearest.ts';
-import { didYouMean } from '../inventory/problems.ts';
+import { nearest } from '../inventory/rules/nearest.ts';
+import { didYouMean } from '../inventory/rules/problems.ts';
 import { FleetError } from '../model/errors.ts';
 import { readBounded } from '../surroundings/read-bounded.ts';
 import { type ParsedScript, parseScript } from './parse-script.ts';

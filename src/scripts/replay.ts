@@ -1,13 +1,13 @@
-import { prepare } from '../../agent/answering/conduct.ts';
-import { decide } from '../../agent/answering/decide.ts';
-import { emptyMemory, type Memory } from '../../agent/answering/memory.ts';
-import { modelRequest } from '../../agent/answering/model-request.ts';
-import { beforeSend, composeAnswer, noteSent } from '../../agent/answering/sending.ts';
-import type { AnswerPlan, Self, Verdict } from '../../agent/answering/verdict.ts';
-import { mentionedNames } from '../../agent/answering/words.ts';
-import type { Behaviour } from '../../agent/protocol/behaviour.ts';
-import type { ChatEvent, ChatMessage } from '../../agent/protocol/chat.ts';
-import type { SilenceReason } from '../../agent/protocol/silence.ts';
+import { prepare } from '../../hostside/answering/conduct.ts';
+import { decide } from '../../hostside/answering/decide.ts';
+import { emptyMemory, type Memory } from '../../hostside/answering/memory.ts';
+import { modelRequest } from '../../hostside/answering/model-request.ts';
+import { beforeSend, composeAnswer, noteSent } from '../../hostside/answering/sending.ts';
+import type { AnswerPlan, Self, Verdict } from '../../hostside/answering/verdict.ts';
+import { mentionedNames } from '../../hostside/answering/words.ts';
+import type { Behaviour } from '../../hostside/protocol/behaviour.ts';
+import type { ChatEvent, ChatMessage } from '../../hostside/protocol/chat.ts';
+import type { SilenceReason } from '../../hostside/protocol/silence.ts';
 import type { Transcript } from './transcript.ts';
 
 /** An account that takes part in a replay. */

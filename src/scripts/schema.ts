@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { compilePattern } from '../../agent/answering/pattern.ts';
-import { PatternMistake } from '../../agent/answering/pattern-parts.ts';
-import { decimal, duration, flag, listOf, mapping, matching, named, word } from '../inventory/schema-leaves.ts';
+import { compilePattern } from '../../hostside/answering/pattern.ts';
+import { PatternMistake } from '../../hostside/answering/pattern-parts.ts';
+import { decimal, duration, flag, listOf, mapping, matching, named, word } from '../inventory/schema/schema-leaves.ts';
 
 /** Not more than Telegram takes, with room for the disclosure. */
 const longestText = 3_500;

@@ -1,7 +1,7 @@
-import { templateVariables } from '../../agent/answering/compose.ts';
-import { nearest } from '../inventory/nearest.ts';
-import { didYouMean } from '../inventory/problems.ts';
-import type { KeyPath, Problem, YamlDocument } from '../inventory/yaml-document.ts';
+import { templateVariables } from '../../hostside/answering/compose.ts';
+import { nearest } from '../inventory/rules/nearest.ts';
+import { didYouMean } from '../inventory/rules/problems.ts';
+import type { KeyPath, Problem, YamlDocument } from '../inventory/rules/yaml-document.ts';
 
 // Rules that join several keys, or look into a text. They read the raw data, so that all mistakes are reported together; what has the wrong form is passed over.
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import type { ChatEvent, ChatUser } from '../../agent/protocol/chat.ts';
-import { problemsOfIssues, rejected } from '../inventory/problems.ts';
-import { duration, flag, listOf, mapping, matching, whole } from '../inventory/schema-leaves.ts';
-import { parseYamlDocument } from '../inventory/yaml-document.ts';
+import type { ChatEvent, ChatUser } from '../../hostside/protocol/chat.ts';
+import { problemsOfIssues, rejected } from '../inventory/rules/problems.ts';
+import { parseYamlDocument } from '../inventory/rules/yaml-document.ts';
+import { duration, flag, listOf, mapping, matching, whole } from '../inventory/schema/schema-leaves.ts';
 
 const name = () => matching(/^[^\0\n]{1,64}$/, 'the name of a person or an account');
 

@@ -1,4 +1,4 @@
-import { hostPaths } from '../../agent/protocol/paths.ts';
+import { hostPaths } from '../../hostside/protocol/paths.ts';
 import type { HostRelease, HostRuntime } from '../model/release.ts';
 import { firewallStep } from './firewall.ts';
 import { type FileGroup, guardedFilesStep, isGuarded } from './guard.ts';

@@ -1,4 +1,4 @@
-import { quoteShell } from '../remote/shell-command.ts';
+import { quoteShell } from '../remote/shared/shell-command.ts';
 import { declareFiles, type Step } from './step.ts';
 
 const SYSCTL_FILE = '/etc/sysctl.d/90-fleet.conf';

@@ -1,4 +1,4 @@
-import { quoteShell } from '../remote/shell-command.ts';
+import { quoteShell } from '../remote/shared/shell-command.ts';
 import type { Profile } from './profile.ts';
 import { filesStep, type Step, shellWords } from './step.ts';
 

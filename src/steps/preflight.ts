@@ -1,5 +1,5 @@
-import { hostPaths } from '../../agent/protocol/paths.ts';
-import { quoteShell } from '../remote/shell-command.ts';
+import { hostPaths } from '../../hostside/protocol/paths.ts';
+import { quoteShell } from '../remote/shared/shell-command.ts';
 import type { Step } from './step.ts';
 
 /** Bytes that must be free below /opt and /var before anything is installed; a host that has everything needs far less. */

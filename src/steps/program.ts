@@ -1,4 +1,4 @@
-import { quoteShell } from '../remote/shell-command.ts';
+import { quoteShell } from '../remote/shared/shell-command.ts';
 import { type LooksAt, type Step, shellWords } from './step.ts';
 
 /** Who asks a host for what: whoever comes second is told, and a host that obeys another ledger refuses. */

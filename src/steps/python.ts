@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ReleaseFile } from '../model/release.ts';
-import { quoteShell } from '../remote/shell-command.ts';
+import { quoteShell } from '../remote/shared/shell-command.ts';
 import type { PythonSettings } from './profile.ts';
 import { type Step, shellWords } from './step.ts';
 

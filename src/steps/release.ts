@@ -1,6 +1,6 @@
-import { hostPaths } from '../../agent/protocol/paths.ts';
+import { hostPaths } from '../../hostside/protocol/paths.ts';
 import type { HostRelease, HostRuntime } from '../model/release.ts';
-import { quoteShell } from '../remote/shell-command.ts';
+import { quoteShell } from '../remote/shared/shell-command.ts';
 import { filesStep, type ManagedFile, type Step, shellWords } from './step.ts';
 
 const runtimePath = ({ version, arch, sha256 }: HostRuntime): string => `${hostPaths.runtimes}/${version}-${arch}-${sha256.slice(0, 12)}`;

@@ -1,4 +1,4 @@
-import { hostPaths } from '../../agent/protocol/paths.ts';
+import { hostPaths } from '../../hostside/protocol/paths.ts';
 import type { Step } from './step.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { quoteShell } from '../remote/shell-command.ts';
+import { quoteShell } from '../remote/shared/shell-command.ts';
 
 /**
  * One idempotent act on a host, as shell text for the host program (templates/host-program, bash 5). `check` calls `todo TEXT` for

@@ -1,4 +1,4 @@
-import { quoteShell } from '../remote/shell-command.ts';
+import { quoteShell } from '../remote/shared/shell-command.ts';
 import { declareFiles, type Step } from './step.ts';
 
 /** Points /etc/localtime to `zone` (IANA name) and names it in /etc/timezone. */

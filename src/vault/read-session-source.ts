@@ -6,7 +6,7 @@ import { refuse, type SessionOutcome, type SessionRefusal, type SessionWarning }
 import { parseSessionRows } from '../sessions/session-rows.ts';
 import { readSessionTables } from '../sessions/session-tables.ts';
 import { parseSessionText } from '../sessions/session-text.ts';
-import { beginsLikeSqlite, isWalMode, refuseSqliteImage } from '../sessions/sqlite-image.ts';
+import { beginsLikeSqlite, isWalMode, refuseSqliteImage } from '../sessions/sqlite/sqlite-image.ts';
 import { findFileOpeners } from './file-openers.ts';
 
 /** Largest session file that is read, in bytes (128 MiB): it is checked in memory. Entity caches of years stay below 100 MiB. */

@@ -25,7 +25,7 @@ export interface StateRecord {
   readonly takenAtMs: number;
   /** How long after that moment the account may not start anywhere, ms. */
   readonly settleMs: number;
-  /** As agent/protocol/state-archive.ts packs it. Like a session: for the vault and the next host only. */
+  /** As hostside/protocol/state-archive.ts packs it. Like a session: for the vault and the next host only. */
   readonly archive: Uint8Array;
 }
 

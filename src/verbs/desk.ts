@@ -1,7 +1,7 @@
 import type { CalledAccount } from '../model/called.ts';
 import type { SecretReference } from '../model/inventory.ts';
+import type { LoginPrompts } from '../workflows/accounts/login-talk.ts';
 import type { FleetEvent } from '../workflows/context.ts';
-import type { LoginPrompts } from '../workflows/login-talk.ts';
 import type { NewQuestions } from '../workflows/new/new-questions.ts';
 import type { Fields, InputOf } from './input.ts';
 import type { Outcome } from './outcome.ts';

@@ -23,7 +23,7 @@ async function readLedger<T>(desk: Inventoried, read: (db: LedgerDb) => Promise<
 
 /** Every account that the ledger knows, with what people call it. Errors: those of the inventory and the ledger. */
 export async function readKnownAccounts(desk: Inventoried): Promise<readonly CalledAccount[]> {
-  const { listAccounts } = await import('../ledger/accounts.ts');
+  const { listAccounts } = await import('../ledger/queries/accounts.ts');
   const read = async (db: LedgerDb) => (await listAccounts(db)).map(({ name, display_name: displayName }) => ({ name, displayName }));
   return (await readLedger(desk, read)) ?? [];
 }
@@ -35,7 +35,7 @@ export async function readNamedAccounts(desk: Inventoried): Promise<readonly str
 
 /** Every host of the inventory, and every other one that the ledger knows. Errors: those of the inventory and the ledger. */
 export async function readKnownHosts(desk: Inventoried): Promise<readonly string[]> {
-  const { listHosts } = await import('../ledger/hosts.ts');
+  const { listHosts } = await import('../ledger/queries/hosts.ts');
   const inLedger = (await readLedger(desk, async (db) => (await listHosts(db)).map(({ name }) => name))) ?? [];
   return [...new Set([...(await load(desk)).hosts.map(({ name }) => name as string), ...inLedger])];
 }

@@ -1,6 +1,6 @@
 import type { HostSpec } from '../model/inventory.ts';
+import type { SshContext } from '../remote/config/ssh-context.ts';
 import type { Remote } from '../remote/remote.ts';
-import type { SshContext } from '../remote/ssh-context.ts';
 import type { Remotes } from './open-remotes.ts';
 
 /** {@link Remotes} whose code is loaded by the first use: `fleet status` reads the ledger and needs no SSH. */

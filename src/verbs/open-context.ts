@@ -1,11 +1,11 @@
 import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Run, RunLock } from '../ledger/runs.ts';
+import type { Run, RunLock } from '../ledger/queries/runs.ts';
 import { serialCopyIn } from '../ledger/serial-copy.ts';
 import { FleetError } from '../model/errors.ts';
 import type { HostSpec, Inventory, SecretReference } from '../model/inventory.ts';
+import type { SshContext } from '../remote/config/ssh-context.ts';
 import type { Remote } from '../remote/remote.ts';
-import type { SshContext } from '../remote/ssh-context.ts';
 import type { StateStore } from '../vault/state-store.ts';
 import type { Vault, VaultOptions } from '../vault/vault.ts';
 import type { FleetContext } from '../workflows/context.ts';
@@ -105,7 +105,10 @@ async function openContext(desk: Desk, { needsAllRights, isUnasked, linkSignal }
   const progress = await desk.startProgress();
   const warn = (host: string, text: string): void => progress.report({ kind: 'host', host, text: `warning: ${text}`, status: 'working' });
   const remotes = lazyRemotes(async () => {
-    const [{ openRemotes }, { ledgerLogins }] = await Promise.all([import('./open-remotes.ts'), import('../workflows/ledger-logins.ts')]);
+    const [{ openRemotes }, { ledgerLogins }] = await Promise.all([
+      import('./open-remotes.ts'),
+      import('../workflows/hosts/ledger-logins.ts'),
+    ]);
     const logins = ledgerLogins(ledger, isUnasked, Date.now);
     const secrets = { readSecret: secretReader(inventory), askPassphrase: desk.askPassphrase };
     const ways = { knownHosts: inventory.paths.knownHosts, ...secrets, logins };
@@ -113,8 +116,8 @@ async function openContext(desk: Desk, { needsAllRights, isUnasked, linkSignal }
   });
   const isKnownAuthentic = async (): Promise<boolean> => {
     const [{ readMeta }, { vaultAuthenticKey }] = await Promise.all([
-      import('../ledger/meta.ts'),
-      import('../workflows/authenticate-records.ts'),
+      import('../ledger/queries/meta.ts'),
+      import('../workflows/custody/authenticate-records.ts'),
     ]);
     return (await readMeta(ledger.db, vaultAuthenticKey)) !== null;
   };
@@ -161,7 +164,7 @@ export async function withContext<T>(
   const links = new AbortController();
   const context = await openContext(desk, { ...opening, linkSignal: isLasting ? links.signal : desk.signal });
   try {
-    const { listDisplayNames } = await import('../ledger/accounts.ts');
+    const { listDisplayNames } = await import('../ledger/queries/accounts.ts');
     desk.learnNames(await listDisplayNames(context.ledger.db));
     return await act(context);
   } catch (error) {
@@ -189,12 +192,12 @@ export async function alone<T extends WithErrors>(
   act: (begin: () => Promise<Run>, aside: RunLock['aside']) => Promise<T>,
 ): Promise<T> {
   const { signal } = context;
-  const { beginRun, takeLock } = await import('../ledger/runs.ts');
-  const { refuseLostLedger } = await import('../workflows/lost-ledger.ts');
+  const { beginRun, takeLock } = await import('../ledger/queries/runs.ts');
+  const { refuseLostLedger } = await import('../workflows/custody/lost-ledger.ts');
   const lock = await takeLock(context.ledger, waitMs, { command: verb, signal, besideTalks: verb === 'sweep' });
   try {
     if (verb !== 'adopt') await refuseLostLedger(context);
-    const { authenticateRecords } = await import('../workflows/authenticate-records.ts');
+    const { authenticateRecords } = await import('../workflows/custody/authenticate-records.ts');
     await authenticateRecords(context);
     const begin = async (): Promise<Run> => {
       // What was not asked because of it is missing in what would be done now.

@@ -4,8 +4,8 @@ import { FleetError } from '../model/errors.ts';
 /** What an interrupted command leaves open, with the command that ends it; null: nothing. The moves of earlier runs among them. */
 async function openError(db: LedgerDb): Promise<FleetError | null> {
   const [{ listOpenMoves }, { endingCommands }] = await Promise.all([
-    import('../ledger/moves.ts'),
-    import('../workflows/ending-command.ts'),
+    import('../ledger/queries/moves.ts'),
+    import('../workflows/hosts/ending-command.ts'),
   ]);
   const open = await listOpenMoves(db);
   if (open.length === 0) return null;

@@ -1,9 +1,9 @@
 import type { HostSpec } from '../model/inventory.ts';
+import { createSshContext, type SshContext, type SshContextOptions } from '../remote/config/ssh-context.ts';
+import type { SshTarget } from '../remote/config/ssh-target.ts';
 import type { Remote } from '../remote/remote.ts';
 import { createRemotePool } from '../remote/remote-pool.ts';
-import { createSshContext, type SshContext, type SshContextOptions } from '../remote/ssh-context.ts';
-import { createSshRemote } from '../remote/ssh-remote.ts';
-import type { SshTarget } from '../remote/ssh-target.ts';
+import { createSshRemote } from '../remote/ssh2/ssh-remote.ts';
 import { homeDirectory, localUser } from '../surroundings/operator.ts';
 
 type SshSpec = Parameters<SshContext['target']>[0];

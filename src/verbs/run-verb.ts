@@ -1,5 +1,5 @@
 /** The order in which every verb acts: whoever calls it, in a terminal or not. */
-import type { Run, RunLock } from '../ledger/runs.ts';
+import type { Run, RunLock } from '../ledger/queries/runs.ts';
 import { FleetError } from '../model/errors.ts';
 import type { Desk } from './desk.ts';
 import type { Fields, InputOf } from './input.ts';

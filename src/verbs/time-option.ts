@@ -2,7 +2,7 @@ import { FleetError } from '../model/errors.ts';
 
 /** A moment as people write it after `option`: ISO 8601, or how long ago. ms since the epoch. Error `usage`. */
 export async function timeOf(option: string, text: string, nowMs: number): Promise<number> {
-  const { parseDuration } = await import('../inventory/units.ts');
+  const { parseDuration } = await import('../inventory/schema/units.ts');
   const agoMs = parseDuration(text);
   const atMs = agoMs === null ? Date.parse(text) : nowMs - agoMs;
   if (Number.isFinite(atMs)) return atMs;

@@ -1,5 +1,5 @@
 /** A verb of fleet as one object. The command line, cron and any other caller use the same one; {@link file://./run-verb.ts} has the order of its acts. */
-import type { Run, RunLock } from '../ledger/runs.ts';
+import type { Run, RunLock } from '../ledger/queries/runs.ts';
 import type { FleetError } from '../model/errors.ts';
 import type { Desk } from './desk.ts';
 import type { Fields, InputOf } from './input.ts';

@@ -1,5 +1,5 @@
-import { longestAnnouncementMs } from '../../agent/protocol/host.ts';
-import { announcedForMs } from '../moves/announced-reboot.ts';
+import { longestAnnouncementMs } from '../../hostside/protocol/host.ts';
+import { announcedForMs } from '../ownership/announced-reboot.ts';
 import { type Field, option } from './input.ts';
 
 /** `--within DURATION` of the verbs that announce reboots: from 2 to 30 minutes, ms; default: 15. */

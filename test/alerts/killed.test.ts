@@ -5,9 +5,9 @@ import { type KyselyPlugin, sql } from 'kysely';
 import { expect, it } from 'vitest';
 import type { Message } from '../../src/alerts/message.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
-import { recordEvent } from '../../src/ledger/records.ts';
+import { recordEvent } from '../../src/ledger/queries/records.ts';
+import { tellFleet } from '../../src/workflows/alerts/tell-fleet.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
-import { tellFleet } from '../../src/workflows/tell-fleet.ts';
 import { alertWorld, listening, startMs, swept } from './alerts-fixture.ts';
 
 /** What a process that is killed before its n-th statement does to the ledger, and to whoever waits for it. */

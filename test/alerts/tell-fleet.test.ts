@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../../src/alerts/message.ts';
-import { recordEvent } from '../../src/ledger/records.ts';
-import { examineAlerts } from '../../src/workflows/examine-alerts.ts';
-import { tellFleet } from '../../src/workflows/tell-fleet.ts';
+import { recordEvent } from '../../src/ledger/queries/records.ts';
+import { examineAlerts } from '../../src/workflows/alerts/examine-alerts.ts';
+import { tellFleet } from '../../src/workflows/alerts/tell-fleet.ts';
 import { alertWorld, type Heard, listening, startMs, swept } from './alerts-fixture.ts';
 
 const down = [swept('h1', true), swept('h2', false), swept('h3', false)];

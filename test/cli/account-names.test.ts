@@ -3,16 +3,16 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { columnsOf } from '../../src/cli/render/columns.ts';
-import { insertAccount, setPlacement } from '../../src/ledger/accounts.ts';
-import { ensureHosts } from '../../src/ledger/hosts.ts';
 import { openLedger } from '../../src/ledger/ledger.ts';
-import { insertMove } from '../../src/ledger/moves.ts';
-import { recordHistory } from '../../src/ledger/records.ts';
+import { insertAccount, setPlacement } from '../../src/ledger/queries/accounts.ts';
+import { ensureHosts } from '../../src/ledger/queries/hosts.ts';
+import { insertMove } from '../../src/ledger/queries/moves.ts';
+import { recordHistory } from '../../src/ledger/queries/records.ts';
 import { accountMeant } from '../../src/model/called.ts';
 import { meantInput } from '../../src/verbs/meant-input.ts';
 import { verbs } from '../../src/verbs/registry.ts';
 import { type Folder, makeFolder } from './fleet-command.ts';
-import { startOnTerminal } from './on-terminal.ts';
+import { startOnTerminal } from './screen/on-terminal.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 

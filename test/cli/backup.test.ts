@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { openLedger } from '../../src/ledger/ledger.ts';
-import { takeLock } from '../../src/ledger/runs.ts';
+import { takeLock } from '../../src/ledger/queries/runs.ts';
 import { tryCommand } from '../lab/run-command.ts';
 import { type Folder, makeFolder } from './fleet-command.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { describe, expect, test, vi } from 'vitest';
 import { openLedger } from '../../src/ledger/ledger.ts';
-import { takeLock } from '../../src/ledger/runs.ts';
+import { takeLock } from '../../src/ledger/queries/runs.ts';
 import { tryCommand } from '../lab/run-command.ts';
 import { writeSessionFile } from '../vault/session-files.ts';
 import { inventory, makeFolder } from './fleet-command.ts';

@@ -2,7 +2,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test, vi } from 'vitest';
-import { formatFindings } from '../../src/cli/render/doctor.ts';
+import { formatFindings } from '../../src/cli/render/upkeep/doctor.ts';
 import type { Finding } from '../../src/model/finding.ts';
 import { makeFolder } from './fleet-command.ts';
 

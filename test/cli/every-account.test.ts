@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { insertAccount, setAccountState, setPlacement } from '../../src/ledger/accounts.ts';
-import { ensureHosts, recordUnreachable } from '../../src/ledger/hosts.ts';
 import { openLedger } from '../../src/ledger/ledger.ts';
+import { insertAccount, setAccountState, setPlacement } from '../../src/ledger/queries/accounts.ts';
+import { ensureHosts, recordUnreachable } from '../../src/ledger/queries/hosts.ts';
 import type { AccountState } from '../../src/model/account-state.ts';
 import { makeFolder } from './fleet-command.ts';
 

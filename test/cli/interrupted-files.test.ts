@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { type Folder, makeFolder } from './fleet-command.ts';
-import { ctrlC, type OnTerminal, startOnTerminal } from './on-terminal.ts';
+import { ctrlC, type OnTerminal, startOnTerminal } from './screen/on-terminal.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { makeFolder } from './fleet-command.ts';
-import { startOnTerminal } from './on-terminal.ts';
+import { startOnTerminal } from './screen/on-terminal.ts';
 
 const program = fileURLToPath(new URL('../../bin/fleet', import.meta.url));
 const modeOf = async (path: string): Promise<string> => ((await stat(path)).mode & 0o777).toString(8);

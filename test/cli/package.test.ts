@@ -24,7 +24,7 @@ function copyCheckout(): string {
   const copy = join(scratch, 'checkout');
   const parts = [
     'src',
-    'agent',
+    'hostside',
     'bin',
     'scripts',
     'templates',

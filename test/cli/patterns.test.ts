@@ -1,9 +1,9 @@
 /** Patterns over names of accounts and hosts, and lists that are filtered and sorted. */
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { insertAccount, setAccountState, setPlacement } from '../../src/ledger/accounts.ts';
-import { ensureHosts, listHosts } from '../../src/ledger/hosts.ts';
 import { openLedger } from '../../src/ledger/ledger.ts';
+import { insertAccount, setAccountState, setPlacement } from '../../src/ledger/queries/accounts.ts';
+import { ensureHosts, listHosts } from '../../src/ledger/queries/hosts.ts';
 import { meantInput } from '../../src/verbs/meant-input.ts';
 import { verbs } from '../../src/verbs/registry.ts';
 import { type Folder, makeFolder } from './fleet-command.ts';

@@ -3,12 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { insertAccount, setAccountState, setPlacement } from '../../src/ledger/accounts.ts';
-import { ensureHosts, recordBootstrapped, recordUnreachable } from '../../src/ledger/hosts.ts';
 import { openLedger } from '../../src/ledger/ledger.ts';
+import { insertAccount, setAccountState, setPlacement } from '../../src/ledger/queries/accounts.ts';
+import { ensureHosts, recordBootstrapped, recordUnreachable } from '../../src/ledger/queries/hosts.ts';
 import { makeKey, missingSshd, startSshd, type TestSshd } from '../remote/sshd.ts';
 import { type Folder, makeFolder, program } from './fleet-command.ts';
-import { startOnTerminal } from './on-terminal.ts';
+import { startOnTerminal } from './screen/on-terminal.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 

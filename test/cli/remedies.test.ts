@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { formatRemedies } from '../../src/cli/render/remedies.ts';
-import type { PlacedAccount } from '../../src/ledger/accounts.ts';
+import { formatRemedies } from '../../src/cli/render/accounts/remedies.ts';
+import type { PlacedAccount } from '../../src/ledger/queries/accounts.ts';
 import type { AccountState } from '../../src/model/account-state.ts';
-import { remedyFor } from '../../src/verbs/results/remedies.ts';
+import { remedyFor } from '../../src/verbs/results/accounts/remedies.ts';
 
 const account = (name: string, state: AccountState) => ({ name, state }) as PlacedAccount;
 

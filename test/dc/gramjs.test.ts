@@ -6,7 +6,7 @@ import { AbridgedPacketCodec, ConnectionTCPAbridged } from 'telegram/network/con
 import { ConnectionTCPFull } from 'telegram/network/connection/TCPFull.js';
 import { ConnectionTCPObfuscated } from 'telegram/network/connection/TCPObfuscated.js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { gramClient } from './gram-client.ts';
+import { gramClient } from './clients/gram-client.ts';
 import { type DataCentre, type ListenAddress, type LoginCredentials, startDataCentre, TELEGRAM_ADDRESSES } from './server.ts';
 import type { AccountReport } from './world/report.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { DataCentreEvent } from './context.ts';
-import { serveControl } from './control-server.ts';
+import { serveControl } from './control/control-server.ts';
 import { type DataCentreOptions, type ListenAddress, startDataCentre, TELEGRAM_ADDRESSES } from './server.ts';
 import type { LayerText } from './tl/schemas.ts';
 

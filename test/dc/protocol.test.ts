@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { bytesOf, introduced, RawClient } from './raw-client.ts';
+import { bytesOf, introduced, RawClient } from './clients/raw-client.ts';
 import { type DataCentre, type DataCentreOptions, type ListenAddress, type LoginCredentials, startDataCentre } from './server.ts';
 import { TlWriter } from './tl/bytes.ts';
 import type { TlObject } from './tl/codec.ts';

@@ -1,10 +1,10 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type ExchangeKey, newExchangeKey } from './auth/key-exchange.ts';
 import type { LoginDesk } from './auth/login-desk.ts';
+import { Conversation } from './chats/conversation.ts';
+import { tellScanned } from './chats/push.ts';
 import { Connection } from './connection.ts';
 import { type Behaviour, type Context, type DataCentreEvent, serverNow } from './context.ts';
-import { Conversation } from './conversation.ts';
-import { tellScanned } from './push.ts';
 import { type SocksRequest, serveSocks } from './socks.ts';
 import { type LayerText, loadSchemas } from './tl/schemas.ts';
 import { ServerMessageIds } from './wire/message-ids.ts';

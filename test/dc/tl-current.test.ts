@@ -1,4 +1,4 @@
-import '../worker/speak-current-layer.ts';
+import '../hostside/worker/telegram/speak-current-layer.ts';
 import { leanSchema, workerSource } from '../../src/release/lean-telegram.ts';
 import { currentLayer } from '../../src/release/telegram-layer.ts';
 import { codecContract } from './codec-contract.ts';

@@ -1,4 +1,4 @@
-import { type OnTerminal, startOnTerminal } from '../cli/on-terminal.ts';
+import { type OnTerminal, startOnTerminal } from '../cli/screen/on-terminal.ts';
 import type { Operator } from './operator.ts';
 
 /** `fleet ARGS` on a pseudo-terminal, where its operator sits. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { connectControl, type DataCentreControl } from '../dc/control.ts';
+import { connectControl, type DataCentreControl } from '../dc/control/control.ts';
 import type { Lab } from '../lab/lab.ts';
 
 export interface LabDataCentre extends DataCentreControl {

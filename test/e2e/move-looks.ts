@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import type { MovePhase } from '../../src/moves/phases.ts';
+import type { MovePhase } from '../../src/ownership/phases.ts';
 import type { CommandResult } from '../lab/run-command.ts';
 import type { World } from './world.ts';
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Session, WrittenFormat } from '../../src/model/session.ts';
 import { keyIdOf } from '../../src/sessions/auth-key.ts';
 import { exportSession } from '../../src/vault/export-session.ts';
-import type { DataCentreControl } from '../dc/control.ts';
+import type { DataCentreControl } from '../dc/control/control.ts';
 import type { Lab } from '../lab/lab.ts';
 import { type CommandResult, tryCommand } from '../lab/run-command.ts';
 import { type Suite, suiteFacts, suiteOfRun } from '../lab/suites.ts';

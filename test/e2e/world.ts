@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { hostPaths } from '../../agent/protocol/paths.ts';
+import { hostPaths } from '../../hostside/protocol/paths.ts';
 import { noteFinalFault } from '../final-faults.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
 import type { Suite } from '../lab/suites.ts';

@@ -1,5 +1,5 @@
-import type { HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
-import type { ClosedClaim, FoundMove } from '../../src/moves/adoption-plan.ts';
+import type { HostAct, HostSurvey } from '../../hostside/protocol/host-acts.ts';
+import type { ClosedClaim, FoundMove } from '../../src/ownership/adoption-plan.ts';
 import { isSilence } from './commands-grant.ts';
 import {
   addMove,

@@ -1,7 +1,7 @@
-import type { ActReply, HostAct } from '../../agent/protocol/host-acts.ts';
-import type { HostEvidence } from '../../src/moves/evidence.ts';
-import type { KnownMachine } from '../../src/moves/host-identity.ts';
-import { mayBeGranted } from '../../src/moves/phases.ts';
+import type { ActReply, HostAct } from '../../hostside/protocol/host-acts.ts';
+import type { HostEvidence } from '../../src/ownership/evidence.ts';
+import type { KnownMachine } from '../../src/ownership/host-identity.ts';
+import { mayBeGranted } from '../../src/ownership/phases.ts';
 import {
   addMove,
   advance,

@@ -1,4 +1,4 @@
-import type { ActReply, HostAct } from '../../agent/protocol/host-acts.ts';
+import type { ActReply, HostAct } from '../../hostside/protocol/host-acts.ts';
 import {
   awaitedState,
   awaitOf,

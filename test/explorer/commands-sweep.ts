@@ -1,5 +1,5 @@
-import type { HostAct } from '../../agent/protocol/host-acts.ts';
-import type { HostEvidence } from '../../src/moves/evidence.ts';
+import type { HostAct } from '../../hostside/protocol/host-acts.ts';
+import type { HostEvidence } from '../../src/ownership/evidence.ts';
 import { allocate, isSilence, surveyHosts, tolerant } from './commands-grant.ts';
 import { carryMove } from './commands-move.ts';
 import { askAsAuthority, beginRun, fail, isGiveBackSure, look, type Run, rosterOf, type Steps, setAccount, write } from './effects.ts';

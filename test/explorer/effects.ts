@@ -1,5 +1,5 @@
-import type { ActReply, HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
-import type { Roster } from '../../agent/protocol/roster.ts';
+import type { ActReply, HostAct, HostSurvey } from '../../hostside/protocol/host-acts.ts';
+import type { Roster } from '../../hostside/protocol/roster.ts';
 import { holdAfterMs, nowMs } from './host.ts';
 import type { Rules } from './rules.ts';
 import {

@@ -1,5 +1,5 @@
-import type { BootMark } from '../../agent/claims/boot-marks.ts';
-import type { StandingClaim } from '../../agent/claims/decide.ts';
+import type { BootMark } from '../../hostside/claims/boot-marks.ts';
+import type { StandingClaim } from '../../hostside/claims/decide.ts';
 import { type Announcement, type Contact, type Disk, type Host, keyId, type Ledger, type Move, type Stamp, type World } from './world.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { HostEvidence } from '../../src/moves/evidence.ts';
+import type { HostEvidence } from '../../src/ownership/evidence.ts';
 import { look, type Run, type Steps, setHost, write } from './effects.ts';
 import { ageMs, announcedForMs, holdAfterMs, nowMs } from './host.ts';
 import type { Rules } from './rules.ts';

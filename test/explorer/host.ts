@@ -1,9 +1,9 @@
-import type { HostFacts, Refusal, StandingClaim } from '../../agent/claims/decide.ts';
-import type { Claim } from '../../agent/protocol/claim.ts';
-import { holdOf } from '../../agent/protocol/hold-of.ts';
-import type { AnnouncementRecord, BootVerdict, ContactRecord, HostConfig } from '../../agent/protocol/host.ts';
-import type { ActReply, HostAct, HostSurvey } from '../../agent/protocol/host-acts.ts';
-import type { Roster } from '../../agent/protocol/roster.ts';
+import type { HostFacts, Refusal, StandingClaim } from '../../hostside/claims/decide.ts';
+import type { Claim } from '../../hostside/protocol/claim.ts';
+import { holdOf } from '../../hostside/protocol/hold-of.ts';
+import type { AnnouncementRecord, BootVerdict, ContactRecord, HostConfig } from '../../hostside/protocol/host.ts';
+import type { ActReply, HostAct, HostSurvey } from '../../hostside/protocol/host-acts.ts';
+import type { Roster } from '../../hostside/protocol/roster.ts';
 import type { Rules } from './rules.ts';
 import { type Age, type Disk, type Host, hostName, keyId, type ModelRequest, newName, type World, withItem } from './world.ts';
 
@@ -29,7 +29,7 @@ export interface Answer {
   readonly writes: number;
 }
 
-/** The root helper of one host over one request: what `agent/host` does around the same decisions, write by write. */
+/** The root helper of one host over one request: what `hostside/helper` does around the same decisions, write by write. */
 export class Helper {
   readonly #rules: Rules;
   readonly #host: Host;

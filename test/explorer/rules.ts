@@ -1,5 +1,5 @@
-import { decideAuthority } from '../../agent/claims/authority.ts';
-import { isBeforeMark } from '../../agent/claims/boot-marks.ts';
+import { decideAuthority } from '../../hostside/claims/authority.ts';
+import { isBeforeMark } from '../../hostside/claims/boot-marks.ts';
 import {
   completeRelease,
   decideGrant,
@@ -8,23 +8,23 @@ import {
   decideStage,
   decideStart,
   decideWipe,
-} from '../../agent/claims/decide.ts';
-import { decideClosure, isOlderRoster, judgeContact } from '../../agent/claims/roster.ts';
-import { decideGate } from '../../agent/gate/decide.ts';
-import { decideBoot } from '../../agent/hold/decide.ts';
-import { decideAnnouncement, spentBy } from '../../agent/hold/decide-announcement.ts';
-import { mayBeat } from '../../agent/hold/heartbeat.ts';
-import { judgeMachine } from '../../agent/machine/know-machine.ts';
+} from '../../hostside/claims/decide.ts';
+import { decideClosure, isOlderRoster, judgeContact } from '../../hostside/claims/roster.ts';
+import { decideGate } from '../../hostside/gate/decide.ts';
+import { decideBoot } from '../../hostside/hold/decide.ts';
+import { decideAnnouncement, spentBy } from '../../hostside/hold/decide-announcement.ts';
+import { mayBeat } from '../../hostside/hold/heartbeat.ts';
+import { judgeMachine } from '../../hostside/machine/know-machine.ts';
 import { forwardStepMs } from '../../src/ledger/operator-clock.ts';
-import { findCutOff, readClaims } from '../../src/moves/adopt-claims.ts';
-import { findDrift, findOutdated } from '../../src/moves/claim-drift.ts';
-import { judgeEvidence } from '../../src/moves/evidence.ts';
-import { judgeAll } from '../../src/moves/host-identity.ts';
-import { contradiction, hasOwnedLater } from '../../src/moves/old-owner.ts';
-import { mayFollow, routeOf } from '../../src/moves/phases.ts';
-import { planAdoption } from '../../src/moves/plan-adoption.ts';
-import { rosterFor } from '../../src/moves/roster.ts';
-import { safeMoment } from '../../src/moves/safe-moment.ts';
+import { findCutOff, readClaims } from '../../src/ownership/adopt-claims.ts';
+import { findDrift, findOutdated } from '../../src/ownership/claim-drift.ts';
+import { judgeEvidence } from '../../src/ownership/evidence.ts';
+import { judgeAll } from '../../src/ownership/host-identity.ts';
+import { contradiction, hasOwnedLater } from '../../src/ownership/old-owner.ts';
+import { mayFollow, routeOf } from '../../src/ownership/phases.ts';
+import { planAdoption } from '../../src/ownership/plan-adoption.ts';
+import { rosterFor } from '../../src/ownership/roster.ts';
+import { safeMoment } from '../../src/ownership/safe-moment.ts';
 
 /** What workflows do around the decisions, and the release before did otherwise. */
 export interface Mechanisms {

@@ -1,12 +1,12 @@
-import type { BootMark } from '../../agent/claims/boot-marks.ts';
-import type { StandingClaim } from '../../agent/claims/decide.ts';
-import type { ContactName } from '../../agent/hold/heartbeat.ts';
-import { instanceIdFrom, type MachineParts } from '../../agent/machine/instance-id.ts';
-import type { MachineRecord } from '../../agent/machine/know-machine.ts';
-import type { AnnouncementRecord, AuthorityRecord, BootVerdict, ContactRecord } from '../../agent/protocol/host.ts';
-import type { HostAct } from '../../agent/protocol/host-acts.ts';
-import type { Roster } from '../../agent/protocol/roster.ts';
-import type { MovePhase } from '../../src/moves/phases.ts';
+import type { BootMark } from '../../hostside/claims/boot-marks.ts';
+import type { StandingClaim } from '../../hostside/claims/decide.ts';
+import type { ContactName } from '../../hostside/hold/heartbeat.ts';
+import { instanceIdFrom, type MachineParts } from '../../hostside/machine/instance-id.ts';
+import type { MachineRecord } from '../../hostside/machine/know-machine.ts';
+import type { AnnouncementRecord, AuthorityRecord, BootVerdict, ContactRecord } from '../../hostside/protocol/host.ts';
+import type { HostAct } from '../../hostside/protocol/host-acts.ts';
+import type { Roster } from '../../hostside/protocol/roster.ts';
+import type { MovePhase } from '../../src/ownership/phases.ts';
 
 /**
  * A small world in which nothing is measured and everything is counted. Values are never changed in place below the first level, so that a copy of the

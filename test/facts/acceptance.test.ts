@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { AccountSample } from '../../agent/protocol/sample.ts';
+import type { AccountSample } from '../../hostside/protocol/sample.ts';
 import {
   type AcceptanceCheck,
   type AccountLook,

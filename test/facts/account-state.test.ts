@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
+import type { AccountSample, HostSample } from '../../hostside/protocol/sample.ts';
 import { accountStateIn, awaitedState } from '../../src/facts/account-state.ts';
 import { findingsIn } from '../../src/facts/host-findings.ts';
 import { type AccountState, endedStates } from '../../src/model/account-state.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { HistoryHead } from '../../agent/protocol/host.ts';
+import type { HistoryHead } from '../../hostside/protocol/host.ts';
 import { checkupFindings, type HostCheckup, parseCheckup } from '../../src/facts/host-checkup.ts';
 
 const well: HostCheckup = {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { HostSample } from '../../agent/protocol/sample.ts';
+import type { HostSample } from '../../hostside/protocol/sample.ts';
 import { findingsIn } from '../../src/facts/host-findings.ts';
 import { accountReply, hostReply } from './sample-reply.ts';
 

@@ -3,8 +3,8 @@ import { parseHostSample } from '../../src/facts/agent-sample.ts';
 import { parseBehaviour, parseSilences } from '../../src/facts/answering-schemas.ts';
 import { askHost, parseHelperLine, replyLimitOf } from '../../src/facts/ask-host.ts';
 import { FleetError } from '../../src/model/errors.ts';
-import { parseHostLine } from '../../src/workflows/init-events.ts';
-import { ownMetrics } from '../../src/workflows/read-metrics.ts';
+import { ownMetrics } from '../../src/workflows/checkup/read-metrics.ts';
+import { parseHostLine } from '../../src/workflows/init/init-events.ts';
 import { FakeRemote } from '../fakes/fake-remote.ts';
 import { hostReply } from './sample-reply.ts';
 

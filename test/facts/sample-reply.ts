@@ -1,4 +1,4 @@
-import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
+import type { AccountSample, HostSample } from '../../hostside/protocol/sample.ts';
 
 export const keyId = 'a'.repeat(32);
 

@@ -2,7 +2,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseTimesyncOffset } from '../../agent/agent/proc.ts';
+import { parseTimesyncOffset } from '../../hostside/sampler/proc.ts';
 import { checkupCommand, checkupFindings, parseCheckup } from '../../src/facts/host-checkup.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
 

@@ -5,10 +5,10 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostName } from '../../src/model/names.ts';
-import { CappedBytes, OutputOverflow, type OutputSink } from '../../src/remote/command-output.ts';
 import type { CommandResult, Remote, RemoteCommand, SocketReply } from '../../src/remote/remote.ts';
-import { getOverStream } from '../../src/remote/socket-get.ts';
-import { outputOf } from '../../src/remote/ssh-command.ts';
+import { CappedBytes, OutputOverflow, type OutputSink } from '../../src/remote/shared/command-output.ts';
+import { getOverStream } from '../../src/remote/shared/socket-get.ts';
+import { outputOf } from '../../src/remote/ssh2/ssh-command.ts';
 
 export type FakeCall =
   | { readonly kind: 'connect' }

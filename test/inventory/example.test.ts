@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { canonicalKey, documentedKeys, generateSchema, visitSchema } from '../../scripts/generate-schema.ts';
 import { loadInventory } from '../../src/inventory/load-inventory.ts';
-import { secretKeys } from '../../src/inventory/schema-leaves.ts';
+import { secretKeys } from '../../src/inventory/schema/schema-leaves.ts';
 
 const examplePath = new URL('../../inventory.example.yaml', import.meta.url).pathname;
 const example = readFileSync(examplePath, 'utf8');

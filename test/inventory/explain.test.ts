@@ -7,8 +7,8 @@ import { explainFleet } from '../../src/inventory/explain/fleet.ts';
 import { explainHost } from '../../src/inventory/explain/host.ts';
 import type { Setting, Written } from '../../src/inventory/explain/setting.ts';
 import { parseInventory } from '../../src/inventory/parse-inventory.ts';
-import { inventorySchema } from '../../src/inventory/schema.ts';
-import { parseYamlDocument } from '../../src/inventory/yaml-document.ts';
+import { parseYamlDocument } from '../../src/inventory/rules/yaml-document.ts';
+import { inventorySchema } from '../../src/inventory/schema/schema.ts';
 
 const text = readFileSync('inventory.example.yaml', 'utf8');
 const inventory = parseInventory(text, { path: '/op/inventory.yaml', home: '/home/op' });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { findInventory } from '../../src/inventory/find-inventory.ts';
-import { chatNamed } from '../../src/workflows/account-control.ts';
+import { chatNamed } from '../../src/workflows/accounts/account-control.ts';
 import { makeFolder } from '../cli/fleet-command.ts';
 
 async function makeTree(): Promise<string> {

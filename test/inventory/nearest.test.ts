@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { editDistance, nearest } from '../../src/inventory/nearest.ts';
+import { editDistance, nearest } from '../../src/inventory/rules/nearest.ts';
 
 const distances: readonly (readonly [string, string, number])[] = [
   ['', '', 0],

@@ -10,7 +10,7 @@ import { draftFromMasterConfig } from '../../src/inventory/new/from-master-confi
 import { expandRanges } from '../../src/inventory/new/ranges.ts';
 import { writeDraft } from '../../src/inventory/new/write-draft.ts';
 import { parseInventory } from '../../src/inventory/parse-inventory.ts';
-import { formatSecretReference } from '../../src/inventory/secret-reference.ts';
+import { formatSecretReference } from '../../src/inventory/schema/secret-reference.ts';
 
 const answers = { fleet: 'shop', vaultKey: 'file:vault.key', apiId: '4711', apiHash: 'env:API_HASH' };
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { workerCommandPattern } from '../../agent/protocol/worker.ts';
+import { workerCommandPattern } from '../../hostside/protocol/worker.ts';
 import { accountSpecFor } from '../../src/inventory/account-spec.ts';
 import type { AccountName } from '../../src/model/names.ts';
 import { minimalYaml, parsed } from './sample-inventory.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { readSecret } from '../../src/inventory/read-secret.ts';
-import { formatSecretReference, parseSecretReference } from '../../src/inventory/secret-reference.ts';
+import { formatSecretReference, parseSecretReference } from '../../src/inventory/schema/secret-reference.ts';
 import { FleetError } from '../../src/model/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fleet-secret-'));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseDuration, parseSize } from '../../src/inventory/units.ts';
+import { parseDuration, parseSize } from '../../src/inventory/schema/units.ts';
 
 const durations: readonly (readonly [string, number | null])[] = [
   ['500ms', 500],

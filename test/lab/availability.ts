@@ -1,8 +1,8 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { labSources } from './golden-tree.ts';
 import { inotifyInstancesPerHost } from './layout.ts';
 import { countInotifyInstances } from './processes.ts';
+import { labSources } from './tree/golden-tree.ts';
 
 export type LabAvailability = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DiskContent, goldenTree } from './golden-tree.ts';
 import { runCommand, tryCommand } from './run-command.ts';
 import type { Suite } from './suites.ts';
+import { type DiskContent, goldenTree } from './tree/golden-tree.ts';
 
 /** What makes one host's disk differ from the golden tree. */
 export interface DiskSetup {

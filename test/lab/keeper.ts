@@ -10,13 +10,13 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { serveAptProxy } from './apt-proxy.ts';
 import { removeGroupsParent, removeLabGroups } from './cgroups.ts';
 import { connectControl } from './control.ts';
-import { labSources } from './golden-tree.ts';
 import { cacheDirectory, labFiles } from './layout.ts';
+import { serveAptProxy } from './packages/apt-proxy.ts';
 import { childrenOf, processIdentity } from './processes.ts';
 import { runCommand } from './run-command.ts';
+import { labSources } from './tree/golden-tree.ts';
 
 const [name = '', suite = '', hostCount = '', diskMb = '', mode = ''] = process.argv.slice(2);
 const files = labFiles(name);

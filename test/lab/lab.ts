@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { inotifyLimit, labAvailability, missingInotifyInstances } from './availability.ts';
 import { type ControlClient, connectControl } from './control.ts';
-import { type DiskContent, ensureGoldenTree } from './golden-tree.ts';
 import { type LabFiles, labFiles, labGateway, maxHosts } from './layout.ts';
-import type { Cut } from './network.ts';
+import type { Cut } from './network/network.ts';
 import { isRunning } from './processes.ts';
 import { type CommandOptions, type CommandResult, tryCommand } from './run-command.ts';
 import { sweepStaleLabs } from './stale-labs.ts';
 import { type Suite, suiteOfRun } from './suites.ts';
+import { type DiskContent, ensureGoldenTree } from './tree/golden-tree.ts';
 
 export interface LabHost {
   /** h1, h2, ... */

@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeHostGroups } from './cgroups.ts';
-import type { DiskContent } from './golden-tree.ts';
 import { type DiskSetup, diskRoot, dropDisk, makeDisk, readMachineId } from './host-disk.ts';
-import { linkDown, plugIn, unplug } from './network.ts';
+import { linkDown, plugIn, unplug } from './network/network.ts';
 import { childrenOf, waitUntilGone } from './processes.ts';
 import { type Suite, suiteFacts } from './suites.ts';
+import type { DiskContent } from './tree/golden-tree.ts';
 
 /** What systemd-nspawn ends with when the system inside asked for a reboot. */
 const rebootRequested = 133;

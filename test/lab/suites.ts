@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import type { AptSource } from './apt-mirrors.ts';
-import { sourcesOfRelease } from './apt-mirrors.ts';
+import type { AptSource } from './packages/apt-mirrors.ts';
+import { sourcesOfRelease } from './packages/apt-mirrors.ts';
 
 interface SuiteFacts {
   /** For people. */

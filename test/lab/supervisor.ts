@@ -12,8 +12,8 @@ import { serveControl } from './control.ts';
 import { type DiskSetup, fillDisk, readHostKey, unfillDisk } from './host-disk.ts';
 import { aptProxyPort, hostAddress, labFiles, labGateway } from './layout.ts';
 import { Machine } from './machine.ts';
-import { serveNoNames } from './name-server.ts';
-import { buildNetwork, cut, delay, heal, limitRate } from './network.ts';
+import { serveNoNames } from './network/name-server.ts';
+import { buildNetwork, cut, delay, heal, limitRate } from './network/network.ts';
 import { runCommand } from './run-command.ts';
 import { type Suite, suites } from './suites.ts';
 

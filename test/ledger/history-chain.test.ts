@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findChainFault, headsNotIn, readChainHead } from '../../src/ledger/history-chain.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { migrations } from '../../src/ledger/migrations/all.ts';
-import { recordEvent, recordHistory } from '../../src/ledger/records.ts';
+import { recordEvent, recordHistory } from '../../src/ledger/queries/records.ts';
 
 let folder: string;
 let ledger: Ledger;

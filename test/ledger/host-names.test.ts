@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { findAccount, insertAccount, setPin, setPlacement } from '../../src/ledger/accounts.ts';
+import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
+import { findAccount, insertAccount, setPin, setPlacement } from '../../src/ledger/queries/accounts.ts';
 import {
   ensureHosts,
   forgetHostOnPurpose,
@@ -13,17 +14,16 @@ import {
   recordDestroyed,
   recordOff,
   recordSeen,
-} from '../../src/ledger/hosts.ts';
-import { readJournalFacts } from '../../src/ledger/journal-facts.ts';
-import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
-import { advanceMove, insertMove } from '../../src/ledger/moves.ts';
-import { latestSamples, readEvents, recordSample } from '../../src/ledger/records.ts';
+} from '../../src/ledger/queries/hosts.ts';
+import { readJournalFacts } from '../../src/ledger/queries/journal-facts.ts';
+import { advanceMove, insertMove } from '../../src/ledger/queries/moves.ts';
+import { latestSamples, readEvents, recordSample } from '../../src/ledger/queries/records.ts';
 import type { HostRow } from '../../src/ledger/schema.ts';
-import { rosterFor } from '../../src/moves/roster.ts';
+import { rosterFor } from '../../src/ownership/roster.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
-import { executeForget, planForget } from '../../src/workflows/forget-host.ts';
-import { renamedHosts } from '../../src/workflows/host-identity.ts';
-import { executeRename, planRename } from '../../src/workflows/rename-host.ts';
+import { renamedHosts } from '../../src/workflows/hosts/host-identity.ts';
+import { executeRename, planRename } from '../../src/workflows/hosts/rename-host.ts';
+import { executeForget, planForget } from '../../src/workflows/ownership/forget-host.ts';
 
 /** An operator whose inventory has these hosts; alice is on h1 at epoch 3 and pinned there. */
 async function fleetWith(

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
+import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
+import { migrations } from '../../src/ledger/migrations/all.ts';
 import {
   deleteAccount,
   highestEpoch,
@@ -12,7 +14,7 @@ import {
   raiseEpoch,
   setAccountState,
   setPlacement,
-} from '../../src/ledger/accounts.ts';
+} from '../../src/ledger/queries/accounts.ts';
 import {
   ensureHosts,
   listHosts,
@@ -23,10 +25,8 @@ import {
   recordSeen,
   recordUnreachable,
   setCordon,
-} from '../../src/ledger/hosts.ts';
-import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
-import { migrations } from '../../src/ledger/migrations/all.ts';
-import { advanceMove, closeMove, findMove, insertMove, listOpenMoves, setMoveEpoch, turnMove } from '../../src/ledger/moves.ts';
+} from '../../src/ledger/queries/hosts.ts';
+import { advanceMove, closeMove, findMove, insertMove, listOpenMoves, setMoveEpoch, turnMove } from '../../src/ledger/queries/moves.ts';
 import {
   dailySamples,
   latestSamples,
@@ -35,8 +35,8 @@ import {
   readHistory,
   recordHistory,
   recordSample,
-} from '../../src/ledger/records.ts';
-import { lastSerial } from '../../src/ledger/staleness.ts';
+} from '../../src/ledger/queries/records.ts';
+import { lastSerial } from '../../src/ledger/queries/staleness.ts';
 import { FleetError } from '../../src/model/errors.ts';
 
 const scratch = () => join(mkdtempSync(join(tmpdir(), 'fleet-ledger-')), 'fleet.db');

@@ -4,18 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, it, vi } from 'vitest';
-import * as accounts from '../../src/ledger/accounts.ts';
-import * as inputs from '../../src/ledger/decision-inputs.ts';
-import * as machines from '../../src/ledger/host-machine.ts';
-import * as hosts from '../../src/ledger/hosts.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
-import * as meta from '../../src/ledger/meta.ts';
-import * as moves from '../../src/ledger/moves.ts';
-import * as records from '../../src/ledger/records.ts';
-import * as runs from '../../src/ledger/runs.ts';
+import * as accounts from '../../src/ledger/queries/accounts.ts';
+import * as inputs from '../../src/ledger/queries/decision-inputs.ts';
+import * as machines from '../../src/ledger/queries/host-machine.ts';
+import * as hosts from '../../src/ledger/queries/hosts.ts';
+import * as meta from '../../src/ledger/queries/meta.ts';
+import * as moves from '../../src/ledger/queries/moves.ts';
+import * as records from '../../src/ledger/queries/records.ts';
+import * as runs from '../../src/ledger/queries/runs.ts';
+import * as staleness from '../../src/ledger/queries/staleness.ts';
 import type { MoveRow } from '../../src/ledger/schema.ts';
-import * as staleness from '../../src/ledger/staleness.ts';
-import type { DecisionInput } from '../../src/planning/decision-input.ts';
+import type { DecisionInput } from '../../src/planning/advice/decision-input.ts';
 
 const move = {
   id: 'm',

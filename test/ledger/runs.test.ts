@@ -4,7 +4,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
-import { beginAdoption, beginRun, takeLock } from '../../src/ledger/runs.ts';
+import { beginAdoption, beginRun, takeLock } from '../../src/ledger/queries/runs.ts';
 
 const open = () => openLedger(join(mkdtempSync(join(tmpdir(), 'fleet-runs-')), 'fleet.db'));
 

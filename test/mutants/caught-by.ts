@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** A test of `test/simulator`: the file's name, and the titles that lead to the test. */
+/** A test of `test/simulator/rows`: the file's name, and the titles that lead to the test. */
 export interface Row {
   readonly file: string;
   readonly titles: readonly string[];
@@ -41,6 +41,6 @@ export const keepCatchers = (names: readonly string[], catchers: ReadonlyMap<str
 export const catcherIn = (what: string): Catcher | null => {
   const seed = /^seed (\d+):/.exec(what)?.[1];
   if (seed !== undefined) return { seed: Number(seed) };
-  const row = /^test\/simulator\/(\S+\.test\.ts > .*)$/.exec(what)?.[1];
+  const row = /^test\/simulator\/rows\/(\S+\.test\.ts > .*)$/.exec(what)?.[1];
   return row === undefined ? null : parseCatcher(row);
 };

@@ -1,8 +1,8 @@
 import type { Mutant } from './mutant.ts';
 
-const decide = 'agent/claims/decide.ts';
-const authority = 'agent/claims/authority.ts';
-const slots = 'agent/claims/claim-slots.ts';
+const decide = 'hostside/claims/decide.ts';
+const authority = 'hostside/claims/authority.ts';
+const slots = 'hostside/claims/claim-slots.ts';
 
 /** What a host decides about claims. */
 export const claimsMutants: readonly Mutant[] = [
@@ -147,17 +147,17 @@ export const claimsMutants: readonly Mutant[] = [
     to: "(second.kind !== 'sound' || first.sequence < second.sequence)",
   },
   {
-    ...{ name: 'claim-not-synced', file: 'agent/claims/claim-file.ts', rule: 'a claim is on disk before it counts' },
+    ...{ name: 'claim-not-synced', file: 'hostside/claims/claim-file.ts', rule: 'a claim is on disk before it counts' },
     from: 'writeFully(descriptor, slot, reading.nextSlot * slotBytes);\n    fsyncSync(descriptor);',
     to: 'writeFully(descriptor, slot, reading.nextSlot * slotBytes);',
   },
   {
-    ...{ name: 'grant-from-any-state', file: 'agent/claims/decide-state.ts', rule: 'a grant starts from the state of the receipt' },
+    ...{ name: 'grant-from-any-state', file: 'hostside/claims/decide-state.ts', rule: 'a grant starts from the state of the receipt' },
     from: 'expected === undefined || expected === found',
     to: "expected === undefined || expected !== ''",
   },
   {
-    ...{ name: 'state-replaced-in-use', file: 'agent/claims/decide-state.ts', rule: 'the state of a running account is not replaced' },
+    ...{ name: 'state-replaced-in-use', file: 'hostside/claims/decide-state.ts', rule: 'the state of a running account is not replaced' },
     from: "if (claim?.state === 'active' || claim?.state === 'releasing')",
     to: "if (claim?.state === 'releasing')",
   },

@@ -1,11 +1,11 @@
 import type { Mutant } from './mutant.ts';
 
-const roster = 'agent/claims/roster.ts';
-const contact = 'agent/host/contact.ts';
-const hold = 'agent/hold/decide.ts';
-const marks = 'agent/claims/boot-marks.ts';
-const holdOf = 'agent/protocol/hold-of.ts';
-const journal = 'src/moves/roster.ts';
+const roster = 'hostside/claims/roster.ts';
+const contact = 'hostside/helper/contact.ts';
+const hold = 'hostside/hold/decide.ts';
+const marks = 'hostside/claims/boot-marks.ts';
+const holdOf = 'hostside/protocol/hold-of.ts';
+const journal = 'src/ownership/roster.ts';
 
 /** What a contact closes, what it frees, and what a boot holds. */
 export const contactMutants: readonly Mutant[] = [
@@ -115,7 +115,7 @@ export const contactMutants: readonly Mutant[] = [
     to: 'if (ageMs <= 2 * contact.holdAfterMs) return [];',
   },
   {
-    ...{ name: 'hold-not-written', file: 'agent/hold/judge-boot.ts', rule: 'a hold is written into the claim' },
+    ...{ name: 'hold-not-written', file: 'hostside/hold/judge-boot.ts', rule: 'a hold is written into the claim' },
     from: 'if (isHeld) await keepHeld(places, keyId, bootId);',
     to: 'if (isHeld && keyId === bootId) await keepHeld(places, keyId, bootId);',
   },
@@ -160,12 +160,12 @@ export const contactMutants: readonly Mutant[] = [
     to: '',
   },
   {
-    ...{ name: 'adoption-with-a-roster', file: 'src/workflows/adopt.ts', rule: 'a ledger that is to be put right closes nothing' },
+    ...{ name: 'adoption-with-a-roster', file: 'src/workflows/custody/adopt.ts', rule: 'a ledger that is to be put right closes nothing' },
     from: "[{ act: 'survey' }], { takeOver, withoutRoster: true });",
     to: "[{ act: 'survey' }], { takeOver });",
   },
   {
-    ...{ name: 'contact-without-a-roster', file: 'src/workflows/ask-as-authority.ts', rule: 'every contact carries the roster' },
+    ...{ name: 'contact-without-a-roster', file: 'src/workflows/hosts/ask-as-authority.ts', rule: 'every contact carries the roster' },
     from: '...(withoutRoster ? {} : { contact: await offerContact(context, run, host, atMs) }),',
     to: '...(withoutRoster || acts.length > 0 ? {} : { contact: await offerContact(context, run, host, atMs) }),',
   },

@@ -1,10 +1,10 @@
 import type { Mutant } from './mutant.ts';
 
-const gate = 'agent/gate/decide.ts';
-const release = 'agent/host/release.ts';
-const grant = 'agent/host/grant.ts';
-const files = 'agent/machine/durable-file.ts';
-const request = 'agent/host/run-request.ts';
+const gate = 'hostside/gate/decide.ts';
+const release = 'hostside/helper/acts/release.ts';
+const grant = 'hostside/helper/acts/grant.ts';
+const files = 'hostside/machine/durable-file.ts';
+const request = 'hostside/helper/run-request.ts';
 
 const waitForLock = `  const locks = [
     { path: authorityLockPath(world.places), shared: true },
@@ -53,14 +53,14 @@ export const hostMutants: readonly Mutant[] = [
     to: 'if (stop.bootId !== now.bootId) return 0;',
   },
   {
-    ...{ name: 'claim-not-judged-after-the-wait', file: 'agent/gate/pass-gate.ts', rule: 'the claim is judged again after the floor' },
+    ...{ name: 'claim-not-judged-after-the-wait', file: 'hostside/gate/pass-gate.ts', rule: 'the claim is judged again after the floor' },
     from: 'const refusalAfterWait = refuseClaim(world) ?? refuseStandstill(before, telegramMs);',
     to: 'const refusalAfterWait = refuseStandstill(before, telegramMs);',
   },
   {
     ...{
       name: 'reconnect-at-another-epoch',
-      file: 'agent/gate/pass-gate.ts',
+      file: 'hostside/gate/pass-gate.ts',
       rule: 'a worker connects only at the epoch that it was let through at',
     },
     from: "return readClaim(places, keyId).claim?.epoch === epoch ? null : 'the claim has moved on to another epoch';",
@@ -138,7 +138,7 @@ export const hostMutants: readonly Mutant[] = [
     to: waitForLock,
   },
   {
-    ...{ name: 'raise-without-waiting', file: 'agent/host/authority-record.ts', rule: 'a newer run waits for the acts of older ones' },
+    ...{ name: 'raise-without-waiting', file: 'hostside/helper/authority-record.ts', rule: 'a newer run waits for the acts of older ones' },
     from: '[{ path: authorityLockPath(places), shared: false }]',
     to: '[{ path: authorityLockPath(places), shared: true }]',
   },
@@ -158,7 +158,11 @@ export const hostMutants: readonly Mutant[] = [
     to: 'writeFully(descriptor, block);',
   },
   {
-    ...{ name: 'staged-without-directory-sync', file: 'agent/host/stage.ts', rule: 'staged files are on disk when they are answered' },
+    ...{
+      name: 'staged-without-directory-sync',
+      file: 'hostside/helper/acts/stage.ts',
+      rule: 'staged files are on disk when they are answered',
+    },
     from: 'for (const directory of [epochs, accountPath(places, act.keyId), places.accounts]) fsyncDirectory(directory);',
     to: '',
   },

@@ -1,9 +1,9 @@
 import type { Mutant } from './mutant.ts';
 
-const evidence = 'src/moves/evidence.ts';
-const oldOwner = 'src/moves/old-owner.ts';
-const adoptClaims = 'src/moves/adopt-claims.ts';
-const planAdoption = 'src/moves/plan-adoption.ts';
+const evidence = 'src/ownership/evidence.ts';
+const oldOwner = 'src/ownership/old-owner.ts';
+const adoptClaims = 'src/ownership/adopt-claims.ts';
+const planAdoption = 'src/ownership/plan-adoption.ts';
 
 /** What the operator's side decides about moves and claims. */
 export const movesMutants: readonly Mutant[] = [
@@ -75,24 +75,24 @@ export const movesMutants: readonly Mutant[] = [
   {
     ...{
       name: 'abort-after-the-release',
-      file: 'src/workflows/failover.ts',
+      file: 'src/workflows/moves/failover.ts',
       rule: 'a move that has its receipt is not dropped with its old host',
     },
     from: "move.phase === 'planned' || (move.phase === 'staged' && move.from_host === name) ||",
     to: "move.phase === 'planned' || (move.phase !== 'granted' && move.from_host === name) ||",
   },
   {
-    ...{ name: 'safe-at-once', file: 'src/moves/safe-moment.ts', rule: '"switched off" is believed only after hold.after' },
+    ...{ name: 'safe-at-once', file: 'src/ownership/safe-moment.ts', rule: '"switched off" is believed only after hold.after' },
     from: 'contactMs + holdAfterMs, mayBootUntilMs ?? 0) + marginMs;',
     to: 'contactMs, 0) + marginMs;',
   },
   {
-    ...{ name: 'safe-without-margin', file: 'src/moves/safe-moment.ts', rule: 'a request may arrive long after its intent' },
+    ...{ name: 'safe-without-margin', file: 'src/ownership/safe-moment.ts', rule: 'a request may arrive long after its intent' },
     from: 'mayBootUntilMs ?? 0) + marginMs;',
     to: 'mayBootUntilMs ?? 0);',
   },
   {
-    ...{ name: 'orphans-of-an-owner', file: 'src/moves/orphans.ts', rule: 'files in use are no orphans' },
+    ...{ name: 'orphans-of-an-owner', file: 'src/ownership/orphans.ts', rule: 'files in use are no orphans' },
     from: '.filter((epoch) => claim?.epoch !== epoch || isOver(claim, host, settled.get(keyId)))',
     to: '.filter((epoch) => claim === null || claim.epoch >= epoch)',
   },

@@ -1,6 +1,6 @@
 import type { Mutant } from './mutant.ts';
 
-const announcement = 'agent/hold/decide-announcement.ts';
+const announcement = 'hostside/hold/decide-announcement.ts';
 
 /** Announced reboots, the operator's clock, and hosts that only others remember. */
 export const rebootMutants: readonly Mutant[] = [
@@ -20,14 +20,18 @@ export const rebootMutants: readonly Mutant[] = [
     to: "return 'serves';",
   },
   {
-    ...{ name: 'announcement-not-journaled', file: 'src/ledger/hosts.ts', rule: 'the safe moment lies behind the end of an announcement' },
+    ...{
+      name: 'announcement-not-journaled',
+      file: 'src/ledger/queries/hosts.ts',
+      rule: 'the safe moment lies behind the end of an announcement',
+    },
     from: "      may_boot_until: fn<number>('max', [fn.coalesce(ref('may_boot_until'), lit(0)), val(untilMs)]),\n",
     to: '',
   },
   {
     ...{
       name: 'fence-believed-in-a-reboot',
-      file: 'src/workflows/failover.ts',
+      file: 'src/workflows/moves/failover.ts',
       rule: 'a machine that is off in its announced reboot is not fenced',
     },
     from: "if (statement !== 'fenced' || announced_until === null",
@@ -36,7 +40,7 @@ export const rebootMutants: readonly Mutant[] = [
   {
     ...{
       name: 'rolling-goes-on',
-      file: 'src/workflows/reboot-hosts.ts',
+      file: 'src/workflows/hosts/reboot-hosts.ts',
       rule: 'a rolling reboot stops at the host that does not come back',
     },
     from: 'outcomes.some(({ problem }) => problem !== null)',
@@ -50,7 +54,7 @@ export const rebootMutants: readonly Mutant[] = [
   {
     ...{
       name: 'remembered-host-not-counted',
-      file: 'src/workflows/record-adoption.ts',
+      file: 'src/workflows/custody/record-adoption.ts',
       rule: 'a host that others remember counts as silent',
     },
     from: '  await rememberHosts(db, missing);\n',
@@ -59,7 +63,7 @@ export const rebootMutants: readonly Mutant[] = [
   {
     ...{
       name: 'left-out-without-distance',
-      file: 'src/workflows/record-adoption.ts',
+      file: 'src/workflows/custody/record-adoption.ts',
       rule: 'what a host that was left out owned is closed when it comes back',
     },
     from: 'await raiseEpoch(transaction, keyId, epoch + leftOutEpochs)',

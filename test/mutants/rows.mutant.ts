@@ -1,6 +1,6 @@
 import { beforeEach, describe } from 'vitest';
 // What all rows share, here: its hooks then belong to every one of them.
-import '../simulator/rows-fixture.ts';
+import '../simulator/rows/rows-fixture.ts';
 import type { Row } from './caught-by.ts';
 import { titleWithout } from './mutant.ts';
 
@@ -22,7 +22,7 @@ const describeRow = (title: string, mutant: string, { file }: Row): void => {
       };
     });
     // Another name is another module: each has tests of its own.
-    await import(/* @vite-ignore */ `../simulator/${file}?for=${encodeURIComponent(title)}`);
+    await import(/* @vite-ignore */ `../simulator/rows/${file}?for=${encodeURIComponent(title)}`);
   });
 };
 

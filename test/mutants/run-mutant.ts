@@ -13,8 +13,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export const nets = ['seeds', 'rows', 'explorer', 'units'] as const;
 export type Net = (typeof nets)[number];
 
-const rows = () => globSync('test/simulator/*.test.ts', { cwd: root }).filter((file) => /-rows(-\w+)?\.test|killed-everywhere/.test(file));
-const units = ['agent', 'moves', 'workflows', 'ledger', 'worker', 'facts', 'vault'];
+const rows = () =>
+  globSync('test/simulator/rows/*.test.ts', { cwd: root }).filter((file) => /-rows(-\w+)?\.test|killed-everywhere/.test(file));
+const units = ['hostside', 'ownership', 'workflows', 'ledger', 'facts', 'vault'];
 
 const filesOf = (net: Exclude<Net, 'seeds'>): readonly string[] => {
   if (net === 'explorer') return ['test/mutants/explorer.mutant.ts'];

@@ -1,12 +1,12 @@
 import type { Mutant } from './mutant.ts';
 
-const carry = 'src/workflows/carry-move.ts';
-const grants = 'src/workflows/grant-accounts.ts';
-const failover = 'src/workflows/failover.ts';
-const survey = 'src/workflows/survey-hosts.ts';
-const statement = 'src/workflows/host-statement.ts';
-const detach = 'src/workflows/detach-account.ts';
-const hosts = 'src/ledger/hosts.ts';
+const carry = 'src/workflows/moves/carry-move.ts';
+const grants = 'src/workflows/ownership/grant.ts';
+const failover = 'src/workflows/moves/failover.ts';
+const survey = 'src/workflows/ownership/survey.ts';
+const statement = 'src/workflows/ownership/host-statement.ts';
+const detach = 'src/workflows/accounts/detach-account.ts';
+const hosts = 'src/ledger/queries/hosts.ts';
 const laterOf = (column: string, field: string): string =>
   `fn<number>('max', [fn.coalesce(ref('${column}'), lit(0)), val(value('${field}'))])`;
 
@@ -58,12 +58,16 @@ export const workflowsMutants: readonly Mutant[] = [
     to: '',
   },
   {
-    ...{ name: 'state-not-that-of-the-receipt', file: 'src/workflows/carry-state.ts', rule: 'the state is that of the receipt' },
+    ...{ name: 'state-not-that-of-the-receipt', file: 'src/workflows/ownership/carry-state.ts', rule: 'the state is that of the receipt' },
     from: 'if (!fits(archive, stateHash))',
     to: "if (stateHash === 'none' && !fits(archive, stateHash))",
   },
   {
-    ...{ name: 'state-not-kept', file: 'src/workflows/carry-state.ts', rule: 'the last state is kept before the journal says released' },
+    ...{
+      name: 'state-not-kept',
+      file: 'src/workflows/ownership/carry-state.ts',
+      rule: 'the last state is kept before the journal says released',
+    },
     from: '  await context.states.put(record);\n  return record;',
     to: '  return record;',
   },
@@ -154,41 +158,45 @@ export const workflowsMutants: readonly Mutant[] = [
     to: "current = await advanceMove(db, current, 'released', context.now());\n  }\n  if (move.epoch < 0) await actOnOwner",
   },
   {
-    ...{ name: 'plan-not-looked-at-again', file: 'src/workflows/allocate.ts', rule: 'what another command has placed is not placed again' },
+    ...{
+      name: 'plan-not-looked-at-again',
+      file: 'src/workflows/moves/allocate.ts',
+      rule: 'what another command has placed is not placed again',
+    },
     from: 'if (row === undefined || busy.has(account)) return false;',
     to: 'if (row !== undefined || busy.has(account)) return true;',
   },
   {
-    ...{ name: 'old-copy-acts', file: 'src/ledger/runs.ts', rule: 'an old copy of the ledger may only look' },
+    ...{ name: 'old-copy-acts', file: 'src/ledger/queries/runs.ts', rule: 'an old copy of the ledger may only look' },
     from: 'if (reason !== null) throw staleError(reason);',
     to: "if (reason === '') throw staleError(reason);",
   },
   {
-    ...{ name: 'old-copy-is-not-remembered', file: 'src/workflows/refuse-old-copy.ts', rule: 'an old copy is known as one for good' },
+    ...{ name: 'old-copy-is-not-remembered', file: 'src/workflows/hosts/refuse-old-copy.ts', rule: 'an old copy is known as one for good' },
     from: '  await markStale(ledger.db, reason);\n',
     to: '',
   },
   {
-    ...{ name: 'twin-runs', file: 'src/workflows/refuse-old-copy.ts', rule: 'two copies that took one serial are noticed' },
+    ...{ name: 'twin-runs', file: 'src/workflows/hosts/refuse-old-copy.ts', rule: 'two copies that took one serial are noticed' },
     from: 'const isTwin = heard.serial === run.serial;',
     to: 'const isTwin = heard.serial < 0;',
   },
   {
     ...{
       name: 'adoption-below-what-was-heard',
-      file: 'src/ledger/runs.ts',
+      file: 'src/ledger/queries/runs.ts',
       rule: 'an adoption speaks later than all that hosts have heard',
     },
     from: 'const next = Math.max(last, above, kept ?? 0) + 1;',
     to: 'const next = Math.max(last, kept ?? 0) + 1;',
   },
   {
-    ...{ name: 'phase-of-another-run', file: 'src/ledger/moves.ts', rule: 'a move that another run has changed is left alone' },
+    ...{ name: 'phase-of-another-run', file: 'src/ledger/queries/moves.ts', rule: 'a move that another run has changed is left alone' },
     from: ".where('phase', 'in', [value('before'), value('phase')]),",
     to: ',',
   },
   {
-    ...{ name: 'epoch-falls', file: 'src/ledger/accounts.ts', rule: 'epochs never fall' },
+    ...{ name: 'epoch-falls', file: 'src/ledger/queries/accounts.ts', rule: 'epochs never fall' },
     from: ".doUpdateSet({ epoch }).where('epochs.epoch', '<', epoch))",
     to: '.doUpdateSet({ epoch }))',
   },
@@ -198,19 +206,19 @@ export const workflowsMutants: readonly Mutant[] = [
     to: 'contact_intent_at: nowMs,',
   },
   {
-    ...{ name: 'target-lost-while-it-answers', file: 'src/workflows/lost-target.ts', rule: 'a target that answers is not lost' },
+    ...{ name: 'target-lost-while-it-answers', file: 'src/workflows/ownership/lost-target.ts', rule: 'a target that answers is not lost' },
     from: 'if (answers || (await doubtOf(context, to_host, row)) !== null) return null;',
     to: 'if (answers && (await doubtOf(context, to_host, row)) !== null) return null;',
   },
   {
-    ...{ name: 'wipe-before-online', file: 'src/workflows/finish-move.ts', rule: 'old files go when the new owner is online' },
+    ...{ name: 'wipe-before-online', file: 'src/workflows/moves/finish-move.ts', rule: 'old files go when the new owner is online' },
     from: "const isWell = state === 'online' || readDecision(move).idle;",
     to: "const isWell = state !== 'online' || readDecision(move).idle;",
   },
   {
     ...{
       name: 'arrived-without-a-claim',
-      file: 'src/workflows/know-target.ts',
+      file: 'src/workflows/ownership/know-target.ts',
       rule: 'a move is done where its target holds its grant, and nowhere else',
     },
     from: "return found?.claimFault === null && state === 'active' && isOfMove;",

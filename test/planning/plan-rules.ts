@@ -1,5 +1,5 @@
 import type { PlacementPolicy } from '../../src/model/inventory.ts';
-import type { AccountView, FleetView, HostView } from '../../src/planning/fleet-view.ts';
+import type { AccountView, FleetView, HostView } from '../../src/planning/fleet/fleet-view.ts';
 
 /** A move as every plan has it. */
 export interface PlannedMove {

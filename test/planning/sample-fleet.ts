@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Location, PlacementPolicy, Strategy } from '../../src/model/inventory.ts';
 import type { AccountName, HostName } from '../../src/model/names.ts';
-import type { AccountView, FleetView, HostView } from '../../src/planning/fleet-view.ts';
+import type { AccountView, FleetView, HostView } from '../../src/planning/fleet/fleet-view.ts';
 
 const mebibyte = 2 ** 20;
 export const nowMs = 1_800_000_000_000;

@@ -4,9 +4,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { formatMetrics } from '../../agent/agent/metrics.ts';
-import type { AccountSample, HostSample } from '../../agent/protocol/sample.ts';
-import { tellFleet } from '../../src/workflows/tell-fleet.ts';
+import type { AccountSample, HostSample } from '../../hostside/protocol/sample.ts';
+import { formatMetrics } from '../../hostside/sampler/metrics.ts';
+import { tellFleet } from '../../src/workflows/alerts/tell-fleet.ts';
 import { alertWorld, listening, swept } from '../alerts/alerts-fixture.ts';
 
 const root = join(import.meta.dirname, '..', '..');

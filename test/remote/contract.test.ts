@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { HostName } from '../../src/model/names.ts';
-import { createSshRemote } from '../../src/remote/ssh-remote.ts';
+import { createSshRemote } from '../../src/remote/ssh2/ssh-remote.ts';
 import { remoteContract } from '../contract/remote.ts';
 import { FakeRemote } from '../fakes/fake-remote.ts';
 import { missingSshd, startSshd, type TestSshd } from './sshd.ts';

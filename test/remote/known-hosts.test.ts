@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createSshContext } from '../../src/remote/ssh-context.ts';
-import { createSshRemote } from '../../src/remote/ssh-remote.ts';
+import { createSshContext } from '../../src/remote/config/ssh-context.ts';
+import { createSshRemote } from '../../src/remote/ssh2/ssh-remote.ts';
 import { makeKey, missingSshd, startSshd, surroundings, type TestSshd } from './sshd.ts';
 
 /** Real logins of fleet and of OpenSSH with the same files: both are let in, or neither trusts the host. */

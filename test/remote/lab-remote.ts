@@ -1,8 +1,8 @@
 import type { SshSettings } from '../../src/model/inventory.ts';
 import type { HostName } from '../../src/model/names.ts';
+import { createSshContext } from '../../src/remote/config/ssh-context.ts';
 import type { Remote } from '../../src/remote/remote.ts';
-import { createSshContext } from '../../src/remote/ssh-context.ts';
-import { createSshRemote } from '../../src/remote/ssh-remote.ts';
+import { createSshRemote } from '../../src/remote/ssh2/ssh-remote.ts';
 import type { Lab } from '../lab/lab.ts';
 import { surroundings } from './sshd.ts';
 

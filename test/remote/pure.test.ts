@@ -4,16 +4,16 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostName } from '../../src/model/names.ts';
-import { ChannelGate } from '../../src/remote/channel-gate.ts';
-import { AfterMarker, CappedBytes, LineSplitter, MAX_LINE_BYTES } from '../../src/remote/command-output.ts';
+import { hostFieldMatches, hostKeyAlgorithms, judgeHostKey, keyBlobType, parseKnownHosts } from '../../src/remote/config/known-hosts.ts';
+import { algorithmsOf } from '../../src/remote/config/ssh-algorithms.ts';
+import type { SshTarget } from '../../src/remote/config/ssh-target.ts';
 import { forEachHost } from '../../src/remote/for-each-host.ts';
-import { lastWords } from '../../src/remote/host-words.ts';
-import { hostFieldMatches, hostKeyAlgorithms, judgeHostKey, keyBlobType, parseKnownHosts } from '../../src/remote/known-hosts.ts';
-import { quoteShell, uploadScript, wrapCommand } from '../../src/remote/shell-command.ts';
-import { algorithmsOf } from '../../src/remote/ssh-algorithms.ts';
-import { connectFailure } from '../../src/remote/ssh-errors.ts';
-import { hopFailure, loginFailure, sudoFailure } from '../../src/remote/ssh-refusals.ts';
-import type { SshTarget } from '../../src/remote/ssh-target.ts';
+import { AfterMarker, CappedBytes, LineSplitter, MAX_LINE_BYTES } from '../../src/remote/shared/command-output.ts';
+import { lastWords } from '../../src/remote/shared/host-words.ts';
+import { quoteShell, uploadScript, wrapCommand } from '../../src/remote/shared/shell-command.ts';
+import { ChannelGate } from '../../src/remote/ssh2/channel-gate.ts';
+import { connectFailure } from '../../src/remote/ssh2/ssh-errors.ts';
+import { hopFailure, loginFailure, sudoFailure } from '../../src/remote/ssh2/ssh-refusals.ts';
 
 const target = { host: 'eu-1', user: 'ubuntu', address: '10.0.0.1', port: 22, jumps: [] as readonly SshTarget[] } as SshTarget;
 

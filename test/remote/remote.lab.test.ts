@@ -6,9 +6,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { FleetError } from '../../src/model/errors.ts';
 import type { SecretReference, SshSettings } from '../../src/model/inventory.ts';
 import type { HostName } from '../../src/model/names.ts';
+import { createSshContext } from '../../src/remote/config/ssh-context.ts';
 import type { Remote } from '../../src/remote/remote.ts';
-import { createSshContext } from '../../src/remote/ssh-context.ts';
-import { createSshRemote } from '../../src/remote/ssh-remote.ts';
+import { createSshRemote } from '../../src/remote/ssh2/ssh-remote.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
 import { surroundings } from './sshd.ts';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostSpec, SecretReference, SshSettings } from '../../src/model/inventory.ts';
 import type { HostName } from '../../src/model/names.ts';
-import { createSshContext, type SshContext, type SshContextOptions } from '../../src/remote/ssh-context.ts';
+import { createSshContext, type SshContext, type SshContextOptions } from '../../src/remote/config/ssh-context.ts';
 
 const SSHD = '/usr/sbin/sshd';
 /** Why tests against a real sshd cannot run here; null when they can. */

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { expect, it, onTestFinished } from 'vitest';
 import { parseInventory } from '../../src/inventory/parse-inventory.ts';
-import { insertAccount, setPlacement } from '../../src/ledger/accounts.ts';
-import { ensureHosts } from '../../src/ledger/hosts.ts';
 import { openLedger } from '../../src/ledger/ledger.ts';
-import { recordEvent, recordHistory, recordSample } from '../../src/ledger/records.ts';
+import { insertAccount, setPlacement } from '../../src/ledger/queries/accounts.ts';
+import { ensureHosts } from '../../src/ledger/queries/hosts.ts';
+import { recordEvent, recordHistory, recordSample } from '../../src/ledger/queries/records.ts';
 import { reportPage } from '../../src/report/page.ts';
+import { readReport } from '../../src/workflows/checkup/read-report.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
-import { readReport } from '../../src/workflows/read-report.ts';
 
 const [hostCount, accountCount] = [1000, 5000];
 const nowMs = Date.UTC(2026, 10, 30, 12);

@@ -2,7 +2,7 @@ import { lstat, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { writeReport } from '../../src/workflows/write-report.ts';
+import { writeReport } from '../../src/workflows/checkup/write-report.ts';
 
 it.each(['a link to a file of the operator', 'a file that everybody may read'])(
   'what somebody has laid where the report is written, %s, is neither written to nor read by others',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Answer, Behaviour, ModelSettings } from '../../agent/protocol/behaviour.ts';
+import type { Answer, Behaviour, ModelSettings } from '../../hostside/protocol/behaviour.ts';
 import { misfitsOf } from '../../src/scripts/compose-behaviour.ts';
 
 const chat = (colleagues: number, slotMs = 20_000): Behaviour['chats'][number] => ({

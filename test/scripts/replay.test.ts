@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { silenceReasons } from '../../agent/protocol/silence.ts';
+import { silenceReasons } from '../../hostside/protocol/silence.ts';
 import { parseTranscript } from '../../src/scripts/transcript.ts';
-import { testScript } from '../../src/workflows/test-script.ts';
+import { testScript } from '../../src/workflows/answers/test-script.ts';
 import { parsed } from '../inventory/sample-inventory.ts';
 
 const garden = fileURLToPath(new URL('../../templates/scripts/garden.transcript.yaml', import.meta.url));

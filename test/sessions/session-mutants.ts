@@ -11,7 +11,7 @@ import { parseSessionRows } from '../../src/sessions/session-rows.ts';
 import { readSessionTables } from '../../src/sessions/session-tables.ts';
 import { parseSessionText } from '../../src/sessions/session-text.ts';
 import { parseSidecar } from '../../src/sessions/sidecar.ts';
-import { beginsLikeSqlite, refuseSqliteImage } from '../../src/sessions/sqlite-image.ts';
+import { beginsLikeSqlite, refuseSqliteImage } from '../../src/sessions/sqlite/sqlite-image.ts';
 import { isStoreFile, parseStoreSession } from '../../src/sessions/store-session.ts';
 import { isTdataFile, parseTdata } from '../../src/sessions/tdata.ts';
 import { readZip } from '../../src/vault/read-zip.ts';

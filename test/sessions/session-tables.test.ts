@@ -4,7 +4,7 @@ import { describe, expect, it, test } from 'vitest';
 import type { SessionOutcome } from '../../src/sessions/session-outcome.ts';
 import { parseSessionRows } from '../../src/sessions/session-rows.ts';
 import { readSessionTables } from '../../src/sessions/session-tables.ts';
-import { refuseSqliteImage } from '../../src/sessions/sqlite-image.ts';
+import { refuseSqliteImage } from '../../src/sessions/sqlite/sqlite-image.ts';
 import { type SchemaName, sessionSchemas } from '../vault/session-files.ts';
 import { fixtureKey, fixtureUserId } from './fixture-sessions.ts';
 

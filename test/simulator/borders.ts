@@ -6,8 +6,8 @@ import { vi } from 'vitest';
 
 vi.mock('node:fs', async (original) => {
   const real = await original<typeof import('node:fs')>();
-  const { admitWrite, running } = await import('./model-process.ts');
-  const { isModelDescriptor, isModelPath, modelDisk } = await import('./model-disk.ts');
+  const { admitWrite, running } = await import('./model/model-process.ts');
+  const { isModelDescriptor, isModelPath, modelDisk } = await import('./model/model-disk.ts');
   const bootIdPath = '/proc/sys/kernel/random/boot_id';
   // biome-ignore lint/suspicious/noExplicitAny: whatever the function takes is handed on
   type AnyFunction = (...args: any[]) => unknown;
@@ -61,14 +61,14 @@ vi.mock('node:fs', async (original) => {
 });
 
 /** A worker's process is named `worker KEYID`. */
-function runLockOf(process: import('./model-process.ts').ModelProcess | undefined): string | null {
+function runLockOf(process: import('./model/model-process.ts').ModelProcess | undefined): string | null {
   const keyId = process?.name.startsWith('worker ') === true ? process.name.slice('worker '.length) : null;
   return process === undefined || keyId === null ? null : `${process.machine.root}/var/lib/fleet/locks/${keyId}.lock`;
 }
 
 vi.mock('node:timers/promises', async (original) => {
   const real = await original<typeof import('node:timers/promises')>();
-  const { running } = await import('./model-process.ts');
+  const { running } = await import('./model/model-process.ts');
   return {
     ...real,
     setTimeout: (ms: number) => {
@@ -80,25 +80,25 @@ vi.mock('node:timers/promises', async (original) => {
 
 vi.mock('node:os', async (original) => {
   const real = await original<typeof import('node:os')>();
-  const { running } = await import('./model-process.ts');
+  const { running } = await import('./model/model-process.ts');
   return { ...real, uptime: () => (running.getStore()?.machine.uptimeMs ?? real.uptime() * 1000) / 1000 };
 });
 
-vi.mock('../../agent/machine/clocks.ts', async (original) => {
-  const real = await original<typeof import('../../agent/machine/clocks.ts')>();
-  const { running } = await import('./model-process.ts');
+vi.mock('../../hostside/machine/clocks.ts', async (original) => {
+  const real = await original<typeof import('../../hostside/machine/clocks.ts')>();
+  const { running } = await import('./model/model-process.ts');
   return { ...real, monotonicMs: () => running.getStore()?.machine.monotonicMs ?? real.monotonicMs() };
 });
 
 vi.mock('node:crypto', async (original) => {
   const real = await original<typeof import('node:crypto')>();
-  const { stage } = await import('./model-process.ts');
+  const { stage } = await import('./model/model-process.ts');
   return { ...real, randomUUID: () => stage.identity?.() ?? real.randomUUID() };
 });
 
 vi.mock('node:child_process', async (original) => {
   const real = await original<typeof import('node:child_process')>();
-  const { running } = await import('./model-process.ts');
+  const { running } = await import('./model/model-process.ts');
   return {
     ...real,
     spawnSync: (command: string, args: readonly string[]) => {
@@ -118,9 +118,9 @@ vi.mock('node:child_process', async (original) => {
   };
 });
 
-vi.mock('../../agent/host/locks.ts', async (original) => {
-  const real = await original<typeof import('../../agent/host/locks.ts')>();
-  const { running } = await import('./model-process.ts');
+vi.mock('../../hostside/machine/locks.ts', async (original) => {
+  const real = await original<typeof import('../../hostside/machine/locks.ts')>();
+  const { running } = await import('./model/model-process.ts');
   const takeLocks: typeof real.takeLocks = async (wishes, waitMs) => {
     const process = running.getStore();
     if (process === undefined) return real.takeLocks(wishes, waitMs);
@@ -145,7 +145,7 @@ vi.mock('../../agent/host/locks.ts', async (original) => {
 
 vi.mock('better-sqlite3', async (original) => {
   const { default: Database } = await original<{ default: typeof import('better-sqlite3') }>();
-  const { openDatabase } = await import('./model-ledger.ts');
+  const { openDatabase } = await import('./model/model-ledger.ts');
   // A class, because it is called with `new`; what it returns takes the place of what it makes.
   class ModelDatabase {
     constructor(path: string | Buffer, options?: import('better-sqlite3').Options) {
@@ -165,8 +165,8 @@ vi.mock('../../src/vault/export-session.ts', async () => {
 /** No other program runs on the model operator's machine; looking at the real one's would cost more than all the rest of a schedule. */
 vi.mock('../../src/vault/file-openers.ts', () => ({ findFileOpeners: () => [] }));
 
-vi.mock('../../agent/gate/decide.ts', async (original) => {
-  const real = await original<typeof import('../../agent/gate/decide.ts')>();
+vi.mock('../../hostside/gate/decide.ts', async (original) => {
+  const real = await original<typeof import('../../hostside/gate/decide.ts')>();
   const { isOff } = await import('./mutants.ts');
   const decideGate: typeof real.decideGate = (facts) => {
     if (isOff('gate')) return null;
@@ -180,8 +180,8 @@ vi.mock('../../agent/gate/decide.ts', async (original) => {
   return { ...real, decideGate, settleWaitMs };
 });
 
-vi.mock('../../agent/hold/decide.ts', async (original) => {
-  const real = await original<typeof import('../../agent/hold/decide.ts')>();
+vi.mock('../../hostside/hold/decide.ts', async (original) => {
+  const real = await original<typeof import('../../hostside/hold/decide.ts')>();
   const { isOff } = await import('./mutants.ts');
   const decideBoot: typeof real.decideBoot = (facts) => {
     if (isOff('hold-oneshot')) {
@@ -198,8 +198,8 @@ vi.mock('../../agent/hold/decide.ts', async (original) => {
   return { ...real, decideBoot };
 });
 
-vi.mock('../../agent/claims/authority.ts', async (original) => {
-  const real = await original<typeof import('../../agent/claims/authority.ts')>();
+vi.mock('../../hostside/claims/authority.ts', async (original) => {
+  const real = await original<typeof import('../../hostside/claims/authority.ts')>();
   const { isOff } = await import('./mutants.ts');
   const decideAuthority: typeof real.decideAuthority = (stored, stamp) => {
     const sameLedger = stored !== null && stored !== 'unreadable' && stored.id === stamp.id;
@@ -211,8 +211,8 @@ vi.mock('../../agent/claims/authority.ts', async (original) => {
   return { ...real, decideAuthority };
 });
 
-vi.mock('../../agent/claims/decide.ts', async (original) => {
-  const real = await original<typeof import('../../agent/claims/decide.ts')>();
+vi.mock('../../hostside/claims/decide.ts', async (original) => {
+  const real = await original<typeof import('../../hostside/claims/decide.ts')>();
   const { isOff } = await import('./mutants.ts');
   const decideRelease: typeof real.decideRelease = (standing, act, facts) => {
     const { claim } = standing;
@@ -227,8 +227,8 @@ vi.mock('../../agent/claims/decide.ts', async (original) => {
   return { ...real, decideRelease };
 });
 
-vi.mock('../../src/moves/evidence.ts', async (original) => {
-  const real = await original<typeof import('../../src/moves/evidence.ts')>();
+vi.mock('../../src/ownership/evidence.ts', async (original) => {
+  const real = await original<typeof import('../../src/ownership/evidence.ts')>();
   const { isOff } = await import('./mutants.ts');
   const judgeEvidence: typeof real.judgeEvidence = (intent, evidence) => {
     if (isOff('survey')) return { kind: 'clear' };
@@ -239,8 +239,8 @@ vi.mock('../../src/moves/evidence.ts', async (original) => {
   return { ...real, judgeEvidence };
 });
 
-vi.mock('../../src/moves/safe-moment.ts', async (original) => {
-  const real = await original<typeof import('../../src/moves/safe-moment.ts')>();
+vi.mock('../../src/ownership/safe-moment.ts', async (original) => {
+  const real = await original<typeof import('../../src/ownership/safe-moment.ts')>();
   const { isOff } = await import('./mutants.ts');
   const safeMoment: typeof real.safeMoment = (...args) => (isOff('safe-moment') ? 0 : real.safeMoment(...args));
   return { ...real, safeMoment };
@@ -248,6 +248,6 @@ vi.mock('../../src/moves/safe-moment.ts', async (original) => {
 
 const realNow = Date.now;
 const realPerformanceNow = performance.now.bind(performance);
-const { running, stage } = await import('./model-process.ts');
+const { running, stage } = await import('./model/model-process.ts');
 Date.now = () => running.getStore()?.machine.wallMs ?? stage.nowMs?.() ?? realNow();
 performance.now = () => running.getStore()?.machine.monotonicMs ?? realPerformanceNow();

@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import './borders.ts';
 import { allKinds, type FaultKind, faultKinds } from './kinds.ts';
-import { mishaps } from './mishaps.ts';
 import { type Mutant, mutation } from './mutants.ts';
 import { runSchedule, type Theme } from './schedule.ts';
 import { settle } from './settle.ts';
 import { failsAlike, shortestFailure } from './shortest-failure.ts';
+import { mishaps } from './stories/mishaps.ts';
 import { World } from './world.ts';
 
 /** Kinds of faults that need a story of their own, and seeds of it in which they take place. */

@@ -1,12 +1,12 @@
-import { luckOf } from './faults.ts';
-import { loginStories } from './login-stories.ts';
-import { moveStories } from './move-stories.ts';
-import { checkMemory } from './moving.ts';
-import { rebootStories } from './reboot-stories.ts';
-import { returnStories } from './return-stories.ts';
 import { settle } from './settle.ts';
 import { randomFrom } from './simulation.ts';
-import { stories as otherStories } from './stories.ts';
+import { luckOf } from './stories/faults.ts';
+import { loginStories } from './stories/login-stories.ts';
+import { moveStories } from './stories/move-stories.ts';
+import { checkMemory } from './stories/moving.ts';
+import { rebootStories } from './stories/reboot-stories.ts';
+import { returnStories } from './stories/return-stories.ts';
+import { stories as otherStories } from './stories/stories.ts';
 import { World, type WorldSize } from './world.ts';
 
 const stories = { ...otherStories, ...moveStories, ...returnStories, ...rebootStories, ...loginStories };

@@ -1,5 +1,5 @@
 import type { FleetError } from '../../src/model/errors.ts';
-import { goodLuck } from './model-host.ts';
+import { goodLuck } from './model/model-host.ts';
 import type { World } from './world.ts';
 
 const rounds = 6;

@@ -1,7 +1,7 @@
 /** Whether ufw's rules let this very peer in, and what a host's firewall is. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { quoteShell } from '../../src/remote/shell-command.ts';
+import { quoteShell } from '../../src/remote/shared/shell-command.ts';
 import { runLibrary, scratch } from './run-library.ts';
 
 const tuple = (text: string): string => `### tuple ### ${text}\n-A ufw-user-input -p tcp -j ACCEPT\n`;

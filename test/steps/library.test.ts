@@ -6,12 +6,12 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { quoteShell } from '../../src/remote/shell-command.ts';
+import { quoteShell } from '../../src/remote/shared/shell-command.ts';
 import { memoryStep } from '../../src/steps/preflight.ts';
 import { compileProgram } from '../../src/steps/program.ts';
 import type { Step } from '../../src/steps/step.ts';
 import { declareFiles, filesStep } from '../../src/steps/step.ts';
-import type { HostLine } from '../../src/workflows/init-events.ts';
+import type { HostLine } from '../../src/workflows/init/init-events.ts';
 import { runLibrary, scratch } from './run-library.ts';
 
 const owner = `${userInfo().username}:${execFileSync('id', ['-gn'], { encoding: 'utf8' }).trim()}`;

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { expect, it, vi } from 'vitest';
 import { compileProgram } from '../../src/steps/program.ts';
 import type { Step } from '../../src/steps/step.ts';
-import type { HostLine } from '../../src/workflows/init-events.ts';
+import type { HostLine } from '../../src/workflows/init/init-events.ts';
 import { runLibrary, scratch } from './run-library.ts';
 
 const plain = (step: Partial<Step> & { id: string }): Step => ({ title: '', looksAt: {}, check: '', apply: '', ...step });

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { type HostLine, parseHostLine } from '../../src/workflows/init-events.ts';
+import { type HostLine, parseHostLine } from '../../src/workflows/init/init-events.ts';
 
 const directory = join(import.meta.dirname, '..', '..', 'templates', 'host-program');
 export const library: string = ['core.sh', ...readdirSync(directory).filter((name) => name !== 'core.sh')]

@@ -5,15 +5,15 @@ import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openLedger } from '../../src/ledger/ledger.ts';
-import { readEvents } from '../../src/ledger/records.ts';
+import { readEvents } from '../../src/ledger/queries/records.ts';
 import type { AccountName } from '../../src/model/names.ts';
 import { sealFile, unsealFile } from '../../src/vault/backup-file.ts';
 import { openStateStore } from '../../src/vault/state-store.ts';
 import { openVault } from '../../src/vault/vault.ts';
 import { createVaultKey, parseIdentities, readVaultKey, recipientOf } from '../../src/vault/vault-key.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
-import { noteHistoryHead } from '../../src/workflows/history-head.ts';
-import { type RotatedKey, rotateVaultKey } from '../../src/workflows/rotate-vault-key.ts';
+import { noteHistoryHead } from '../../src/workflows/custody/history-head.ts';
+import { type RotatedKey, rotateVaultKey } from '../../src/workflows/custody/rotate-vault-key.ts';
 import { fixtureSession } from '../sessions/fixture-sessions.ts';
 import { temporaryDirectory } from './session-files.ts';
 

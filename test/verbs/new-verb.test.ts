@@ -2,11 +2,11 @@
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { complete } from '../../src/cli/complete.ts';
-import { commandsMarkdown, manualPage } from '../../src/cli/manual.ts';
+import { commandsMarkdown, manualPage } from '../../src/cli/manual/manual.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { addVerb } from '../../src/cli/verb-command.ts';
-import { insertAccount } from '../../src/ledger/accounts.ts';
 import { openLedger } from '../../src/ledger/ledger.ts';
+import { insertAccount } from '../../src/ledger/queries/accounts.ts';
 import { FleetError } from '../../src/model/errors.ts';
 import { argument, dryRun, option } from '../../src/verbs/input.ts';
 import { jsonSchemaOf } from '../../src/verbs/input-schema.ts';

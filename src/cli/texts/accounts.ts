@@ -8,8 +8,8 @@ import type { restartAccounts } from '../../verbs/accounts/restart.ts';
 import type { showAccount } from '../../verbs/accounts/show.ts';
 import type { startAccounts, stopAccounts } from '../../verbs/accounts/start-stop.ts';
 import type { verifyAccounts } from '../../verbs/accounts/verify.ts';
-import { formatAccount, formatAccounts, formatImports, formatProposals, formatVerifications } from '../render/accounts.ts';
-import { formatLoginPlan } from '../render/login.ts';
+import { formatAccount, formatAccounts, formatImports, formatProposals, formatVerifications } from '../render/accounts/accounts.ts';
+import { formatLoginPlan } from '../render/accounts/login.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
 const warning = 'A session that two programs use at once is destroyed by Telegram. Nothing else may use these sessions from now on.';

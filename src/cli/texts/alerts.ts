@@ -1,6 +1,6 @@
 import type { listAlerts, showAlert, testAlerts, whyAlert } from '../../verbs/alerts/alerts.ts';
 import type { silenceAlerts, unsilenceAlerts } from '../../verbs/alerts/silence.ts';
-import { formatAlerts, formatSilence, formatStory, formatTrials, formatVerdict } from '../render/alerts.ts';
+import { formatAlerts, formatSilence, formatStory, formatTrials, formatVerdict } from '../render/looks/alerts.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
 const ofList: TextOf<typeof listAlerts> = { result: (view, { nowMs }) => formatAlerts(view, nowMs) };

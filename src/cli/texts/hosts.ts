@@ -9,11 +9,11 @@ import type { showHost } from '../../verbs/hosts/show.ts';
 import type { takeOver } from '../../verbs/hosts/take-over.ts';
 import type { trustHosts } from '../../verbs/hosts/trust.ts';
 import type { uninstall } from '../../verbs/hosts/uninstall.ts';
-import { formatExec } from '../render/exec.ts';
-import { formatHost, formatHostKeys, formatHosts } from '../render/hosts.ts';
-import { formatInit, formatSteps } from '../render/init.ts';
-import { formatStrays } from '../render/status.ts';
-import { formatTrialEnd } from '../render/trial.ts';
+import { formatExec } from '../render/hosts/exec.ts';
+import { formatHost, formatHostKeys, formatHosts } from '../render/hosts/hosts.ts';
+import { formatInit, formatSteps } from '../render/hosts/init.ts';
+import { formatTrialEnd } from '../render/hosts/trial.ts';
+import { formatStrays } from '../render/looks/status.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
 const ofAdd: TextOf<typeof addHost> = {

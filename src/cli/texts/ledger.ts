@@ -2,8 +2,8 @@ import type { adopt } from '../../verbs/ledger/adopt.ts';
 import type { backup } from '../../verbs/ledger/backup.ts';
 import type { listBackups } from '../../verbs/ledger/list-backups.ts';
 import type { restore } from '../../verbs/ledger/restore.ts';
-import { formatAdoption } from '../render/adopt.ts';
-import { formatBackup, formatBackups, formatRestore } from '../render/backup.ts';
+import { formatAdoption } from '../render/upkeep/adopt.ts';
+import { formatBackup, formatBackups, formatRestore } from '../render/upkeep/backup.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
 const ofAdopt: TextOf<typeof adopt> = {

@@ -7,12 +7,12 @@ import type { status } from '../../verbs/looks/status.ts';
 import type { top } from '../../verbs/looks/top.ts';
 import type { why, whyNot } from '../../verbs/looks/why.ts';
 import { called } from '../render/account-names.ts';
-import { formatHistory } from '../render/accounts.ts';
-import { formatDecision, formatEvents, formatMoves, formatReplay } from '../render/decision.ts';
-import { formatRankings } from '../render/hosts.ts';
-import { formatAdvice } from '../render/scaling.ts';
-import { formatStatus } from '../render/status.ts';
-import { formatMoment } from '../render/top.ts';
+import { formatHistory } from '../render/accounts/accounts.ts';
+import { formatRankings } from '../render/hosts/hosts.ts';
+import { formatDecision, formatEvents, formatMoves, formatReplay } from '../render/looks/decision.ts';
+import { formatStatus } from '../render/looks/status.ts';
+import { formatMoment } from '../render/looks/top.ts';
+import { formatAdvice } from '../render/moves/scaling.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
 const ofStatus: TextOf<typeof status> = { result: (found, { nowMs }) => formatStatus(found, nowMs) };
@@ -42,7 +42,7 @@ const ofReport: TextOf<typeof report> = {
   async result(found, { input: { output } }) {
     const [{ reportPage }, { writeReport }] = await Promise.all([
       import('../../report/page.ts'),
-      import('../../workflows/write-report.ts'),
+      import('../../workflows/checkup/write-report.ts'),
     ]);
     const page = reportPage(found);
     if (output === '-') return page.trimEnd();

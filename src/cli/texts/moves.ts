@@ -3,9 +3,9 @@ import type { move } from '../../verbs/moves/move.ts';
 import type { rebalance } from '../../verbs/moves/rebalance.ts';
 import type { resume } from '../../verbs/moves/resume.ts';
 import type { simulate } from '../../verbs/moves/simulate.ts';
-import { formatOutcomes, formatPlan } from '../render/allocation.ts';
-import { formatMoveOutcomes, formatMovePlan } from '../render/moves.ts';
-import { formatWhatIf } from '../render/simulate.ts';
+import { formatOutcomes, formatPlan } from '../render/moves/allocation.ts';
+import { formatMoveOutcomes, formatMovePlan } from '../render/moves/moves.ts';
+import { formatWhatIf } from '../render/moves/simulate.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
 const ofAllocate: TextOf<typeof allocate> = {

@@ -1,9 +1,9 @@
 import type { showConfig, validateConfig } from '../../verbs/setup/config.ts';
 import type { newFleet } from '../../verbs/setup/new.ts';
 import type { createKey, rotateKey } from '../../verbs/setup/vault-key.ts';
-import { formatConfig, formatValid } from '../render/config.ts';
-import { formatNew } from '../render/new.ts';
-import { formatRotated } from '../render/vault.ts';
+import { formatRotated } from '../render/accounts/vault.ts';
+import { formatConfig, formatValid } from '../render/setup/config.ts';
+import { formatNew } from '../render/setup/new.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
 const ofNew: TextOf<typeof newFleet> = { result: (end) => (end.kind === 'plan' ? end.text.trimEnd() : formatNew(end)) };

@@ -4,9 +4,9 @@ import type { listScripts, showScript, testScript } from '../../verbs/talk/scrip
 import type { sendTest } from '../../verbs/talk/send-test.ts';
 import { scriptWords, type setScript } from '../../verbs/talk/set-script.ts';
 import type { whySilent } from '../../verbs/talk/why-silent.ts';
-import { formatScripts, formatScriptTest } from '../render/scripts.ts';
-import { formatPush, formatSilence } from '../render/silence.ts';
-import { formatTrial, formatTrialEnd } from '../render/trial.ts';
+import { formatTrial, formatTrialEnd } from '../render/hosts/trial.ts';
+import { formatScripts, formatScriptTest } from '../render/talk/scripts.ts';
+import { formatPush, formatSilence } from '../render/talk/silence.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
 const noteOf = (errors: readonly unknown[]): string =>

@@ -1,5 +1,5 @@
 import type { AccountSpec, AnswerLimitsSpec } from '../../model/inventory.ts';
-import { formatSecretReference } from '../secret-reference.ts';
+import { formatSecretReference } from '../schema/secret-reference.ts';
 import { limitRows, writtenPlace } from './host.ts';
 import {
   byDefault,

@@ -1,5 +1,5 @@
 import type { Inventory, ModelSpec } from '../../model/inventory.ts';
-import { formatSecretReference } from '../secret-reference.ts';
+import { formatSecretReference } from '../schema/secret-reference.ts';
 import { explainRows, type Row, type Setting, type Written, writtenDuration } from './setting.ts';
 
 const percent = (ratio: number): number => Number((ratio * 100).toFixed(3));

@@ -1,5 +1,5 @@
 import type { AccountLimits, HostSpec, Location, SshSettings } from '../../model/inventory.ts';
-import { formatSecretReference } from '../secret-reference.ts';
+import { formatSecretReference } from '../schema/secret-reference.ts';
 import {
   byDefault,
   explainKeys,

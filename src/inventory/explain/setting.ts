@@ -1,5 +1,5 @@
-import { formatKeyPath } from '../problems.ts';
-import type { KeyPath, YamlDocument } from '../yaml-document.ts';
+import { formatKeyPath } from '../rules/problems.ts';
+import type { KeyPath, YamlDocument } from '../rules/yaml-document.ts';
 
 /** Where the value of a setting comes from. */
 export interface Origin {

@@ -1,5 +1,5 @@
-import type { YamlDocument } from '../yaml-document.ts';
-import { parseYamlDocument } from '../yaml-document.ts';
+import type { YamlDocument } from '../rules/yaml-document.ts';
+import { parseYamlDocument } from '../rules/yaml-document.ts';
 import {
   type AnsibleFile,
   type AnsibleProblem,

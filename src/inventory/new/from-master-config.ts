@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import type { Strategy } from '../../model/inventory.ts';
-import { findPlace } from '../places.ts';
-import { problemsOfIssues } from '../problems.ts';
-import { parseYamlDocument, type YamlDocument } from '../yaml-document.ts';
+import { findPlace } from '../rules/places.ts';
+import { problemsOfIssues } from '../rules/problems.ts';
+import { parseYamlDocument, type YamlDocument } from '../rules/yaml-document.ts';
 import { type DraftHost, type DraftOutcome, emptyHost } from './draft.ts';
 import type { SourceFile } from './from-ansible.ts';
 import { nameSecrets } from './name-secrets.ts';

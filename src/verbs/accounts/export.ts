@@ -30,7 +30,7 @@ export const exportAccount = defineChange({
   plan: async () => null,
   question: (_, { account, output }) => `Stop ${account} and write its session, unencrypted, to ${output}?`,
   async execute(context, begin, _, { account, format, output }) {
-    const workflow = await import('../../workflows/detach-account.ts');
+    const workflow = await import('../../workflows/accounts/detach-account.ts');
     const path = resolve(output);
     await workflow.exportAccount(context, await begin(), account, format, path);
     return { path };

@@ -38,7 +38,7 @@ export const importAccounts = defineChange({
   },
   async plan(_, { files, name }) {
     const [{ proposedFor }, { expandFolders }] = await Promise.all([
-      import('../../workflows/import-accounts.ts'),
+      import('../../workflows/accounts/import-accounts.ts'),
       import('../../vault/expand-folders.ts'),
     ]);
     const paths = await expandFolders(files);
@@ -48,7 +48,7 @@ export const importAccounts = defineChange({
   question: (files) => `Import ${files.length === 1 ? 'this file' : `these ${files.length} files`}?`,
   async execute(context, _begin, plan, { name, passcode }) {
     const files = plan.map(({ path }) => path);
-    const workflow = await import('../../workflows/import-accounts.ts');
+    const workflow = await import('../../workflows/accounts/import-accounts.ts');
     const reference = passcodeOf(passcode);
     const secret = reference === null ? '' : await context.readSecret(reference);
     const outcomes = await workflow.importAccounts(context, files, name ?? null, secret);

@@ -1,5 +1,5 @@
-import { accountData } from '../results/accounts.ts';
-import { accountListOptions, listedAccounts } from '../results/listed-accounts.ts';
+import { accountData } from '../results/accounts/accounts.ts';
+import { accountListOptions, listedAccounts } from '../results/accounts/listed-accounts.ts';
 import { defineLook } from '../verb.ts';
 
 /** `fleet accounts list`. */
@@ -17,7 +17,7 @@ export const listAccounts = defineLook({
   files: ['inventory', 'ledger'],
   async look({ inventory, ledger }, { limit, ...wishes }) {
     const [{ listKnownAccounts }, { selectHosts }] = await Promise.all([
-      import('../../workflows/known-accounts.ts'),
+      import('../../workflows/accounts/known-accounts.ts'),
       import('../../inventory/select-hosts.ts'),
     ]);
     const chosen = new Set<string>(selectHosts(inventory, limit).map(({ name }) => name));

@@ -42,12 +42,12 @@ export const loginAccount = defineChange({
     }
   },
   async plan(context, { account, by, token, host }) {
-    const { planLogin } = await import('../../workflows/plan-login.ts');
+    const { planLogin } = await import('../../workflows/accounts/plan-login.ts');
     return planLogin(context, account, by ?? (token === undefined ? 'code' : 'bot'), host ?? null);
   },
   question: ({ account }, { cancel }) => (cancel ? `Give the login of ${account} up?` : 'Log in?'),
   async execute(context, begin, plan, { cancel, phone, token, password }, aside) {
-    const { cancelLogin, executeLogin } = await import('../../workflows/login-account.ts');
+    const { cancelLogin, executeLogin } = await import('../../workflows/accounts/login-account.ts');
     if (cancel) {
       await cancelLogin(context, plan);
       return null;

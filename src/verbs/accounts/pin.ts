@@ -1,4 +1,4 @@
-import type { PlacedAccount } from '../../ledger/accounts.ts';
+import type { PlacedAccount } from '../../ledger/queries/accounts.ts';
 import { FleetError } from '../../model/errors.ts';
 import { isAccountName } from '../../model/names.ts';
 import { argument } from '../input.ts';
@@ -55,7 +55,7 @@ export const unpinAccount = defineChange({
 
 async function find(context: OpenContext, name: string): Promise<PlacedAccount> {
   const [{ requireAccount }, { accountSpecFor }] = await Promise.all([
-    import('../../workflows/account-acts.ts'),
+    import('../../workflows/ownership/account-acts.ts'),
     import('../../inventory/account-spec.ts'),
   ]);
   const account = await requireAccount(context, name);
@@ -65,7 +65,10 @@ async function find(context: OpenContext, name: string): Promise<PlacedAccount> 
 }
 
 async function change({ ledger, now }: OpenContext, { name, host }: PlacedAccount, pinnedTo: string | null): Promise<void> {
-  const [{ setPin }, { recordEvent }] = await Promise.all([import('../../ledger/accounts.ts'), import('../../ledger/records.ts')]);
+  const [{ setPin }, { recordEvent }] = await Promise.all([
+    import('../../ledger/queries/accounts.ts'),
+    import('../../ledger/queries/records.ts'),
+  ]);
   await ledger.db.transaction().execute(async (transaction) => {
     await setPin(transaction, name, pinnedTo);
     const text = pinnedTo === null ? 'by the operator' : `to ${pinnedTo}, by the operator`;

@@ -16,7 +16,7 @@ export const removeAccounts = defineChange({
   plan: async () => null,
   question: (_, { accounts }) => `Take ${accounts.join(', ')} out of the fleet?`,
   async execute(context, begin, _, { accounts }) {
-    const { removeAccount } = await import('../../workflows/detach-account.ts');
+    const { removeAccount } = await import('../../workflows/accounts/detach-account.ts');
     const run = await begin();
     return eachAccount(accounts, async (name) => ({ account: name, kept: await removeAccount(context, run, name) }));
   },

@@ -13,13 +13,13 @@ export const restartAccounts = defineChange({
   ],
   files: ['inventory', 'ledger', 'knownHosts', 'sshConfig'],
   async plan(context, { accounts }) {
-    const { planRestarts } = await import('../../workflows/restart-accounts.ts');
+    const { planRestarts } = await import('../../workflows/accounts/restart-accounts.ts');
     return planRestarts(context, accounts);
   },
   isEmpty: ({ errors }) => errors.length > 0,
   question: ({ restarts }) => `Restart ${restarts.map(({ account, host }) => `${account.name} on ${host.name}`).join(', ')}?`,
   async execute(context, begin, plan) {
-    const { executeRestarts } = await import('../../workflows/restart-accounts.ts');
+    const { executeRestarts } = await import('../../workflows/accounts/restart-accounts.ts');
     const errors = await executeRestarts(context, await begin(), plan);
     const failed = new Set(errors.map(({ host }) => host));
     return { errors, restarted: plan.restarts.filter(({ host }) => !failed.has(host.name)).map(({ account }) => account.name) };

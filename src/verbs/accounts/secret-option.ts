@@ -1,4 +1,4 @@
-import { parseSecretReference, secretReferenceForm } from '../../inventory/secret-reference.ts';
+import { parseSecretReference, secretReferenceForm } from '../../inventory/schema/secret-reference.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { SecretReference } from '../../model/inventory.ts';
 

@@ -1,5 +1,5 @@
 import { argument } from '../input.ts';
-import { accountData } from '../results/accounts.ts';
+import { accountData } from '../results/accounts/accounts.ts';
 import { defineLook } from '../verb.ts';
 
 /** `fleet accounts show`. */
@@ -15,9 +15,9 @@ export const showAccount = defineLook({
   files: ['inventory', 'ledger'],
   async look(context, { account }) {
     const [{ requireAccount }, { readHistory }, { listKnownAccounts }] = await Promise.all([
-      import('../../workflows/account-acts.ts'),
-      import('../../ledger/records.ts'),
-      import('../../workflows/known-accounts.ts'),
+      import('../../workflows/ownership/account-acts.ts'),
+      import('../../ledger/queries/records.ts'),
+      import('../../workflows/accounts/known-accounts.ts'),
     ]);
     const { name } = await requireAccount(context, account);
     const known = await listKnownAccounts(context.ledger.db);

@@ -18,7 +18,7 @@ export const stopAccounts = defineChange({
   plan: async () => null,
   question: (_, input) => `Stop ${input.accounts.join(', ')}?`,
   async execute(context, begin, _, input) {
-    const { stopAccount } = await import('../../workflows/account-acts.ts');
+    const { stopAccount } = await import('../../workflows/ownership/account-acts.ts');
     const run = await begin();
     return eachAccount(input.accounts, (name) => stopAccount(context, run, name).then(() => name));
   },
@@ -39,7 +39,7 @@ export const startAccounts = defineChange({
   files: ['inventory', 'ledger', 'knownHosts', 'sshConfig'],
   plan: async () => null,
   async execute(context, begin, _, input) {
-    const { startAccount } = await import('../../workflows/account-acts.ts');
+    const { startAccount } = await import('../../workflows/ownership/account-acts.ts');
     const run = await begin();
     return eachAccount(input.accounts, (name) => startAccount(context, run, name).then(() => name));
   },

@@ -1,5 +1,5 @@
 import { argument } from '../input.ts';
-import { verificationErrors } from '../results/accounts.ts';
+import { verificationErrors } from '../results/accounts/accounts.ts';
 import { defineLook } from '../verb.ts';
 import { eachAccount } from './each-account.ts';
 
@@ -16,7 +16,7 @@ export const verifyAccounts = defineLook({
   files: ['inventory', 'ledger', 'knownHosts', 'sshConfig'],
   exits: { 3: 'an account is not online, or is somebody else' },
   async look(context, { accounts }) {
-    const { verifyAccount } = await import('../../workflows/account-acts.ts');
+    const { verifyAccount } = await import('../../workflows/ownership/account-acts.ts');
     return eachAccount(accounts, (name) => verifyAccount(context, name));
   },
   toJson: ({ values }) => ({ accounts: values }),

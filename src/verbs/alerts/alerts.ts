@@ -1,5 +1,5 @@
 import { argument } from '../input.ts';
-import { alertsData, storyData, verdictData } from '../results/alerts.ts';
+import { alertsData, storyData, verdictData } from '../results/looks/alerts.ts';
 import { defineLook } from '../verb.ts';
 
 /** `fleet alerts list`: what fires, who is told, and how to keep it quiet for a while. Sweeps are what finds and tells. */
@@ -16,7 +16,7 @@ export const listAlerts = defineLook({
   ],
   files: ['inventory', 'ledger'],
   async look(context) {
-    const work = await import('../../workflows/alerts.ts');
+    const work = await import('../../workflows/alerts/alerts.ts');
     work.alertPolicyOf(context);
     return work.viewAlerts(context);
   },
@@ -35,7 +35,7 @@ export const showAlert = defineLook({
   ],
   files: ['inventory', 'ledger'],
   async look(context, { alert }) {
-    const { findAlert } = await import('../../workflows/alerts.ts');
+    const { findAlert } = await import('../../workflows/alerts/alerts.ts');
     return findAlert(context, alert);
   },
   toJson: storyData,
@@ -53,7 +53,7 @@ export const whyAlert = defineLook({
   ],
   files: ['inventory', 'ledger'],
   async look(context, { rule, subject }) {
-    const work = await import('../../workflows/alerts.ts');
+    const work = await import('../../workflows/alerts/alerts.ts');
     return work.whyAlert(context, rule, subject);
   },
   toJson: verdictData,
@@ -72,7 +72,7 @@ export const testAlerts = defineLook({
   files: ['inventory', 'ledger'],
   exits: { 3: 'a channel did not take it' },
   async look(context, { channels }) {
-    const { testChannels } = await import('../../workflows/alerts.ts');
+    const { testChannels } = await import('../../workflows/alerts/alerts.ts');
     return testChannels(context, channels);
   },
   toJson: (trials) => ({

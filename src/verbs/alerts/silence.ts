@@ -1,6 +1,6 @@
 import { FleetError } from '../../model/errors.ts';
 import { argument, option } from '../input.ts';
-import { silenceData } from '../results/alerts.ts';
+import { silenceData } from '../results/looks/alerts.ts';
 import { defineChange } from '../verb.ts';
 
 /** ms since the epoch; null: not said. Errors: `usage`. */
@@ -40,7 +40,7 @@ export const silenceAlerts = defineChange({
   },
   plan: async () => null,
   async execute(context, _begin, _plan, input) {
-    const work = await import('../../workflows/alerts.ts');
+    const work = await import('../../workflows/alerts/alerts.ts');
     return work.silenceAlerts(context, {
       pattern: input.pattern,
       untilMs: untilTime(input.until) ?? context.now() + (input.for ?? 7_200_000),
@@ -69,7 +69,7 @@ export const unsilenceAlerts = defineChange({
   files: ['inventory', 'ledger'],
   plan: async () => null,
   async execute(context, _begin, _plan, { id }) {
-    const work = await import('../../workflows/alerts.ts');
+    const work = await import('../../workflows/alerts/alerts.ts');
     await work.unsilenceAlerts(context, idOf(id));
     return idOf(id);
   },

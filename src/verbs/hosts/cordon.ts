@@ -17,7 +17,7 @@ export const cordon = defineChange({
   files: ['inventory', 'ledger'],
   plan: (context, input) => requireHosts(context, input.hosts),
   async execute(context, _begin, _plan, input) {
-    const { setCordon } = await import('../../ledger/hosts.ts');
+    const { setCordon } = await import('../../ledger/queries/hosts.ts');
     for (const name of input.hosts) await setCordon(context.ledger.db, name, input.reason);
     return input.hosts;
   },
@@ -37,7 +37,7 @@ export const uncordon = defineChange({
   files: ['inventory', 'ledger'],
   plan: (context, input) => requireHosts(context, input.hosts),
   async execute(context, _begin, _plan, input) {
-    const { setCordon } = await import('../../ledger/hosts.ts');
+    const { setCordon } = await import('../../ledger/queries/hosts.ts');
     for (const name of input.hosts) await setCordon(context.ledger.db, name, null);
     const still = context.inventory.hosts.filter(({ name, cordoned }) => input.hosts.includes(name) && cordoned);
     return { uncordoned: input.hosts, cordonedInInventory: still.map(({ name }) => name) };

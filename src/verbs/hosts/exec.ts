@@ -30,7 +30,7 @@ export const exec = defineLook({
   needsAllRights: ({ root }) => root,
   async look(context, { pattern, command, root, timeout, limit }) {
     const [{ execOnHosts }, { selectHosts }] = await Promise.all([
-      import('../../workflows/exec-on-hosts.ts'),
+      import('../../workflows/hosts/exec-on-hosts.ts'),
       import('../../inventory/select-hosts.ts'),
     ]);
     const hosts = selectHosts(context.inventory, [pattern, ...limit]);
@@ -54,7 +54,7 @@ export const ssh = defineLook({
   files: ['inventory', 'knownHosts', 'sshConfig'],
   effects: 'hosts',
   async look(context, { host: wanted }) {
-    const { openShell, rememberPinnedKey } = await import('../../workflows/open-shell.ts');
+    const { openShell, rememberPinnedKey } = await import('../../workflows/hosts/open-shell.ts');
     const host = context.inventory.hosts.find(({ name }) => name === wanted);
     if (host === undefined) throw new FleetError('usage', `no such host: ${wanted}`, { hint: 'fleet hosts list shows the known ones' });
     await context.progress.stop();

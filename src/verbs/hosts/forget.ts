@@ -1,4 +1,4 @@
-import type { Farewell } from '../../workflows/forget-host.ts';
+import type { Farewell } from '../../workflows/ownership/forget-host.ts';
 import { argument } from '../input.ts';
 import { defineChange } from '../verb.ts';
 
@@ -21,12 +21,12 @@ export const forgetHost = defineChange({
   ],
   files: ['inventory', 'ledger', 'knownHosts', 'sshConfig'],
   async plan(context, { host }) {
-    const { planForget } = await import('../../workflows/forget-host.ts');
+    const { planForget } = await import('../../workflows/ownership/forget-host.ts');
     return planForget(context, host);
   },
   question: (farewell, { host }) => `Forget ${host} (${why[farewell]})? Its measurements go; decisions and history stay`,
   async execute(context, begin, farewell, { host }) {
-    const { askFarewell, executeForget } = await import('../../workflows/forget-host.ts');
+    const { askFarewell, executeForget } = await import('../../workflows/ownership/forget-host.ts');
     if (farewell === 'ask') await askFarewell(context, await begin(), host);
     await executeForget(context, host, farewell);
     return { isInInventory: context.inventory.hosts.some(({ name }) => name === host), inventory: context.inventory.path };

@@ -1,10 +1,10 @@
 import { dirname } from 'node:path';
-import type { Run } from '../../ledger/runs.ts';
+import type { Run } from '../../ledger/queries/runs.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/inventory.ts';
 import type { Caller } from '../../steps/program.ts';
-import type { HostInitOutcome, InitWorld } from '../../workflows/init.ts';
-import type { TrialWishes } from '../../workflows/try-scripts.ts';
+import type { HostInitOutcome, InitWorld } from '../../workflows/init/init.ts';
+import type { TrialWishes } from '../../workflows/trials/try-scripts.ts';
 import { callerOf } from '../caller.ts';
 import type { OpenContext } from '../open-context.ts';
 import { reportSteps } from './init-progress.ts';
@@ -37,7 +37,7 @@ export type Initialised =
 
 /** Bare Ubuntu or Debian becomes a host that is ready; a ready host is left alone. */
 export async function initHosts(context: OpenContext, wishes: InitWishes, trials: TrialWishes): Promise<Initialised> {
-  const { refuseLostLedger } = await import('../../workflows/lost-ledger.ts');
+  const { refuseLostLedger } = await import('../../workflows/custody/lost-ledger.ts');
   if (!wishes.listSteps) await refuseLostLedger(context);
   const { selectHosts } = await import('../../inventory/select-hosts.ts');
   const chosen = { ...context.inventory, hosts: selectHosts(context.inventory, wishes.limit) };
@@ -69,7 +69,7 @@ interface InitCaller {
 
 /** Who asks, and under which names hosts know themselves that were renamed since. */
 export async function asCaller({ ledger }: OpenContext, act: string): Promise<InitCaller> {
-  const { listHosts } = await import('../../ledger/hosts.ts');
+  const { listHosts } = await import('../../ledger/queries/hosts.ts');
   const renamed = (await listHosts(ledger.db)).flatMap(({ name, told_name }) => (told_name === null ? [] : [[name, told_name] as const]));
   return { caller: callerOf(act, ledger), formerNames: new Map(renamed) };
 }
@@ -81,8 +81,8 @@ export async function prepareInit(
   { caller, formerNames }: InitCaller,
 ): Promise<InitWork> {
   const [{ loadInitMaterials }, { planInit }, { packageRoot }] = await Promise.all([
-    import('../../workflows/init-materials.ts'),
-    import('../../workflows/init-plan.ts'),
+    import('../../workflows/init/init-materials.ts'),
+    import('../../workflows/init/init-plan.ts'),
     import('../../release/package-root.ts'),
   ]);
   const { only = [], skip = [] } = wishes;
@@ -107,8 +107,8 @@ async function prepareRollback({ inventory, ledger }: OpenContext, wishes: InitW
     throw new FleetError('usage', '--rollback goes with --dry-run only', { hint: 'leave out --diff, --upgrade, --only and --skip' });
   }
   const [{ loadLibrary }, { planRollback }, { selectHosts }, { packageRoot }] = await Promise.all([
-    import('../../workflows/init-materials.ts'),
-    import('../../workflows/rollback.ts'),
+    import('../../workflows/init/init-materials.ts'),
+    import('../../workflows/init/rollback.ts'),
     import('../../inventory/select-hosts.ts'),
     import('../../release/package-root.ts'),
   ]);
@@ -126,8 +126,8 @@ async function prepareRollback({ inventory, ledger }: OpenContext, wishes: InitW
 }
 
 type InitWork = {
-  readonly plans: Parameters<typeof import('../../workflows/init.ts').runInit>[0];
-  readonly openBlob: Parameters<typeof import('../../workflows/init.ts').runInit>[1]['openBlob'];
+  readonly plans: Parameters<typeof import('../../workflows/init/init.ts').runInit>[0];
+  readonly openBlob: Parameters<typeof import('../../workflows/init/init.ts').runInit>[1]['openBlob'];
   /** The release that hosts are to have; null: the one that they had before. */
   readonly release: string | null;
   /** Nothing was left out: only then is a host known to be ready. */
@@ -141,12 +141,12 @@ export const noBlob = async (): Promise<never> => {
 
 /** Runs the programs, then notes in the ledger which hosts are ready and what they look like now. */
 async function runAndRecord(context: OpenContext, { plans, openBlob, release, isWhole }: InitWork): Promise<Recorded> {
-  const { runInit } = await import('../../workflows/init.ts');
-  const { recordInit } = await import('../../workflows/record-init.ts');
-  const { contactAfterInit, meetDestroyed } = await import('../../workflows/meet-destroyed.ts');
-  const begin = async (): Promise<Run> => (await import('../../ledger/runs.ts')).beginRun(context.ledger, 'init', context.now());
+  const { runInit } = await import('../../workflows/init/init.ts');
+  const { recordInit } = await import('../../workflows/init/record-init.ts');
+  const { contactAfterInit, meetDestroyed } = await import('../../workflows/ownership/meet-destroyed.ts');
+  const begin = async (): Promise<Run> => (await import('../../ledger/queries/runs.ts')).beginRun(context.ledger, 'init', context.now());
   const hosts = plans.map(({ host }) => host);
-  const { ensureHosts, listHosts } = await import('../../ledger/hosts.ts');
+  const { ensureHosts, listHosts } = await import('../../ledger/queries/hosts.ts');
   // One that was forgotten and comes back is what it was.
   if (isWhole)
     await ensureHosts(
@@ -183,7 +183,7 @@ async function runAndRecord(context: OpenContext, { plans, openBlob, release, is
 
 /** Refuses a machine that is another host, or a copy of one; of hosts that are established, it only warns. */
 async function judgeFacts(context: OpenContext, established: ReadonlySet<string>): Promise<NonNullable<InitWorld['onFacts']>> {
-  const { identityError, identityJudge, listMachines } = await import('../../workflows/host-identity.ts');
+  const { identityError, identityJudge, listMachines } = await import('../../workflows/hosts/host-identity.ts');
   const judge = identityJudge(await listMachines(context));
   return (name, { instanceId, machineId }) => {
     const fault = judge({ name, instanceId, machineId });

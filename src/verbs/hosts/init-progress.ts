@@ -1,6 +1,6 @@
 import type { FleetEvent } from '../../workflows/context.ts';
-import type { InitEvent } from '../../workflows/init.ts';
-import type { HostInitPlan } from '../../workflows/init-plan.ts';
+import type { InitEvent } from '../../workflows/init/init.ts';
+import type { HostInitPlan } from '../../workflows/init/init-plan.ts';
 
 /** What one host's program has told so far. */
 interface Seen {

@@ -1,7 +1,7 @@
 import { exitCode } from '../exit-codes.ts';
 import { dryRun, flag, option } from '../input.ts';
 import { withContext } from '../open-context.ts';
-import { initData } from '../results/init.ts';
+import { initData } from '../results/hosts/init.ts';
 import { trialOptions, trialWishes } from '../talk/trial-options.ts';
 import { defineErrand } from '../verb.ts';
 

@@ -1,5 +1,5 @@
-import { hostData } from '../results/hosts.ts';
-import { hostListOptions, listedHosts } from '../results/listed-hosts.ts';
+import { hostData } from '../results/hosts/hosts.ts';
+import { hostListOptions, listedHosts } from '../results/hosts/listed-hosts.ts';
 import { defineLook } from '../verb.ts';
 
 /** `fleet hosts list`. */
@@ -17,10 +17,10 @@ export const listHosts = defineLook({
   files: ['inventory', 'ledger'],
   async look(context, { limit, ...wishes }) {
     const [{ readFleetView }, { rankHosts }, { selectHosts }, ledgerHosts] = await Promise.all([
-      import('../../workflows/read-fleet-view.ts'),
-      import('../../planning/ranking.ts'),
+      import('../../workflows/hosts/read-fleet-view.ts'),
+      import('../../planning/fleet/ranking.ts'),
       import('../../inventory/select-hosts.ts'),
-      import('../../ledger/hosts.ts'),
+      import('../../ledger/queries/hosts.ts'),
     ]);
     const chosen = new Set<string>(selectHosts(context.inventory, limit).map(({ name }) => name));
     const { view } = await readFleetView(context, { maxAgeMs: null });
@@ -28,9 +28,9 @@ export const listHosts = defineLook({
     const there = rankHosts(view, context.inventory.placement).filter(({ host }) => chosen.has(host));
     const hosts = listedHosts(there, rows, wishes);
     const [{ straysOf }, { renamedHosts }, { listKnownAccounts }] = await Promise.all([
-      import('../../workflows/fleet-status.ts'),
-      import('../../workflows/host-identity.ts'),
-      import('../../workflows/known-accounts.ts'),
+      import('../../workflows/checkup/fleet-status.ts'),
+      import('../../workflows/hosts/host-identity.ts'),
+      import('../../workflows/accounts/known-accounts.ts'),
     ]);
     const strays = straysOf(context.inventory, await listKnownAccounts(context.ledger.db), await renamedHosts(context));
     return { hosts, rows, strays, total: context.inventory.hosts.length };

@@ -1,11 +1,11 @@
-import type { Run } from '../../ledger/runs.ts';
+import type { Run } from '../../ledger/queries/runs.ts';
 import { FleetError } from '../../model/errors.ts';
-import type { OpenContext } from '../../verbs/open-context.ts';
-import type { HostInitOutcome } from '../../workflows/init.ts';
-import type { StaleWorker } from '../../workflows/stale-workers.ts';
-import type { TrialOutcome, TrialWishes } from '../../workflows/try-scripts.ts';
-import type { WorkerActs } from '../../workflows/try-workers.ts';
-import { trialErrors } from '../results/trial.ts';
+import type { HostInitOutcome } from '../../workflows/init/init.ts';
+import type { StaleWorker } from '../../workflows/init/stale-workers.ts';
+import type { TrialOutcome, TrialWishes } from '../../workflows/trials/try-scripts.ts';
+import type { WorkerActs } from '../../workflows/trials/try-workers.ts';
+import type { OpenContext } from '../open-context.ts';
+import { trialErrors } from '../results/hosts/trial.ts';
 import { type RestartReport, refusal, restartStale, restartsOf } from './restart-stale.ts';
 
 /** What `fleet init` does about trials of its release. */
@@ -21,9 +21,9 @@ export interface ReleaseTrial {
 /** The acts of a run. `stale`: the workers that are not of their host's release now. */
 async function actsOf(context: OpenContext, run: Run, trial: ReleaseTrial, stale: readonly StaleWorker[]): Promise<WorkerActs> {
   const [{ restartWorkers }, { findStaleWorkers }, { listAccounts }] = await Promise.all([
-    import('../../workflows/restart-workers.ts'),
-    import('../../workflows/stale-workers.ts'),
-    import('../../ledger/accounts.ts'),
+    import('../../workflows/accounts/restart-workers.ts'),
+    import('../../workflows/init/stale-workers.ts'),
+    import('../../ledger/queries/accounts.ts'),
   ]);
   let known = stale;
   return {
@@ -48,9 +48,9 @@ async function carry(
   stale: readonly StaleWorker[],
 ): Promise<TrialOutcome | FleetError> {
   const [{ beginRun, takeLock }, { executeWorkerTrial }, { watchFleet }] = await Promise.all([
-    import('../../ledger/runs.ts'),
-    import('../../workflows/try-workers.ts'),
-    import('../../workflows/watch-fleet.ts'),
+    import('../../ledger/queries/runs.ts'),
+    import('../../workflows/trials/try-workers.ts'),
+    import('../../workflows/trials/watch-fleet.ts'),
   ]);
   const lock = await takeLock(context.ledger, context.desk.waitMs, { command: 'init', signal: context.signal }).catch((error: unknown) => {
     if (error instanceof FleetError) return error;
@@ -68,7 +68,7 @@ async function carry(
 }
 
 const lastTrial = async (context: OpenContext) => {
-  const { lastCanary } = await import('../../ledger/canaries.ts');
+  const { lastCanary } = await import('../../ledger/queries/canaries.ts');
   return lastCanary(context.ledger.db, 'workers');
 };
 
@@ -76,7 +76,7 @@ const lastTrial = async (context: OpenContext) => {
  * Before hosts get this release: one that was put back is refused, and one that is being put back goes on with that instead. Null: go on. Errors: `canary`.
  */
 export async function putBackTried(context: OpenContext, release: string | null, trial: ReleaseTrial): Promise<RestartReport | null> {
-  const { refusePutBack } = await import('../../workflows/try-workers.ts');
+  const { refusePutBack } = await import('../../workflows/trials/try-workers.ts');
   const last = await lastTrial(context);
   refusePutBack(last, release, trial.wishes.count);
   if (last?.phase !== 'returning' || last.mark !== release || trial.wishes.count !== null) return null;
@@ -91,8 +91,8 @@ export async function restartTried(
   trial: ReleaseTrial,
 ): Promise<RestartReport> {
   const [{ findStaleWorkers }, { beginWorkerTrial, goesOn }] = await Promise.all([
-    import('../../workflows/stale-workers.ts'),
-    import('../../workflows/try-workers.ts'),
+    import('../../workflows/init/stale-workers.ts'),
+    import('../../workflows/trials/try-workers.ts'),
   ]);
   const last = await lastTrial(context);
   const owned = (await findStaleWorkers(context, outcomes)).filter(({ account }) => account !== null);

@@ -13,7 +13,7 @@ export const renameHost = defineChange({
   ],
   files: ['inventory', 'ledger', 'knownHosts', 'sshConfig'],
   async plan(context, input) {
-    const { planRename } = await import('../../workflows/rename-host.ts');
+    const { planRename } = await import('../../workflows/hosts/rename-host.ts');
     return planRename(context, input.old, input.new);
   },
   question({ accounts }, input) {
@@ -22,8 +22,8 @@ export const renameHost = defineChange({
   },
   async execute(context, _, rename, input) {
     const [{ executeRename }, { copyKnownHost }] = await Promise.all([
-      import('../../workflows/rename-host.ts'),
-      import('../../remote/trust-host.ts'),
+      import('../../workflows/hosts/rename-host.ts'),
+      import('../../remote/ssh2/trust-host.ts'),
     ]);
     const { host } = rename;
     const ssh = await context.ssh();

@@ -1,9 +1,9 @@
 import { FleetError } from '../../model/errors.ts';
-import type { OpenContext } from '../../verbs/open-context.ts';
-import type { HostInitOutcome } from '../../workflows/init.ts';
-import type { Restart } from '../../workflows/restart-workers.ts';
-import type { StaleWorker } from '../../workflows/stale-workers.ts';
-import type { TrialOutcome } from '../../workflows/try-scripts.ts';
+import type { Restart } from '../../workflows/accounts/restart-workers.ts';
+import type { HostInitOutcome } from '../../workflows/init/init.ts';
+import type { StaleWorker } from '../../workflows/init/stale-workers.ts';
+import type { TrialOutcome } from '../../workflows/trials/try-scripts.ts';
+import type { OpenContext } from '../open-context.ts';
 
 export interface RestartReport {
   readonly data: Readonly<Record<string, unknown>>;
@@ -22,7 +22,7 @@ const nothing: RestartReport = { data: {}, text: '', errors: [] };
  * named. `isRefused`: the operator has not agreed.
  */
 export async function restartStale(context: OpenContext, outcomes: readonly HostInitOutcome[], isRefused = false): Promise<RestartReport> {
-  const { findStaleWorkers } = await import('../../workflows/stale-workers.ts');
+  const { findStaleWorkers } = await import('../../workflows/init/stale-workers.ts');
   const workers = await findStaleWorkers(context, outcomes);
   if (workers.length === 0) return nothing;
   const owned = workers.filter(({ account }) => account !== null);
@@ -34,8 +34,8 @@ export async function restartStale(context: OpenContext, outcomes: readonly Host
         : await refusal(context, owned);
   if (why !== null) return { data: { stale: workers.map(workerData), restarted: [] }, text: stillOld(workers, why), errors: [] };
   const [{ beginRun, takeLock }, { isHeld, isNoRestart, restartWorkers }] = await Promise.all([
-    import('../../ledger/runs.ts'),
-    import('../../workflows/restart-workers.ts'),
+    import('../../ledger/queries/runs.ts'),
+    import('../../workflows/accounts/restart-workers.ts'),
   ]);
   // The hosts are ready by now: another command at work must not hide that.
   const lock = await takeLock(context.ledger, context.desk.waitMs, { command: 'init', signal: context.signal }).catch((error: unknown) => {

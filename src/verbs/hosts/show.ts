@@ -1,6 +1,6 @@
 import { FleetError } from '../../model/errors.ts';
 import { argument } from '../input.ts';
-import { hostData } from '../results/hosts.ts';
+import { hostData } from '../results/hosts/hosts.ts';
 import { defineLook } from '../verb.ts';
 
 /** `fleet hosts show`. */
@@ -16,11 +16,11 @@ export const showHost = defineLook({
   files: ['inventory', 'ledger'],
   async look(context, { host: name }) {
     const [{ readFleetView }, { rankHosts }, ledgerHosts, { listAccounts }, { readHistory }] = await Promise.all([
-      import('../../workflows/read-fleet-view.ts'),
-      import('../../planning/ranking.ts'),
-      import('../../ledger/hosts.ts'),
-      import('../../ledger/accounts.ts'),
-      import('../../ledger/records.ts'),
+      import('../../workflows/hosts/read-fleet-view.ts'),
+      import('../../planning/fleet/ranking.ts'),
+      import('../../ledger/queries/hosts.ts'),
+      import('../../ledger/queries/accounts.ts'),
+      import('../../ledger/queries/records.ts'),
     ]);
     const { db } = context.ledger;
     const { view } = await readFleetView(context, { maxAgeMs: null });

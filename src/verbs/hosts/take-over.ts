@@ -20,7 +20,7 @@ export const takeOver = defineChange({
     `Is the ledger that ${chosen.map(({ name }) => name).join(', ')} obeyed until now out of use? Two that work on the same accounts lose them`,
   async execute(context, begin, chosen) {
     const [{ takeOverHost }, { forEachHost }] = await Promise.all([
-      import('../../workflows/take-over-host.ts'),
+      import('../../workflows/hosts/take-over-host.ts'),
       import('../../remote/for-each-host.ts'),
     ]);
     const run = await begin();

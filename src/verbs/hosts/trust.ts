@@ -1,5 +1,5 @@
 import { FleetError } from '../../model/errors.ts';
-import type { HostKeyOffer } from '../../workflows/trust-hosts.ts';
+import type { HostKeyOffer } from '../../workflows/hosts/trust-hosts.ts';
 import { argument, flag } from '../input.ts';
 import { defineChange } from '../verb.ts';
 
@@ -26,7 +26,7 @@ export const trustHosts = defineChange({
   },
   async plan(context, { hosts, replace, limit }) {
     const [{ readHostKeys }, { selectHosts }] = await Promise.all([
-      import('../../workflows/trust-hosts.ts'),
+      import('../../workflows/hosts/trust-hosts.ts'),
       import('../../inventory/select-hosts.ts'),
     ]);
     return readHostKeys(context, await context.ssh(), selectHosts(context.inventory, [...hosts, ...limit]), { replace });
@@ -41,7 +41,7 @@ export const trustHosts = defineChange({
     return `Somebody between you and ${names} would look like this, too. Did you compare with the console (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), and is it right? Remember ${what}, forget the former keys`;
   },
   async execute(context, _, { keys }) {
-    const workflow = await import('../../workflows/trust-hosts.ts');
+    const workflow = await import('../../workflows/hosts/trust-hosts.ts');
     const fresh = freshOf(keys);
     const stillTrusted = await workflow.trustHosts(context.inventory, fresh);
     return { remembered: fresh.length, stillTrusted, knownHosts: context.inventory.paths.knownHosts };

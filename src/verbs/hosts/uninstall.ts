@@ -2,7 +2,7 @@ import { callerOf } from '../caller.ts';
 import { exitCode } from '../exit-codes.ts';
 import { argument, dryRun, flag } from '../input.ts';
 import type { OpenContext } from '../open-context.ts';
-import { initData } from '../results/init.ts';
+import { initData } from '../results/hosts/init.ts';
 import { defineChange } from '../verb.ts';
 import { reportSteps } from './init-progress.ts';
 
@@ -16,9 +16,9 @@ interface Wishes {
 
 async function takeBack(context: OpenContext, hosts: Hosts, { isCheck, purgePackages, forgetClaims }: Wishes) {
   const [{ planUninstall, recordUninstalled }, { runInit }, { loadLibrary }, { packageRoot }, { noBlob }] = await Promise.all([
-    import('../../workflows/uninstall.ts'),
-    import('../../workflows/init.ts'),
-    import('../../workflows/init-materials.ts'),
+    import('../../workflows/init/uninstall.ts'),
+    import('../../workflows/init/init.ts'),
+    import('../../workflows/init/init-materials.ts'),
     import('../../release/package-root.ts'),
     import('./init-hosts.ts'),
   ]);
@@ -61,7 +61,7 @@ export const uninstall = defineChange({
   async plan(context, { hosts: names, dryRun: isCheck, purgePackages, forgetClaims }) {
     const [{ selectHosts }, { refuseOwners }] = await Promise.all([
       import('../../inventory/select-hosts.ts'),
-      import('../../workflows/uninstall.ts'),
+      import('../../workflows/init/uninstall.ts'),
     ]);
     const hosts = selectHosts(context.inventory, names);
     await refuseOwners(context, hosts);

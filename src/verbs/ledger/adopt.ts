@@ -1,5 +1,5 @@
 import { dryRun, option } from '../input.ts';
-import { adoptionData, adoptionErrors, isAdopted } from '../results/adopt.ts';
+import { adoptionData, adoptionErrors, isAdopted } from '../results/upkeep/adopt.ts';
 import { defineChange } from '../verb.ts';
 
 /** `fleet adopt`: the ledger learns from the hosts and the vault. */
@@ -27,18 +27,18 @@ export const adopt = defineChange({
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig'],
   exits: { 3: 'a host was not heard, or something cannot be decided' },
   async plan(context, { without, replaced }) {
-    const { prepareAdoption } = await import('../../workflows/adopt.ts');
+    const { prepareAdoption } = await import('../../workflows/custody/adopt.ts');
     return prepareAdoption(context, without, replaced);
   },
   isEmpty: isAdopted,
   question: () => 'Write this into the ledger? No other copy of it may be in use',
   async execute(context, _begin, adoption) {
     const [{ executeAdoption }, { beginAdoption }, { readSamples }, { noteHistoryHead }, { recordStates }] = await Promise.all([
-      import('../../workflows/adopt.ts'),
-      import('../../ledger/runs.ts'),
-      import('../../workflows/read-samples.ts'),
-      import('../../workflows/history-head.ts'),
-      import('../../workflows/record-states.ts'),
+      import('../../workflows/custody/adopt.ts'),
+      import('../../ledger/queries/runs.ts'),
+      import('../../workflows/hosts/read-samples.ts'),
+      import('../../workflows/custody/history-head.ts'),
+      import('../../workflows/hosts/record-states.ts'),
     ]);
     await executeAdoption(context, await beginAdoption(context.ledger, context.now(), adoption), adoption);
     const heard = adoption.hosts.filter(({ survey }) => survey !== null && survey.release !== '').map(({ host }) => host);

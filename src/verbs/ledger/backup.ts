@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from 'node:path';
 import { option } from '../input.ts';
-import { backupErrors } from '../results/backup.ts';
+import { backupErrors } from '../results/upkeep/backup.ts';
 import { defineLook } from '../verb.ts';
 
 /** `fleet backup`. It works beside others, and changes the ledger's note of its last backup only. */
@@ -24,8 +24,8 @@ export const backup = defineLook({
   effects: 'files',
   async look(context, { to, keep }) {
     const [{ makeBackup }, { refuseLostLedger }] = await Promise.all([
-      import('../../workflows/backup.ts'),
-      import('../../workflows/lost-ledger.ts'),
+      import('../../workflows/custody/backup.ts'),
+      import('../../workflows/custody/lost-ledger.ts'),
     ]);
     await refuseLostLedger(context);
     const directory = to === undefined ? join(dirname(context.inventory.paths.ledger), 'backups') : resolve(to);

@@ -18,7 +18,7 @@ export const listBackups = defineErrand({
   effects: 'nothing',
   async run(desk, { to }) {
     const inventory = await loadInventoryOf(desk);
-    const workflow = await import('../../workflows/list-backups.ts');
+    const workflow = await import('../../workflows/custody/list-backups.ts');
     const folder = to === undefined ? join(dirname(inventory.paths.ledger), 'backups') : resolve(to);
     const identity = await secretReader(inventory)(inventory.vaultKey).catch((error: unknown) => {
       if (error instanceof FleetError) return null;

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { FleetError } from '../../model/errors.ts';
-import type { RestorePlan } from '../../workflows/restore.ts';
+import type { RestorePlan } from '../../workflows/custody/restore.ts';
 import type { Desk } from '../desk.ts';
 import { argument, dryRun, type Fields, flag, type InputOf } from '../input.ts';
 import { loadInventoryOf, secretReader } from '../open-context.ts';
-import { restoreData } from '../results/backup.ts';
+import { restoreData } from '../results/upkeep/backup.ts';
 import { defineErrand } from '../verb.ts';
 
 interface RestoreInput extends InputOf<Fields> {
@@ -18,8 +18,8 @@ interface RestoreInput extends InputOf<Fields> {
 async function restoreBackup(desk: Desk, input: RestoreInput): Promise<RestorePlan> {
   const { file, dryRun: isDryRun, unsealed } = input;
   const inventory = await loadInventoryOf(desk);
-  const { endRestore, executeRestore, planRestore } = await import('../../workflows/restore.ts');
-  const { takeLock } = await import('../../ledger/runs.ts');
+  const { endRestore, executeRestore, planRestore } = await import('../../workflows/custody/restore.ts');
+  const { takeLock } = await import('../../ledger/queries/runs.ts');
   const current = await openCurrent(inventory.paths.ledger);
   const isOpen = current !== null && current !== 'unreadable';
   const lock = isOpen ? await takeLock(current, desk.waitMs, { command: 'restore', signal: desk.signal }) : null;

@@ -1,5 +1,5 @@
 import { FleetError } from '../../model/errors.ts';
-import type { LogSubject } from '../../workflows/read-logs.ts';
+import type { LogSubject } from '../../workflows/checkup/read-logs.ts';
 import { rawFlag } from '../hosts/exec.ts';
 import { argument, flag, lines, option } from '../input.ts';
 import { timeOf } from '../time-option.ts';
@@ -38,7 +38,7 @@ export const logs = defineLook({
     logSubject(account, host);
   },
   async look(context, input) {
-    const { readLogs } = await import('../../workflows/read-logs.ts');
+    const { readLogs } = await import('../../workflows/checkup/read-logs.ts');
     const collected: string[] = [];
     await context.progress.stop();
     const level = input.level ?? null;

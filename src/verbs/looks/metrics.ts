@@ -13,7 +13,7 @@ export const metrics = defineLook({
   files: ['inventory', 'ledger', 'knownHosts', 'sshConfig'],
   exits: { 3: 'a host did not answer; the others are in it' },
   async look(context, { limit }) {
-    const { readMetrics } = await import('../../workflows/read-metrics.ts');
+    const { readMetrics } = await import('../../workflows/checkup/read-metrics.ts');
     return readMetrics(context, limit);
   },
   toJson: ({ text }) => ({ metrics: text }),

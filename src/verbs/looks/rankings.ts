@@ -1,4 +1,4 @@
-import { adviceData } from '../results/scaling.ts';
+import { adviceData } from '../results/moves/scaling.ts';
 import { defineLook } from '../verb.ts';
 
 /** `fleet rankings`. */
@@ -16,10 +16,10 @@ export const rankings = defineLook({
   exits: { 3: 'a host did not answer; the others are ranked' },
   async look(context, { limit }) {
     const [{ readFleetView }, { rankHosts }, { selectHosts }, { adviseFleet }] = await Promise.all([
-      import('../../workflows/read-fleet-view.ts'),
-      import('../../planning/ranking.ts'),
+      import('../../workflows/hosts/read-fleet-view.ts'),
+      import('../../planning/fleet/ranking.ts'),
       import('../../inventory/select-hosts.ts'),
-      import('../../workflows/advise-scaling.ts'),
+      import('../../workflows/checkup/advise-scaling.ts'),
     ]);
     const chosen = new Set<string>(selectHosts(context.inventory, limit).map(({ name }) => name));
     const facts = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });

@@ -1,4 +1,4 @@
-import { openMoveData } from '../../workflows/ending-command.ts';
+import { openMoveData } from '../../workflows/hosts/ending-command.ts';
 import { lines, option } from '../input.ts';
 import { defineLook } from '../verb.ts';
 
@@ -19,7 +19,7 @@ export const history = defineLook({
   ],
   files: ['inventory', 'ledger'],
   async look({ ledger }, { account, host, lines: limit }) {
-    const { readHistory } = await import('../../ledger/records.ts');
+    const { readHistory } = await import('../../ledger/queries/records.ts');
     return readHistory(ledger.db, { limit, ...(account ? { account } : {}), ...(host ? { host } : {}) });
   },
   toJson: (rows) => ({
@@ -44,7 +44,7 @@ export const moves = defineLook({
   ],
   files: ['inventory', 'ledger'],
   async look({ ledger }) {
-    const { listOpenMoves } = await import('../../ledger/moves.ts');
+    const { listOpenMoves } = await import('../../ledger/queries/moves.ts');
     return listOpenMoves(ledger.db);
   },
   toJson: (rows) => ({ moves: rows.map(openMoveData) }),
@@ -63,7 +63,7 @@ export const events = defineLook({
   ],
   files: ['inventory', 'ledger'],
   async look({ ledger }, input) {
-    const { readEvents } = await import('../../ledger/records.ts');
+    const { readEvents } = await import('../../ledger/queries/records.ts');
     return readEvents(ledger.db, input.lines);
   },
   toJson: (rows) => ({ events: rows.map(({ at, ...row }) => ({ ...row, at: new Date(at).toISOString() })) }),

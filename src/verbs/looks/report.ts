@@ -25,7 +25,7 @@ export const report = defineLook({
       throw new FleetError('usage', 'a report is about all hosts: no --limit', { hint: 'fleet status --limit PATTERN shows some' });
   },
   async look(context, { months }) {
-    const { readReport } = await import('../../workflows/read-report.ts');
+    const { readReport } = await import('../../workflows/checkup/read-report.ts');
     return readReport(context, months);
   },
   toJson: (found) => ({ ...found }),

@@ -1,6 +1,6 @@
 import { flag } from '../input.ts';
-import { accountListOptions, listedAccounts } from '../results/listed-accounts.ts';
-import { statusData } from '../results/status.ts';
+import { accountListOptions, listedAccounts } from '../results/accounts/listed-accounts.ts';
+import { statusData } from '../results/looks/status.ts';
 import { defineLook } from '../verb.ts';
 
 /** `fleet status`: the fleet on one screen. */
@@ -18,7 +18,7 @@ export const status = defineLook({
   ],
   files: ['inventory', 'ledger'],
   async look(context, { live, limit, ...wishes }) {
-    const { readFleetStatus } = await import('../../workflows/fleet-status.ts');
+    const { readFleetStatus } = await import('../../workflows/checkup/fleet-status.ts');
     const found = await readFleetStatus(context, limit, live);
     return { ...found, listed: listedAccounts(found.accounts, wishes) };
   },

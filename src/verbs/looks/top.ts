@@ -1,11 +1,11 @@
 import { flag, option } from '../input.ts';
 import type { OpenContext } from '../open-context.ts';
-import { momentData } from '../results/top.ts';
+import { momentData } from '../results/looks/top.ts';
 import { defineLook } from '../verb.ts';
 
 async function open(context: OpenContext, { limit }: { readonly limit: readonly string[] }) {
   const [{ watchFleet }, { selectHosts }] = await Promise.all([
-    import('../../workflows/watch-fleet.ts'),
+    import('../../workflows/trials/watch-fleet.ts'),
     import('../../inventory/select-hosts.ts'),
   ]);
   const watch = watchFleet(context, selectHosts(context.inventory, limit), context.freshRemoteFor);

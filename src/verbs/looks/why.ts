@@ -23,7 +23,7 @@ export const why = defineLook({
   ],
   files: ['inventory', 'ledger'],
   async look(context, { account, at }) {
-    const { explainNow, explainThen } = await import('../../workflows/explain-decision.ts');
+    const { explainNow, explainThen } = await import('../../workflows/checkup/explain-decision.ts');
     if (at === undefined) return explainNow(context, account);
     return explainThen(context, account, await timeOf('--at', at, context.now()));
   },
@@ -46,9 +46,9 @@ export const whyNot = defineLook({
   files: ['inventory', 'ledger', 'knownHosts', 'sshConfig'],
   async look(context, { account, host }) {
     const [{ readFleetView }, { explainRefusal }, { requireAccount }] = await Promise.all([
-      import('../../workflows/read-fleet-view.ts'),
-      import('../../planning/explain.ts'),
-      import('../../workflows/account-acts.ts'),
+      import('../../workflows/hosts/read-fleet-view.ts'),
+      import('../../planning/placement/explain.ts'),
+      import('../../workflows/ownership/account-acts.ts'),
     ]);
     if (!isAccountName(account) || !isHostName(host)) {
       throw new FleetError('usage', `"${isAccountName(account) ? host : account}" cannot be a name`, {

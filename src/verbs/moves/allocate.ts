@@ -1,7 +1,7 @@
 import { FleetError } from '../../model/errors.ts';
-import type { GrantOutcome } from '../../workflows/grant-accounts.ts';
+import type { GrantOutcome } from '../../workflows/ownership/grant.ts';
 import { argument, dryRun, flag, option } from '../input.ts';
-import { planData, unplacedErrors } from '../results/allocation.ts';
+import { planData, unplacedErrors } from '../results/moves/allocation.ts';
 import { defineChange } from '../verb.ts';
 
 interface Allocated {
@@ -41,22 +41,22 @@ export const allocate = defineChange({
     if (accounts.length > 0 && all) throw new FleetError('usage', 'both --all and names were given', { hint: 'use one of the two' });
   },
   async plan(context, { accounts, strategy }) {
-    const { planAllocation } = await import('../../workflows/allocate.ts');
+    const { planAllocation } = await import('../../workflows/moves/allocate.ts');
     return planAllocation(context, accounts.length === 0 ? null : accounts, strategy ?? null);
   },
   async isEmpty(plan) {
-    return (await import('../../workflows/allocate.ts')).isEmptyPlan(plan);
+    return (await import('../../workflows/moves/allocate.ts')).isEmptyPlan(plan);
   },
   async leave(context, plan) {
-    const { noteFailedAllocation } = await import('../../workflows/note-failed-allocation.ts');
+    const { noteFailedAllocation } = await import('../../workflows/moves/note-failed-allocation.ts');
     await noteFailedAllocation(context, unplacedErrors(plan));
   },
   question: () => 'Carry this out?',
   async execute(context, begin, plan): Promise<Allocated> {
     const [{ executeAllocation }, { noteFailedAllocation }, { announceColleagues, pushStaleBehaviours }] = await Promise.all([
-      import('../../workflows/allocate.ts'),
-      import('../../workflows/note-failed-allocation.ts'),
-      import('../../workflows/push-scripts.ts'),
+      import('../../workflows/moves/allocate.ts'),
+      import('../../workflows/moves/note-failed-allocation.ts'),
+      import('../../workflows/answers/push-scripts.ts'),
     ]);
     const run = await begin();
     await announceColleagues(context, run);

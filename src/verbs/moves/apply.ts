@@ -16,9 +16,9 @@ export const apply = defineChange({
   exits: { 3: 'the plan is stale or not of this ledger, or a move failed' },
   async plan(context, { file }) {
     const [{ loadPlan }, { recheckPlan }, { movesToResume, requireFresh }] = await Promise.all([
-      import('../../workflows/plan-file.ts'),
-      import('../../workflows/recheck-plan.ts'),
-      import('../../workflows/move-accounts.ts'),
+      import('../../workflows/moves/plan-file.ts'),
+      import('../../workflows/moves/recheck-plan.ts'),
+      import('../../workflows/moves/move-accounts.ts'),
     ]);
     const plan = await loadPlan(file, context.ledger.db);
     await requireFresh(context, plan);

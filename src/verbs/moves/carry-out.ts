@@ -1,10 +1,10 @@
-import type { Run } from '../../ledger/runs.ts';
+import type { Run } from '../../ledger/queries/runs.ts';
 import type { FleetError } from '../../model/errors.ts';
-import type { MoveOutcome } from '../../workflows/carry-move.ts';
-import type { PreparedMoves } from '../../workflows/plan-moves.ts';
+import type { MoveOutcome } from '../../workflows/moves/carry-move.ts';
+import type { PreparedMoves } from '../../workflows/moves/plan-moves.ts';
 import type { OpenContext } from '../open-context.ts';
 import type { Json } from '../outcome.ts';
-import { movePlanData, outcomeData, stayingErrors } from '../results/moves.ts';
+import { movePlanData, outcomeData, stayingErrors } from '../results/moves/moves.ts';
 
 export const problemsOf = (outcomes: readonly MoveOutcome[] | null): FleetError[] =>
   (outcomes ?? []).flatMap(({ problem }) => (problem === null ? [] : [problem]));
@@ -20,7 +20,7 @@ export const movingVerb = {
     prepared: PreparedMoves,
     deadlineMs?: number,
   ): Promise<readonly MoveOutcome[]> => {
-    const { executeMoves } = await import('../../workflows/move-accounts.ts');
+    const { executeMoves } = await import('../../workflows/moves/move-accounts.ts');
     return executeMoves(context, await begin(), prepared, deadlineMs);
   },
   toJson: (prepared: PreparedMoves, done: readonly MoveOutcome[] | null, { dryRun }: { readonly dryRun: boolean }): Json => ({

@@ -25,7 +25,7 @@ export const drain = defineChange({
   exits: movingExits,
   async plan(context, { host, deadline = Number.POSITIVE_INFINITY }) {
     const deadlineMs = context.now() + deadline;
-    const { planDrain } = await import('../../workflows/plan-moves.ts');
+    const { planDrain } = await import('../../workflows/moves/plan-moves.ts');
     return { ...(await planDrain(context, host)), deadlineMs };
   },
   isEmpty: (plan) => movingVerb.isEmpty(plan),

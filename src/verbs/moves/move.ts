@@ -15,7 +15,7 @@ export const move = defineChange({
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig', 'scripts'],
   exits: movingExits,
   async plan(context, { account, host }) {
-    const { planMove } = await import('../../workflows/plan-moves.ts');
+    const { planMove } = await import('../../workflows/moves/plan-moves.ts');
     return planMove(context, account, host);
   },
   isEmpty: movingVerb.isEmpty,

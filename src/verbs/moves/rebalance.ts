@@ -28,23 +28,23 @@ export const rebalance = defineChange({
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig', 'scripts'],
   exits: movingExits,
   async plan(context, { threshold = null, maxMigrations = null, steady, save }) {
-    const { planRebalanceMoves } = await import('../../workflows/rebalance.ts');
+    const { planRebalanceMoves } = await import('../../workflows/moves/rebalance.ts');
     const prepared = await planRebalanceMoves(context, { threshold, maxMigrations, isSteady: steady });
     if (save === undefined) return prepared;
-    const { savePlan } = await import('../../workflows/plan-file.ts');
+    const { savePlan } = await import('../../workflows/moves/plan-file.ts');
     await savePlan(save, prepared.plan, context.ledger.db);
     return prepared;
   },
   isEmpty: (prepared, { save }) => save !== undefined || movingVerb.isEmpty(prepared),
   async leave(context, { damper }, { save }) {
     if (save !== undefined || damper === null) return;
-    const { rememberDamper } = await import('../../workflows/rebalance.ts');
+    const { rememberDamper } = await import('../../workflows/moves/rebalance.ts');
     await rememberDamper(context, damper);
   },
   question: movingVerb.question,
   async execute(context, begin, prepared) {
     const outcomes = await movingVerb.execute(context, begin, prepared);
-    const { rememberDamper } = await import('../../workflows/rebalance.ts');
+    const { rememberDamper } = await import('../../workflows/moves/rebalance.ts');
     if (prepared.damper !== null) await rememberDamper(context, prepared.damper);
     return outcomes;
   },

@@ -1,4 +1,4 @@
-import { outcomeData } from '../results/moves.ts';
+import { outcomeData } from '../results/moves/moves.ts';
 import { defineChange } from '../verb.ts';
 import { movingExits, problemsOf } from './carry-out.ts';
 
@@ -15,12 +15,12 @@ export const resume = defineChange({
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig', 'scripts'],
   exits: movingExits,
   async plan(context) {
-    const { movesToResume } = await import('../../workflows/move-accounts.ts');
+    const { movesToResume } = await import('../../workflows/moves/move-accounts.ts');
     return movesToResume(context);
   },
   isEmpty: (open) => open.length === 0,
   async execute(context, begin, open) {
-    const { carryMoves } = await import('../../workflows/move-accounts.ts');
+    const { carryMoves } = await import('../../workflows/moves/move-accounts.ts');
     return carryMoves(context, await begin(), open);
   },
   toJson: (_, done) => ({ moves: (done ?? []).map(outcomeData) }),

@@ -1,5 +1,5 @@
 import { flag, option } from '../input.ts';
-import { whatIfData, whatIfErrors } from '../results/simulate.ts';
+import { whatIfData, whatIfErrors } from '../results/moves/simulate.ts';
 import { defineLook } from '../verb.ts';
 
 const many = { of: 'count', shown: 'count', range: { min: 0, max: 100_000 }, example: '3', start: 0 } as const;
@@ -34,8 +34,8 @@ export const simulate = defineLook({
   exits: { 3: 'something finds no place' },
   async look(context, input) {
     const [{ supposeThat }, { readFleetView }] = await Promise.all([
-      import('../../planning/what-if.ts'),
-      import('../../workflows/read-fleet-view.ts'),
+      import('../../planning/advice/what-if.ts'),
+      import('../../workflows/hosts/read-fleet-view.ts'),
     ]);
     const { view } = await readFleetView(context, { maxAgeMs: input.fresh ? 0 : null });
     return supposeThat(view, context.inventory.placement, {

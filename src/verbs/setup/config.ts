@@ -1,9 +1,9 @@
 import type { Inventory } from '../../model/inventory.ts';
-import type { SshContext } from '../../remote/ssh-context.ts';
+import type { SshContext } from '../../remote/config/ssh-context.ts';
 import type { Desk } from '../desk.ts';
 import { argument } from '../input.ts';
 import { inventoryPathOf, secretReader } from '../open-context.ts';
-import { configData } from '../results/config.ts';
+import { configData } from '../results/setup/config.ts';
 import { defineErrand } from '../verb.ts';
 
 interface OpenConfig {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { argument, dryRun, option } from '../input.ts';
-import { type NewEnd, newData } from '../results/new.ts';
+import { type NewEnd, newData } from '../results/setup/new.ts';
 import { defineErrand } from '../verb.ts';
 import { portOption } from './login-options.ts';
 

@@ -52,7 +52,7 @@ export const rotateKey = defineChange({
   plan: async () => null,
   question: () => 'Write every record of the vault anew, with a new key? Copies of the former key open only older backups from then on',
   async execute(context) {
-    const { rotateVaultKey } = await import('../../workflows/rotate-vault-key.ts');
+    const { rotateVaultKey } = await import('../../workflows/custody/rotate-vault-key.ts');
     return rotateVaultKey(context, keyPathOf(context.inventory));
   },
   toJson: (_, rotated) => ({ ...rotated }),

@@ -17,7 +17,7 @@ const pauseVerb = (
     plan: async () => null,
     question: (_, { accounts }) => `${verb === 'pause' ? 'Pause' : 'Resume'} ${accounts.join(', ')}?`,
     async execute(context, begin, _, { accounts }) {
-      const { pauseAccounts } = await import('../../workflows/account-control.ts');
+      const { pauseAccounts } = await import('../../workflows/accounts/account-control.ts');
       return pauseAccounts(context, await begin(), accounts, verb === 'pause');
     },
     toJson: (_, _errors, { accounts }) => ({ accounts, isPaused: verb === 'pause' }),

@@ -1,10 +1,10 @@
-import type { Run } from '../../ledger/runs.ts';
+import type { Run } from '../../ledger/queries/runs.ts';
 import type { HostSpec } from '../../model/inventory.ts';
-import type { BehaviourChange, PushPlan } from '../../workflows/push-scripts.ts';
-import type { ScriptTrial, TrialOutcome } from '../../workflows/try-scripts.ts';
+import type { BehaviourChange, PushPlan } from '../../workflows/answers/push-scripts.ts';
+import type { ScriptTrial, TrialOutcome } from '../../workflows/trials/try-scripts.ts';
 import { argument, dryRun } from '../input.ts';
 import type { OpenContext } from '../open-context.ts';
-import { trialData, trialErrors } from '../results/trial.ts';
+import { trialData, trialErrors } from '../results/hosts/trial.ts';
 import { defineChange } from '../verb.ts';
 import { trialOptions, trialWishes } from './trial-options.ts';
 
@@ -22,8 +22,8 @@ async function tryPush(
   { push, trial }: { readonly push: PushPlan; readonly trial: Exclude<ScriptTrial, { kind: 'none' }> },
 ): Promise<TrialOutcome> {
   const [{ executeTrial }, { watchFleet }] = await Promise.all([
-    import('../../workflows/try-scripts.ts'),
-    import('../../workflows/watch-fleet.ts'),
+    import('../../workflows/trials/try-scripts.ts'),
+    import('../../workflows/trials/watch-fleet.ts'),
   ]);
   const watched = context.inventory.hosts.filter((host: HostSpec) => push.changes.some((change) => change.host === host));
   const watch = watchFleet(context, watched, context.freshRemoteFor);
@@ -56,8 +56,8 @@ export const pushScripts = defineChange({
   },
   async plan(context, { accounts, ...flags }): Promise<Push> {
     const [{ planPush }, { planTrial }] = await Promise.all([
-      import('../../workflows/push-scripts.ts'),
-      import('../../workflows/try-scripts.ts'),
+      import('../../workflows/answers/push-scripts.ts'),
+      import('../../workflows/trials/try-scripts.ts'),
     ]);
     const push = await planPush(context, accounts, { held: new Map() });
     const trial = await planTrial(context, push, accounts, trialWishes(flags));
@@ -71,8 +71,8 @@ export const pushScripts = defineChange({
   async execute(context, begin, { push, changes, trial }) {
     if (trial.kind !== 'none') return { tried: await tryPush(context, begin, { push, trial }), errors: [] };
     const [{ pushBehaviours }, { endTrial }] = await Promise.all([
-      import('../../workflows/push-scripts.ts'),
-      import('../../workflows/try-scripts.ts'),
+      import('../../workflows/answers/push-scripts.ts'),
+      import('../../workflows/trials/try-scripts.ts'),
     ]);
     const run = await begin();
     await endTrial(context, trial.over);

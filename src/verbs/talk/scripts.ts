@@ -1,5 +1,5 @@
 import { argument, option } from '../input.ts';
-import { scriptsData, scriptTestData } from '../results/scripts.ts';
+import { scriptsData, scriptTestData } from '../results/talk/scripts.ts';
 import { defineErrand } from '../verb.ts';
 import { inventoryIfAny } from './inventory-if-any.ts';
 
@@ -16,7 +16,7 @@ export const listScripts = defineErrand({
   files: ['inventory', 'scripts'],
   effects: 'nothing',
   async run(desk) {
-    const { listAllScripts } = await import('../../workflows/test-script.ts');
+    const { listAllScripts } = await import('../../workflows/answers/test-script.ts');
     return listAllScripts(await inventoryIfAny(desk));
   },
   toJson: scriptsData,
@@ -36,7 +36,7 @@ export const showScript = defineErrand({
   files: ['inventory', 'scripts'],
   effects: 'nothing',
   async run(desk, { script }) {
-    const { openScript } = await import('../../workflows/test-script.ts');
+    const { openScript } = await import('../../workflows/answers/test-script.ts');
     return openScript(await inventoryIfAny(desk), script);
   },
   toJson: ({ path, description, script }) => ({ path, description, script }),
@@ -62,7 +62,7 @@ export const testScript = defineErrand({
   files: ['inventory', 'scripts'],
   effects: 'nothing',
   async run(desk, { script, transcript, account }) {
-    const workflow = await import('../../workflows/test-script.ts');
+    const workflow = await import('../../workflows/answers/test-script.ts');
     return workflow.testScript(await inventoryIfAny(desk), script, transcript, account);
   },
   toJson: scriptTestData,

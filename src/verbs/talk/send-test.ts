@@ -27,7 +27,7 @@ export const sendTest = defineChange({
   plan: async () => null,
   question: (_, { account, chat, text }) => `Let ${account} say in ${chat}: ${text}`,
   async execute(context, begin, _, { account, chat, text }) {
-    const workflow = await import('../../workflows/account-control.ts');
+    const workflow = await import('../../workflows/accounts/account-control.ts');
     return { ...(await workflow.sendTest(context, await begin(), account, chat, text)), account };
   },
   toJson: (_, done, { account, chat }) => ({

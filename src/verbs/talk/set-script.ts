@@ -18,7 +18,7 @@ export const setScript = defineChange({
   plan: async () => null,
   question: (_, { account, script }) => `Let ${account} answer by ${scriptWords(script)}?`,
   async execute(context, begin, _, { account, script }) {
-    const { chooseScript } = await import('../../workflows/account-control.ts');
+    const { chooseScript } = await import('../../workflows/accounts/account-control.ts');
     return chooseScript(context, await begin(), account, script ?? null);
   },
   toJson: (_, _errors, { account, script = null }) => ({ account, script }),

@@ -1,5 +1,5 @@
 import { FleetError } from '../../model/errors.ts';
-import type { TrialWishes } from '../../workflows/try-scripts.ts';
+import type { TrialWishes } from '../../workflows/trials/try-scripts.ts';
 import { option } from '../input.ts';
 
 const defaults = { watchMs: 600_000, maxErrors: 10 } as const;

@@ -1,5 +1,5 @@
 import { argument, lines } from '../input.ts';
-import { remedyFor } from '../results/remedies.ts';
+import { remedyFor } from '../results/accounts/remedies.ts';
 import { defineLook } from '../verb.ts';
 
 /** `fleet why-silent`. */
@@ -14,7 +14,7 @@ export const whySilent = defineLook({
   ],
   files: ['inventory', 'ledger', 'knownHosts', 'sshConfig'],
   async look(context, input) {
-    const workflow = await import('../../workflows/why-silent.ts');
+    const workflow = await import('../../workflows/accounts/why-silent.ts');
     return workflow.whySilent(context, input.account, input.lines);
   },
   toJson: (report) => ({ ...report, remedy: remedyFor({ name: report.account, state: report.state }) }),

@@ -34,8 +34,8 @@ export const check = defineLook({
   },
   async look(context, { stage, for: watchMs, limit }) {
     const [{ checkFleet }, { watchFleet }, { selectHosts }] = await Promise.all([
-      import('../../workflows/check-fleet.ts'),
-      import('../../workflows/watch-fleet.ts'),
+      import('../../workflows/checkup/check-fleet.ts'),
+      import('../../workflows/trials/watch-fleet.ts'),
       import('../../inventory/select-hosts.ts'),
     ]);
     const hosts = selectHosts(context.inventory, limit);

@@ -5,7 +5,10 @@ import { defineLook } from '../verb.ts';
 
 async function checkInit(context: OpenContext, hosts: readonly HostSpec[]) {
   if (hosts.length === 0) return [];
-  const [{ asCaller, prepareInit }, { runInit }] = await Promise.all([import('../hosts/init-hosts.ts'), import('../../workflows/init.ts')]);
+  const [{ asCaller, prepareInit }, { runInit }] = await Promise.all([
+    import('../hosts/init-hosts.ts'),
+    import('../../workflows/init/init.ts'),
+  ]);
   const { plans, openBlob } = await prepareInit({ ...context.inventory, hosts }, { dryRun: true }, await asCaller(context, 'doctor'));
   const { remoteFor, freshRemoteFor: freshRemote, inventory, signal } = context;
   return runInit(plans, { remoteFor, freshRemote, openBlob, onEvent: () => undefined, concurrency: inventory.concurrency, signal });
@@ -26,8 +29,8 @@ export const doctor = defineLook({
   needsAllRights: () => true,
   async look(context, { limit }) {
     const [{ examineHere }, { examineHosts }, { selectHosts }] = await Promise.all([
-      import('../../workflows/examine-here.ts'),
-      import('../../workflows/examine-hosts.ts'),
+      import('../../workflows/checkup/examine-here.ts'),
+      import('../../workflows/checkup/examine-hosts.ts'),
       import('../../inventory/select-hosts.ts'),
     ]);
     const chosen = selectHosts(context.inventory, limit);

@@ -1,9 +1,9 @@
 import { FleetError } from '../../model/errors.ts';
 import { formatAge, formatTime } from '../../model/time-words.ts';
-import type { HostStatement } from '../../moves/safe-moment.ts';
+import type { HostStatement } from '../../ownership/safe-moment.ts';
 import { argument, dryRun, flag } from '../input.ts';
 import type { OpenContext } from '../open-context.ts';
-import { failoverData, leftErrors, question } from '../results/failover.ts';
+import { failoverData, leftErrors, question } from '../results/moves/failover.ts';
 import { defineChange } from '../verb.ts';
 
 interface Said {
@@ -28,7 +28,7 @@ function statementOf({ poweredOff, destroyed, fence }: Said): HostStatement {
 
 /** Counts down where it was asked to; otherwise names the moment. */
 async function passSafeMoment(context: OpenContext, name: string, statement: HostStatement, isPatient: boolean): Promise<void> {
-  const { earliestFailover } = await import('../../workflows/failover.ts');
+  const { earliestFailover } = await import('../../workflows/moves/failover.ts');
   const safeMs = await earliestFailover(context, name, statement);
   for (let leftMs = safeMs - context.now(); leftMs > 0; leftMs = safeMs - context.now()) {
     if (!isPatient) {
@@ -70,12 +70,12 @@ export const failover = defineChange({
   async plan(context, input) {
     const statement = statementOf(input);
     await passSafeMoment(context, input.host, statement, input.waitUntilSafe);
-    const { planFailover } = await import('../../workflows/failover.ts');
+    const { planFailover } = await import('../../workflows/moves/failover.ts');
     return planFailover(context, input.host, statement);
   },
   question,
   async execute(context, begin, plan) {
-    const { executeFailover, fencedUntil, fenceHost } = await import('../../workflows/failover.ts');
+    const { executeFailover, fencedUntil, fenceHost } = await import('../../workflows/moves/failover.ts');
     const isFenced = plan.statement === 'fenced';
     if (isFenced) await fenceHost(context, plan.host);
     const outcomes = await executeFailover(context, await begin(), plan);

@@ -1,22 +1,22 @@
 import { FleetError } from '../../model/errors.ts';
-import type { RunPatch } from '../../workflows/patch-hosts.ts';
+import type { RunPatch } from '../../workflows/moves/patch-hosts.ts';
 import { callerOf } from '../caller.ts';
 import { exitCode } from '../exit-codes.ts';
 import { reportSteps } from '../hosts/init-progress.ts';
 import { argument, dryRun, flag } from '../input.ts';
 import type { OpenContext } from '../open-context.ts';
-import { outcomeData, planData, question } from '../results/patch.ts';
+import { outcomeData, planData, question } from '../results/hosts/patch.ts';
 import { defineChange } from '../verb.ts';
 import { withinOption } from '../within-option.ts';
 
 /** Runs the program like one of `fleet init`: Ctrl-C ends it after the step under way, so that apt is not cut off. */
 async function patchRunner(context: OpenContext, isSecurity: boolean): Promise<RunPatch> {
   const [{ planPatch }, { runInit }, { loadLibrary }, { packageRoot }, { listHosts }, { noBlob }] = await Promise.all([
-    import('../../workflows/patch-program.ts'),
-    import('../../workflows/init.ts'),
-    import('../../workflows/init-materials.ts'),
+    import('../../workflows/init/patch-program.ts'),
+    import('../../workflows/init/init.ts'),
+    import('../../workflows/init/init-materials.ts'),
     import('../../release/package-root.ts'),
-    import('../../ledger/hosts.ts'),
+    import('../../ledger/queries/hosts.ts'),
     import('../hosts/init-hosts.ts'),
   ]);
   const library = await loadLibrary(packageRoot());
@@ -68,7 +68,7 @@ export const patch = defineChange({
   async plan(context, { hosts, security, drain, reboot, within, limit }) {
     const [{ selectHosts }, { planPatches }] = await Promise.all([
       import('../../inventory/select-hosts.ts'),
-      import('../../workflows/patch-hosts.ts'),
+      import('../../workflows/moves/patch-hosts.ts'),
     ]);
     const chosen = selectHosts(context.inventory, [...hosts, ...limit]);
     const runPatch = await patchRunner(context, security);
@@ -77,7 +77,7 @@ export const patch = defineChange({
   isEmpty: ({ errors }) => errors.length > 0,
   question: (plan) => question(plan),
   async execute(context, begin, plan) {
-    const { executePatches } = await import('../../workflows/patch-hosts.ts');
+    const { executePatches } = await import('../../workflows/moves/patch-hosts.ts');
     return executePatches(context, await begin(), plan, plan.runPatch);
   },
   toJson: (plan, done, input) => ({ dryRun: input.dryRun, plan: planData(plan), hosts: (done ?? []).map(outcomeData) }),

@@ -1,7 +1,7 @@
 import { FleetError } from '../../model/errors.ts';
 import { exitCode } from '../exit-codes.ts';
 import { argument, dryRun, flag } from '../input.ts';
-import { outcomeData, planData, question } from '../results/reboot.ts';
+import { outcomeData, planData, question } from '../results/hosts/reboot.ts';
 import { defineChange } from '../verb.ts';
 import { withinOption } from '../within-option.ts';
 
@@ -32,14 +32,14 @@ export const reboot = defineChange({
   async plan(context, { hosts, rolling, within, limit }) {
     const [{ selectHosts }, { planReboots }] = await Promise.all([
       import('../../inventory/select-hosts.ts'),
-      import('../../workflows/plan-reboots.ts'),
+      import('../../workflows/hosts/plan-reboots.ts'),
     ]);
     return planReboots(context, selectHosts(context.inventory, [...hosts, ...limit]), { withinMs: within, isRolling: rolling });
   },
   isEmpty: ({ errors }) => errors.length > 0,
   question,
   async execute(context, begin, plan) {
-    const { executeReboots } = await import('../../workflows/reboot-hosts.ts');
+    const { executeReboots } = await import('../../workflows/hosts/reboot-hosts.ts');
     return executeReboots(context, await begin(), plan);
   },
   toJson: (plan, done, input) => ({ dryRun: input.dryRun, plan: planData(plan), hosts: (done ?? []).map(outcomeData) }),

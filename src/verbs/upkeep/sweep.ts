@@ -1,6 +1,6 @@
 import { FleetError } from '../../model/errors.ts';
 import { flag } from '../input.ts';
-import { sweepData, sweepErrors } from '../results/sweep.ts';
+import { sweepData, sweepErrors } from '../results/upkeep/sweep.ts';
 import { defineChange } from '../verb.ts';
 
 /** `fleet sweep`: one pass over all hosts, for cron. */
@@ -25,7 +25,7 @@ export const sweep = defineChange({
   },
   plan: async () => null,
   async execute(context, begin, _, { autoFailover }) {
-    const { sweepFleet } = await import('../../workflows/sweep.ts');
+    const { sweepFleet } = await import('../../workflows/checkup/sweep.ts');
     return sweepFleet(context, begin, autoFailover);
   },
   toJson: (_, done) => (done === null ? {} : sweepData(done)),

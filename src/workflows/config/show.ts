@@ -4,14 +4,14 @@ import { explainAccount } from '../../inventory/explain/account.ts';
 import { explainFleet } from '../../inventory/explain/fleet.ts';
 import { explainHost, type ReachedBy } from '../../inventory/explain/host.ts';
 import type { Setting, Written } from '../../inventory/explain/setting.ts';
-import { nearest } from '../../inventory/nearest.ts';
-import { parseYamlDocument } from '../../inventory/yaml-document.ts';
-import { listAccounts, type PlacedAccount } from '../../ledger/accounts.ts';
+import { nearest } from '../../inventory/rules/nearest.ts';
+import { parseYamlDocument } from '../../inventory/rules/yaml-document.ts';
 import { openLedger } from '../../ledger/ledger.ts';
+import { listAccounts, type PlacedAccount } from '../../ledger/queries/accounts.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { HostSpec, Inventory } from '../../model/inventory.ts';
 import { type AccountName, isAccountName } from '../../model/names.ts';
-import type { SshContext } from '../../remote/ssh-context.ts';
+import type { SshContext } from '../../remote/config/ssh-context.ts';
 
 /** Settings in effect of one subject. */
 export interface ShownConfig {

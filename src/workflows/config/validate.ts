@@ -2,10 +2,10 @@ import { dirname, join } from 'node:path';
 import { FleetError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/inventory.ts';
 import { packageRoot } from '../../release/package-root.ts';
-import type { SshContext } from '../../remote/ssh-context.ts';
+import type { SshContext } from '../../remote/config/ssh-context.ts';
 import { readScript } from '../../scripts/read-script.ts';
-import { scriptFolders } from '../answer-behaviour.ts';
-import { readProfile } from '../read-profile.ts';
+import { scriptFolders } from '../answers/answer-behaviour.ts';
+import { readProfile } from '../init/read-profile.ts';
 
 /** What was looked at, all of it sound. */
 export interface ValidConfig {

@@ -9,7 +9,7 @@ import { hostNameFrom } from '../../inventory/new/names.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { SshSettings } from '../../model/inventory.ts';
 import type { HostName } from '../../model/names.ts';
-import type { SshContext } from '../../remote/ssh-context.ts';
+import type { SshContext } from '../../remote/config/ssh-context.ts';
 import { readBounded } from '../../surroundings/read-bounded.ts';
 
 /** Where the servers of a new inventory are listed. */

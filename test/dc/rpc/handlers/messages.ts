@@ -1,6 +1,6 @@
 import { feedOf } from '../../chats/chats.ts';
 import { type Chat, type Group, idFor, type Message } from '../../chats/message.ts';
-import { push, pushAll, wrapped } from '../../push.ts';
+import { push, pushAll, wrapped } from '../../chats/push.ts';
 import type { TlObject } from '../../tl/codec.ts';
 import type { Account } from '../../world/world.ts';
 import type { HandlerTable, RpcContext } from '../handler.ts';

@@ -1,0 +1,30 @@
+import { formatSecretReference } from '../../../inventory/schema/secret-reference.ts';
+import { type NewEnd, nextAfterNew, variablesOf } from '../../../verbs/results/setup/new.ts';
+
+type WrittenEnd = Extract<NewEnd, { kind: 'written' }>;
+
+export function formatNew(shown: WrittenEnd): string {
+  const { path, inventory, key, notRead } = shown;
+  const variables = [...variablesOf(inventory)];
+  const keyLines =
+    key === null
+      ? [`The vault's key is ${formatSecretReference(inventory.vaultKey)}: put the output of age-keygen there.`]
+      : [
+          `${key.path} ${key.isNew ? 'made: the key of the vault, which will hold the sessions' : 'was there already: it is the key of the vault'}.`,
+          'Keep a copy of it elsewhere, in your password manager or on paper: without it no session can be read.',
+        ];
+  return [
+    `${path} written: ${inventory.hosts.length === 1 ? '1 host' : `${inventory.hosts.length} hosts`}${inventory.hosts.length > 8 ? '' : ` (${inventory.hosts.map(({ name }) => name).join(', ')})`}.`,
+    ...keyLines,
+    ...(variables.length === 0
+      ? []
+      : [
+          '',
+          'Set before you go on (export NAME=...), or write file:PATH or exec:COMMAND instead:',
+          ...variables.map(([name, what]) => `  ${name}  ${what}`),
+        ]),
+    ...(notRead.length === 0 ? [] : ['', 'Not read:', ...notRead.map((note) => `  ${note}`)]),
+    '',
+    `Next: ${nextAfterNew(shown)}`,
+  ].join('\n');
+}

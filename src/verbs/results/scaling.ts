@@ -1,7 +1,0 @@
-import type { ScalingAdvice } from '../../planning/scaling-advice.ts';
-
-/** The same for programs. */
-export const adviceData = ({ fullAtMs, ...advice }: ScalingAdvice): Record<string, unknown> => ({
-  ...advice,
-  fullAt: fullAtMs === null ? null : new Date(fullAtMs).toISOString(),
-});

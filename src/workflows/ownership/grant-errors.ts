@@ -1,0 +1,94 @@
+import type { ActReply } from '../../../hostside/protocol/host-acts.ts';
+import type { MoveRow } from '../../ledger/schema.ts';
+import type { AccountState } from '../../model/account-state.ts';
+import { FleetError, type FleetErrorCode } from '../../model/errors.ts';
+import type { EvidenceVerdict } from '../../ownership/evidence.ts';
+
+/** What a helper's refusal is to the operator. */
+export function refusalError(move: MoveRow, act: string, reply: ActReply | undefined): FleetError {
+  const code: FleetErrorCode =
+    reply?.refusal === 'authority' ? 'authority-refused' : reply?.refusal === 'space' ? 'host-space' : 'claim-refused';
+  const hints: Partial<Record<FleetErrorCode, string>> = {
+    'authority-refused': `${move.to_host} obeys another ledger: use that one; if it is lost: fleet adopt; if it is out of use for good: fleet hosts take-over ${move.to_host}`,
+    'host-space': `free space on ${move.to_host}, then run this again`,
+  };
+  return new FleetError(
+    code,
+    `${move.to_host} refused to ${act} ${move.account}: ${reply?.message ?? reply?.refusal ?? 'no reason given'}`,
+    {
+      host: move.to_host,
+      account: move.account,
+      hint: reply?.refusal === 'instance' ? otherMachineHint(move.to_host) : (hints[code] ?? goesOnHint),
+    },
+  );
+}
+
+const goesOnHint = 'fleet moves shows where the move stands; run this again once the cause is gone';
+
+/** Its hardware, or its name for itself, is another one than at its boot or when its claims were made. */
+const otherMachineHint = (host: string): string =>
+  `where it asks for a reboot: fleet reboot ${host}, then run this again; otherwise fleet adopt says what became of its machine`;
+
+export const hostGone = (move: MoveRow): FleetError =>
+  new FleetError('inventory', `${move.account} is on its way to ${move.to_host}, which is no longer in the inventory`, {
+    account: move.account,
+    host: move.to_host,
+    hint: 'put the host back into the inventory until the move is done',
+  });
+
+export function offlineError(move: MoveRow, state: AccountState, reason: string): FleetError {
+  return new FleetError('account-offline', `${move.account} on ${move.to_host} is ${state}${reason === '' ? '' : `: ${reason}`}`, {
+    account: move.account,
+    host: move.to_host,
+    hint: remedies[state] ?? `its worker keeps trying; watch it with: fleet logs ${move.account} -f`,
+  });
+}
+
+/** What the operator does about an account that will not come online by itself. */
+const remedies: Partial<Record<AccountState, string>> = {
+  'needs-login': 'log in again: fleet accounts login NAME',
+  duplicated: 'Telegram destroyed the session because something else used it: find that, log in again, import the new session',
+  banned: 'the account is banned or deactivated; fleet accounts remove NAME retires it',
+  misconfigured: 'check telegram.api_id and telegram.api_hash in the inventory, then run this again',
+  contained: 'its host ended it for what it took there: make room or raise its limits, then fleet accounts start NAME',
+  held: 'the host holds it after a boot: fleet sweep gives it back after asking all hosts',
+};
+
+export function evidenceError(move: MoveRow, verdict: EvidenceVerdict, problems: ReadonlyMap<string, FleetError>): FleetError {
+  const about = { account: move.account };
+  switch (verdict.kind) {
+    case 'owned':
+      return new FleetError('claim-refused', `${move.account} may be running on ${verdict.host}: ${verdict.what}`, {
+        ...about,
+        host: verdict.host,
+        hint: verdict.isForAdopt
+          ? `it is not started twice. ${verdict.host} has no valid claim on it: fleet adopt stops whatever runs there; then: fleet allocate ${move.account}`
+          : `it is not started twice. If ${verdict.host} should own it, bring the ledger in line with it; if its disk was rolled back: fleet sweep; else stop it there first`,
+      });
+    case 'poisoned':
+      return new FleetError(
+        'claim-refused',
+        `${verdict.host} reports epoch ${verdict.epoch} for ${move.account}, far above ${move.epoch}`,
+        {
+          ...about,
+          host: verdict.host,
+          hint: 'the host is broken or belongs to another fleet: look at it before anything else',
+        },
+      );
+    case 'incomplete':
+      return new FleetError(
+        'survey-incomplete',
+        `${move.account} is not started: ${verdict.hosts.join(', ')} did not answer this ledger and might be running it`,
+        {
+          ...about,
+          hint: `bring the host back and run this again; if it will never boot again: fleet failover ${verdict.hosts[0]} --destroyed`,
+          problems: verdict.hosts.map((host) => `${host}: ${problems.get(host)?.message ?? 'no answer'}`),
+        },
+      );
+    default:
+      return new FleetError('claim-refused', `${move.account}: hosts keep reporting higher epochs`, {
+        ...about,
+        hint: 'another ledger is working on the same hosts: stop one of the two',
+      });
+  }
+}

@@ -1,0 +1,86 @@
+import { askHost } from '../../facts/ask-host.ts';
+import { listHosts } from '../../ledger/queries/hosts.ts';
+import { readJournalFacts } from '../../ledger/queries/journal-facts.ts';
+import { listMovedKeys } from '../../ledger/queries/moves.ts';
+import { recordEvent } from '../../ledger/queries/records.ts';
+import type { Run } from '../../ledger/queries/runs.ts';
+import { readStaleness } from '../../ledger/queries/staleness.ts';
+import { FleetError, isUnreachable } from '../../model/errors.ts';
+import type { HostSpec } from '../../model/inventory.ts';
+import { findOutdated } from '../../ownership/claim-drift.ts';
+import { rosterFor } from '../../ownership/roster.ts';
+import { forEachHost } from '../../remote/for-each-host.ts';
+import type { FleetContext } from '../context.ts';
+import { closedBy, contactHost, helperTimeoutMs } from '../hosts/ask-as-authority.ts';
+import { stopOldUnits } from './stop-old-units.ts';
+
+/**
+ * Hosts that were declared destroyed and are still in the inventory are tried: one that answers is told first of all, like any host that comes back, which
+ * stops and revokes what it runs; and the operator hears about it. It counts as a host of the fleet again from then on, wiped or not. Gives what to say.
+ */
+export async function meetDestroyed(
+  context: FleetContext,
+  run: Run,
+  only: readonly HostSpec[] = context.inventory.hosts,
+): Promise<FleetError[]> {
+  const destroyed = new Set(
+    (await listHosts(context.ledger.db)).filter(({ destroyed_at }) => destroyed_at !== null).map(({ name }) => name),
+  );
+  const hosts = only.filter(({ name }) => destroyed.has(name));
+  const outcomes = await forEachHost(hosts, context.inventory.concurrency, (host) => meet(context, run, host), context.signal);
+  return outcomes.flatMap((outcome) => {
+    if (outcome.ok) return outcome.value;
+    return isUnreachable(outcome.error) ? [] : [outcome.error];
+  });
+}
+
+async function meet(context: FleetContext, run: Run, host: HostSpec): Promise<FleetError> {
+  const { name } = host;
+  const before = closedBy(run).length;
+  // Throws where nothing answers, as it should be.
+  const contacted = await contactHost(context, run, host, []).catch((error: unknown) => {
+    if (error instanceof FleetError && error.code === 'host-not-ready') return error;
+    throw error;
+  });
+  if (contacted instanceof FleetError) return stopOld(context, host, contacted);
+  const closed = closedBy(run)
+    .slice(before)
+    .filter((each) => each.host === name);
+  const what =
+    contacted === null
+      ? 'it was wiped, and nothing of fleet is there'
+      : closed.length === 0
+        ? 'it claims nothing that is over'
+        : `its claims on ${closed.map(({ account }) => account).join(', ')} were over: stopped and revoked`;
+  await recordEvent(context.ledger.db, { at: context.now(), kind: 'destroyed-host-answers', host: name, account: null, text: what });
+  return new FleetError('claim-refused', `${name} was declared destroyed and ANSWERS: ${what}`, {
+    host: name,
+    hint: `it counts as a host of the fleet again. Keep it: fleet init --limit ${name}. Otherwise: fleet uninstall --limit ${name}, or take it out of the inventory`,
+  });
+}
+
+/** Its programs are of an earlier fleet: they are told nothing, and kept from starting what is over until `fleet init` has upgraded them. */
+async function stopOld(context: FleetContext, host: HostSpec, problem: FleetError): Promise<FleetError> {
+  const replies = await askHost(context.remoteFor(host), { format: 1, acts: [{ act: 'survey' }] }, { timeoutMs: helperTimeoutMs });
+  const result = replies?.[0]?.result;
+  if (result?.kind !== 'survey') return problem;
+  const claims = findOutdated(result.survey, rosterFor(host.name, await readJournalFacts(context.ledger.db)).gone);
+  return claims.length === 0 ? problem : stopOldUnits(context, host, claims);
+}
+
+/**
+ * Hosts whose programs `init` has just changed hear which claims are theirs, so that a boot before the next sweep holds nothing that it need not. Nothing
+ * where this ledger never gave a host anything. Gives why a host could not be told; the next sweep does it.
+ */
+export async function contactAfterInit(
+  context: FleetContext,
+  begin: () => Promise<Run>,
+  hosts: readonly HostSpec[],
+): Promise<FleetError[]> {
+  const { db } = context.ledger;
+  if (hosts.length === 0 || (await listMovedKeys(db)).length === 0 || (await readStaleness(db)) !== null) return [];
+  const run = await begin();
+  const outcomes = await forEachHost(hosts, context.inventory.concurrency, (host) => contactHost(context, run, host, []), context.signal);
+  // A release before that was brought back is told nothing, and says so at the next sweep.
+  return outcomes.flatMap((outcome) => (outcome.ok || outcome.error.code === 'host-not-ready' ? [] : [outcome.error]));
+}

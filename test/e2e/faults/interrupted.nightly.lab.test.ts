@@ -1,0 +1,99 @@
+/** More long commands that are interrupted, and more signals: what interrupted.lab.test.ts leaves out for the sake of time. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ctrlC } from '../../cli/screen/on-terminal.ts';
+import { tryCommand } from '../../lab/run-command.ts';
+import { eventually, must } from '../world.ts';
+import { type InterruptedWorld, makeInterruptedWorld, other, pidOf } from './interrupted-world.ts';
+
+let its: InterruptedWorld;
+beforeAll(async () => {
+  its = await makeInterruptedWorld();
+  // Accounts of these tests move again and again.
+  const inventory = join(its.world.operator.directory, 'inventory.yaml');
+  const text = await readFile(inventory, 'utf8');
+  const often = text.replace('rebalance: { ', 'placement: { cooldown: 0s }\nrebalance: { address_changes_per_week: 1000, ');
+  expect(often).not.toBe(text);
+  await writeFile(inventory, often);
+  await must(its.world, 'allocate', '--all');
+});
+afterAll(() => its?.end());
+
+interface Verb {
+  /** Called when it is its turn: what it does may depend on where accounts are. */
+  readonly argv: () => Promise<readonly string[]>;
+  /** What stands on the screen when the key is pressed. */
+  readonly at: string;
+}
+
+const verbs: Readonly<Record<string, Verb>> = {
+  move: { argv: async () => ['move', 'anna', other(await its.hostOf('anna'))], at: 'staged' },
+  drain: { argv: async () => ['drain', await its.hostOf('ben')], at: 'settling' },
+  rebalance: {
+    argv: async () => {
+      for (const name of ['anna', 'ben', 'carla', 'dora']) if ((await its.hostOf(name)) !== 'h1') await must(its.world, 'move', name, 'h1');
+      return ['rebalance', '--threshold', '0', '--max-migrations', '2'];
+    },
+    at: 'settling',
+  },
+};
+
+describe('Ctrl-C on a terminal', () => {
+  test.each(Object.entries(verbs))('%s', { timeout: 300_000 }, async (_, { argv, at }) => {
+    const run = its.start(...(await argv()), '--yes');
+    await run.shows(at);
+    run.type(ctrlC);
+    await run.shows('stopping after the acts that are under way');
+    await its.expectGone(run, 130);
+    await its.expectNamed(run);
+    await must(its.world, 'resume');
+    await must(its.world, 'hosts', 'uncordon', 'h1', 'h2');
+    await its.expectAllWell();
+  });
+
+  test('scripts push: pushed again, every host has the new script', async () => {
+    await must(its.world, 'scripts', 'push');
+    await its.writeScript('Hello again.');
+    const run = its.start('scripts', 'push', '--yes');
+    await run.shows('pid=');
+    await sleep(1_500);
+    run.type(ctrlC);
+    await its.expectGone(run, 130);
+    await must(its.world, 'scripts', 'push');
+    expect(await must(its.world, 'scripts', 'push')).toContain('Nothing to push');
+  });
+
+  test('check does not wait for the end of its watch', async () => {
+    const run = its.start('check', '--stage', 'load', '--for', '1h');
+    await run.shows('watching the load');
+    run.type(ctrlC);
+    await its.expectGone(run, 130);
+  });
+});
+
+test.each(['SIGTERM', 'SIGHUP'] as const)('%s is like Ctrl-C', async (signal) => {
+  const run = its.start('move', 'carla', other(await its.hostOf('carla')), '--yes');
+  await run.shows('staged');
+  process.kill(pidOf(run), signal);
+  await its.expectGone(run, 130);
+  await must(its.world, 'resume');
+  await its.expectAllWell();
+});
+
+test('a terminal that is closed, and output that nobody reads, leave no account without a host', async () => {
+  const run = its.start('move', 'dora', other(await its.hostOf('dora')), '--yes');
+  await run.shows('staged');
+  const pid = pidOf(run);
+  run.vanishes();
+  await eventually(120_000, async () => expect(() => process.kill(pid, 0)).toThrow());
+  await must(its.world, 'resume');
+  const to = other(await its.hostOf('dora'));
+  const { directory: cwd, env, argv } = its.world.operator;
+  const piped = `"$@" 2>&1 | head -c 1; exit "\${PIPESTATUS[0]}"`;
+  const words = ['bash', '-c', piped, 'bash', ...argv(['move', 'dora', to, '--yes'])];
+  const { code } = await tryCommand(words, { cwd, env, timeoutMs: 240_000 });
+  expect([code, await its.hostOf('dora')]).toEqual([0, to]);
+  await its.expectAllWell();
+});

@@ -1,6 +1,0 @@
-/** Arguments: suite, content of the tree. */
-import { buildGoldenTree, type DiskContent } from './golden-tree.ts';
-import type { Suite } from './suites.ts';
-
-const [suite, content] = process.argv.slice(2);
-await buildGoldenTree(suite as Suite, content as DiskContent);
