@@ -1,8 +1,7 @@
 import { accountPattern, keyIdPattern, Shape, sha256Pattern, wordPattern } from '../machine/json-shape.ts';
 import type { Claim } from '../protocol/claim.ts';
+import { epochLimit } from '../protocol/claim.ts';
 
-/** Largest epoch that a host accepts at all; leaves a poisoned counter far away from the end of safe integers. */
-export const epochLimit = 1_000_000_000;
 /** Host names of the inventory, and `detached`. */
 export const successorPattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
 

@@ -1,7 +1,8 @@
 import { parseHead } from '../claims/authority.ts';
-import { epochLimit, successorPattern, vaultHashPattern } from '../claims/parse-claim.ts';
+import { successorPattern, vaultHashPattern } from '../claims/parse-claim.ts';
 import { parseContactOffer } from '../claims/roster.ts';
 import { accountPattern, keyIdPattern, Shape, sha256Pattern, wordPattern } from '../machine/json-shape.ts';
+import { epochLimit } from '../protocol/claim.ts';
 import type { AccountFiles, AccountUnitLimits, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
 import { workerCommandPattern } from '../protocol/worker.ts';
 

@@ -1,4 +1,4 @@
-import { epochLimit } from '../claims/parse-claim.ts';
+import { epochLimit } from '../protocol/claim.ts';
 import type { FleetHost, RosterClaim } from '../protocol/roster.ts';
 import { keyIdPattern, type Shape, wordPattern } from './json-shape.ts';
 

@@ -33,3 +33,6 @@ export interface Claim {
   /** ISO 8601, the host's clock. */
   readonly writtenAt: string;
 }
+
+/** Largest epoch that a host accepts at all; leaves a poisoned counter far away from the end of safe integers. */
+export const epochLimit = 1_000_000_000;

@@ -1,7 +1,7 @@
 import type { Message } from '../alerts/message.ts';
 import type { Address } from '../model/alert-policy.ts';
 import { FleetError } from '../model/errors.ts';
-import type { SecretReference } from '../model/inventory.ts';
+import type { SecretReference } from '../model/secret-reference.ts';
 
 /** What takes messages. */
 export interface Channel {

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { FleetError } from '../model/errors.ts';
 import { fileRisks, octal } from '../model/file-trust.ts';
-import type { SecretReference } from '../model/inventory.ts';
+import type { SecretReference } from '../model/secret-reference.ts';
 import { homeDirectory } from '../surroundings/operator.ts';
 import { resolvePath } from './resolve-path.ts';
 import { formatSecretReference } from './schema/secret-reference.ts';

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { sql } from 'kysely';
-import type { LedgerDb } from './ledger.ts';
+import { type QueryExecutorProvider, sql } from 'kysely';
 
 /** Where the chain stands: how many entries it has, and the hash of the last, which depends on all of them. */
 export interface ChainHead {
@@ -38,7 +37,7 @@ interface ChainRow {
 
 const pageRows = 1_000;
 
-const readPage = async (db: LedgerDb, after: number): Promise<readonly ChainRow[]> =>
+const readPage = async (db: QueryExecutorProvider, after: number): Promise<readonly ChainRow[]> =>
   (
     await sql<ChainRow>`SELECT c.seq, c.source, c."row", c.hash,
       CASE WHEN c.source = 'history' AND h.id IS NOT NULL THEN ${sql.raw(contentOf.history('h'))}
@@ -50,14 +49,14 @@ const readPage = async (db: LedgerDb, after: number): Promise<readonly ChainRow[
   ).rows;
 
 /** The chain's head, as it is recorded. */
-export async function readChainHead(db: LedgerDb): Promise<ChainHead> {
+export async function readChainHead(db: QueryExecutorProvider): Promise<ChainHead> {
   const { rows } = await sql<{ length: number; hash: string | null }>`SELECT count(*) AS length,
     (SELECT hash FROM chain ORDER BY seq DESC LIMIT 1) AS hash FROM chain`.execute(db);
   return { length: rows[0]?.length ?? 0, hash: rows[0]?.hash ?? emptyHash };
 }
 
 /** Those of `heads`, noted elsewhere, that the chain does not contain: it was rolled back, or made anew. As it is recorded: what {@link findChainFault} finds, it does not. */
-export async function headsNotIn(db: LedgerDb, heads: readonly ChainHead[]): Promise<readonly ChainHead[]> {
+export async function headsNotIn(db: QueryExecutorProvider, heads: readonly ChainHead[]): Promise<readonly ChainHead[]> {
   const { rows } = await sql<{ seq: number; hash: string }>`SELECT seq, hash FROM chain
     WHERE seq IN (SELECT value FROM json_each(${JSON.stringify(heads.map(({ length }) => length))}))`.execute(db);
   const hashes = new Map([[0, emptyHash], ...rows.map(({ seq, hash }) => [seq, hash] as const)]);
@@ -68,7 +67,7 @@ export async function headsNotIn(db: LedgerDb, heads: readonly ChainHead[]): Pro
  * What is wrong with the history: an entry that was changed, taken out or put in; null: nothing. `known`: a head that was noted elsewhere, which has to be
  * part of the chain. Reads all of it.
  */
-export async function findChainFault(db: LedgerDb, known: ChainHead | null = null): Promise<string | null> {
+export async function findChainFault(db: QueryExecutorProvider, known: ChainHead | null = null): Promise<string | null> {
   let hash = emptyHash;
   let length = 0;
   let isKnownFound = known === null || (known.length === 0 && known.hash === emptyHash);

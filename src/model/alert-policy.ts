@@ -1,4 +1,4 @@
-import type { SecretReference } from './inventory.ts';
+import type { SecretReference } from './secret-reference.ts';
 
 export type Severity = 'warning' | 'critical';
 export type Language = 'en' | 'zh';

@@ -1,5 +1,6 @@
 import type { AlertPolicy } from './alert-policy.ts';
 import type { AccountName, HostName } from './names.ts';
+import type { SecretReference } from './secret-reference.ts';
 import type { SessionStringFormat } from './session.ts';
 
 /** A place on earth, degrees: latitude -90..90, longitude -180..180. `name` is what the operator wrote. */
@@ -9,15 +10,6 @@ export interface Location {
   readonly longitude: number;
   /** ISO 3166-1 alpha-2 country, upper case, where known. */
   readonly country: string | null;
-}
-
-/**
- * A secret that is written as a reference (`env:NAME`, `file:PATH`, `exec:COMMAND`) and read only when it is used.
- * The text of the reference is safe to print; the value is not.
- */
-export interface SecretReference {
-  readonly kind: 'env' | 'file' | 'exec';
-  readonly target: string;
 }
 
 export type Strategy = 'load' | 'even' | 'location' | 'affinity' | 'isolation';

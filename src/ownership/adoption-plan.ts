@@ -1,5 +1,3 @@
-import type { EndedMove } from './ended-moves.ts';
-
 /** What happens to one account in the ledger. `before` and `after`: hosts, null for none. */
 export interface AdoptedAccount {
   readonly account: string;
@@ -63,4 +61,11 @@ export interface AdoptionPlan {
   readonly closedClaims: readonly ClosedClaim[];
   /** What cannot be decided from here. Nothing is guessed about it. */
   readonly problems: readonly AdoptionProblem[];
+}
+
+/** An open move that is over on the hosts. */
+export interface EndedMove {
+  readonly id: string;
+  readonly account: string;
+  readonly end: 'done' | 'overtaken';
 }

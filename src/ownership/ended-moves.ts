@@ -1,4 +1,5 @@
 import { type ClaimTruth, epochAtMost } from './adopt-claims.ts';
+import type { EndedMove } from './adoption-plan.ts';
 import { detached } from './phases.ts';
 
 /** An open move as the ledger has it. */
@@ -10,13 +11,6 @@ export interface JournaledMove {
   readonly to: string;
   /** Its old owner has given its receipt. `isKept`: what the account remembers is on this machine, so that the move needs that owner no more. Left out: not that far. */
   readonly released?: { readonly from: string; readonly isKept: boolean };
-}
-
-/** An open move that is over on the hosts. */
-export interface EndedMove {
-  readonly id: string;
-  readonly account: string;
-  readonly end: 'done' | 'overtaken';
 }
 
 /** What the claims say about an open move; nothing: it goes on. `isFreed`: its account is placed nowhere from now on, and it cannot go on. */

@@ -1,6 +1,6 @@
 import { type ClaimTruth, epochAtMost, isBelow } from './adopt-claims.ts';
-import type { AdoptedAccount, AdoptionDoubt, AdoptionPlan, AdoptionProblem, ClosedClaim, FoundMove } from './adoption-plan.ts';
-import { type EndedMove, endOf, type JournaledMove } from './ended-moves.ts';
+import type { AdoptedAccount, AdoptionDoubt, AdoptionPlan, AdoptionProblem, ClosedClaim, EndedMove, FoundMove } from './adoption-plan.ts';
+import { endOf, type JournaledMove } from './ended-moves.ts';
 import { detached } from './phases.ts';
 
 /** An account as the ledger or the vault has it. */

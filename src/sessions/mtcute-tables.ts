@@ -1,7 +1,7 @@
 import { assembleSession } from './assemble-session.ts';
 import { parseMtcuteAddress } from './mtcute-string.ts';
 import { refuse, type SessionOutcome } from './session-outcome.ts';
-import type { SessionTables } from './session-rows.ts';
+import type { SessionTables } from './sqlite-table.ts';
 
 /** i32 1 · i32 flags (1 a bot) · i53 user id (u32 low, i32 high), little-endian; what follows is not needed. */
 const selfOf = (data: Uint8Array | undefined): { readonly userId: bigint; readonly isBot: boolean } | null => {

@@ -1,9 +1,9 @@
 import { refuse, type SessionRefusal } from './session-outcome.ts';
-import type { SessionTable, SessionTables, SqliteCell } from './session-rows.ts';
 import { readTableShape, requireDefinition, requireIndex } from './sqlite/sqlite-columns.ts';
 import { type Cell, contentOf, damage, openPages, requireAllUsed, type SqlitePages } from './sqlite/sqlite-pages.ts';
 import { decodeRecord, type TextEncoding, textEncodingOf } from './sqlite/sqlite-record.ts';
 import { walkTree } from './sqlite/sqlite-tree.ts';
+import type { SessionTable, SessionTables, SqliteCell } from './sqlite-table.ts';
 
 /** Enough to tell one row from several; a hostile file cannot make us keep more. mtcute keeps a key for each data centre. */
 const rowLimit = (table: string): number => (table === 'auth_keys' ? 20 : 3);

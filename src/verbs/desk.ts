@@ -1,5 +1,5 @@
 import type { CalledAccount } from '../model/called.ts';
-import type { SecretReference } from '../model/inventory.ts';
+import type { SecretReference } from '../model/secret-reference.ts';
 import type { LoginPrompts } from '../workflows/accounts/login-talk.ts';
 import type { FleetEvent } from '../workflows/context.ts';
 import type { NewQuestions } from '../workflows/new/new-questions.ts';

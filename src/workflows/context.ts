@@ -1,5 +1,6 @@
 import type { Ledger } from '../ledger/ledger.ts';
-import type { HostSpec, Inventory, SecretReference } from '../model/inventory.ts';
+import type { HostSpec, Inventory } from '../model/inventory.ts';
+import type { SecretReference } from '../model/secret-reference.ts';
 import type { Remote } from '../remote/remote.ts';
 import type { StateStore } from '../vault/state-store.ts';
 import type { Vault } from '../vault/vault.ts';

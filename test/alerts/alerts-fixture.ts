@@ -7,8 +7,8 @@ import { onTestFinished } from 'vitest';
 import { parseInventory } from '../../src/inventory/parse-inventory.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import type { AlertPolicy } from '../../src/model/alert-policy.ts';
-import type { SweptHost } from '../../src/workflows/checkup/sweep.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
+import type { SweptHost } from '../../src/workflows/hosts/swept-host.ts';
 
 export const startMs = 1_700_000_000_000;
 

@@ -5,8 +5,9 @@ import { connect, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HostSpec, SecretReference, SshSettings } from '../../src/model/inventory.ts';
+import type { HostSpec, SshSettings } from '../../src/model/inventory.ts';
 import type { HostName } from '../../src/model/names.ts';
+import type { SecretReference } from '../../src/model/secret-reference.ts';
 import { createSshContext, type SshContext, type SshContextOptions } from '../../src/remote/config/ssh-context.ts';
 
 const SSHD = '/usr/sbin/sshd';

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { FleetError, isUnreachable } from '../../src/model/errors.ts';
-import type { SecretReference, SshSettings } from '../../src/model/inventory.ts';
+import type { SshSettings } from '../../src/model/inventory.ts';
+import type { SecretReference } from '../../src/model/secret-reference.ts';
 import type { Remote } from '../../src/remote/remote.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
 import { suiteOfRun } from '../lab/suites.ts';

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import type { SessionRefusalCode } from '../../src/sessions/session-outcome.ts';
-import { parseSessionRows, type SessionTable, type SessionTables, type SqliteCell } from '../../src/sessions/session-rows.ts';
+import { parseSessionRows } from '../../src/sessions/session-rows.ts';
 import { refuseSqliteImage } from '../../src/sessions/sqlite/sqlite-image.ts';
+import type { SessionTable, SessionTables, SqliteCell } from '../../src/sessions/sqlite-table.ts';
 import { fixtureKey, fixtureUserId } from './fixture-sessions.ts';
 
 type Cells = Record<string, SqliteCell>;

@@ -1,7 +1,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { LoginWord } from '../../../hostside/protocol/login.ts';
 import { FleetError } from '../../model/errors.ts';
-import type { SecretReference } from '../../model/inventory.ts';
+import type { SecretReference } from '../../model/secret-reference.ts';
 import type { GivenAnswers } from '../../verbs/desk.ts';
 import type { LoginPrompts } from '../../workflows/accounts/login-talk.ts';
 import type { GlobalOptions } from '../global-options.ts';

@@ -1,4 +1,4 @@
-import type { SecretReference } from '../../model/inventory.ts';
+import type { SecretReference } from '../../model/secret-reference.ts';
 
 const kinds = ['env', 'file', 'exec'] as const;
 const environmentName = /^[A-Za-z_][A-Za-z0-9_]*$/;

@@ -1,8 +1,10 @@
 import type { PlacementPolicy } from '../../model/inventory.ts';
 import type { AccountName, HostName } from '../../model/names.ts';
 import type { FleetView } from '../fleet/fleet-view.ts';
-import { type PlacementOptions, type PlacementPlan, planPlacement } from '../placement/placement.ts';
-import { planRebalance, type RebalancePlan } from '../rebalance/rebalance.ts';
+import { type PlacementOptions, planPlacement } from '../placement/placement.ts';
+import type { PlacementPlan } from '../placement/placement-plan.ts';
+import { planRebalance } from '../rebalance/rebalance.ts';
+import type { RebalancePlan } from '../rebalance/rebalance-plan.ts';
 
 /** All that a decision is made from. JSON-able; the same input gives the same decision, for ever. */
 export type DecisionInput =

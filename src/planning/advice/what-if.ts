@@ -3,8 +3,10 @@ import type { PlacementPolicy } from '../../model/inventory.ts';
 import type { AccountName, HostName } from '../../model/names.ts';
 import type { AccountView, FleetView, HostView } from '../fleet/fleet-view.ts';
 import { type HostRanking, rankHosts } from '../fleet/ranking.ts';
-import { type PlacementPlan, planPlacement } from '../placement/placement.ts';
-import { planRebalance, type RebalancePlan } from '../rebalance/rebalance.ts';
+import { planPlacement } from '../placement/placement.ts';
+import type { PlacementPlan } from '../placement/placement-plan.ts';
+import { planRebalance } from '../rebalance/rebalance.ts';
+import type { RebalancePlan } from '../rebalance/rebalance-plan.ts';
 
 /** What is supposed to happen to the fleet, all of it at once. */
 export interface Supposition {

@@ -5,7 +5,8 @@ import { FlatFleet } from '../fleet/flat-fleet.ts';
 import { type FleetView, strategyOf } from '../fleet/fleet-view.ts';
 import { none } from '../fleet/index-keys.ts';
 import { type HostRefusal, refusalAt } from '../fleet/refusals.ts';
-import { planPlacement, type RunnerUp } from './placement.ts';
+import { planPlacement } from './placement.ts';
+import type { RunnerUp } from './placement-plan.ts';
 
 /** The answer to "why is this account not on that host?". */
 export type WhyNot =

@@ -4,7 +4,7 @@ import { none } from '../fleet/index-keys.ts';
 import { countRefusals, formatRefusalCounts, listRefusals, type RefusalCounts } from '../fleet/refusals.ts';
 import type { LoadScore } from '../fleet/score.ts';
 import { type Candidate, HostPreference, rankLength } from './host-preference.ts';
-import type { PlacementDecision, UnplacedAccount } from './placement.ts';
+import type { PlacementDecision, UnplacedAccount } from './placement-plan.ts';
 import { type Assignment, ranksLower } from './placer.ts';
 import { explainChoice, explainRival } from './preference-words.ts';
 

@@ -1,6 +1,6 @@
 import type { FlatFleet } from '../fleet/flat-fleet.ts';
 import { type Candidate, type HostPreference, rankLength } from './host-preference.ts';
-import type { RunnerUp } from './placement.ts';
+import type { RunnerUp } from './placement-plan.ts';
 import { ranksLower } from './placer.ts';
 
 /**

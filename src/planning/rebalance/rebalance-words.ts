@@ -3,7 +3,7 @@ import type { FlatFleet } from '../fleet/flat-fleet.ts';
 import { none } from '../fleet/index-keys.ts';
 import { scoreTolerance } from '../fleet/move-bound.ts';
 import { points } from '../placement/preference-words.ts';
-import type { Blocker, RebalanceMove, RebalancePlan } from './rebalance.ts';
+import type { Blocker, RebalanceMove, RebalancePlan } from './rebalance-plan.ts';
 import type { FlatMove } from './window-run.ts';
 
 /** Replays the moves and says what each does to its two hosts. Leaves the fleet after the moves. */

@@ -1,7 +1,7 @@
 import type { FlatFleet } from '../fleet/flat-fleet.ts';
 import type { MovableLists } from '../fleet/movable-lists.ts';
 import { scoreTolerance } from '../fleet/move-bound.ts';
-import type { Window } from './window-run.ts';
+import type { Window } from './window.ts';
 
 /** Per host, the points that one typical arrival adds: the account at the window's quantile by weight of those on hosts that could give. */
 export function typicalArrivals(fleet: FlatFleet, lists: MovableLists, window: Window): Float64Array {

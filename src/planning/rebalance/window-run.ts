@@ -4,22 +4,13 @@ import type { MovableLists } from '../fleet/movable-lists.ts';
 import { scoreTolerance } from '../fleet/move-bound.ts';
 import { ScoreBuckets } from '../fleet/score-buckets.ts';
 import { typicalArrivals } from './typical-arrivals.ts';
+import type { Window } from './window.ts';
 
 /** One voluntary move, as indices of the flat fleet. */
 export interface FlatMove {
   readonly account: number;
   readonly from: number;
   readonly to: number;
-}
-
-/** Where all scores have to end, and how the run estimates what that takes. */
-export interface Window {
-  readonly low: number;
-  readonly high: number;
-  /** 0-1: a cold host counts on arrivals as heavy as this quantile of the accounts that could come. Near 1 is best on most fleets. */
-  readonly quantile: number;
-  /** The run gives up beyond that many moves. */
-  readonly maxMoves: number;
 }
 
 /**

@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { FleetError } from '../../model/errors.ts';
-import type { HostSpec, SecretReference } from '../../model/inventory.ts';
+import type { HostSpec } from '../../model/inventory.ts';
+import type { SecretReference } from '../../model/secret-reference.ts';
 import type { LoginGate } from '../shared/login-pause.ts';
 import { hostFieldMatches, type KnownHostLine, parseKnownHosts, parseRevokedKeys } from './known-hosts.ts';
 import { readKnownHostsText } from './known-hosts-text.ts';

@@ -1,5 +1,6 @@
 import { FleetError } from '../../model/errors.ts';
-import type { HostSpec, SecretReference, SshSettings } from '../../model/inventory.ts';
+import type { HostSpec, SshSettings } from '../../model/inventory.ts';
+import type { SecretReference } from '../../model/secret-reference.ts';
 import { algorithmsOf } from './ssh-algorithms.ts';
 import type { SshConfigLine } from './ssh-config-file.ts';
 import { isNo, isYes } from './ssh-keywords.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Duplex } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import { quoteShell } from '../shared/shell-command.ts';
-import type { SshLink } from './ssh-link.ts';
+import type { SshLink } from './link.ts';
 import { socketFailure } from './ssh-refusals.ts';
 
 /** Bytes before the socket is there at most: what start files print, and the reason why it is not. */

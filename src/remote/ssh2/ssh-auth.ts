@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import type { AnyAuthMethod, AuthHandlerMiddleware, BaseAgent, ParsedKey, SignCallback, SigningRequestOptions } from 'ssh2';
 import { FleetError } from '../../model/errors.ts';
-import type { SecretReference } from '../../model/inventory.ts';
+import type { SecretReference } from '../../model/secret-reference.ts';
 import { readBounded } from '../../surroundings/read-bounded.ts';
 import type { SshContext } from '../config/ssh-context.ts';
 import type { AuthMethod, SshTarget } from '../config/ssh-target.ts';

@@ -11,8 +11,8 @@ import {
   OutputOverflow,
   type OutputSink,
 } from '../shared/command-output.ts';
+import type { SshLink } from './link.ts';
 import { interruptedFailure, lostFailure, timeoutFailure } from './ssh-errors.ts';
-import type { SshLink } from './ssh-link.ts';
 
 export const DEFAULT_OUTPUT_BYTES = 16 * 1024 * 1024;
 

@@ -1,4 +1,4 @@
-import type { SshLink } from './ssh-link.ts';
+import type { SshLink } from './link.ts';
 
 /** How long an SFTP server may take to answer, ms. */
 const PROBE_MS = 5_000;

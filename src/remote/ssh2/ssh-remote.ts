@@ -7,9 +7,10 @@ import type { SshTarget } from '../config/ssh-target.ts';
 import type { CommandResult, Remote, RemoteCommand, SocketReply } from '../remote.ts';
 import { DOWNLOAD_MISSING, downloadScript, type Elevation, stopScript, uploadScript, wrapCommand } from '../shared/shell-command.ts';
 import { getOverStream } from '../shared/socket-get.ts';
+import type { SshLink } from './link.ts';
 import { type CommandOutcome, DEFAULT_OUTPUT_BYTES, type PreparedCommand, runOnLink } from './ssh-command.ts';
 import { interruptedFailure } from './ssh-errors.ts';
-import { openLink, type SshLink } from './ssh-link.ts';
+import { openLink } from './ssh-link.ts';
 import { answersSftp } from './ssh-probe.ts';
 import { isLoginRefusal, loginFailure, sudoFailure } from './ssh-refusals.ts';
 

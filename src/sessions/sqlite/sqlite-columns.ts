@@ -1,4 +1,4 @@
-import type { SqliteCell } from '../session-rows.ts';
+import type { SqliteCell } from '../sqlite-table.ts';
 import { damage } from './sqlite-pages.ts';
 
 interface Column {

@@ -1,4 +1,4 @@
-import type { SqliteCell } from '../session-rows.ts';
+import type { SqliteCell } from '../sqlite-table.ts';
 import { damage, lengthAt } from './sqlite-pages.ts';
 
 /** How the file stores text: header field 56 = 1, 2, 3. */

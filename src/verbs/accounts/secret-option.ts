@@ -1,6 +1,6 @@
 import { parseSecretReference, secretReferenceForm } from '../../inventory/schema/secret-reference.ts';
 import { FleetError } from '../../model/errors.ts';
-import type { SecretReference } from '../../model/inventory.ts';
+import type { SecretReference } from '../../model/secret-reference.ts';
 
 /** null: the option was not given. Errors: `usage`; a secret itself is never an argument, which every user of this machine could read. */
 export function secretOption(option: string, secret: string, text: string | undefined): SecretReference | null {

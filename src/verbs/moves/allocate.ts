@@ -1,5 +1,5 @@
 import { FleetError } from '../../model/errors.ts';
-import type { GrantOutcome } from '../../workflows/ownership/grant.ts';
+import type { GrantOutcome } from '../../workflows/ownership/grant-outcome.ts';
 import { argument, dryRun, flag, option } from '../input.ts';
 import { planData, unplacedErrors } from '../results/moves/allocation.ts';
 import { defineChange } from '../verb.ts';

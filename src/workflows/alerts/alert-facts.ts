@@ -9,9 +9,9 @@ import { type AccountState, endedStates } from '../../model/account-state.ts';
 import type { NewsName } from '../../model/alert-policy.ts';
 import type { Inventory } from '../../model/inventory.ts';
 import { isAccountName } from '../../model/names.ts';
-import type { SweptHost } from '../checkup/sweep.ts';
 import type { FleetContext } from '../context.ts';
 import type { HostReading } from '../hosts/read-samples.ts';
+import type { SweptHost } from '../hosts/swept-host.ts';
 
 const hourMs = 3_600_000;
 const mebibyte = 1_048_576;

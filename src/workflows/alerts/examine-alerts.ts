@@ -1,7 +1,7 @@
 import { failingChannels, waitingMessages } from '../../ledger/queries/alerts.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Finding } from '../../model/finding.ts';
-import type { SecretReference } from '../../model/inventory.ts';
+import type { SecretReference } from '../../model/secret-reference.ts';
 import type { FleetContext } from '../context.ts';
 
 const here = (level: Finding['level'], text: string, remedy = ''): Finding => ({ where: 'here', level, text, remedy });

@@ -1,8 +1,8 @@
 import type { AlertPolicy } from '../../model/alert-policy.ts';
 import type { FleetError } from '../../model/errors.ts';
-import type { SweptHost } from '../checkup/sweep.ts';
 import type { FleetContext } from '../context.ts';
 import type { HostReading } from '../hosts/read-samples.ts';
+import type { SweptHost } from '../hosts/swept-host.ts';
 import { gatherSubjects } from './alert-facts.ts';
 import { deliverMessages, tellHeartbeat } from './deliver-messages.ts';
 import { judgeAlerts } from './judge-alerts.ts';

@@ -1,4 +1,4 @@
-import { findingsIn, type HostFinding } from '../../facts/host-findings.ts';
+import { findingsIn } from '../../facts/host-findings.ts';
 import { listAccounts, type PlacedAccount } from '../../ledger/queries/accounts.ts';
 import { recordReached } from '../../ledger/queries/host-logins.ts';
 import { ensureHosts, listHosts, recordUnreachable, setHealth } from '../../ledger/queries/hosts.ts';
@@ -10,7 +10,7 @@ import type { HostRow } from '../../ledger/schema.ts';
 import { FleetError, isUnreachable } from '../../model/errors.ts';
 import { isExpectedAway } from '../../ownership/announced-reboot.ts';
 import type { HostEvidence } from '../../ownership/evidence.ts';
-import { type HostHealth, judgeHealth } from '../../planning/fleet/host-health.ts';
+import { judgeHealth } from '../../planning/fleet/host-health.ts';
 import { isLoginRefused } from '../../remote/shared/login-pause.ts';
 import { type Telling, tellFleet } from '../alerts/tell-fleet.ts';
 import { pushStaleBehaviours } from '../answers/push-scripts.ts';
@@ -19,33 +19,18 @@ import { keepStates } from '../custody/keep-states.ts';
 import { type HostReading, readSamples } from '../hosts/read-samples.ts';
 import { recordStates } from '../hosts/record-states.ts';
 import { nameShutOut } from '../hosts/shut-out.ts';
+import type { SweptHost } from '../hosts/swept-host.ts';
 import { wasCut } from '../interrupted.ts';
 import { executeAllocation, isEmptyPlan, planAllocation } from '../moves/allocate.ts';
 import { failOverDown } from '../moves/auto-failover.ts';
 import type { MoveOutcome } from '../moves/carry-move.ts';
 import { carryMoves, movesToResume } from '../moves/move-accounts.ts';
 import { isGiveBackSure } from '../ownership/give-back.ts';
-import type { GrantOutcome } from '../ownership/grant.ts';
+import type { GrantOutcome } from '../ownership/grant-outcome.ts';
 import { meetDestroyed } from '../ownership/meet-destroyed.ts';
 import { retireClaims } from '../ownership/retire-claims.ts';
 import { type SurveyResult, surveyHosts } from '../ownership/survey.ts';
 import { wipeOrphans } from '../ownership/wipe.ts';
-
-/** One host as a sweep found it. */
-export interface SweptHost {
-  readonly host: string;
-  readonly health: HostHealth;
-  /** Since when no connection comes through, ms since the epoch; null: it answers. */
-  readonly unreachableSinceMs: number | null;
-  /** It does not answer, and its reboot is announced until then, ms since the epoch; null: it is not expected to be away. */
-  readonly awayUntilMs: number | null;
-  /** null: the host does not answer, so nobody knows. */
-  readonly online: number | null;
-  readonly accounts: number;
-  readonly findings: readonly HostFinding[];
-  /** Why it, its agent or its helper did not answer; null: all did. */
-  readonly problem: FleetError | null;
-}
 
 export interface SweepResult {
   /** This ledger has no account and never sent one to a host, so it has looked and changed nothing there. */

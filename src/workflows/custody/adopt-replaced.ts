@@ -4,7 +4,7 @@ import type { AdoptionDoubt } from '../../ownership/adoption-plan.ts';
 import { judgeAll } from '../../ownership/host-identity.ts';
 import type { FleetContext } from '../context.ts';
 import { listMachines, replacedHint, replacedText } from '../hosts/host-identity.ts';
-import type { AskedHost } from './adopt.ts';
+import type { AskedHost } from './adoption.ts';
 
 /**
  * Hosts that are other machines than those to which their accounts were given, as the ledger or their own claims have it, by name; without those of which

@@ -22,7 +22,7 @@ import { detached, mayBeGranted } from '../../ownership/phases.ts';
 import type { FleetContext } from '../context.ts';
 import { formatDecisionJson } from '../ownership/move-decision.ts';
 import { historyOf } from '../ownership/record-grant.ts';
-import type { Adoption, AskedHost, StoredSession } from './adopt.ts';
+import type { Adoption, AskedHost, StoredSession } from './adoption.ts';
 
 /**
  * How far above all epochs that are known accounts start that nobody owns: a host that was left out may have used some that nobody here knows, and has to be closed

@@ -8,11 +8,12 @@ import { FleetError } from '../../model/errors.ts';
 import type { Strategy } from '../../model/inventory.ts';
 import type { AccountName } from '../../model/names.ts';
 import { type DecisionInput, decide } from '../../planning/advice/decision-input.ts';
-import type { PlacementPlan } from '../../planning/placement/placement.ts';
+import type { PlacementPlan } from '../../planning/placement/placement-plan.ts';
 import type { FleetContext } from '../context.ts';
 import { readFleetView } from '../hosts/read-fleet-view.ts';
 import type { HostReading } from '../hosts/read-samples.ts';
-import { type GrantOutcome, grantAccounts } from '../ownership/grant.ts';
+import { grantAccounts } from '../ownership/grant.ts';
+import type { GrantOutcome } from '../ownership/grant-outcome.ts';
 
 /** What `fleet allocate` will do. The object that is shown is the object that is executed. */
 export interface AllocationPlan {

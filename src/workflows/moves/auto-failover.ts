@@ -2,9 +2,9 @@ import { listHosts } from '../../ledger/queries/hosts.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import { FleetError } from '../../model/errors.ts';
 import { planAutoFailover } from '../../planning/advice/auto-failover.ts';
-import type { SweptHost } from '../checkup/sweep.ts';
 import type { FleetContext } from '../context.ts';
-import type { GrantOutcome } from '../ownership/grant.ts';
+import type { SweptHost } from '../hosts/swept-host.ts';
+import type { GrantOutcome } from '../ownership/grant-outcome.ts';
 import { executeFailover, fenceHost, planFailover } from './failover.ts';
 
 /** Where a sweep collects what became of accounts, and what could not be done. */

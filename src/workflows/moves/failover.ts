@@ -12,11 +12,12 @@ import { isExpectedAway } from '../../ownership/announced-reboot.ts';
 import { detached } from '../../ownership/phases.ts';
 import type { HostStatement } from '../../ownership/safe-moment.ts';
 import { type DecisionInput, decide } from '../../planning/advice/decision-input.ts';
-import type { PlacementPlan } from '../../planning/placement/placement.ts';
+import type { PlacementPlan } from '../../planning/placement/placement-plan.ts';
 import type { FleetContext } from '../context.ts';
 import { readFleetView } from '../hosts/read-fleet-view.ts';
 import { shutOutOf } from '../hosts/shut-out.ts';
-import { type GrantOutcome, grantAccounts } from '../ownership/grant.ts';
+import { grantAccounts } from '../ownership/grant.ts';
+import type { GrantOutcome } from '../ownership/grant-outcome.ts';
 import { type HostMark, requireUnseen, safeMomentOf } from '../ownership/host-statement.ts';
 import { readDecision } from '../ownership/move-decision.ts';
 

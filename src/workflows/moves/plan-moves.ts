@@ -11,7 +11,7 @@ import { movesIdle } from '../../ownership/old-owner.ts';
 import { detached } from '../../ownership/phases.ts';
 import { type DecisionInput, decide } from '../../planning/advice/decision-input.ts';
 import type { FleetView } from '../../planning/fleet/fleet-view.ts';
-import type { PlacementPlan } from '../../planning/placement/placement.ts';
+import type { PlacementPlan } from '../../planning/placement/placement-plan.ts';
 import type { FleetContext } from '../context.ts';
 import { endingCommandOf } from '../hosts/ending-command.ts';
 import { readFleetView } from '../hosts/read-fleet-view.ts';

@@ -10,7 +10,7 @@ import { FleetError } from '../../model/errors.ts';
 import type { GrantIntent } from '../../ownership/evidence.ts';
 import type { FleetContext } from '../context.ts';
 import { startAccount } from './account-acts.ts';
-import type { GrantOutcome } from './grant.ts';
+import type { GrantOutcome } from './grant-outcome.ts';
 import { MoveHosts, refusedBy } from './move-hosts.ts';
 
 /** Whether the end of a hold on `host` needs no host that is silent: the ledger knows every epoch that was begun, and there was none elsewhere above `epoch`. */

@@ -19,6 +19,7 @@ import { lostHostOf } from '../hosts/lost-host-of.ts';
 import { interruptedMove, wasCut } from '../interrupted.ts';
 import { grantIntent, leaveWithOwner } from './give-back.ts';
 import { evidenceError, hostGone, offlineError, refusalError } from './grant-errors.ts';
+import type { GrantOutcome } from './grant-outcome.ts';
 import { reverifyOff } from './host-statement.ts';
 import { lastKnownState, passLostHostFloor, yieldToOwner } from './lost-host.ts';
 import { recordGrant } from './record-grant.ts';
@@ -28,14 +29,6 @@ import { readWorkerMaterial } from './worker-material.ts';
 
 /** Rounds of stage and survey while hosts keep showing higher epochs. More is two ledgers at work. */
 const maxRounds = 3;
-
-/** How one account fared. `problem` is null when it is online. */
-export interface GrantOutcome {
-  readonly account: string;
-  readonly host: string;
-  readonly state: AccountState;
-  readonly problem: FleetError | null;
-}
 
 /**
  * Carries moves without an old owner from wherever they stand to the end: stage the files, survey all known hosts, grant, wait

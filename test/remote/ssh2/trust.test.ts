@@ -3,7 +3,8 @@ import { appendFile, chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, writ
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FleetError } from '../../../src/model/errors.ts';
-import type { HostSpec, Inventory, SecretReference, SshSettings } from '../../../src/model/inventory.ts';
+import type { HostSpec, Inventory, SshSettings } from '../../../src/model/inventory.ts';
+import type { SecretReference } from '../../../src/model/secret-reference.ts';
 import { createSshContext, type SshContext, type SshContextOptions } from '../../../src/remote/config/ssh-context.ts';
 import { createSshRemote } from '../../../src/remote/ssh2/ssh-remote.ts';
 import { appendKnownHost, copyKnownHost, readHostKey, removeKnownHost } from '../../../src/remote/ssh2/trust-host.ts';

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { openLedger } from '../../../src/ledger/ledger.ts';
 import { markStale, readStaleness } from '../../../src/ledger/queries/staleness.ts';
 import type { FleetContext } from '../../../src/workflows/context.ts';
-import type { Adoption } from '../../../src/workflows/custody/adopt.ts';
+import type { Adoption } from '../../../src/workflows/custody/adoption.ts';
 import { recordAdoption } from '../../../src/workflows/custody/record-adoption.ts';
 
 const keyId = 'a'.repeat(32);

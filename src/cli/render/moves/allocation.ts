@@ -1,5 +1,5 @@
 import type { AllocationPlan } from '../../../workflows/moves/allocate.ts';
-import type { GrantOutcome } from '../../../workflows/ownership/grant.ts';
+import type { GrantOutcome } from '../../../workflows/ownership/grant-outcome.ts';
 import { chalk } from '../../style.ts';
 import { noAccounts } from '../accounts/accounts.ts';
 import { formatState } from '../states.ts';

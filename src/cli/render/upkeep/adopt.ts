@@ -1,4 +1,4 @@
-import type { Adoption } from '../../../workflows/custody/adopt.ts';
+import type { Adoption } from '../../../workflows/custody/adoption.ts';
 import { chalk } from '../../style.ts';
 import { formatTable } from '../table.ts';
 

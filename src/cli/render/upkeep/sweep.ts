@@ -1,6 +1,7 @@
 import { formatAge } from '../../../model/time-words.ts';
 import type { Telling } from '../../../workflows/alerts/tell-fleet.ts';
-import type { SweepResult, SweptHost } from '../../../workflows/checkup/sweep.ts';
+import type { SweepResult } from '../../../workflows/checkup/sweep.ts';
+import type { SweptHost } from '../../../workflows/hosts/swept-host.ts';
 import { chalk } from '../../style.ts';
 import { formatOutcomes } from '../moves/allocation.ts';
 import { formatMoveOutcomes } from '../moves/moves.ts';

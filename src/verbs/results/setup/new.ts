@@ -1,4 +1,5 @@
-import type { HostSpec, Inventory, SecretReference } from '../../../model/inventory.ts';
+import type { HostSpec, Inventory } from '../../../model/inventory.ts';
+import type { SecretReference } from '../../../model/secret-reference.ts';
 import type { NewInventory, WrittenInventory } from '../../../workflows/new/write-inventory.ts';
 
 /** How `fleet new` ended. */

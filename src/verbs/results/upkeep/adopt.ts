@@ -1,5 +1,5 @@
 import { FleetError } from '../../../model/errors.ts';
-import type { Adoption } from '../../../workflows/custody/adopt.ts';
+import type { Adoption } from '../../../workflows/custody/adoption.ts';
 
 /** Nothing would be written. */
 export const isAdopted = ({ plan, isOld, missing, replaced }: Adoption): boolean =>
