@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 /** What each room may import besides itself and Node's own modules: the table in ARCHITECTURE.md. */
@@ -26,6 +26,56 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'hostside/answering': ['hostside/protocol'],
   'hostside/worker': ['hostside', 'telegram', 'openai'],
 };
+
+/** Besides itself and what its room may import, what a folder of these rooms may import of the room's other folders; '': the room's own files. */
+const walls: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  'src/planning': { fleet: [], placement: ['fleet'], rebalance: ['fleet', 'placement'], advice: ['fleet', 'placement', 'rebalance'] },
+  'src/remote': { '': [], shared: [''], config: ['shared'], ssh2: ['', 'shared', 'config'] },
+  'src/inventory': {
+    schema: [],
+    rules: ['schema'],
+    '': ['schema', 'rules'],
+    explain: ['', 'schema', 'rules'],
+    new: ['', 'schema', 'rules'],
+  },
+  'src/workflows': {
+    '': [],
+    hosts: [''],
+    init: ['', 'hosts'],
+    answers: ['', 'hosts'],
+    trials: ['', 'hosts', 'answers'],
+    ownership: ['', 'hosts', 'answers'],
+    accounts: ['', 'hosts', 'init', 'answers', 'trials', 'ownership'],
+    moves: ['', 'hosts', 'init', 'answers', 'ownership'],
+    custody: ['', 'hosts', 'answers', 'ownership'],
+    alerts: ['', 'hosts'],
+    checkup: ['', 'hosts', 'init', 'answers', 'trials', 'ownership', 'accounts', 'moves', 'custody', 'alerts'],
+    config: ['', 'hosts', 'init', 'answers'],
+    new: [''],
+  },
+  hostside: {
+    protocol: [],
+    machine: ['protocol'],
+    claims: ['protocol', 'machine'],
+    gate: ['protocol', 'machine', 'claims'],
+    hold: ['protocol', 'machine', 'claims'],
+    helper: ['protocol', 'machine', 'claims', 'gate', 'hold'],
+    sampler: ['protocol', 'machine', 'claims', 'hold', 'helper'],
+    answering: ['protocol'],
+    'worker/telegram': ['protocol', 'machine'],
+    'worker/lifecycle': ['protocol', 'machine', 'worker/telegram'],
+    'worker/model': ['protocol', 'worker/lifecycle'],
+    'worker/conversation': ['protocol', 'machine', 'answering', 'worker/telegram', 'worker/lifecycle', 'worker/model'],
+    'worker/login': ['protocol', 'machine', 'worker/telegram'],
+    worker: ['protocol', 'machine', 'gate', 'worker/telegram', 'worker/lifecycle', 'worker/conversation'],
+  },
+};
+
+/** The folder of a room with walls that holds a file: the longest that the table has. */
+const folderOf = (room: string, path: string): string =>
+  Object.keys(walls[room] ?? {})
+    .filter((folder) => folder !== '' && path.startsWith(`${room}/${folder}/`))
+    .sort((a, b) => b.length - a.length)[0] ?? '';
 
 /** Rooms that decide and never act. */
 const pureRooms = ['src/model', 'src/alerts', 'src/report', 'src/planning', 'src/ownership', 'src/sessions', 'hostside/answering'];
@@ -79,6 +129,64 @@ describe('tidy', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('the folders of a room import one another only as the walls allow', () => {
+    const wrong = Object.entries(walls).flatMap(([room, folders]) =>
+      sources
+        .filter(({ path }) => path.startsWith(`${room}/`))
+        .flatMap((source) => {
+          const own = folderOf(room, source.path);
+          const named = importsOf(source).filter((name) => name.startsWith(`${room}/`));
+          return named
+            .filter((name) => ![own, ...(folders[own] ?? [])].includes(folderOf(room, name)))
+            .map((name) => `${source.path} imports ${name}`);
+        }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('no two files import each other, in one step or many, types included', () => {
+    const importsOfPath = new Map(sources.map((source) => [source.path, importsOf(source)]));
+    const cycles: string[] = [];
+    const done = new Set<string>();
+    const visit = (path: string, way: readonly string[]): void => {
+      const start = way.indexOf(path);
+      if (start !== -1) cycles.push([...way.slice(start), path].join(' -> '));
+      if (start !== -1 || done.has(path)) return;
+      for (const name of importsOfPath.get(path) ?? []) visit(name, [...way, path]);
+      done.add(path);
+    };
+    for (const { path } of sources) visit(path, []);
+    expect(cycles).toEqual([]);
+  });
+
+  it('nothing is exported for tests alone', () => {
+    // These stand in for packages where the programs for hosts are built.
+    const standIns = ['hostside/worker/aes-ige.ts'];
+    const shipped = globSync('{src,hostside,scripts,bench}/**/*.ts').map((path) => {
+      const text = readFileSync(path, 'utf8');
+      return { path, room: roomOf(path), text, code: withoutComments(text) };
+    });
+    const importers = new Map<string, string[]>();
+    for (const source of shipped) for (const name of importsOf(source)) importers.set(name, [...(importers.get(name) ?? []), source.code]);
+    const shippedSources = sources.filter(({ path }) => !standIns.includes(path));
+    const idle = shippedSources.flatMap(({ path, code }) =>
+      [...code.matchAll(/^export (?:async )?(?:abstract )?(?:function\*?|const|class|interface|type) (\w+)/gm)]
+        .map(([, name = '']) => ({ name, word: new RegExp(`\\b${name}\\b`, 'g') }))
+        .filter(({ word }) => (code.match(word) ?? []).length === 1)
+        .filter(({ word }) => !(importers.get(path) ?? []).some((other) => other.search(word) !== -1))
+        .map(({ name }) => `${path}: ${name}`),
+    );
+    expect(idle).toEqual([]);
+  });
+
+  it('no folder is a drawer', () => {
+    const files = globSync('{src,hostside,test,bench,scripts,docs,templates}/**/*', { withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    );
+    const full = [...Map.groupBy(files, ({ parentPath }) => parentPath)].filter(([, inside]) => inside.length > 20);
+    expect(full.map(([folder, inside]) => `${folder}: ${inside.length} files`)).toEqual([]);
+  });
+
   it('only src/cli imports the CLI, and only src/remote knows ssh2', () => {
     const wrong = sources.filter((source) => source.room !== 'src/cli' && importsOf(source).some((name) => name.startsWith('src/cli')));
     expect(wrong.map(({ path }) => path)).toEqual([]);
@@ -122,6 +230,23 @@ describe('tidy', () => {
     const cited = /\b(?:DESIGN|EXCLUSIVITY|REQUIREMENTS|HOUSE|STACKS|FAULTS)(?:\.md\b| (?:section|row)s? \d)|\b[Rr]equirement [A-F]\d/;
     const files = globSync('{src,hostside,templates,scripts,bench,docs}/**/*.{ts,sh,md,yaml,service}');
     expect(files.filter((path) => cited.test(readFileSync(path, 'utf8')))).toEqual([]);
+  });
+
+  it('names no file that is not there', () => {
+    const named =
+      /(?<![\w/.@-])(?:src|hostside|test|docs|templates|scripts|bench)\/[\w./-]+\.(?:ts|md|sh|py|cjs|json|ya?ml|service|conf)\b/g;
+    // The example of CONTRIBUTING.md is a verb that somebody is about to write. Data files may be the reader's own.
+    const invented = ['src/verbs/hosts/oldest.ts'];
+    const files = globSync('{src,hostside,templates,scripts,bench,docs}/**/*.{ts,sh,md,service}').concat(globSync('*.md'));
+    const absent = files.flatMap((path) =>
+      [...readFileSync(path, 'utf8').matchAll(named)]
+        .map(([name]) => name)
+        .filter(
+          (name) => !/[A-Z]{4}/.test(name) && /\.(?:ts|sh|py|cjs|service)$/.test(name) && !invented.includes(name) && !existsSync(name),
+        )
+        .map((name) => `${path} names ${name}`),
+    );
+    expect(absent).toEqual([]);
   });
 
   it('no name that says nothing, no mark of unfinished work', () => {

@@ -58,15 +58,3 @@ export const readEvent = (memory: Memory, conduct: Conduct, event: ChatEvent, se
   noteContext(chat, event, isOwn);
   return isOwn ? 'own' : null;
 };
-
-/**
- * What a look at a chat (`needsLook`) brought: notes which messages other accounts of the fleet have answered, and nothing else, so that an event which is still to be heard stays new.
- * After it `beforeSend` knows.
- */
-export const noteLook = (memory: Memory, conduct: Conduct, events: readonly ChatEvent[], self: Self): void => {
-  for (const event of events) {
-    if (event.kind !== 'message' || !conduct.chats.has(event.chatId)) continue;
-    const isColleague = conduct.chats.get(event.chatId)?.colleagueIds.has(event.sender?.id ?? '') === true;
-    if (isColleague || isBySelf(event, self)) noteAnswered(memory, chatMemory(memory, event.chatId), event, event.sentAtMs);
-  }
-};

@@ -35,7 +35,7 @@ export interface Slot {
 
 /**
  * An answer that may be given inside a window of time. The order of acts: from `startAtMs` on ask the model (where `say` asks for it); at `notBeforeMs` or
- * later look for a colleague's answer (where `needsLook`: `noteLook`), call `beforeSend`, which counts it, and send before `notAfterMs`; then `noteSent`. Whatever does not
+ * later read what was said behind the message (where `needsLook`) and hear it, call `beforeSend`, which counts it, and send before `notAfterMs`; then `noteSent`. Whatever does not
  * come to an end is handed to `giveUp`.
  */
 export interface AnswerPlan {

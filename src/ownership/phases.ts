@@ -29,15 +29,9 @@ export function mayFollow(route: MoveRoute, from: MovePhase, to: MovePhase): boo
   return at >= 0 && phases[at + 1] === to;
 }
 
-/** A move that still needs an act. */
 /** Whether the target of an open move may have heard its grant, also where no answer came. Pure. */
 export const mayBeGranted = ({ phase, from_host }: { readonly phase: MovePhase; readonly from_host: string | null }): boolean =>
   phase === 'released' || phase === 'granted' || (phase === 'staged' && from_host === null);
 
+/** A move that still needs an act. */
 export const isOpen = (phase: MovePhase): boolean => phase !== 'done' && phase !== 'aborted';
-
-/**
- * Abort of a `staged` move must first make the new host durably refuse a late grant (docs/exclusivity.md, row 7): the grant may have been
- * sent although no reply arrived. A `planned` move was never granted.
- */
-export const abortNeedsRevoke = (phase: MovePhase): boolean => phase === 'staged';

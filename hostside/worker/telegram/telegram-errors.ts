@@ -173,10 +173,13 @@ const rows: readonly (readonly [ErrorMeaning, readonly string[]])[] = [
   ['passing', ['CDN_METHOD_INVALID', 'MSG_WAIT_FAILED', 'NEED_DOC_INVALID', 'VOLUME_MOVE_INVALID', 'RANDOM_ID_DUPLICATE']],
 ];
 
-const meanings = new Map(rows.flatMap(([meaning, names]) => names.map((name) => [name, meaning] as const)));
+/** Every error of the table, by its name. */
+export const listedErrors: ReadonlyMap<string, ErrorMeaning> = new Map(
+  rows.flatMap(([meaning, names]) => names.map((name) => [name, meaning] as const)),
+);
 
 /** Names with a number of their own (`USER_MIGRATE_5`, `ALLOW_PAYMENT_REQUIRED_100`) are listed with an X. */
-const listed = (name: string): ErrorMeaning | undefined => meanings.get(name) ?? meanings.get(name.replace(/_\d{1,9}$/, '_X'));
+const listed = (name: string): ErrorMeaning | undefined => listedErrors.get(name) ?? listedErrors.get(name.replace(/_\d{1,9}$/, '_X'));
 
 /** Groups of names whose members Telegram adds to. */
 const families: readonly (readonly [RegExp, ErrorMeaning])[] = [
@@ -188,6 +191,3 @@ const families: readonly (readonly [RegExp, ErrorMeaning])[] = [
 /** What an RPC error means; null: it is not known. */
 export const meaningOf = (name: string): ErrorMeaning | null =>
   listed(name) ?? families.find(([pattern]) => pattern.test(name))?.[1] ?? null;
-
-/** Every listed error, for the tests. */
-export const listedErrors: ReadonlyMap<string, ErrorMeaning> = meanings;

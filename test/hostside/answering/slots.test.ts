@@ -4,13 +4,12 @@ import { prepare } from '../../../hostside/answering/conduct.ts';
 import { decide } from '../../../hostside/answering/decide.ts';
 import { draw, identityOf, randomIdOf, rendezvousRank } from '../../../hostside/answering/hash.ts';
 import { emptyMemory } from '../../../hostside/answering/memory.ts';
-import { noteLook } from '../../../hostside/answering/reading.ts';
 import { beforeSend } from '../../../hostside/answering/sending.ts';
 import { slotGuardMs } from '../../../hostside/answering/slots.ts';
 import type { Self } from '../../../hostside/answering/verdict.ts';
 import type { ChatPolicy, Colleague } from '../../../hostside/protocol/behaviour.ts';
 import type { ChatMessage } from '../../../hostside/protocol/chat.ts';
-import { behaviour, chatId, colleague, message, moment, noon, plan, rule, script, self, sharedChat, user } from './fixtures.ts';
+import { behaviour, chatId, colleague, message, moment, noon, plan, rule, script, sharedChat, user } from './fixtures.ts';
 
 const accounts = (count: number): readonly Colleague[] =>
   Array.from({ length: count }, (_, index) => ({
@@ -110,11 +109,10 @@ describe('accounts that share a group', () => {
     expect(later.startAtMs).toBe(Math.max(noon + 61_000, noon + 60_000 + position * 20_000));
     expect(beforeSend(memory, conduct, answer, answer.notAfterMs + 1)?.reason).toBe('slot-over');
     const again = plan(decide(emptyMemory(), conduct, message(1, 'hi'), moment()));
-    noteLook(memory, conduct, [message(2, 'no', { sender: user('7'), replyTo: 1 })], self);
+    decide(memory, conduct, message(2, 'no', { sender: user('7'), replyTo: 1 }), moment());
     expect(beforeSend(memory, conduct, again, again.notBeforeMs)).toBe(null);
-    noteLook(memory, conduct, [message(2, 'yes', { sender: user(colleague(1).userId ?? ''), replyTo: 1 })], self);
+    decide(memory, conduct, message(3, 'yes', { sender: user(colleague(1).userId ?? ''), replyTo: 1 }), moment());
     expect(beforeSend(memory, conduct, again, again.notBeforeMs)?.reason).toBe('colleague-answered');
-    expect(decide(memory, conduct, message(2, 'what was only looked at is still new'), moment()).kind).toBe('answer');
   });
 
   test('property: while colleagues learn of a new sharing at different times, slots do not overlap either', () => {
