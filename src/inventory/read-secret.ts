@@ -5,6 +5,7 @@ import { FleetError } from '../model/errors.ts';
 import { fileRisks, octal } from '../model/file-trust.ts';
 import type { SecretReference } from '../model/secret-reference.ts';
 import { homeDirectory } from '../surroundings/operator.ts';
+import { readAtMost } from '../surroundings/read-bounded.ts';
 import { resolvePath } from './resolve-path.ts';
 import { formatSecretReference } from './schema/secret-reference.ts';
 
@@ -47,7 +48,7 @@ const readOpened = async (reference: SecretReference, path: string, file: FileHa
       `${path} has ${stats.size} bytes, more than ${maxSecretBytes}`,
       'Name a file that holds nothing but the secret.',
     );
-  return await file.readFile('utf8');
+  return (await readAtMost(file, maxSecretBytes)).toString('utf8');
 };
 
 const readSecretFile = async (reference: SecretReference, cwd: string, home: string): Promise<string> => {

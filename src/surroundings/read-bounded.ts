@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 
 /**
  * A regular file's content; a symbolic link to one is followed, unless `flags` says O_NOFOLLOW. Throws the system's error, `EFTYPE` for a device, a pipe or a
@@ -11,9 +11,27 @@ export const readBounded = async (path: string, maxBytes: number, flags = 0): Pr
   try {
     const facts = await handle.stat();
     if (!facts.isFile()) throw Object.assign(new Error('not a regular file'), { code: 'EFTYPE' });
-    if (facts.size > maxBytes) throw Object.assign(new Error(`more than ${maxBytes} bytes`), { code: 'EFBIG' });
-    return await handle.readFile();
+    if (facts.size > maxBytes) throw tooBig(maxBytes);
+    return await readAtMost(handle, maxBytes);
   } finally {
     await handle.close();
   }
 };
+
+/** At most so much more than the limit is read; some of the kernel's files are read in such steps only. */
+const chunkBytes = 65_536;
+
+const tooBig = (maxBytes: number): Error => Object.assign(new Error(`more than ${maxBytes} bytes`), { code: 'EFBIG' });
+
+/** What is left of an open file. Its size says nothing: the kernel's own files say 0 and may be endless, others grow. Throws `EFBIG` above `maxBytes`. */
+export async function readAtMost(handle: FileHandle, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for (let length = 0; ; ) {
+    const chunk = Buffer.allocUnsafe(chunkBytes);
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, null);
+    if (bytesRead === 0) return Buffer.concat(chunks, length);
+    length += bytesRead;
+    if (length > maxBytes) throw tooBig(maxBytes);
+    chunks.push(chunk.subarray(0, bytesRead));
+  }
+}

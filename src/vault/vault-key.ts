@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { FleetError } from '../model/errors.ts';
 import { makeFolder } from '../surroundings/make-folder.ts';
+import { readAtMost } from '../surroundings/read-bounded.ts';
 import { createWhole, systemCode } from './durable-file.ts';
 
 const identityLine = /^AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]+$/;
@@ -111,7 +112,7 @@ export const readVaultKey = async (path: string): Promise<string> => {
         hint: 'Name the file that holds the age identity.',
       });
     }
-    return await handle.readFile('utf8');
+    return (await readAtMost(handle, maxKeyFileBytes)).toString('utf8');
   } finally {
     await handle.close();
   }

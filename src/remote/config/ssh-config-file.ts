@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetError } from '../../model/errors.ts';
+import { readAtMost } from '../../surroundings/read-bounded.ts';
 import { nextWord, splitWords } from './ssh-config-words.ts';
 
 /** One line of a config, Include already read. */
@@ -28,7 +29,16 @@ interface Root {
   readonly homeDirectory: string;
   /** Files of the system may not include from a home. */
   readonly isSystem: boolean;
+  readonly left: Left;
 }
+
+/** How much may still be read: one file can be included by many. */
+interface Left {
+  files: number;
+  bytes: number;
+}
+const MAX_FILES = 10_000;
+const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
  * Reads ssh config files as OpenSSH does, Include read too; missing files are skipped, a folder counts as an empty file. `homeDirectory` is
@@ -40,7 +50,7 @@ export async function readSshConfig(files: readonly string[], homeDirectory: str
   const read: (readonly SshConfigLine[])[] = [];
   for (const file of files) {
     const isSystem = file.startsWith(`${SYSTEM_FOLDER}/`);
-    const root: Root = { folder: isSystem ? SYSTEM_FOLDER : own, homeDirectory, isSystem };
+    const root: Root = { folder: isSystem ? SYSTEM_FOLDER : own, homeDirectory, isSystem, left: { files: MAX_FILES, bytes: MAX_BYTES } };
     read.push(await readOne(file, root, 0, file === join(own, 'config')));
   }
   return read;
@@ -52,7 +62,7 @@ async function readOne(file: string, root: Root, depth: number, isChecked: boole
       hint: 'a file probably includes itself: remove that Include',
     });
   }
-  const text = await readText(file, isChecked);
+  const text = await readText(file, isChecked, root.left);
   const lines: SshConfigLine[] = [];
   for (const [index, raw] of text.split('\n').entries()) {
     const line = parseLine(raw, `${file}:${index + 1}`);
@@ -62,7 +72,18 @@ async function readOne(file: string, root: Root, depth: number, isChecked: boole
   return lines;
 }
 
-async function readText(file: string, isChecked: boolean): Promise<string> {
+const tooMuch = (file: string): FleetError =>
+  new FleetError(
+    'ssh-config',
+    `${file}: with all that is included this ssh config has more than ${MAX_FILES} files or ${MAX_BYTES} bytes`,
+    {
+      hint: 'a file probably includes others again and again: look at its Include lines',
+    },
+  );
+
+async function readText(file: string, isChecked: boolean, left: Left): Promise<string> {
+  left.files -= 1;
+  if (left.files < 0) throw tooMuch(file);
   let handle: Awaited<ReturnType<typeof open>>;
   try {
     // Not blocking: a FIFO must not hold up fleet for ever.
@@ -80,7 +101,12 @@ async function readText(file: string, isChecked: boolean): Promise<string> {
         hint: `run: chmod go-w ${file} (and chown it to yourself)`,
       });
     }
-    return await handle.readFile('utf8');
+    const bytes = await readAtMost(handle, left.bytes).catch((cause: unknown) => {
+      if (cause instanceof Error && 'code' in cause && cause.code === 'EFBIG') throw tooMuch(file);
+      throw cause;
+    });
+    left.bytes -= bytes.length;
+    return bytes.toString('utf8');
   } finally {
     await handle.close();
   }

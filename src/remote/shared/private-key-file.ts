@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { octal } from '../../model/file-trust.ts';
+import { readAtMost } from '../../surroundings/read-bounded.ts';
 
 /** A key of 16,384 bits has 13 KB. */
 const MAX_KEY_BYTES = 256 * 1024;
@@ -13,7 +14,7 @@ export async function readPrivateKey(path: string): Promise<Buffer | string> {
     if (!facts.isFile() || facts.size > MAX_KEY_BYTES) return `${path} is no file with a private key`;
     if (facts.uid === process.getuid?.() && (facts.mode & 0o077) !== 0)
       return `${path} is open to others (mode ${octal(facts.mode)}), so OpenSSH and fleet do not use it: chmod 600 '${path}'`;
-    return await handle.readFile();
+    return await readAtMost(handle, MAX_KEY_BYTES);
   } finally {
     await handle.close();
   }

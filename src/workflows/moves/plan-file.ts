@@ -6,6 +6,7 @@ import type { LedgerDb } from '../../ledger/ledger.ts';
 import { readMeta, writeMeta } from '../../ledger/queries/meta.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { DecisionInput } from '../../planning/advice/decision-input.ts';
+import { readAtMost } from '../../surroundings/read-bounded.ts';
 import { movableStates } from '../ownership/move-decision.ts';
 
 const plannedMoveSchema = z.object({
@@ -110,7 +111,7 @@ async function readPlanFile(path: string): Promise<Buffer> {
       const facts = await handle.stat();
       if (!facts.isFile()) throw fail('is not a file');
       if (facts.size > planLimitBytes) throw fail(`is no plan: it has ${facts.size} bytes`);
-      return await handle.readFile();
+      return await readAtMost(handle, planLimitBytes);
     } finally {
       await handle.close();
     }

@@ -213,6 +213,23 @@ describe('what is not supported is named', () => {
     expect((await optionsOf(text)).warnings).toEqual(words);
   });
 
+  test('files that include others again and again, and one without end, are refused soon', async () => {
+    const folder = join(home, '.ssh', 'tower');
+    await mkdir(folder);
+    for (let level = 0; level < 16; level += 1)
+      await writeFile(
+        join(folder, `${level}`),
+        level === 15 ? 'User x\n'.repeat(1_000) : `Include tower/${level + 1} tower/${level + 1}\n`,
+        { mode: 0o600 },
+      );
+    const file = join(home, '.ssh', 'top');
+    await writeFile(file, 'Include tower/0\n');
+    const refused = { code: 'ssh-config', message: expect.stringMatching(/more than \d+ files or \d+ bytes$/) };
+    await expect(readSshConfig([file], home)).rejects.toMatchObject(refused);
+    await expect(readSshConfig(['/dev/zero'], home)).rejects.toMatchObject(refused);
+    expect(await readSshConfig(['/dev/null'], home)).toEqual([[]]);
+  });
+
   test('a file of somebody else is not followed, as OpenSSH does not', async () => {
     const file = join(home, '.ssh', 'config');
     await writeFile(file, 'User x\n');

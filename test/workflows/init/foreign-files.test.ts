@@ -1,6 +1,6 @@
 /** A folder that comes from somebody else: whatever stands in the place of a script, a profile or what that names is refused without waiting and without reading on. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -23,7 +23,7 @@ const folder = (): string => {
     'profiles/x.yaml': profile,
     'theirs.conf': 'a = b\n',
     'worker/worker.py': 'print()\n',
-    'scripts/desk.yaml': 'version: 1\nrules: []\n',
+    'scripts/desk.yaml': readFileSync('templates/scripts/welcome.yaml', 'utf8'),
   })) {
     mkdirSync(dirname(join(path, name)), { recursive: true });
     writeFileSync(join(path, name), text);
@@ -34,6 +34,7 @@ const folder = (): string => {
 const wrong = {
   'a pipe': (path: string) => void spawnSync('mkfifo', ['-m', '600', path]),
   'a link to a device': (path: string) => symlinkSync('/dev/zero', path),
+  'a file of the kernel that says it is empty and has no end': (path: string) => symlinkSync('/proc/self/pagemap', path),
   'a gigabyte': (path: string) => {
     writeFileSync(path, '');
     truncateSync(path, 1024 ** 3);
