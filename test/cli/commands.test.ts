@@ -103,7 +103,7 @@ No accounts yet: fleet accounts import FILE...
 `,
     },
     { args: ['accounts', 'list'], code: 0, stdout: 'No accounts yet: fleet accounts import FILE...\n' },
-    { args: ['history'], code: 0, stdout: 'No decisions recorded.\n' },
+    { args: ['history'], code: 0, stdout: 'No decisions yet: fleet allocate makes the first.\n' },
     { args: ['moves'], code: 0, stdout: 'No open moves.\n' },
     { args: ['allocate', '--all', '--yes'], code: 0, stdout: 'No accounts yet: fleet accounts import FILE...\n' },
     { args: ['--version'], code: 0, stdout: /^\d+\.\d+\.\d+\n$/ },

@@ -92,6 +92,33 @@ describe('patterns', () => {
   });
 });
 
+const empty = 'version: 1\nfleet: empty\nvault: { key: "file:k" }\ntelegram: { api_id: 1, api_hash: "env:H" }\nhosts: {}\n';
+
+test('an inventory without hosts: what would act on hosts asks nothing, waits for nothing, and says how to add one', async () => {
+  const { fleet } = await makeFolder(empty);
+  const all = [
+    ['hosts', 'list'],
+    ['hosts', 'trust'],
+    ['init'],
+    ['patch', '--rolling'],
+    ['reboot', '--rolling'],
+    ['rankings'],
+    ['top', '--once'],
+    ['status'],
+  ];
+  for (const args of [...all, ['simulate', '--scale', '2']]) {
+    const { code, stdout, stderr } = await fleet(args);
+    expect({ args, code, stderr, stdout }).toEqual({
+      args,
+      code: 0,
+      stderr: '',
+      stdout: expect.stringContaining('No hosts yet: fleet hosts add NAME ADDRESS'),
+    });
+  }
+  const { stderr } = await fleet(['check', '--for', '1h']);
+  expect(stderr).not.toContain('watching the load');
+});
+
 describe('lists', () => {
   const names = async ({ fleet }: Folder, args: readonly string[], of: 'accounts' | 'hosts'): Promise<string[]> =>
     (JSON.parse((await fleet([...args, '--json'])).stdout)[of] as { name: string }[]).map(({ name }) => name);

@@ -180,7 +180,10 @@ ansible_ssh_private_key_file=~/.ssh/key
       '[web\nh\n[x:vas]\n[w:vars]\nnothing\n[c:children]\nnobody\n',
       ['1: this is no section', '3: this is no section', '5: no variable', '7: no group is called "nobody"'],
     ],
-    ['h loose\ng "open\nr[3:1]\n_ ansible_host=x\n', ['1: a word behind a host', '2: a quote has no end', '3: this range is none']],
+    [
+      'h loose\ng "open\nr[3:1]\n_ ansible_host=x\n',
+      ['1: a word behind a host', '2: a quote has no end', '3: this range is none', '4: "_" cannot be the name'],
+    ],
     [
       'h ansible_port=ssh ansible_user="a b"\n__\n',
       ['1: ansible_port is no port', '1: ansible_user is no user name', '2: "__" cannot be the name'],
@@ -300,13 +303,19 @@ describe('a master_config.json', () => {
   });
 
   test('mistakes name their places, never a password', () => {
-    const text = JSON.stringify({ strategy: 'best', servers: { a: { user: 3, password: ['geheim'] }, b: { host: 'x y' } } }, null, 1);
+    const text = JSON.stringify(
+      { strategy: 'best', servers: { a: { user: 3, password: ['geheim'] }, b: { host: 'x y' }, ___: { host: 'y' } } },
+      null,
+      1,
+    );
     const { problems = [] } = draftFromMasterConfig({ path: 'm.json', text });
-    expect(problems.map((each) => /^m\.json:(\d+):\d+ (\S+):/.exec(each)?.slice(1))).toEqual([
-      ['4', 'servers.a.host'],
-      ['5', 'servers.a.user'],
-      ['6', 'servers.a.password'],
-      ['11', 'servers.b.host'],
+    expect(problems.map((each) => /^m\.json:(\d+):(?:\d+)? (\S+)/.exec(each)?.slice(1))).toEqual([
+      ['4', 'servers.a.host:'],
+      ['5', 'servers.a.user:'],
+      ['6', 'servers.a.password:'],
+      ['11', 'servers.b.host:'],
+      ['13', '"___"'],
+      ['2', 'the'],
     ]);
     expect(problems.join()).not.toContain('geheim');
     expect(draftFromMasterConfig({ path: 'm.json', text: '{"servers": {"a": ' }).problems?.[0]).toMatch(/^m.json:1:\d+ /);

@@ -10,7 +10,7 @@ import type { takeOver } from '../../verbs/hosts/take-over.ts';
 import type { trustHosts } from '../../verbs/hosts/trust.ts';
 import type { uninstall } from '../../verbs/hosts/uninstall.ts';
 import { formatExec } from '../render/hosts/exec.ts';
-import { formatHost, formatHostKeys, formatHosts } from '../render/hosts/hosts.ts';
+import { formatHost, formatHostKeys, formatHosts, noHosts } from '../render/hosts/hosts.ts';
 import { formatInit, formatSteps } from '../render/hosts/init.ts';
 import { formatTrialEnd } from '../render/hosts/trial.ts';
 import { formatStrays } from '../render/looks/status.ts';
@@ -22,9 +22,15 @@ const ofAdd: TextOf<typeof addHost> = {
 
 const ofTrust: TextOf<typeof trustHosts> = {
   proposal: ({ keys }) => (keys.length === 0 ? '' : formatHostKeys(keys)),
-  done: ({ remembered, stillTrusted, knownHosts }, { keys }) =>
+  done: ({ remembered, stillTrusted, knownHosts }, { keys, errors }) =>
     [
-      remembered === 0 ? `${keys.length} known already, nothing to remember.` : `${remembered} remembered in ${knownHosts}.`,
+      keys.length === 0
+        ? errors.length === 0
+          ? noHosts
+          : 'No key was read.'
+        : remembered === 0
+          ? `${keys.length} known already, nothing to remember.`
+          : `${remembered} remembered in ${knownHosts}.`,
       ...stillTrusted.map((place) => `The former key is still trusted by ${place}: take it out there.`),
     ].join('\n'),
 };

@@ -30,7 +30,12 @@ const ofWhyNot: TextOf<typeof whyNot> = {
   result: ({ message }, { input: { account, host } }) => `${called(account)} on ${host}: ${message}`,
 };
 
-const ofHistory: TextOf<typeof history> = { result: (rows) => formatHistory(rows) };
+const ofHistory: TextOf<typeof history> = {
+  result: (rows, { input: { account, host } }) =>
+    rows.length === 0 && account === undefined && host === undefined
+      ? 'No decisions yet: fleet allocate makes the first.'
+      : formatHistory(rows),
+};
 
 const ofMoves: TextOf<typeof moves> = { result: (rows, { nowMs }) => formatMoves(rows, nowMs) };
 

@@ -91,11 +91,15 @@ export function draftFromAnsible(source: AnsibleSource): DraftOutcome {
   const excess = tooManyIn(file.inventory);
   if (excess !== null) return { problems: [`${path}: ${excess}`] };
   const circle = circleIn(file.inventory);
-  const problems = [
+  const before = [
     ...[...file.problems, ...beside.problems].map(format),
     ...(circle === null ? [] : [`${path}: the group "${circle.slice(0, 60)}" contains itself`]),
   ];
-  return problems.length > 0 ? { problems } : draftOf(file, beside, path);
+  // What a group that contains itself passes on to its hosts cannot be told.
+  if (circle !== null) return { problems: before };
+  const outcome = draftOf(file, beside, path);
+  const problems = [...before, ...(outcome.problems ?? [])];
+  return problems.length > 0 ? { problems } : outcome;
 }
 
 function draftOf(file: AnsibleFile, beside: Beside, path: string): DraftOutcome {

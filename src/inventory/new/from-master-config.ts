@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Strategy } from '../../model/inventory.ts';
 import { findPlace } from '../rules/places.ts';
 import { problemsOfIssues } from '../rules/problems.ts';
-import { parseYamlDocument, type YamlDocument } from '../rules/yaml-document.ts';
+import { parseYamlDocument } from '../rules/yaml-document.ts';
 import { type DraftHost, type DraftOutcome, emptyHost } from './draft.ts';
 import type { SourceFile } from './from-ansible.ts';
 import { nameSecrets } from './name-secrets.ts';
@@ -54,37 +54,44 @@ const isLabel = (value: string): boolean => /^[A-Za-z0-9._:/@-]{1,63}$/.test(val
 export function draftFromMasterConfig({ path, text: json }: SourceFile): DraftOutcome {
   const document = parseYamlDocument(json);
   const parsed = configSchema.safeParse(document.value);
-  const problems = [
+  const shape = [
     ...document.problems,
     ...(document.value === undefined ? [] : problemsOfIssues(parsed.error?.issues ?? [], document, configSchema)),
-  ];
-  if (problems.length > 0 || !parsed.success)
-    return {
-      problems: problems.map(
-        ({ position, path: at, text: what }) =>
-          `${path}:${position.line}:${position.column} ${at.length === 0 ? '' : `${at.join('.').slice(0, 200)}: `}${what}`,
-      ),
-    };
-  return draftOf(parsed.data, document, path);
+  ].map(
+    ({ position, path: at, text: what }) =>
+      `${path}:${position.line}:${position.column} ${at.length === 0 ? '' : `${at.join('.').slice(0, 200)}: `}${what}`,
+  );
+  const placeOf: PlaceOf = (...at) => `${path}:${document.locate(at, 'key').line}`;
+  const problems = [...shape, ...wordProblems(document.value, placeOf)];
+  return problems.length > 0 || !parsed.success ? { problems } : draftOf(parsed.data, placeOf);
 }
 
-function draftOf(config: z.output<typeof configSchema>, document: YamlDocument, path: string): DraftOutcome {
-  const placeOf = (...at: readonly string[]): string => `${path}:${document.locate(at, 'key').line}`;
-  const problems: string[] = [];
+type PlaceOf = (...at: readonly string[]) => string;
+
+const keysOf = (value: unknown): readonly string[] => (typeof value === 'object' && value !== null ? Object.keys(value) : []);
+
+/** Names of servers and of a strategy that fleet cannot use, also beside mistakes of other kinds. */
+function wordProblems(value: unknown, placeOf: PlaceOf): readonly string[] {
+  const { servers, strategy } = { ...(value as { readonly servers?: unknown; readonly strategy?: unknown } | undefined) };
+  const names = Array.isArray(servers) ? [] : keysOf(servers).filter((name) => hostNameFrom(name) === null);
+  const isStrange = typeof strategy === 'string' && !Object.hasOwn(strategies, strategy);
+  return [
+    ...names.map((name) => `${placeOf('servers', name)}: "${name.slice(0, 60)}" cannot be the name of a host`),
+    ...(isStrange ? [`${placeOf('strategy')}: the strategy is one of ${Object.keys(strategies).join(', ')}`] : []),
+  ];
+}
+
+function draftOf(config: z.output<typeof configSchema>, placeOf: PlaceOf): DraftOutcome {
   const passwords = new Map<string, string>();
   const servers = Object.entries(config.servers);
   const hosts = servers.flatMap(([name, settings]): readonly DraftHost[] => {
     const source = placeOf('servers', name);
     const host = hostNameFrom(name);
-    if (host === null) problems.push(`${source}: "${name.slice(0, 60)}" cannot be the name of a host`);
     if (host === null) return [];
     if (typeof settings.password === 'string' && settings.password !== '') passwords.set(host, `text ${settings.password}`);
     return [hostFrom(host, source, settings)];
   });
   const strategy = config.strategy === undefined ? undefined : strategies[config.strategy];
-  if (config.strategy !== undefined && strategy === undefined)
-    problems.push(`${placeOf('strategy')}: the strategy is one of ${Object.keys(strategies).join(', ')}`);
-  if (problems.length > 0) return { problems };
   const references = nameSecrets('SSH_PASSWORD', passwords);
   const withSecrets = hosts.map((host): DraftHost => {
     const password = references.get(host.name);

@@ -74,7 +74,7 @@ export const patch = defineChange({
     const runPatch = await patchRunner(context, security);
     return { ...(await planPatches(context, chosen, { drain, reboot, withinMs: within }, runPatch)), runPatch };
   },
-  isEmpty: ({ errors }) => errors.length > 0,
+  isEmpty: ({ patches, errors }) => patches.length === 0 || errors.length > 0,
   question: (plan) => question(plan),
   async execute(context, begin, plan) {
     const { executePatches } = await import('../../workflows/moves/patch-hosts.ts');

@@ -36,7 +36,7 @@ export const reboot = defineChange({
     ]);
     return planReboots(context, selectHosts(context.inventory, [...hosts, ...limit]), { withinMs: within, isRolling: rolling });
   },
-  isEmpty: ({ errors }) => errors.length > 0,
+  isEmpty: ({ reboots, errors }) => reboots.length === 0 || errors.length > 0,
   question,
   async execute(context, begin, plan) {
     const { executeReboots } = await import('../../workflows/hosts/reboot-hosts.ts');

@@ -38,7 +38,7 @@ export async function checkFleet(
   }
   if (stages.includes('accounts')) checks.push(...checkEachAccount(first));
   if (stages.includes('hosts')) checks.push(...(await checkHostToHost(context, hosts)), await checkRealMove(context));
-  if (stages.includes('load') && !context.signal.aborted) {
+  if (stages.includes('load') && hosts.length > 0 && !context.signal.aborted) {
     context.report({ kind: 'phase', text: `watching the load for ${Math.round(loadMs / 1000)} s` });
     await context.pause(loadMs, context.signal);
     if (!context.signal.aborted) checks.push(...checkLoad(first, await watch.look()));

@@ -66,15 +66,21 @@ function sound(outcome: DraftOutcome, code: 'usage' | 'inventory', what: string,
   });
 }
 
+/** By the system's code. */
+const unreadable: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  EFTYPE: 'is no file but a folder, a device or a pipe',
+  EFBIG: `has more than ${limitBytes / 1024 ** 2} MiB`,
+  EACCES: 'is not readable for you',
+};
+
 async function readSource(path: string): Promise<SourceFile> {
   try {
     return { path, text: (await readBounded(path, limitBytes)).toString('utf8').replace(/^\uFEFF/, '') };
   } catch (cause) {
     const { code = 'unknown error' } = cause as NodeJS.ErrnoException;
-    throw new FleetError('inventory', `${path} ${code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`}`, {
-      hint: 'Name a file that you may read.',
-      cause,
-    });
+    const why = unreadable[code] ?? `cannot be read (${code})`;
+    throw new FleetError('inventory', `${path} ${why}`, { hint: 'Name a file that you may read.', cause });
   }
 }
 

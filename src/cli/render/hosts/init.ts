@@ -2,6 +2,7 @@ import type { HostInitOutcome } from '../../../workflows/init/init.ts';
 import { chalk } from '../../style.ts';
 import { formatState } from '../states.ts';
 import { formatTable } from '../table.ts';
+import { noHosts } from './hosts.ts';
 
 /** One line per host, then what is worth reading: pending or changed steps, warnings, diffs. */
 export function formatInit(outcomes: readonly HostInitOutcome[]): string {
@@ -17,7 +18,7 @@ export function formatInit(outcomes: readonly HostInitOutcome[]): string {
       facts?.osName ?? '',
     ];
   });
-  const table = formatTable(['HOST', 'STATE', 'STEPS', 'SENT', 'TIME', 'OS'], rows, 'No hosts.');
+  const table = formatTable(['HOST', 'STATE', 'STEPS', 'SENT', 'TIME', 'OS'], rows, noHosts);
   const byDetails = Map.groupBy(outcomes, (outcome) => details(outcome).join('\n'));
   const sections = [...byDetails]
     .filter(([text]) => text !== '')
@@ -54,5 +55,5 @@ export const formatSteps = (steps: readonly { readonly id: string; readonly titl
   formatTable(
     ['STEP', 'WHAT IT DOES'],
     steps.map(({ id, title }) => [id, title]),
-    'No hosts.',
+    noHosts,
   );

@@ -3,9 +3,11 @@ import { chalk } from '../../style.ts';
 import { called } from '../account-names.ts';
 import { formatState } from '../states.ts';
 import { formatTable } from '../table.ts';
+import { noHosts } from './hosts.ts';
 
 /** The plan for people: what is upgraded, and what becomes of the accounts meanwhile. */
-export function formatPlan({ patches, wishes }: PatchPlan): string {
+export function formatPlan({ patches, wishes, errors }: PatchPlan): string {
+  if (patches.length === 0) return errors.length === 0 ? noHosts : 'No host can be patched now.';
   const rows = patches.map(({ host, pending, wantsReboot, accounts, notOnline }) => [
     host.name,
     pending.length === 0 ? chalk.dim('nothing known') : pending.join(', '),
@@ -13,11 +15,7 @@ export function formatPlan({ patches, wishes }: PatchPlan): string {
     accounts.map(called).join(', '),
     notOnline.map(called).join(', '),
   ]);
-  const table = formatTable(
-    ['HOST', 'UPGRADE', 'REBOOT', wishes.drain ? 'MOVE AWAY' : 'STAY', 'NOT ONLINE NOW'],
-    rows,
-    'No host can be patched now.',
-  );
+  const table = formatTable(['HOST', 'UPGRADE', 'REBOOT', wishes.drain ? 'MOVE AWAY' : 'STAY', 'NOT ONLINE NOW'], rows, '');
   const accounts = wishes.drain
     ? 'Accounts move away first and stay where they are then; the host takes accounts again afterwards.'
     : 'Accounts stay and go on while packages are upgraded.';

@@ -1,6 +1,7 @@
 import type { WhatIf } from '../../../planning/advice/what-if.ts';
 import { spreadOf } from '../../../verbs/results/moves/simulate.ts';
 import { chalk } from '../../style.ts';
+import { noHosts } from '../hosts/hosts.ts';
 import { formatState } from '../states.ts';
 import { formatPoints, formatTable } from '../table.ts';
 
@@ -26,9 +27,11 @@ export function formatWhatIf({ before, after, placement, rebalance, overloaded }
     });
   const moved = placement.placements.length;
   const lines = [
-    `${moved} ${moved === 1 ? 'account gets' : 'accounts get'} a host, ${placement.unplaced.length} find none.`,
+    moved + placement.unplaced.length === 0
+      ? 'No account needs a host.'
+      : `${moved} ${moved === 1 ? 'account gets' : 'accounts get'} a host, ${placement.unplaced.length} find none.`,
     ...(rebalance === null ? [] : [`Then a rebalance: ${rebalance.summary}.`]),
     `Spread of load scores: ${formatPoints(spreadOf(before))} → ${formatPoints(spreadOf(after))} points.`,
   ];
-  return `${formatTable(['HOST', 'STATE', 'ACCOUNTS', 'SCORE', ''], rows, 'No hosts.')}\n${lines.join('\n')}`;
+  return `${formatTable(['HOST', 'STATE', 'ACCOUNTS', 'SCORE', ''], rows, noHosts)}\n${lines.join('\n')}`;
 }
