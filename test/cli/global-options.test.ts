@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { expect, test, vi } from 'vitest';
 import { buildProgram } from '../../src/cli/program.ts';
-import { insertAccount, setAccountState } from '../../src/ledger/accounts.ts';
 import { openLedger } from '../../src/ledger/ledger.ts';
-import { takeLock } from '../../src/ledger/runs.ts';
+import { insertAccount, setAccountState } from '../../src/ledger/queries/accounts.ts';
+import { takeLock } from '../../src/ledger/queries/runs.ts';
 import { type Folder, makeFolder } from './fleet-command.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
