@@ -6,7 +6,7 @@ import { draw } from './hash.ts';
 import { countInHour, type HourWindow, hourFreeAtMs } from './hour-window.ts';
 import { type ChatMemory, type Memory, talkKey } from './memory.ts';
 import type { Silence } from './verdict.ts';
-import { bareText, hasWord, skeletonOf } from './words.ts';
+import { hasWord, wishIn } from './words.ts';
 
 /** What the checks look at: one event in one allowed chat. */
 export interface Scene {
@@ -125,8 +125,8 @@ export const isMeant = ({ memory, heard, chat, chatMemory, people, nowMs }: Scen
 export const wishOf = (scene: Scene): Wish => {
   const { conduct, heard, memory, people } = scene;
   if (heard.event.kind !== 'message') return null;
-  const bare = bareText(skeletonOf(heard.event.text));
-  if (conduct.optOutWords.has(bare)) return 'opt-out';
-  if (conduct.backWords.has(bare) && memory.optOuts.has(people[0]?.id ?? '')) return 'back';
+  const wish = wishIn(heard.event.text);
+  if (conduct.optOutWords.has(wish)) return 'opt-out';
+  if (conduct.backWords.has(wish) && memory.optOuts.has(people[0]?.id ?? '')) return 'back';
   return conduct.handoverWords.some((word) => hasWord(heard.text, word)) && isMeant(scene) ? 'handover' : null;
 };

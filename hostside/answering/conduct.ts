@@ -3,7 +3,7 @@ import type { ChatEvent, ChatMessage, ChatUser } from '../protocol/chat.ts';
 import { clockIn, type OpenAt, openAt } from './hours.ts';
 import { compilePattern, type PatternText, patternText } from './pattern.ts';
 import type { Self } from './verdict.ts';
-import { foldText, hasWord, isSingleWord, mentionedNames, skeletonOf, wordsOf } from './words.ts';
+import { foldText, hasWord, isSingleWord, mentionedNames, wishWords, wordsOf } from './words.ts';
 
 /** An event with what several checks want to know about its text, worked out once. */
 export interface Heard {
@@ -157,8 +157,8 @@ export const prepare = (behaviour: Behaviour): Conduct => {
     rules: (script?.rules ?? []).map((rule) => ({ rule, fits: triggerTest(rule.trigger), allows: conditionTest(rule.conditions) })),
     openAt: script?.hours ? openAt(script.hours) : () => 'open',
     clock: clockIn(script?.hours?.timeZone ?? 'UTC'),
-    optOutWords: new Set(script?.optOut.words.map(skeletonOf)),
-    backWords: new Set(script?.optOut.backWords.map(skeletonOf)),
+    optOutWords: wishWords(script?.optOut.words ?? []),
+    backWords: wishWords(script?.optOut.backWords ?? []),
     handoverWords: (script?.handover?.words ?? []).map(foldText),
   };
 };

@@ -28,12 +28,24 @@ export const wordsOf = (text: string): ReadonlySet<string> => new Set(text.split
 /** Whether a folded keyword is one word that {@link wordsOf} finds; otherwise {@link hasWord} has to look for it. */
 export const isSingleWord = (word: string): boolean => !notLetters.test(word) && !unspaced.test(word);
 
-/** Characters that show nothing or only change how others look: format characters, variation selectors, fillers, keycaps. */
+/** Characters that show nothing or only change how others look: format characters, variation selectors, fillers, keycaps, also those of tomorrow. */
 const unseen =
-  /\p{Cf}|\p{Cc}|[\ufe00-\ufe0f]|[\u{e0100}-\u{e01ef}]|\u034f|[\u115f\u1160]|[\u17b4\u17b5]|[\u180b-\u180f]|[\u2800\u3164\uffa0]|[\u{1f3fb}-\u{1f3ff}]/gu;
-/** Marks that are laid over letters of alphabets: accents, strokes, enclosures, the points of Arabic and Hebrew. Vowel signs of other scripts are letters. */
-const marks =
-  /[\u0300-\u036f]|[\u0483-\u0489]|[\u0591-\u05c7]|[\u0610-\u061a]|\u0640|[\u064b-\u065f]|\u0670|[\u06d6-\u06ed]|[\u1ab0-\u1aff]|[\u1dc0-\u1dff]|[\u20d0-\u20ff]|[\ufe20-\ufe2f]/gu;
+  /\p{Default_Ignorable_Code_Point}|\p{Cf}|\p{Cc}|[\ufe00-\ufe0f]|\u034f|[\u115f\u1160]|[\u17b4\u17b5]|[\u180b-\u180f]|[\u2800\u3164\uffa0]|[\u{1f3fb}-\u{1f3ff}]/gu;
+/** Letters of these scripts have signs of their own for vowels and tones, which are as much as letters. In all others a mark is laid over its letter. */
+const signed =
+  'Devanagari Bengali Gurmukhi Gujarati Oriya Tamil Telugu Kannada Malayalam Sinhala Thai Lao Tibetan Myanmar Khmer Hiragana Katakana'
+    .split(' ')
+    .map((script) => ({ letter: new RegExp(`\\p{Script=${script}}`, 'u'), mark: new RegExp(`\\p{Script_Extensions=${script}}`, 'u') }));
+/** Of those signs the ones that only stress: of the Vedas, and the dot below for foreign sounds. */
+const stress = /[\u093c\u09bc\u0a3c\u0abc\u0b3c\u0cbc\u0951-\u0954\u1cd0-\u1cff\ua8e0-\ua8f1]/u;
+const withMarks = /(\P{M}?)(\p{M}+)/gu;
+
+const withoutMarks = (text: string): string =>
+  text.replace(withMarks, (_all, letter: string, marks: string) => {
+    const script = signed.find((known) => known.letter.test(letter));
+    return script === undefined ? letter : letter + [...marks].filter((mark) => script.mark.test(mark) && !stress.test(mark)).join('');
+  });
+
 /** Letters in squares and circles, and flags, that Unicode does not join to their letter: the first of each row of 26. */
 const boxed = [0x1f150, 0x1f170, 0x1f1e6] as const;
 const boxedLetter = /[\u{1f150}-\u{1f169}\u{1f170}-\u{1f189}\u{1f1e6}-\u{1f1ff}]/gu;
@@ -48,7 +60,7 @@ const unboxed = (letter: string): string => {
  * What is left of a text for comparing single words: compatible forms and widths joined, lower case, without what cannot be seen and without
  * marks over letters. The same for the words that are looked for.
  */
-export const skeletonOf = (text: string): string =>
+const skeletonOf = (text: string): string =>
   text
     .slice(0, 4_096)
     .replace(/[\t\n\r]+/g, ' ')
@@ -58,19 +70,35 @@ export const skeletonOf = (text: string): string =>
     .toLowerCase()
     .normalize('NFKD')
     .replace(unseen, '')
-    .replace(marks, '')
-    .replace(/\s+/gu, ' ')
+    .split(/\s+/u)
+    .map(withoutMarks)
+    .join(' ')
     .trim();
 
 const longestBare = 200;
 
 /** Folded `text` without mentions, a leading slash and what is no letter at both ends: "@anna  STOP!!" is "stop". */
-export const bareText = (folded: string): string =>
+const bareText = (folded: string): string =>
   folded
     .slice(0, longestBare)
     .replace(/@[\p{L}\p{N}_]+/gu, ' ')
     .replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}\p{M}]+$/gu, '')
     .replace(/ +/g, ' ');
+
+/** A letter with its marks, a syllable of Hangul in parts. */
+const oneLetter = '(?:[\\u1100-\\u11ff]{1,3}|\\p{L}\\p{M}*)';
+const spelled = new RegExp(`^${oneLetter}(?:[^\\p{L}\\p{N}\\p{M}]+${oneLetter})+$`, 'u');
+const joined = (text: string): string => text.replace(/[^\p{L}\p{N}\p{M}]+/gu, '');
+
+/** What a message says when it is nothing but a wish, in every guise: as {@link wishWords} has it. Letter by letter ("s t o p", "s.t.o.p") it is the word. */
+export const wishIn = (text: string): string => {
+  const bare = bareText(skeletonOf(text));
+  return spelled.test(bare) ? joined(bare) : bare;
+};
+
+/** Words and phrases as {@link wishIn} finds them, phrases also without their spaces. */
+export const wishWords = (words: readonly string[]): ReadonlySet<string> =>
+  new Set(words.map(skeletonOf).flatMap((word) => [word, joined(word)]));
 
 /** Usernames that a text mentions, lower case, in order. */
 export const mentionedNames = (text: string): readonly string[] =>

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { Plugin } from 'esbuild';
+import type { BuildOptions, Plugin } from 'esbuild';
+import { leanOpenai, withoutGlobals } from './lean-openai.ts';
 import { leanTelegram } from './lean-telegram.ts';
 
 /** Programs that run on hosts: the name of the bundle and the source it starts from. */
@@ -9,8 +10,9 @@ const hostPrograms = {
   gate: 'hostside/gate/main.ts',
   hold: 'hostside/hold/main.ts',
   worker: 'hostside/worker/main.ts',
-  'model-client': 'hostside/worker/model/openai-client.ts',
 };
+
+const modelClient = { 'model-client': 'hostside/worker/model/openai-client.ts' };
 
 /** A program that the worker loads only when a script asks a model: its text alone takes 3 MB of every account that has it in its own bundle. */
 const besideTheWorker: Plugin = {
@@ -27,18 +29,19 @@ const besideTheWorker: Plugin = {
  * sources and esbuild. Returns the files that the programs were made of, as esbuild names them.
  */
 export async function buildHostFiles(root: string, outDirectory: string): Promise<readonly string[]> {
-  const most = await bundle(root, outDirectory, hostPrograms, [besideTheWorker, leanTelegram(root)]);
+  const most = await bundle(root, outDirectory, hostPrograms, { plugins: [besideTheWorker, leanTelegram(root)] });
   // Apart from the others: the worker's schema stays without the methods of a login.
   const schema = ['hostside/worker/telegram/gramjs-*.ts', 'hostside/worker/login/*.ts'];
-  const login = await bundle(root, outDirectory, { login: 'hostside/worker/login/main.ts' }, [leanTelegram(root, schema)]);
-  return [...most, ...login];
+  const login = await bundle(root, outDirectory, { login: 'hostside/worker/login/main.ts' }, { plugins: [leanTelegram(root, schema)] });
+  const model = await bundle(root, outDirectory, modelClient, { plugins: [leanOpenai(root)], define: withoutGlobals });
+  return [...most, ...login, ...model];
 }
 
 async function bundle(
   root: string,
   outDirectory: string,
   programs: Readonly<Record<string, string>>,
-  plugins: Plugin[],
+  more: Pick<BuildOptions, 'plugins' | 'define'>,
 ): Promise<readonly string[]> {
   const { build } = await import('esbuild');
   const { metafile } = await build({
@@ -64,7 +67,7 @@ async function bundle(
       // May only be passed on under the GPL.
       '@cryptography/aes': join(root, 'hostside/worker/aes-ige.ts'),
     },
-    plugins,
+    ...more,
     logLevel: 'silent',
   });
   return Object.keys(metafile.inputs);

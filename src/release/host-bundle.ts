@@ -107,6 +107,7 @@ async function sourceKey(root: string): Promise<string> {
     ...sources.sort(),
     'package-lock.json',
     'src/release/build-host-files.ts',
+    'src/release/lean-openai.ts',
     'src/release/lean-telegram.ts',
     'src/release/telegram-layer.ts',
   ]) {

@@ -26,10 +26,11 @@ const describe = (tables: SessionTables): string => (tables.size === 0 ? 'none' 
 const kindOf = (tables: SessionTables, where: string): Kind | SessionRefusal => {
   const columns = new Set(tables.get('sessions')?.columns ?? []);
   const keyed = columns.has('dc_id') && columns.has('auth_key') && tables.has('version');
+  const isTelethon = columns.has('server_address') && columns.has('port') && !columns.has('test_mode');
   if (keyed && columns.has('test_mode') && columns.has('user_id')) {
     return 'pyrogram';
   }
-  if (keyed && columns.has('server_address') && columns.has('port') && !columns.has('test_mode') && !columns.has('user_id')) {
+  if (keyed && isTelethon && (columns.has('takeout_id') || !columns.has('user_id'))) {
     return 'telethon';
   }
   if (tables.has('key_value') && tables.has('auth_keys')) {
@@ -132,7 +133,7 @@ const factsOf = (tables: SessionTables, kind: RowKind, row: Row, where: string):
     format: kind,
     dataCentre: dataCentre ?? 0n,
     authKey,
-    userId: (kind === 'pyrogram' ? userId : telethonUser(tables)) ?? null,
+    userId: userId ?? (kind === 'telethon' ? telethonUser(tables) : null),
     userRequired: kind === 'pyrogram',
     isBot: (isBot ?? 0n) !== 0n,
     testMode: (testMode ?? 0n) !== 0n,

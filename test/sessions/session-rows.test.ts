@@ -44,6 +44,8 @@ describe('accepted rows', () => {
     ['Telethon 7', telethon(), 'telethon', null, ['USER_UNKNOWN']],
     ['Telethon 8', telethon({ tmp_auth_key: new Uint8Array() }, 8n), 'telethon', null, ['USER_UNKNOWN']],
     ['a newer Telethon', telethon({ later: 1n }, 9n, [['later_table', table()]]), 'telethon', null, ['NEWER_VERSION', 'USER_UNKNOWN']],
+    ['a newer Telethon that names its user', telethon({ user_id: fixtureUserId }, 9n), 'telethon', fixtureUserId, ['NEWER_VERSION']],
+    ['a newer Telethon whose user is none', telethon({ user_id: 0n }, 9n), 'telethon', null, ['NEWER_VERSION', 'USER_UNKNOWN']],
     ['Telethon 6', telethon({}, 6n), 'telethon', null, ['OLD_VERSION', 'USER_UNKNOWN']],
     ['an open takeout', telethon({ takeout_id: 5n }), 'telethon', null, ['TAKEOUT', 'USER_UNKNOWN']],
     [
@@ -87,7 +89,14 @@ describe('refused rows', () => {
         ['version', table({ version: 8n })],
       ]),
     ],
-    ['half Pyrogram, half Telethon', 'WRONG_TABLES', telethon({ user_id: 1n })],
+    [
+      'half Pyrogram, half Telethon',
+      'WRONG_TABLES',
+      new Map([
+        ['sessions', table({ dc_id: 2n, server_address: '149.154.167.51', port: 443n, auth_key: fixtureKey(1), user_id: 1n })],
+        ['version', table({ version: 7n })],
+      ]),
+    ],
     ['Pyrogram 1000', 'UNKNOWN_VERSION', pyrogram({}, 1000n)],
     [
       'a newer Pyrogram with the key elsewhere',

@@ -237,7 +237,7 @@ class Login {
         const token = await this.#exportToken();
         if (token instanceof Api.auth.LoginTokenSuccess) return this.#user(token.authorization);
         if (!(token instanceof Api.auth.LoginToken)) continue;
-        const forS = Math.max(1, token.expires - Math.floor(Date.now() / 1000) - qrLeadS);
+        const forS = Math.max(1, token.expires - Math.floor((this.#link?.nowMs() ?? Date.now()) / 1000) - qrLeadS);
         const shownS = Math.min(forS, 60);
         this.#dialogue.show({ show: 'qr', url: `tg://login?token=${token.token.toString('base64url')}`, forS: shownS });
         await this.#link?.scannedWithin(shownS * 1_000, this.#dialogue.over);

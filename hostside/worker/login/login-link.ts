@@ -56,8 +56,11 @@ export class LoginLink {
   /** Somebody has scanned the QR code. */
   #scanned: () => void;
   #isConfirmed = false;
+  /** Telegram's time, ms since the epoch. */
+  readonly nowMs: () => number;
 
-  private constructor(line: Line, sender: Sender, scanned: { tell: () => void }) {
+  private constructor(line: Line, sender: Sender, clock: TelegramClock, scanned: { tell: () => void }) {
+    this.nowMs = clock.nowMs;
     this.#line = line;
     this.#sender = sender;
     this.#scanned = () => {};
@@ -94,7 +97,7 @@ export class LoginLink {
       },
     });
     try {
-      return new LoginLink(line, await within(opening, line, openLimitMs, 'connecting'), scanned);
+      return new LoginLink(line, await within(opening, line, openLimitMs, 'connecting'), clock, scanned);
     } catch (error) {
       await line.reset('no connection');
       throw cause ?? asFailure(error);

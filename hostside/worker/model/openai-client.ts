@@ -10,6 +10,8 @@ import { refusalIn, wordsOfRefusal } from './server-words.ts';
 const ownTimeoutMs = 600_000;
 /** Servers without keys must be sent one all the same. */
 const noKey = 'none';
+/** The package calls it with an address and reads of the answer what a {@link httpFetch} gives. */
+const asFetch = httpFetch as unknown as typeof fetch;
 
 /**
  * The package `openai` behind the port: one request a call, no retries, silent, with nothing from the environment. In the bundle it is a file of its own
@@ -21,7 +23,7 @@ export const openAiClient = ({ baseUrl, key }: ModelAccess): ModelClient => {
   const { address, query, headers } = addressOf(baseUrl, key);
   const client = new OpenAI({
     ...{ baseURL: address, apiKey: key ?? noKey, adminAPIKey: null, organization: null, project: null, webhookSecret: null },
-    ...{ maxRetries: 0, timeout: ownTimeoutMs, logLevel: 'off', fetch: httpFetch, defaultQuery: query, defaultHeaders: headers },
+    ...{ maxRetries: 0, timeout: ownTimeoutMs, logLevel: 'off', fetch: asFetch, defaultQuery: query, defaultHeaders: headers },
   });
   let dialect = commonDialect;
   const ask = async ({ model, turns, answerTokens, temperature }: CompletionRequest, signal: AbortSignal): Promise<Completion> => {
@@ -127,10 +129,22 @@ const failureOf = (error: unknown, signal: AbortSignal, turns: readonly Turn[]):
 const statusFailure = (refusal: Refusal, turns: readonly Turn[], headers: Headers | undefined): ModelFailure => {
   const { status } = refusal;
   const message = wordsOfRefusal(refusal, turns);
+  if (isAboutTalk(refusal)) return new ModelFailure('garbage', message);
+  if (status === 429 && isUnpaid(refusal)) return new ModelFailure('refused', message);
   if (status === 429) return new ModelFailure('rate-limit', message, retryAfterMs(headers));
   if (status >= 500 || status === 408 || status === 409) return new ModelFailure('server', message, retryAfterMs(headers));
   return new ModelFailure('refused', message);
 };
+
+/** A filter that does not like this talk, or a talk that is too long: the next one may be taken. */
+const isAboutTalk = ({ status, code, message }: Refusal): boolean =>
+  (status === 400 || status === 413 || status === 422) &&
+  /content_?(?:filter|policy|management)|context_?(?:length|size|window)|context (?:length|size|window)|invalid_prompt|prompt.{0,20}too long/i.test(
+    `${code} ${message.slice(0, 300)}`,
+  );
+
+/** No pause helps where there is no money. */
+const isUnpaid = ({ code }: Refusal): boolean => /insufficient_(?:quota|balance|funds)|billing|credits?_/i.test(code);
 
 /** `retry-after-ms`, or `retry-after` in seconds. A date is not read: clocks differ. */
 const retryAfterMs = (headers: Headers | undefined): number | null => {

@@ -29,8 +29,9 @@ function textOf(content: unknown): string {
     .join('');
 }
 
-/** One document out of a stream that was not asked for: server-sent events, each with a part of the answer. */
+/** One document out of a stream that was not asked for: server-sent events or lines, each with a part of the answer. Events that no word ends broke off. */
 function joinEvents(body: string): unknown {
+  const isWhole = !/^\s{0,4}data:/m.test(body) || /^\s{0,4}data:\s{0,4}\[DONE\]/m.test(body);
   let content = '';
   let finish: unknown = null;
   let usage: unknown;
@@ -38,13 +39,13 @@ function joinEvents(body: string): unknown {
     const data = /^\s{0,4}(?:data:)?\s{0,4}(\{.*\})\s{0,4}$/.exec(line)?.[1];
     if (data === undefined) continue;
     const event = parsed(data);
-    if (fieldOf(event, 'error') !== undefined) return event;
+    if (errorOf(event) !== undefined) return event;
     const [choice] = listOf(event, 'choices');
     content += textOf(fieldOf(fieldOf(choice, 'delta') ?? fieldOf(choice, 'message'), 'content'));
     finish = fieldOf(choice, 'finish_reason') ?? finish;
     usage = fieldOf(event, 'usage') ?? usage;
   }
-  return { choices: [{ message: { content }, finish_reason: finish }], usage };
+  return { choices: [{ message: { content }, finish_reason: finish ?? (isWhole ? null : 'length') }], usage };
 }
 
 function parsed(text: string): unknown {
@@ -64,11 +65,24 @@ const documentOf = (answer: unknown): unknown => {
   return /^\{.*\}\s*\n\s*\{/.test(body.slice(0, 100_000)) ? joinEvents(body) : parsed(body);
 };
 
+const isSaid = (error: unknown): boolean =>
+  error !== undefined &&
+  error !== null &&
+  error !== false &&
+  error !== '' &&
+  !(typeof error === 'object' && Object.keys(error).length === 0);
+
+/** In its field, of the choice, or the document itself. */
+function errorOf(document: unknown): unknown {
+  const [choice] = listOf(document, 'choices');
+  const found = [fieldOf(document, 'error'), fieldOf(choice, 'error')].find(isSaid);
+  if (found !== undefined) return found;
+  if (fieldOf(document, 'object') === 'error') return document;
+  return fieldOf(choice, 'finish_reason') === 'error' ? { code: 502, message: 'the answer ended with an error' } : undefined;
+}
+
 /** The error that some servers send with status 200; undefined: there is none. */
-export const errorIn = (answer: unknown): unknown => {
-  const error = fieldOf(documentOf(answer), 'error');
-  return error === null || error === false ? undefined : error;
-};
+export const errorIn = (answer: unknown): unknown => errorOf(documentOf(answer));
 
 /** Throws ModelFailure `garbage` where the server gave no text, with the reason as far as it told one. */
 export function parseCompletion(answer: unknown): Completion {

@@ -229,7 +229,14 @@ class GramJsLink implements TelegramLink {
 
   async #sent<A, R>(request: Api.Request<A, R>): Promise<R> {
     if (this.#sender === null || this.#line.isOver) throw this.#cause ?? network('the connection is closed');
-    return this.#sender.ask(request);
+    try {
+      return await this.#sender.ask(request);
+    } catch (error) {
+      const known = asFailure(error);
+      // Telegram has forgotten the introduction, which only a new connection makes.
+      if (known.failure.kind === 'rpc' && known.failure.name === 'CONNECTION_NOT_INITED') this.#fail(known);
+      throw error;
+    }
   }
 
   async #ping(): Promise<void> {

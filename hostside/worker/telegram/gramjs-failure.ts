@@ -31,9 +31,21 @@ export const asFailure = (error: unknown): TelegramFailure => {
   if (error instanceof TelegramFailure) return error;
   if (error instanceof TypeNotFoundError) return new TelegramFailure(unreadable, unreadable.reason);
   if (!(error instanceof RPCError)) return network(`the client failed (${error instanceof Error ? error.constructor.name : typeof error})`);
-  const seconds = 'seconds' in error && typeof error.seconds === 'number' ? error.seconds : null;
+  const seconds = secondsOf(error);
   return refused(error.code ?? 0, seconds === null ? nameOf(error) : waitName(error), seconds);
 };
+
+/** Telegram's longest are a day. Whatever it asks for, a week later it is asked again. */
+const longestWaitSeconds = 7 * 86_400;
+/** Waits that the library has no class for: `TAKEOUT_INIT_DELAY_X`, `2FA_CONFIRM_WAIT_X`, and those of tomorrow. */
+const namedWait = /_(?:WAIT|DELAY)_(\d{1,18})(MIN)?$/;
+
+function secondsOf(error: RPCError): number | null {
+  const [, digits, unit] = namedWait.exec(error.errorMessage ?? '') ?? [];
+  const named = digits === undefined ? null : Number(digits) * (unit === undefined ? 1 : 60);
+  const seconds = 'seconds' in error && typeof error.seconds === 'number' ? error.seconds : named;
+  return seconds === null ? null : Math.min(seconds, longestWaitSeconds);
+}
 
 /** Errors for which the library has a class, and a sentence in the place of Telegram's own name. */
 const renamed = [

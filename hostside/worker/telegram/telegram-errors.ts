@@ -170,7 +170,10 @@ const rows: readonly (readonly [ErrorMeaning, readonly string[]])[] = [
       'WC_CONVERT_URL_INVALID',
     ],
   ],
-  ['passing', ['CDN_METHOD_INVALID', 'MSG_WAIT_FAILED', 'NEED_DOC_INVALID', 'VOLUME_MOVE_INVALID', 'RANDOM_ID_DUPLICATE']],
+  [
+    'passing',
+    ['CONNECTION_NOT_INITED', 'CDN_METHOD_INVALID', 'MSG_WAIT_FAILED', 'NEED_DOC_INVALID', 'VOLUME_MOVE_INVALID', 'RANDOM_ID_DUPLICATE'],
+  ],
 ];
 
 /** Every error of the table, by its name. */

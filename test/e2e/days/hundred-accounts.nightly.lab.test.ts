@@ -89,6 +89,9 @@ const readUse = async (): Promise<Use> => {
   return { agent: use('fleet-agent'), accounts: use('fleet-account') };
 };
 
+const describe = ({ accounts, agent }: Use): string =>
+  `${accounts.processes} accounts, ${megabytes(accounts.bytes)} private, ${accounts.ms} ms; agent ${megabytes(agent.bytes)}, ${agent.ms} ms`;
+
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MB`;
 
 const liveNow = async (): Promise<number> => {
@@ -112,6 +115,7 @@ test(`a hundred accounts answer for ${minutes} minutes in less than 4 GB, and th
       await world.dc.people.say({ chatId: `-100${groupOf(index)}`, from: bob, text: 'what is the price?' });
       asked += 1;
       await sleep(Math.max(0, startedMs + asked * (60_000 / count) - performance.now()));
+      if (asked % (10 * count) === 0) console.log(`after ${asked} questions: ${describe(await readUse())}`);
     }
   await eventually(120_000, async () => {
     const answers = (await world.dc.people.said()).filter(({ userId, replyTo }) => userId !== bob && replyTo !== null);

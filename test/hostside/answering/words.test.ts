@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { cutText, fillTemplate, greetedNames, safeName, withDisclosure } from '../../../hostside/answering/compose.ts';
 import { clockIn, openAt } from '../../../hostside/answering/hours.ts';
-import { bareText, foldText, hasWord, isSingleWord, mentionedNames, wordsOf } from '../../../hostside/answering/words.ts';
+import { foldText, hasWord, isSingleWord, mentionedNames, wishIn, wordsOf } from '../../../hostside/answering/words.ts';
 import { user } from './fixtures.ts';
 
 test('keywords are whole words, without regard to case and form of letters', () => {
@@ -32,7 +32,7 @@ test('keywords are whole words, without regard to case and form of letters', () 
 });
 
 test('an opt-out is a message that is nothing else', () => {
-  const bare = (text: string) => bareText(foldText(text));
+  const bare = wishIn;
   for (const text of ['stop', '/stop', '@anna_helps  STOP!!', ' Stop. ', '“stop”', 'stop @anna_helps'])
     expect([text, bare(text)]).toEqual([text, 'stop']);
   for (const text of ['stop it', "don't stop"]) expect(bare(text)).not.toBe('stop');

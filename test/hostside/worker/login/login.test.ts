@@ -119,6 +119,20 @@ test('by QR code: replaced before it expires, scanned by a phone of another data
   expect(end).toMatchObject({ end: 'done', userId: '501', key: { dataCentre: 4 } });
 });
 
+test.each([400, -400])('a clock that is wrong by %i s: a QR code is shown for as long as Telegram takes it', async (skewS) => {
+  dataCentre.desk.tokenLifeS = 60;
+  dataCentre.setClockSkew(skewS * 1_000);
+  const scan: Answering = (word) => {
+    if ('show' in word) dataCentre.scan(word.url, '49151000001');
+    return undefined;
+  };
+  const { words, end } = await start(owner('', { show: scan }), { act: 'qr' });
+  expect(end).toMatchObject({ end: 'done', userId: '501' });
+  const shown = words.flatMap((word) => ('show' in word ? word.forS : []));
+  // 57 s where nothing takes long; 1 s and 60 s by the wrong clock.
+  expect([shown.length, (shown[0] ?? 0) > 20, (shown[0] ?? 0) < 60]).toEqual([1, true, true]);
+});
+
 test('an operator who goes away under a QR code ends it at once', async () => {
   dataCentre.desk.tokenLifeS = 600;
   const startedMs = performance.now();

@@ -51,6 +51,7 @@ describe('a text is found', () => {
     ['reasoning in a field of its own', choice({ reasoning_content: 'x', content: 'Hello you' })],
     ['an old completion', JSON.stringify({ choices: [{ text: ' Hello you', finish_reason: 'stop' }] })],
     ['an error that is null', JSON.stringify({ error: null, choices: [{ message: { content: 'Hello you' } }] })],
+    ['an error that is empty', JSON.stringify({ error: '', choices: [{ error: {}, message: { content: 'Hello you' } }] })],
     ['JSON that calls itself text', choice({ content: 'Hello you' }), 'text/plain'],
     [
       'a stream that nobody asked for',
@@ -66,6 +67,23 @@ describe('a text is found', () => {
     server.next({ act: 'body', body, type });
     expect(await client.complete(request, never)).toMatchObject({ text: 'Hello you' });
   });
+});
+
+test('a stream that broke off is cut off', async () => {
+  server.next({ act: 'body', body: event({ content: 'Hello you. And' }), type: 'text/event-stream' });
+  expect(await client.complete(request, never)).toMatchObject({ text: 'Hello you. And', isCutOff: true });
+});
+
+test.each<[string, number, object, string]>([
+  ['a filter of the talk', 400, { code: 'content_filter', message: 'The response was filtered' }, 'garbage'],
+  ['a talk that is too long', 400, { code: 'context_length_exceeded', message: 'x' }, 'garbage'],
+  ['a talk that is too long, at home', 400, { type: 'exceed_context_size_error', message: 'x' }, 'garbage'],
+  ['a talk that is too long, in words', 400, { code: 400, message: "This model's maximum context length is 4096 tokens" }, 'garbage'],
+  ['no money', 429, { code: 'insufficient_quota', message: 'You exceeded your current quota' }, 'refused'],
+  ['too fast', 429, { code: 'rate_limit_exceeded', message: 'x' }, 'rate-limit'],
+])('%s: what it says about the next question', async (_name, status, error, kind) => {
+  server.next({ act: 'body', status, body: JSON.stringify({ error }) });
+  await expect(client.complete(request, never)).rejects.toMatchObject({ kind });
 });
 
 describe('there is no text, and why', () => {
@@ -90,6 +108,22 @@ describe('there is no text, and why', () => {
       { kind: 'refused', message: 'the server answered 400 (model_not_found): no such model' },
     ],
     ['an error that is a text', '{"error":"model \\"x\\" not found, try pulling it first"}', { kind: 'refused' }],
+    [
+      'an error of the choice, and half a text',
+      JSON.stringify({ choices: [{ error: { code: 502, message: 'upstream' }, message: { content: 'Hello' }, finish_reason: 'error' }] }),
+      { kind: 'server', message: 'the server answered 502 (502): upstream' },
+    ],
+    ['an end with an error, and half a text', choice({ content: 'Hello' }, 'error'), { kind: 'server' }],
+    [
+      'a document that is an error',
+      '{"object":"error","message":"no such model","code":404}',
+      { kind: 'refused', message: 'the server answered 404 (404): no such model' },
+    ],
+    [
+      'an error of the choice in a stream',
+      `${event({ content: 'Hello' })}data: {"choices":[{"error":{"code":500,"message":"x"}}]}\n\n`,
+      { kind: 'server' },
+    ],
     ['an error in a stream', 'data: {"error":{"code":502,"message":"upstream"}}\n\n', { kind: 'server' }],
   ])('%s', async (_name, body, expected) => {
     server.next({ act: 'body', body, type: body.startsWith('data') ? 'text/event-stream' : 'application/json' });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChatEvent, ChatMessage } from '../../../../hostside/protocol/chat.ts';
-import { classifyRefusal, type Refusal } from '../../../../hostside/worker/telegram/classify-error.ts';
+import { classifyError, classifyRefusal, type Refusal } from '../../../../hostside/worker/telegram/classify-error.ts';
 import { type ErrorMeaning, listedErrors } from '../../../../hostside/worker/telegram/telegram-errors.ts';
 import {
   type Membership,
@@ -270,8 +270,18 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
         const link = await open();
         const fault = (code: number, text: string) =>
           dc.fault({ method: 'messages.sendMessage', effect: { kind: 'error', code, message: text } });
-        fault(420, 'FLOOD_WAIT_31');
-        expect(await refusalOf(link.send(message(chatId, 'hi')))).toEqual({ refusal: 'flood-wait', seconds: 31 });
+        for (const [name, seconds] of [
+          ['FLOOD_WAIT_31', 31],
+          ['FLOOD_PREMIUM_WAIT_32', 32],
+          ['TAKEOUT_INIT_DELAY_33', 33],
+          ['2FA_CONFIRM_WAIT_34', 34],
+          ['A_WAIT_OF_TOMORROW_WAIT_35', 35],
+          ['A_WAIT_OF_TOMORROW_WAIT_2MIN', 120],
+          ['FLOOD_WAIT_99999999999999', 7 * 86_400],
+        ] as const) {
+          fault(420, name);
+          expect([name, await refusalOf(link.send(message(chatId, 'hi')))]).toEqual([name, { refusal: 'flood-wait', seconds }]);
+        }
         fault(500, 'INTERNAL');
         expect(await refusalOf(link.send(message(chatId, 'hi')))).toEqual({ refusal: 'unclear' });
         expect(await refusalOf(link.send(message(chatId, ' ')))).toEqual({ refusal: 'rejected', name: 'MESSAGE_EMPTY' });
@@ -295,13 +305,26 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       };
       for (const [name, meaning] of listedErrors) {
         const refusal = expected[meaning];
-        if (refusal === undefined || name === 'RANDOM_ID_DUPLICATE') continue;
+        if (refusal === undefined || name === 'RANDOM_ID_DUPLICATE' || name === 'CONNECTION_NOT_INITED') continue;
         const effect = { kind: 'error', code: meaning === 'passing' ? 500 : 400, message: name.replace(/_X$/, '_5') } as const;
         dc.fault({ method: 'messages.sendMessage', effect });
         expect([name, (await refusalOf(link.send(message(chatId, 'hi')))).refusal]).toEqual([name, refusal]);
       }
       expect(dc.people.said({ userId: ann.userId })).toEqual([]);
       expect((await link.check()).userId).toBe(ann.userId);
+    });
+
+    it('an introduction that Telegram has forgotten ends the connection, and is made on the next one', async () => {
+      const chatId = supergroup();
+      const port = make({ credentials: credentialsOf(ann), dial: dialTo(dc), ...limits });
+      const first = await port.connect(new AbortController().signal);
+      links.push(first);
+      dc.fault({ method: 'messages.sendMessage', effect: { kind: 'error', code: 400, message: 'CONNECTION_NOT_INITED' } });
+      expect(await refusalOf(first.send(message(chatId, 'hi', '5')))).toEqual({ refusal: 'unclear' });
+      expect(classifyError((await first.lost).failure).class).toBe('transient');
+      const second = await port.connect(new AbortController().signal);
+      links.push(second);
+      expect(await second.send(message(chatId, 'hi', '5'))).toMatchObject({ messageId: 1 });
     });
 
     it('too much to tell, of a group or of everything, is a gap', async () => {
