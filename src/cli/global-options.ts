@@ -33,17 +33,17 @@ export function declareGlobalOptions(program: Command): void {
   program
     .option(
       '-i, --inventory <file>',
-      'the inventory; default: FLEET_INVENTORY of the environment, else inventory.yaml here or in a folder above',
+      'the inventory; default: the variable FLEET_INVENTORY, else inventory.yaml here or in a folder above',
       process.env.FLEET_INVENTORY || undefined,
     )
     .option('-l, --limit <pattern>', 'only these hosts: names, globs, groups, label=value, !exclusion (repeatable)', collect, [])
     .option('--json', 'print one JSON document instead of text', false)
     .option('--events', 'progress as JSON lines on standard error, for programs', false)
-    .option('--wide', 'tables as wide as what is in them, also on a narrow terminal', false)
+    .option('--wide', 'never shorten tables, also on a narrow terminal', false)
     .option('--no-color', 'no colours, as with NO_COLOR in the environment')
     .option('--no-pager', 'no pager for long output on a terminal')
     .option('-q, --quiet', 'no progress: only results, questions and errors', false)
-    .option('--verbose', 'progress as a log, with what goes by too fast for others', false)
+    .option('--verbose', 'progress as a log, with every act', false)
     .option('-y, --yes', 'do not ask before acting', false)
     .option('--wait <duration>', 'wait this long for another fleet command to end: 30, 30s, 10m', parseWait, 0);
 }

@@ -92,7 +92,7 @@ class Call {
   }
 }
 
-const watchOption = new Option('--watch [duration]', 'look again and again until Ctrl-C; default: every 2s')
+const watchOption = new Option('--watch [duration]', 'repeat until Ctrl-C; default: every 2s')
   .argParser(durationOption('--watch', { min: 500, max: 3_600_000, words: 'from 0.5 s to 1 hour' }, '5s'))
   .preset('2s');
 

@@ -27,7 +27,7 @@ it('silences what there is, for a time that is still to come, and says what is w
   expect(await mistake('silence', 'web-1', '--until', 'tomorrow')).toContain('such as 2026-12-01T06:30Z');
   expect(await mistake('silence', 'web-1', '--until', '2099-01-01T00:00Z', '--for', '1h')).toContain('cannot be used with');
   expect(await mistake('silence', 'hostdown/web-1')).toContain('hostdown/web-1 names no alert');
-  expect(await mistake('unsilence', 'x')).toBe('✗ x is no number of a silence\n  → fleet alerts list shows the numbers of silences\n');
+  expect(await mistake('unsilence', 'x')).toBe('✗ x is not the number of a silence\n  → fleet alerts list shows the numbers of silences\n');
 
   expect((await fleet(['alerts', 'silence', 'host-*/web-1', '--for', '2h', '--reason', 'new disk'])).code).toBe(0);
   const { silences } = JSON.parse((await fleet(['alerts', '--json'])).stdout) as { readonly silences: readonly object[] };

@@ -58,9 +58,7 @@ test('everything that was lost comes back, what is sound stays, and the ledger m
   const refused = await fleet(['accounts', 'remove', 'anna', '--yes']);
   expect([refused.code, refused.stderr]).toEqual([
     3,
-    expect.stringMatching(
-      /^✗ this ledger is an old copy and may only look: it was restored from fleet-shop-\S+\.age\n {2}→ .* fleet adopt\n$/,
-    ),
+    expect.stringMatching(/^✗ this ledger is an old copy and read-only: it was restored from fleet-shop-\S+\.age\n {2}→ .* fleet adopt\n$/),
   ]);
 });
 

@@ -22,7 +22,7 @@ test('what is wrong comes first, what hosts have in common is said once, and rem
   → fleet exec HOST -- reboot
 ✔ here: the ledger is sound
 
-1 to mend, 2 to look at, 1 sound`);
+1 error, 2 warnings, 1 OK`);
 });
 
 test("the operator's side: what is missing or open to others is named with a remedy, and the exit code says that something is to be mended", async () => {

@@ -26,7 +26,7 @@ describe('fleet new', () => {
     ]);
     expect(made).toMatchObject({ code: 0, stderr: '' });
     expect(made.stdout).toContain('inventory.yaml written: 2 hosts (h1, h2).');
-    expect(made.stdout).toMatch(/shop\.key made.*\nKeep a copy of it elsewhere/);
+    expect(made.stdout).toMatch(/shop\.key made.*\nKeep a copy of the key elsewhere/);
     expect(made.stdout).toContain('HASH  api_hash');
     expect(made.stdout).toMatch(/Next: fleet hosts trust\n$/);
     expect(await readdir(path)).toEqual(['.config', 'inventory.yaml']);

@@ -87,7 +87,7 @@ describe('patterns', () => {
     expect(cordoned).toEqual(['web-1', 'web-2']);
     expect(await fleet(['allocate', 'shop-*', '--dry-run'])).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('Nothing to allocate: every account that is meant has a host'),
+      stdout: expect.stringContaining('Nothing to allocate: every account has a host'),
     });
   });
 });

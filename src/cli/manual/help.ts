@@ -15,7 +15,7 @@ export function exitCodesOf({ exits, kind }: Pick<Verb, 'exits' | 'kind'>): read
     ['3', exits?.[3] ?? 'it failed, or failed for some hosts or accounts'],
     ...(exits?.[4] === undefined ? [] : ([['4', exits[4]]] as const)),
     ...(kind === 'change' ? ([['5', 'another fleet command holds the ledger; see --wait']] as const) : []),
-    ['130', 'ended by Ctrl-C; what was begun is named'],
+    ['130', 'interrupted by Ctrl-C; unfinished work is listed'],
   ];
 }
 

@@ -32,7 +32,7 @@ export async function ask(question: string, signal: AbortSignal, isSecret: boole
   const { input, password } = await import('@inquirer/prompts');
   const [message, context] = [visibleLine(question), { output: process.stderr, signal }];
   return (isSecret ? password({ message, mask: '*' }, context) : input({ message }, context)).catch(() => {
-    throw new FleetError('interrupted', 'there was no answer', { hint: 'run it again when you are ready: it goes on where it was' });
+    throw new FleetError('interrupted', 'there was no answer', { hint: 'run it again when you are ready: it continues where it stopped' });
   });
 }
 

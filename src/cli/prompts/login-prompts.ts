@@ -24,7 +24,7 @@ class InputLines {
     const { value, done } = await this.#lines.next();
     if (done !== true) return String(value).trim();
     throw new FleetError('usage', `standard input has no line for the ${what}`, {
-      hint: 'without a terminal every answer is one line of standard input: number, code, password, as far as options do not give them',
+      hint: 'without a terminal each answer is one line of standard input: number, code, password, unless an option gives it',
     });
   }
 

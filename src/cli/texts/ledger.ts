@@ -15,8 +15,7 @@ const ofBackup: TextOf<typeof backup> = { result: (made) => formatBackup(made) }
 
 const ofRestore: TextOf<typeof restore> = {
   proposal: (plan) => formatRestore(plan),
-  result: (plan, { input }) =>
-    input.dryRun ? formatRestore(plan) : 'Restored. It may only look until the hosts have said what happened since: fleet adopt',
+  result: (plan, { input }) => (input.dryRun ? formatRestore(plan) : 'Restored. The ledger is read-only until you run: fleet adopt'),
 };
 
 const ofList: TextOf<typeof listBackups> = { result: ({ folder, backups }) => formatBackups(folder, backups) };

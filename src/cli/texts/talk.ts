@@ -25,7 +25,7 @@ const ofSetScript: TextOf<typeof setScript> = {
 };
 
 const ofSendTest: TextOf<typeof sendTest> = {
-  done: ({ isSent, account }, _, { input: { chat } }) => (isSent ? `${account} has said it in ${chat}` : ''),
+  done: ({ isSent, account }, _, { input: { chat } }) => (isSent ? `${account} sent the message to ${chat}` : ''),
 };
 
 const ofWhySilent: TextOf<typeof whySilent> = { result: (report) => formatSilence(report) };

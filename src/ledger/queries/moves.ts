@@ -46,7 +46,7 @@ export async function advanceMove(
 /** What a run is told whose move, or account, another run has taken elsewhere since it was read. */
 export const changedMeanwhile = ({ account }: Pick<MoveRow, 'account'>): FleetError =>
   new FleetError('plan-stale', `${account}: another fleet command has changed its move since this one began`, {
-    hint: 'run this again: it goes on from where the other one is',
+    hint: 'run this again: it continues where the other command stopped',
     account,
   });
 

@@ -43,7 +43,7 @@ export async function clearStaleness(db: LedgerDb): Promise<void> {
 
 /** What an old copy is told that wants to act (docs/exclusivity.md, row 9). */
 export const staleError = (reason: string): FleetError =>
-  new FleetError('ledger-stale', `this ledger is an old copy and may only look: ${reason}`, {
+  new FleetError('ledger-stale', `this ledger is an old copy and read-only: ${reason}`, {
     hint: 'use the newest copy where there is one; otherwise rebuild this one from what the hosts know: fleet adopt',
   });
 

@@ -16,7 +16,7 @@ const formats = [
 export const exportAccount = defineChange({
   name: 'accounts export',
   group: 'accounts',
-  summary: 'stop an account and give its session back as a file',
+  summary: 'stop an account and write its session to a file',
   input: {
     account: argument({ of: 'account' }),
     format: option({ short: 'f', shown: 'format', words: 'format of the file', choices: formats, isRequired: true }),

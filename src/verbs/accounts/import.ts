@@ -16,7 +16,7 @@ function refuseName(name: string | undefined, files: readonly string[]): void {
 export const importAccounts = defineChange({
   name: 'accounts import',
   group: 'accounts',
-  summary: 'check session files, folders of them, and of Telegram Desktop (tdata), and take them into the vault; they stay untouched',
+  summary: 'check session files, folders of them and Telegram Desktop data (tdata), and copy them into the vault; the files stay',
   input: {
     files: argument({ of: 'file', isMany: true }),
     name: option({ shown: 'name', words: 'name of the account (for a single file); default: the name of the file' }),

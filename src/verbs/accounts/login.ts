@@ -38,7 +38,7 @@ export const loginAccount = defineChange({
     if (isToken && by !== undefined && by !== 'bot')
       throw new FleetError('usage', `--token does not go with --by ${by}`, { hint: 'leave one of the two out' });
     if (phone !== undefined && !/^\+?[\d ()./-]{5,30}$/.test(phone)) {
-      throw new FleetError('usage', '--phone is no telephone number', { hint: 'write it with its country code: --phone +491511234567' });
+      throw new FleetError('usage', '--phone is not a telephone number', { hint: 'write it with its country code: --phone +491511234567' });
     }
   },
   async plan(context, { account, by, token, host }) {

@@ -9,7 +9,7 @@ import { defineChange } from '../verb.ts';
 export const pinAccount = defineChange({
   name: 'accounts pin',
   group: 'accounts',
-  summary: 'place the account nowhere else; default: the host where it is',
+  summary: 'keep an account on one host; default: the host where it runs',
   input: { account: argument({ of: 'account' }), host: argument({ of: 'host', isOptional: true }) },
   examples: [
     ['accounts pin anna', 'it stays where it is'],
@@ -38,7 +38,7 @@ export const pinAccount = defineChange({
 export const unpinAccount = defineChange({
   name: 'accounts unpin',
   group: 'accounts',
-  summary: 'place the account wherever the planner puts it',
+  summary: 'let fleet choose the host of an account again',
   input: { account: argument({ of: 'account' }) },
   examples: [
     ['accounts unpin anna', 'it goes wherever it fits best, at the next rebalance'],

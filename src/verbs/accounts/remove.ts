@@ -6,7 +6,7 @@ import { eachAccount } from './each-account.ts';
 export const removeAccounts = defineChange({
   name: 'accounts remove',
   group: 'accounts',
-  summary: 'stop accounts, take them off their hosts and out of the fleet',
+  summary: 'stop accounts and remove them from their hosts and from the fleet',
   input: { accounts: argument({ of: 'account', isMany: true }) },
   examples: [
     ['accounts remove anna', 'its encrypted session stays in a file that is named'],

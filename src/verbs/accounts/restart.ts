@@ -5,7 +5,7 @@ import { defineChange } from '../verb.ts';
 export const restartAccounts = defineChange({
   name: 'accounts restart',
   group: 'accounts',
-  summary: 'restart workers where they are, one at a time on each host, with what telegram:, worker:, limits: and the model say now',
+  summary: 'restart workers with the current telegram:, worker:, limits: and model settings, one at a time on each host',
   input: { accounts: argument({ of: 'account', isMany: true }) },
   examples: [
     ['accounts restart anna', 'after limits: changed in the inventory'],

@@ -8,7 +8,7 @@ const accounts = argument({ of: 'account', isMany: true });
 export const stopAccounts = defineChange({
   name: 'accounts stop',
   group: 'accounts',
-  summary: 'stop workers where they are; their hosts go on owning them',
+  summary: 'stop workers; their hosts still own the accounts',
   input: { accounts },
   examples: [
     ['accounts stop anna', 'until: fleet accounts start anna'],
@@ -30,7 +30,7 @@ export const stopAccounts = defineChange({
 export const startAccounts = defineChange({
   name: 'accounts start',
   group: 'accounts',
-  summary: 'start stopped workers where they are',
+  summary: 'start stopped workers on their hosts',
   input: { accounts },
   examples: [
     ['accounts start anna', 'after fleet accounts stop'],

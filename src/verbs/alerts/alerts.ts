@@ -7,7 +7,7 @@ export const listAlerts = defineLook({
   name: 'alerts list',
   isWatchable: true,
   group: 'alerts',
-  summary: 'alerts that fire or soon may, silences, and messages that wait',
+  summary: 'alerts that fire or are about to, silences, and messages that were not delivered yet',
   isDefault: true,
   input: {},
   examples: [
@@ -27,10 +27,10 @@ export const listAlerts = defineLook({
 export const showAlert = defineLook({
   name: 'alerts show',
   group: 'alerts',
-  summary: 'one alert, by RULE/SUBJECT: since when, its limits, who was told',
+  summary: 'show one alert, by RULE/SUBJECT: since when, its limits, and who was notified',
   input: { alert: argument({}) },
   examples: [
-    ['alerts show host-down/h2', 'since when, its limits, who was told'],
+    ['alerts show host-down/h2', 'since when, its limits, who was notified'],
     ['alerts list', 'which there are'],
   ],
   files: ['inventory', 'ledger'],

@@ -17,7 +17,7 @@ function untilTime(text: string | undefined): number | null {
 export const silenceAlerts = defineChange({
   name: 'alerts silence',
   group: 'alerts',
-  summary: 'tell nothing about RULE/SUBJECT for a while; * stands for any text, a host covers its accounts',
+  summary: 'send no messages about RULE/SUBJECT for a while; * stands for any text, a host includes its accounts',
   input: {
     pattern: argument({}),
     for: option({
@@ -53,14 +53,14 @@ export const silenceAlerts = defineChange({
 /** Errors: `usage`. */
 function idOf(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new FleetError('usage', `${text} is no number of a silence`, { hint: 'fleet alerts list shows the numbers of silences' });
+  throw new FleetError('usage', `${text} is not the number of a silence`, { hint: 'fleet alerts list shows the numbers of silences' });
 }
 
 /** `fleet alerts unsilence`. */
 export const unsilenceAlerts = defineChange({
   name: 'alerts unsilence',
   group: 'alerts',
-  summary: 'end a silence; what still fires is told by the next sweep',
+  summary: 'end a silence; the next sweep reports what still fires',
   input: { id: argument({}) },
   examples: [
     ['alerts unsilence 3', 'its number stands in fleet alerts'],

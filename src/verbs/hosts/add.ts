@@ -28,7 +28,7 @@ const input = {
 export const addHost = defineErrand({
   name: 'hosts add',
   group: 'hosts',
-  summary: 'write one more server into the inventory, whose comments and order stay; [USER@]ADDRESS[:PORT], or a name of the ssh config',
+  summary: 'add a host to the inventory, by [USER@]ADDRESS[:PORT] or by its name in the ssh config; comments and order stay',
   input,
   examples: [
     ['hosts add eu-3 root@192.0.2.13 --group eu', 'one more server, in a group'],

@@ -8,7 +8,7 @@ const hosts = argument({ of: 'host', isMany: true });
 export const cordon = defineChange({
   name: 'hosts cordon',
   group: 'hosts',
-  summary: 'place no more accounts there',
+  summary: 'place no new accounts on hosts',
   input: { hosts, reason: option({ shown: 'text', words: 'why, for the others', start: 'by the operator' }) },
   examples: [
     ['hosts cordon h2 --reason "disk is old"', 'its accounts stay, no other one comes'],
@@ -28,7 +28,7 @@ export const cordon = defineChange({
 export const uncordon = defineChange({
   name: 'hosts uncordon',
   group: 'hosts',
-  summary: 'place accounts there again',
+  summary: 'allow new accounts on hosts again',
   input: { hosts },
   examples: [
     ['hosts uncordon h2', 'after maintenance'],

@@ -13,7 +13,7 @@ const why: Readonly<Record<Farewell, string>> = {
 export const forgetHost = defineChange({
   name: 'hosts forget',
   group: 'hosts',
-  summary: 'take a host that owns nothing out of the ledger; one that comes back is fenced all the same',
+  summary: 'remove a host that owns nothing from the ledger; if it comes back, it starts nothing',
   input: { host: argument({ of: 'host', isExact: true }) },
   examples: [
     ['drain h2', 'first: a host that owns accounts is not forgotten'],

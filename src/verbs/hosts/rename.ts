@@ -5,7 +5,7 @@ import { defineChange } from '../verb.ts';
 export const renameHost = defineChange({
   name: 'hosts rename',
   group: 'hosts',
-  summary: 'the host has a new name in the inventory: its accounts, pins and measurements follow',
+  summary: 'follow a host that was renamed in the inventory; accounts, pins and measurements stay with it',
   input: { old: argument({ of: 'host', isExact: true }), new: argument({ of: 'host', isExact: true }) },
   examples: [
     ['hosts rename h2 berlin-1', 'after h2 became berlin-1 in the inventory'],

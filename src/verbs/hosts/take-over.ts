@@ -5,7 +5,7 @@ import { defineChange } from '../verb.ts';
 export const takeOver = defineChange({
   name: 'hosts take-over',
   group: 'hosts',
-  summary: 'let these hosts obey this ledger from now on; the one that they obeyed is refused',
+  summary: 'make this ledger the authority of these hosts; they reject the previous one',
   input: { hosts: argument({ of: 'pattern', isMany: true }) },
   examples: [
     ['hosts take-over h1 h2', 'their former ledger is lost or out of use'],

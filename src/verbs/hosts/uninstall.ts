@@ -44,7 +44,7 @@ async function takeBack(context: OpenContext, hosts: Hosts, { isCheck, purgePack
 export const uninstall = defineChange({
   name: 'uninstall',
   group: 'hosts',
-  summary: 'leave hosts as fleet found them; refuses while they own accounts',
+  summary: 'remove fleet from hosts and restore what it replaced; refused while they own accounts',
   input: {
     hosts: argument({ of: 'pattern', isMany: true }),
     dryRun: dryRun('change nothing, say what would be undone (exit code 4 when something would)'),

@@ -6,7 +6,7 @@ import { defineChange } from '../verb.ts';
 export const adopt = defineChange({
   name: 'adopt',
   group: 'ledger',
-  summary: 'rebuild the ledger from what the hosts and the vault know: after a restore, or when the ledger is lost',
+  summary: 'rebuild a restored or lost ledger from the hosts and the vault',
   input: {
     without: option({
       ...{ of: 'host', isExact: true, shown: 'hosts', isMany: true, many: 'words' },

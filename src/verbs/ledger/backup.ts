@@ -7,7 +7,7 @@ import { defineLook } from '../verb.ts';
 export const backup = defineLook({
   name: 'backup',
   group: 'ledger',
-  summary: 'one encrypted file with ledger and vault, checked by restoring it to a scratch folder; for cron',
+  summary: 'write ledger and vault into one encrypted file, and check it by restoring it to a scratch folder; for cron',
   input: {
     to: option({ of: 'folder', shown: 'folder', words: 'where it goes (default: backups/ beside the ledger)' }),
     keep: option({

@@ -8,7 +8,7 @@ import { defineErrand } from '../verb.ts';
 export const listBackups = defineErrand({
   name: 'backup list',
   group: 'ledger',
-  summary: 'backups of this fleet in a folder, newest first, and whether the key of the vault opens them',
+  summary: 'list the backups in a folder, newest first, and whether the vault key opens them',
   input: { to: option({ of: 'folder', shown: 'folder', words: 'where they are (default: backups/ beside the ledger)' }) },
   examples: [
     ['backup list', 'those beside the ledger'],

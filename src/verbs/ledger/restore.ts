@@ -64,7 +64,7 @@ async function openCurrent(path: string): Promise<Ledger | 'unreadable' | null> 
 export const restore = defineErrand({
   name: 'restore',
   group: 'ledger',
-  summary: 'put a backup back; the ledger may only look until fleet adopt',
+  summary: 'restore a backup; the ledger is read-only until fleet adopt',
   input: {
     file: argument({ of: 'file' }),
     dryRun: dryRun('check the backup, show what would change, and change nothing'),

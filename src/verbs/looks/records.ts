@@ -36,7 +36,7 @@ export const moves = defineLook({
   name: 'moves',
   isWatchable: true,
   group: 'looks',
-  summary: 'changes of owner that are not finished, and what each waits for',
+  summary: 'open moves, and what each one waits for',
   input: {},
   examples: [
     ['moves', 'what is open, and the command that carries it on'],
@@ -55,7 +55,7 @@ export const events = defineLook({
   name: 'events',
   isWatchable: true,
   group: 'looks',
-  summary: 'what happened to hosts and accounts, newest first',
+  summary: 'events of hosts and accounts, newest first',
   input: { lines: lines('at most this many', { start: 50 }) },
   examples: [
     ['events', 'the last fifty'],

@@ -8,7 +8,7 @@ export const status = defineLook({
   name: 'status',
   isWatchable: true,
   group: 'looks',
-  summary: 'the fleet on one screen, from the ledger',
+  summary: 'hosts and accounts on one screen, from the ledger',
   input: { live: flag('ask the agents first'), ...accountListOptions },
   examples: [
     ['status', 'what the ledger knows; asks no host'],

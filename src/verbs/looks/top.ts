@@ -17,7 +17,7 @@ async function open(context: OpenContext, { limit }: { readonly limit: readonly 
 export const top = defineLook({
   name: 'top',
   group: 'looks',
-  summary: 'hosts and accounts as they are now, refreshed until Ctrl-C; once without a terminal',
+  summary: 'what hosts and accounts use now, refreshed until Ctrl-C; printed once without a terminal',
   input: {
     interval: option({
       ...{ of: 'duration', shown: 'duration', words: 'time between two looks: 2, 2s, 1m', start: 2_000, startWords: '2s', example: '5s' },

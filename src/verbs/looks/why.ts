@@ -8,7 +8,7 @@ import { defineLook } from '../verb.ts';
 export const why = defineLook({
   name: 'why',
   group: 'looks',
-  summary: 'why the account is where it is, or was at some time: the decision as it was made',
+  summary: 'why an account runs on its host, now or at an earlier time',
   input: {
     account: argument({ of: 'account' }),
     at: option({
@@ -37,7 +37,7 @@ export const why = defineLook({
 export const whyNot = defineLook({
   name: 'why-not',
   group: 'looks',
-  summary: 'why the account is not on that host',
+  summary: 'why an account does not run on a host',
   input: { account: argument({ of: 'account' }), host: argument({ of: 'host' }) },
   examples: [
     ['why-not anna h4', 'the first rule that keeps it away, with its figures'],

@@ -19,7 +19,7 @@ const problemsOf = ({ outcomes, untold }: Allocated): FleetError[] => [
 export const allocate = defineChange({
   name: 'allocate',
   group: 'moves',
-  summary: 'give accounts a host, start them there and wait until they are online',
+  summary: 'choose hosts for accounts, start them there and wait until they are online',
   input: {
     accounts: argument({ of: 'account', isMany: true, isOptional: true }),
     all: flag('every account that has no host', 'a'),

@@ -6,7 +6,7 @@ import { movingVerb } from './carry-out.ts';
 export const apply = defineChange({
   name: 'apply',
   group: 'moves',
-  summary: 'carry out a plan that was saved; refused when the fleet has changed since',
+  summary: 'carry out a saved plan; refused if the fleet has changed since',
   input: { file: argument({ of: 'file' }), dryRun: dryRun() },
   examples: [
     ['apply plan.json --dry-run', 'is it still right? show it once more'],

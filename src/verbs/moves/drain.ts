@@ -6,7 +6,7 @@ import { movingExits, movingVerb } from './carry-out.ts';
 export const drain = defineChange({
   name: 'drain',
   group: 'moves',
-  summary: 'move every account away from that host and cordon it',
+  summary: 'move every account off a host, and cordon the host',
   input: {
     host: argument({ of: 'host' }),
     deadline: option({

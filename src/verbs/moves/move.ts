@@ -6,7 +6,7 @@ import { movingExits, movingVerb } from './carry-out.ts';
 export const move = defineChange({
   name: 'move',
   group: 'moves',
-  summary: 'move one account to that host',
+  summary: 'move one account to another host',
   input: { account: argument({ of: 'account' }), host: argument({ of: 'host' }), dryRun: dryRun() },
   examples: [
     ['move anna h2', 'stopped once on its old host, started once on h2, what it remembers along'],

@@ -6,7 +6,7 @@ import { movingExits, movingVerb } from './carry-out.ts';
 export const rebalance = defineChange({
   name: 'rebalance',
   group: 'moves',
-  summary: 'bring the load scores together again with the fewest moves',
+  summary: 'even out the load scores with the fewest moves',
   input: {
     threshold: option({
       ...{ of: 'number', shown: 'points', range: { min: 0, max: 100 }, example: '20' },

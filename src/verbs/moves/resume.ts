@@ -6,7 +6,7 @@ import { movingExits, problemsOf } from './carry-out.ts';
 export const resume = defineChange({
   name: 'resume',
   group: 'moves',
-  summary: 'carry on moves that an earlier run left open, from wherever each stands',
+  summary: 'continue moves that an earlier run left open',
   input: {},
   examples: [
     ['moves', 'first look at what is open, and at what each move waits for'],

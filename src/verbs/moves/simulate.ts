@@ -8,7 +8,7 @@ const many = { of: 'count', shown: 'count', range: { min: 0, max: 100_000 }, exa
 export const simulate = defineLook({
   name: 'simulate',
   group: 'moves',
-  summary: 'what would happen if: hosts lost or added, accounts added or grown; asks nobody and changes nothing',
+  summary: 'show what would happen if hosts or accounts were lost, added or grew; asks no host, changes nothing',
   input: {
     lose: option({ of: 'host', shown: 'host', isMany: true, words: 'the host is gone (may be given several times)' }),
     addHosts: option({ ...many, words: 'so many empty hosts more' }),

@@ -9,7 +9,7 @@ export const newFleet = defineErrand({
   name: 'new',
   group: 'setup',
   isLocal: true,
-  summary: 'write an inventory from your servers, and make the key of the vault; asks what the options do not say',
+  summary: 'write an inventory of your servers and create the vault key; asks for what the options do not say',
   input: {
     servers: argument({ isMany: true, isOptional: true }),
     fromSshConfig: option({ shown: 'pattern', words: 'the hosts of your ssh config that match: web-*, or * for all' }),

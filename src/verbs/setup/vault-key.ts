@@ -14,7 +14,7 @@ const keyPathOf = ({ vaultKey: { kind, target }, path }: Inventory): string | nu
 export const createKey = defineErrand({
   name: 'vault create-key',
   group: 'setup',
-  summary: 'make the key that the inventory names as vault.key (once)',
+  summary: 'create the vault key that the inventory names (once)',
   input: {},
   examples: [
     ['vault create-key', 'then keep a copy of it elsewhere: without it no session can be read'],
@@ -42,7 +42,7 @@ export const createKey = defineErrand({
 export const rotateKey = defineChange({
   name: 'vault rotate-key',
   group: 'setup',
-  summary: 'write the vault anew with a new key; killed anywhere, the same command goes on; the former key is kept for older backups',
+  summary: 'encrypt the vault with a new key; run it again if it was interrupted; the former key is kept for older backups',
   input: {},
   examples: [
     ['vault rotate-key', 'then keep a copy of the new key elsewhere'],

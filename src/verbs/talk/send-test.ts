@@ -38,7 +38,7 @@ export const sendTest = defineChange({
     if (done === null || done.isSent) return [];
     const { account, reason } = done;
     return [
-      new FleetError('account-offline', `${account} did not say it: ${reason}`, {
+      new FleetError('account-offline', `${account} did not send the message: ${reason}`, {
         account,
         hint: `fleet why-silent ${account} tells what holds it`,
       }),

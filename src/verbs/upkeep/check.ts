@@ -14,7 +14,7 @@ function stageOf(text: string): AcceptanceStage {
 export const check = defineLook({
   name: 'check',
   group: 'upkeep',
-  summary: 'the acceptance of your own fleet, stage by stage: each host, each account, host to host, load; changes and says nothing',
+  summary: 'acceptance test of your own fleet, stage by stage: each host, each account, host to host, load; changes nothing',
   input: {
     stage: option({ shown: 'stage', isMany: true, words: `only this one: ${acceptanceStages.join(', ')} (may be given several times)` }),
     for: option({

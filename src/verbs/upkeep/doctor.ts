@@ -18,14 +18,14 @@ async function checkInit(context: OpenContext, hosts: readonly HostSpec[]) {
 export const doctor = defineLook({
   name: 'doctor',
   group: 'upkeep',
-  summary: 'looks at this machine and at all hosts, changes nothing, and says what to do about what it finds',
+  summary: 'check this machine and all hosts, and say what to do about each finding; changes nothing',
   input: {},
   examples: [
     ['doctor', 'everything: key, vault, ledger, backup, and every host'],
     ['doctor --limit h2', 'this machine and one host'],
   ],
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig', 'profiles', 'backups'],
-  exits: { 3: 'something is to be mended' },
+  exits: { 3: 'errors were found' },
   needsAllRights: () => true,
   async look(context, { limit }) {
     const [{ examineHere }, { examineHosts }, { selectHosts }] = await Promise.all([

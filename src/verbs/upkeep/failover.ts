@@ -21,7 +21,7 @@ function statementOf({ poweredOff, destroyed, fence }: Said): HostStatement {
   ];
   const [statement] = said;
   if (statement !== undefined && said.length === 1) return statement;
-  throw new FleetError('usage', 'say what happened to the host: --powered-off, --destroyed or --fence', {
+  throw new FleetError('usage', 'state what happened to the host: --powered-off, --destroyed or --fence', {
     hint: '--powered-off when you switched it off and it may boot again, --destroyed when this machine never will, --fence to have it switched off now',
   });
 }
@@ -34,7 +34,7 @@ async function passSafeMoment(context: OpenContext, name: string, statement: Hos
     if (!isPatient) {
       throw new FleetError('claim-refused', `${name} cannot count as switched off before ${formatTime(safeMs)} (in ${formatAge(leftMs)})`, {
         host: name,
-        hint: `if it booted before then it would start its accounts; keep it off and run this again then, or with --wait-until-safe. Never boots again: --destroyed`,
+        hint: `if the host booted before that time, it would start its accounts: keep it off and run this again later, or use --wait-until-safe. If it never boots again: --destroyed`,
       });
     }
     if (context.signal.aborted)
@@ -48,7 +48,7 @@ async function passSafeMoment(context: OpenContext, name: string, statement: Hos
 export const failover = defineChange({
   name: 'failover',
   group: 'upkeep',
-  summary: 'give the accounts of a host that does not answer to others; you state what happened to it',
+  summary: 'start the accounts of a lost host elsewhere; you state what happened to the host',
   input: {
     host: argument({ of: 'host', isExact: true }),
     poweredOff: flag('you have switched it off; believed only once a boot would find its accounts held'),

@@ -42,7 +42,7 @@ async function patchRunner(context: OpenContext, isSecurity: boolean): Promise<R
 export const patch = defineChange({
   name: 'patch',
   group: 'upkeep',
-  summary: 'upgrade packages, one host at a time: the next one when the last is well and its accounts are online',
+  summary: 'upgrade packages, one host at a time; goes on when the host is well and its accounts are online',
   input: {
     hosts: argument({ of: 'pattern', isMany: true, isOptional: true }),
     rolling: flag('without hosts: all of them'),

@@ -9,7 +9,7 @@ import { withinOption } from '../within-option.ts';
 export const reboot = defineChange({
   name: 'reboot',
   group: 'upkeep',
-  summary: 'reboot hosts; announced to them first, so that their accounts come online again without being asked for',
+  summary: 'announce a reboot to hosts, reboot them, and wait until their accounts are online again',
   input: {
     hosts: argument({ of: 'pattern', isMany: true, isOptional: true }),
     rolling: flag('one host at a time: the next one when the last is back with its accounts; without hosts: all'),

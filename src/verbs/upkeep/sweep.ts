@@ -8,7 +8,7 @@ export const sweep = defineChange({
   name: 'sweep',
   group: 'upkeep',
   isForCron: true,
-  summary: 'look at every host, carry on what is open, give back what hosts hold since a boot; for cron',
+  summary: 'look at every host, continue open moves, start what hosts hold since a boot; for cron',
   input: {
     autoFailover: flag('hosts that are down, and have a fence, are switched off and their accounts given to others'),
   },

@@ -61,7 +61,7 @@ export function chatNamed(chats: readonly ChatSpec[], account: string, chat: str
   const found = chats.find(({ id, name }) => id === chat || name === chat);
   if (found !== undefined) return found.id;
   const known = chats.map(({ id, name }) => (name === null ? id : `${name} (${id})`)).join(', ');
-  throw new FleetError('usage', `${account} does not answer in chat ${chat}`, {
+  throw new FleetError('usage', `${account} is not allowed in chat ${chat}`, {
     account,
     hint: known === '' ? 'give it chats: in the inventory' : `it answers in ${known}`,
   });

@@ -173,7 +173,7 @@ async function keptKey(context: FleetContext, account: AccountName, keyId: strin
 /** Telegram may still count the connection of the login; the worker's would be a second one. */
 async function passLinger(context: FleetContext, lingerMs: number): Promise<void> {
   if (lingerMs === 0) return;
-  context.report({ kind: 'phase', text: `waiting ${Math.ceil(lingerMs / 1000)} s until Telegram counts the login's connection no more` });
+  context.report({ kind: 'phase', text: `waiting ${Math.ceil(lingerMs / 1000)} s until Telegram no longer counts the login's connection` });
   await context.pause(lingerMs);
 }
 

@@ -71,7 +71,10 @@ async function chooseHost(
     });
   }
   if (wanted !== null && pin !== null && wanted !== pin) {
-    throw new FleetError('usage', `${account} is pinned to ${pin}`, { account, hint: `log in there, or first: fleet unpin ${account}` });
+    throw new FleetError('usage', `${account} is pinned to ${pin}`, {
+      account,
+      hint: `log in there, or first: fleet accounts unpin ${account}`,
+    });
   }
   if (wanted !== null) return { host: await requireHost(context, wanted), reason: 'as you say' };
   if (begunOn !== null) return { host: await requireHost(context, begunOn), reason: 'where it was begun' };

@@ -18,7 +18,7 @@ type Context = Pick<FleetContext, 'inventory' | 'ledger' | 'readSecret' | 'now' 
 /** Errors: `usage` where the inventory has no `alerts:`. */
 export function alertPolicyOf({ inventory }: Pick<FleetContext, 'inventory'>): AlertPolicy {
   if (inventory.alerts !== null) return inventory.alerts;
-  throw new FleetError('usage', 'the inventory has no alerts: fleet tells nobody anything', {
+  throw new FleetError('usage', 'the inventory has no alerts: nobody is notified', {
     hint: 'add alerts: with a channel; docs/alerts.md begins with an example',
   });
 }

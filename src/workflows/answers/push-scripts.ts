@@ -258,7 +258,7 @@ export async function announceColleagues(context: FleetContext, run: Run): Promi
   const leftMs = Math.max(0, changeOverAtMs - context.now());
   context.report({
     kind: 'phase',
-    text: `waiting ${(leftMs / 1000).toFixed(0)} s until those who share groups with the new accounts know it`,
+    text: `waiting ${(leftMs / 1000).toFixed(0)} s until the accounts that share groups with the new ones know them`,
   });
   await context.pause(leftMs);
 }

@@ -178,7 +178,7 @@ export async function executeAdoption(context: FleetContext, run: Run, shown: Ad
     return isDeepStrictEqual(await planFrom(now, { ...shown, hosts }), shown.plan);
   };
   if (!(await isStillTrue(ledger.db))) {
-    throw new FleetError('plan-stale', 'the hosts say something else by now than when they were asked', { hint: 'run fleet adopt again' });
+    throw new FleetError('plan-stale', 'the hosts have changed since they were asked', { hint: 'run fleet adopt again' });
   }
   for (const { host } of hosts)
     for (const claim of shown.plan.closedClaims.filter((each) => each.host === host.name))
@@ -218,6 +218,6 @@ async function closeClaim(
   }
   throw new FleetError('claim-refused', `${host.name} did not close its claim on ${account}: ${refused.message ?? 'no reason given'}`, {
     ...{ host: host.name, account },
-    hint: 'put that right on the host, then run fleet adopt again',
+    hint: 'correct that on the host, then run fleet adopt again',
   });
 }

@@ -36,9 +36,7 @@ export async function execOnHosts(
     const decoder = new TextDecoder();
     const ending = exitCode === null ? `was ended by ${signal}` : `ended with exit code ${exitCode}`;
     const error =
-      exitCode === 0
-        ? null
-        : new FleetError('command-failed', `${host}: the command ${ending}`, { host, hint: 'its output above tells why' });
+      exitCode === 0 ? null : new FleetError('command-failed', `${host}: the command ${ending}`, { host, hint: 'see its output above' });
     return {
       host,
       exitCode,

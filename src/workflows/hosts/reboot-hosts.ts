@@ -131,7 +131,7 @@ async function sendReboot(context: FleetContext, { host }: PlannedReboot, untilM
   if (context.signal.aborted)
     throw new FleetError('interrupted', `${host.name}: interrupted before its reboot; ${openUntil(untilMs)}`, {
       host: host.name,
-      hint: 'nothing was rebooted; until then a failover of it waits',
+      hint: 'nothing was rebooted; a failover of this host waits until then',
     });
   const result = await context
     .remoteFor(host)

@@ -137,7 +137,7 @@ function refuseAnnounced(context: FleetContext, { name, announced_until }: HostR
   if (statement !== 'fenced' || announced_until === null || !isExpectedAway(announced_until, context.now())) return;
   throw new FleetError('claim-refused', `the reboot of ${name} is announced until ${new Date(announced_until).toISOString()}`, {
     host: name,
-    hint: 'it comes back by itself; if it does not, run this again after that moment. If it will never boot again: --destroyed',
+    hint: 'the host should come back by itself; if it does not, run this again after that time. If it never boots again: --destroyed',
   });
 }
 

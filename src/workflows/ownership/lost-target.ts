@@ -23,7 +23,7 @@ export async function whyTargetIsLost(context: FleetContext, { account, to_host,
   return new FleetError('claim-refused', `${account} did not arrive: ${to_host} was lost meanwhile`, {
     account,
     host: to_host,
-    hint: 'it goes back to where it came from',
+    hint: 'the account returns to its former host',
   });
 }
 

@@ -1,5 +1,5 @@
 /** Every command that the documents, the templates and the hints of fleet name exists, with the options and as many arguments as they give it. */
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
@@ -102,8 +102,8 @@ describe('documents', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('README has every command', () => {
-    const text = readFileSync(join(root, 'README.md'), 'utf8');
+  test('the overview has every command', () => {
+    const text = readFileSync(join(root, 'docs/overview.md'), 'utf8');
     const named = new Set(
       documented(text).flatMap((line) => {
         const [first = '', ...more] = line.replace(/^fleet\s+/, '').split(' · ');
@@ -117,15 +117,53 @@ describe('documents', () => {
   });
 });
 
+/** Links of a text to files of the project, with their anchors. */
+const linked = (text: string): readonly string[] => [...text.matchAll(/\]\((?!https?:|#)([^)\s]+)\)/g)].map(([, path = '']) => path);
+
+/** As the forges make an anchor of a heading. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-');
+
+describe('links', () => {
+  test.each([...filesOf('*.md'), ...filesOf('docs/*.md')])('%s links to files and headings that exist', (path) => {
+    const folder = join(root, path, '..');
+    const wrong = linked(readFileSync(join(root, path), 'utf8')).filter((link) => {
+      const [file = '', anchor] = link.split('#');
+      if (!existsSync(join(folder, file))) return true;
+      if (anchor === undefined) return false;
+      const headings = readFileSync(join(folder, file), 'utf8').matchAll(/^#+ (.*)$/gm);
+      return ![...headings].some(([, heading = '']) => anchorOf(heading) === anchor);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test.each(['README.md', 'README.zh-CN.md'])('%s leads to every document', (path) => {
+    const links = new Set(linked(readFileSync(join(root, path), 'utf8')).map((link) => link.split('#')[0]));
+    const english = filesOf('docs/*.md').filter((file) => !file.endsWith('zh-CN.md') && !file.endsWith('first-day.md'));
+    expect(english.filter((file) => !links.has(file))).toEqual([]);
+    expect([...links].some((link) => link?.startsWith('docs/first-day'))).toBe(true);
+  });
+});
+
+/** Names of commands below others, such as `unpin`: without the word before them they are none. */
+const nested = new Set(
+  program.commands
+    .flatMap((command) => command.commands.map((each) => each.name()))
+    .filter((name) => subcommand(program, name) === undefined),
+);
+
 /** The commands that a text names among other words: as far as they are subcommands, options, placeholders and values in the code. */
 function hinted(text: string): { readonly line: string; readonly words: readonly string[] }[] {
-  return [...text.matchAll(/(?<!\ba |# )\bfleet ((?:[a-z][a-z-]+|--?[a-z][a-z-]*|[A-Z][A-Z.]*|\$\{[^}]*\}| )+)/g)].flatMap(
+  return [...text.matchAll(/(?<!\ba |# |update\(`)\bfleet ((?:[a-z][a-z-]+|--?[a-z][a-z-]*|[A-Z][A-Z.]*|\$\{[^}]*\}| )+)/g)].flatMap(
     ([line, rest = '']) => {
       const words = rest
         .replace(/\$\{[^}]*\}/g, 'VALUE')
         .split(' ')
         .filter((word) => word !== '');
-      return subcommand(program, words[0]) === undefined ? [] : [{ line, words }];
+      return subcommand(program, words[0]) === undefined && !nested.has(words[0] ?? '') ? [] : [{ line, words }];
     },
   );
 }
@@ -137,6 +175,7 @@ test('hints of fleet name no command and no option that does not exist', () => {
     for (const { line, words } of hinted(readFileSync(join(root, path), 'utf8'))) {
       count += 1;
       const { command, rest } = find(words);
+      if (command === program) wrong.push(`${path}: ${line}: "${words[0]}" stands below another command`);
       const end = rest.findIndex((word) => /^[a-z]/.test(word));
       const own = end === -1 ? rest : rest.slice(0, end);
       if (isParentOnly(command) && end === 0) wrong.push(`${path}: ${line}: "${command.name()}" has no command ${rest[0]}`);

@@ -50,7 +50,7 @@ test('a restored ledger may only look until it has learned from the hosts; the o
   await must(world, 'restore', join('backups', name));
   expect(await placements()).not.toEqual(truth);
   const refused = await world.operator.fleet(['accounts', 'stop', 'anna', '--yes']);
-  expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('this ledger is an old copy and may only look')]);
+  expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('this ledger is an old copy and read-only')]);
   noteFaultPoint('an old ledger restored while accounts have moved on');
   expect(await must(world, 'adopt', '--dry-run')).toMatch(/anna +h\d +h\d +2 +h\d owns it at epoch 2/);
   await must(world, 'adopt');

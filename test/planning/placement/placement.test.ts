@@ -87,7 +87,7 @@ describe('refusals', () => {
       'host is cordoned: kernel update',
     ],
     ['health', fleetOf([host('h', { state: 'unhealthy' })], [account('x')]), 'unhealthy', 'host is unhealthy'],
-    ['init', fleetOf([host('h', { state: 'unbootstrapped' })], [account('x')]), 'unbootstrapped', 'host is not initialised'],
+    ['init', fleetOf([host('h', { state: 'unbootstrapped' })], [account('x')]), 'unbootstrapped', 'host is not ready'],
     ['drain', fleetOf([host('h', { state: 'draining' })], [account('x')]), 'draining', 'host is draining'],
     ['death', fleetOf([host('h', { state: 'dead' })], [account('x')]), 'dead', 'host is dead'],
     [

@@ -46,13 +46,13 @@ export function loginQuestion(question: Extract<LoginWord, { readonly ask: strin
     case 'keep':
       return '';
     case 'phone':
-      return `${question.problem === null ? '' : 'That is no telephone number. '}Telephone number, with its country code`;
+      return `${question.problem === null ? '' : 'That is not a telephone number. '}Telephone number, with its country code`;
     case 'token':
       return `${question.problem === null ? '' : 'Telegram does not know it. '}Bot token`;
     case 'password':
       return `${question.problem === null ? '' : 'That is wrong. '}Two-step password${question.hint === '' ? '' : ` (hint: ${question.hint})`}`;
     case 'code': {
-      const before = { wrong: 'That is wrong. ', expired: 'That had expired; there is a new one. ', invalid: 'That is no code. ' };
+      const before = { wrong: 'That is wrong. ', expired: 'That had expired; there is a new one. ', invalid: 'That is not a code. ' };
       const another = question.nextInS === null ? '' : '; nothing: send it another way';
       const digits = question.length === null ? '' : `, ${question.length} digits`;
       return `${question.problem === null ? '' : before[question.problem]}Code that was sent ${sentBy[question.by]}${digits}${another}`;

@@ -121,7 +121,7 @@ export function formatHostKeys(keys: readonly HostKeyOffer[]): string {
     ({ unusedOptions }) => unusedOptions.join(', '),
   );
   const notes = [...withUnused].map(
-    ([options, of]) => `${of.map(({ host }) => host).join(', ')}: of your ssh config fleet does without ${options}`,
+    ([options, of]) => `${of.map(({ host }) => host).join(', ')}: ignored options of your ssh config: ${options}`,
   );
   return [table, ...notes.map((note) => chalk.dim(note))].join('\n');
 }

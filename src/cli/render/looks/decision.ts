@@ -62,7 +62,7 @@ export function formatDecision(entry: HistoryRow, decision: unknown): string {
 
 /** Whether the decision, made again, is the same. */
 export function formatReplay({ inputHash, isSame, hosts, accounts, verdict }: Replayed): string {
-  if (inputHash === null) return chalk.dim('What it was decided from was not kept: it cannot be made again.');
+  if (inputHash === null) return chalk.dim('The figures of that time were not kept, so the decision cannot be repeated.');
   const from = `from ${hosts} hosts and ${accounts} accounts as they were known then (${inputHash.slice(0, 12)})`;
   if (isSame === true) return chalk.dim(`Made again ${from}: the same decision, figure for figure.`);
   const other = verdict === null ? 'it would stay' : `it would go to ${verdict.host} (${verdict.scores.map(formatPoints).join(', ')})`;

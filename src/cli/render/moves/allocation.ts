@@ -25,8 +25,8 @@ export function formatPlan({ placement, resumed, heldHere, keyIds }: AllocationP
 /** Why no account gets a host now, and what to do about it. */
 function nothingToPlace(accounts: number, unplaced: number): string {
   if (accounts === 0) return noAccounts;
-  if (unplaced > 0) return unplaced === 1 ? 'The account finds no host:' : `None of these ${unplaced} accounts finds a host:`;
-  return 'Nothing to allocate: every account that is meant has a host, or was stopped (fleet accounts list).';
+  if (unplaced > 0) return unplaced === 1 ? 'No host takes the account:' : `None of these ${unplaced} accounts finds a host:`;
+  return 'Nothing to allocate: every account has a host or was stopped (fleet accounts list).';
 }
 
 export function formatOutcomes(outcomes: readonly GrantOutcome[]): string {

@@ -18,7 +18,8 @@ export function formatFindings(findings: readonly Finding[]): string {
     return first.remedy === '' ? what : `${what}\n  → ${generic(first.remedy)}`;
   });
   const count = (level: Finding['level']): number => findings.filter((finding) => finding.level === level).length;
-  const summary = `${count('critical')} to mend, ${count('warning')} to look at, ${count('ok')} sound`;
+  const counted = (level: Finding['level'], word: string): string => `${count(level)} ${word}${count(level) === 1 ? '' : 's'}`;
+  const summary = `${counted('critical', 'error')}, ${counted('warning', 'warning')}, ${count('ok')} OK`;
   return `${lines.join('\n')}\n\n${summary}`;
 }
 
