@@ -20,6 +20,8 @@ export interface LoginDialogue {
 
 /** So often a proof may be wrong. Telegram itself counts as well. */
 const triesAllowed = 3;
+/** So often in a row Telegram may answer with no code to show. */
+const vainRounds = 4;
 /** A QR code is replaced so long before Telegram forgets it, seconds. */
 const qrLeadS = 3;
 
@@ -232,18 +234,21 @@ class Login {
   }
 
   async #byQr(): Promise<Api.User> {
-    while (!this.#dialogue.isOver()) {
+    for (let vain = 0; !this.#dialogue.isOver(); vain += 1) {
+      if (vain > vainRounds) throw new LoginOver('refused', 'Telegram gives no QR code that can be scanned');
       try {
         const token = await this.#exportToken();
         if (token instanceof Api.auth.LoginTokenSuccess) return this.#user(token.authorization);
         if (!(token instanceof Api.auth.LoginToken)) continue;
+        vain = 0;
         const forS = Math.max(1, token.expires - Math.floor((this.#link?.nowMs() ?? Date.now()) / 1000) - qrLeadS);
         const shownS = Math.min(forS, 60);
         this.#dialogue.show({ show: 'qr', url: `tg://login?token=${token.token.toString('base64url')}`, forS: shownS });
         await this.#link?.scannedWithin(shownS * 1_000, this.#dialogue.over);
       } catch (error) {
         if (nameOf(error) === 'SESSION_PASSWORD_NEEDED') return this.#password();
-        throw error;
+        // It was scanned too late, or twice: another one is shown.
+        if (!/^AUTH_TOKEN_(?:EXPIRED|INVALIDX?|ALREADY_ACCEPTED)$/.test(nameOf(error))) throw error;
       }
     }
     throw new LoginOver('silent', 'nobody has scanned the QR code');

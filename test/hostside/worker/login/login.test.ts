@@ -119,6 +119,20 @@ test('by QR code: replaced before it expires, scanned by a phone of another data
   expect(end).toMatchObject({ end: 'done', userId: '501', key: { dataCentre: 4 } });
 });
 
+test('a QR code that was scanned too late is replaced, and what leads nowhere ends', async () => {
+  const scan: Answering = (word) => {
+    if ('show' in word) dataCentre.scan(word.url, '49151000001');
+    return undefined;
+  };
+  const late = { kind: 'error', code: 400, message: 'AUTH_TOKEN_EXPIRED' } as const;
+  dataCentre.fault({ method: 'auth.importLoginToken', effect: late });
+  const { words, end } = await start(owner('', { show: scan }), { act: 'qr' });
+  expect(end).toMatchObject({ end: 'done', userId: '501' });
+  expect(said(words).filter((word) => word === 'qr')).toHaveLength(2);
+  dataCentre.fault({ method: 'auth.exportLoginToken', times: null, effect: late });
+  expect((await start(owner('', { show: scan }), { act: 'qr' })).end).toMatchObject({ end: 'failed', why: 'refused' });
+});
+
 test.each([400, -400])('a clock that is wrong by %i s: a QR code is shown for as long as Telegram takes it', async (skewS) => {
   dataCentre.desk.tokenLifeS = 60;
   dataCentre.setClockSkew(skewS * 1_000);
