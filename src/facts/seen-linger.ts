@@ -1,17 +1,28 @@
+import { protocolVersion } from '../../hostside/protocol/host-acts.ts';
 import { formerLingerMs } from '../../hostside/protocol/linger.ts';
 import { clockAheadCounter } from '../../hostside/protocol/worker.ts';
 
+interface SeenSample {
+  readonly agent?: { readonly helperProtocol?: number };
+  readonly accounts?: readonly SeenAccount[];
+}
+
 interface SeenAccount {
   readonly keyId: string;
+  readonly unit?: { readonly activeState: string };
   readonly status: { readonly counters: Readonly<Record<string, number>> } | null;
 }
 
 /**
- * How long Telegram may count a connection of the account, by the worker that a host's last sample (its JSON in the ledger) shows, ms: one of a release before asked for
- * longer, and does not tell Telegram's time. 0: the sample shows nothing of the kind.
+ * How long Telegram may count a connection of the account, by a host's last sample (its JSON in the ledger), ms: a worker of a release before asked for longer,
+ * does not tell Telegram's time, and runs on after an upgrade. Where nothing shows that the worker is of today's release it counts as one of before. 0: it is
+ * of today's, or had not been started there yet and is by programs of today.
  */
 export function seenLingerMs(sampleJson: string | null, keyId: string): number {
-  const { accounts = [] } = JSON.parse(sampleJson ?? '{}') as { readonly accounts?: readonly SeenAccount[] };
-  const counters = accounts.find((account) => account.keyId === keyId)?.status?.counters;
-  return counters !== undefined && (counters.connects ?? 0) > 0 && counters[clockAheadCounter] === undefined ? formerLingerMs : 0;
+  if (sampleJson === null) return formerLingerMs;
+  const { agent, accounts = [] } = JSON.parse(sampleJson) as SeenSample;
+  if ((agent?.helperProtocol ?? 1) < protocolVersion) return formerLingerMs;
+  const account = accounts.find((each) => each.keyId === keyId);
+  const isDown = account === undefined || ['inactive', 'failed'].includes(account.unit?.activeState ?? '');
+  return isDown || account.status?.counters[clockAheadCounter] !== undefined ? 0 : formerLingerMs;
 }

@@ -53,6 +53,15 @@ export const rebootMutants: readonly Mutant[] = [
   },
   {
     ...{
+      name: 'clock-step-after-the-serial-not-noticed',
+      file: 'src/workflows/ownership/host-statement.ts',
+      rule: "a step of the operator's clock after the serial was raised ends no wait early",
+    },
+    from: 'safeMs + clockStepMs(ledger, nowMs)',
+    to: 'safeMs',
+  },
+  {
+    ...{
       name: 'remembered-host-not-counted',
       file: 'src/workflows/custody/record-adoption.ts',
       rule: 'a host that others remember counts as silent',

@@ -224,4 +224,49 @@ export const workflowsMutants: readonly Mutant[] = [
     from: "return found?.claimFault === null && state === 'active' && isOfMove;",
     to: "return found?.claimFault !== 'torn' || (state === 'active' && isOfMove);",
   },
+  {
+    ...{
+      name: 'old-programs-take-requests',
+      file: 'src/workflows/hosts/ask-as-authority.ts',
+      rule: 'programs of the release before refuse every request with authority',
+    },
+    from: 'const request = { format: 2, authority,',
+    to: 'const request = { format: 1, authority,',
+  },
+  {
+    ...{
+      name: 'old-worker-counts-as-one-of-today',
+      file: 'src/facts/seen-linger.ts',
+      rule: 'a worker of the release before is counted by Telegram for longer',
+    },
+    from: '!== undefined ? 0 : formerLingerMs',
+    to: '!== undefined ? 0 : 0',
+  },
+  {
+    ...{
+      name: 'unseen-worker-counts-as-one-of-today',
+      file: 'src/facts/seen-linger.ts',
+      rule: 'what no sample shows to be of today counts as of the release before',
+    },
+    from: 'if ((agent?.helperProtocol ?? 1) < protocolVersion) return formerLingerMs;',
+    to: '',
+  },
+  {
+    ...{
+      name: 'old-units-not-stopped',
+      file: 'src/workflows/ownership/retire-claims.ts',
+      rule: 'what a host of the release before would start although it is gone is stopped',
+    },
+    from: 'return claims.length === 0 ? [] : [[host, claims] as const];',
+    to: 'return claims.length >= 0 ? [] : [[host, claims] as const];',
+  },
+  {
+    ...{
+      name: 'old-units-of-a-destroyed-host-not-stopped',
+      file: 'src/workflows/ownership/meet-destroyed.ts',
+      rule: 'what a host of the release before would start although it is gone is stopped',
+    },
+    from: 'return claims.length === 0 ? problem :',
+    to: 'return claims.length >= 0 ? problem :',
+  },
 ];

@@ -1,6 +1,7 @@
 import type { KyselyPlugin } from 'kysely';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
-import { beginAdoption, beginRun, type RunLock, takeLock } from '../../src/ledger/queries/runs.ts';
+import { listHosts } from '../../src/ledger/queries/hosts.ts';
+import { beginAdoption, beginRun, type Run, type RunLock, takeLock } from '../../src/ledger/queries/runs.ts';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostSpec } from '../../src/model/inventory.ts';
 import { announcedForMs } from '../../src/ownership/announced-reboot.ts';
@@ -24,6 +25,8 @@ import { carryMoves, executeMoves, movesToResume } from '../../src/workflows/mov
 import { planDrain, planMove } from '../../src/workflows/moves/plan-moves.ts';
 import { planRebalanceMoves } from '../../src/workflows/moves/rebalance.ts';
 import { startAccount, stopAccount } from '../../src/workflows/ownership/account-acts.ts';
+import { contactAfterInit, meetDestroyed } from '../../src/workflows/ownership/meet-destroyed.ts';
+import { type HostPrograms, programsToday } from './host-programs.ts';
 import { memoryStatesOf } from './model/memory-states.ts';
 import { type CallFate, ModelRemote, noWayTo, type RemoteCall } from './model/model-remote.ts';
 import type { World } from './world.ts';
@@ -37,9 +40,17 @@ export type Verb =
   | { readonly verb: 'sweep'; readonly isAutomatic?: boolean }
   | { readonly verb: 'move'; readonly account: string; readonly host: string }
   | { readonly verb: 'drain'; readonly host: string }
+  /** `programs`: those of today, unless said otherwise; of the release before: `--rollback`. */
+  | { readonly verb: 'init'; readonly host: string; readonly programs?: HostPrograms }
   | { readonly verb: 'reboot'; readonly hosts: readonly string[]; readonly isRolling?: boolean; readonly withinMs?: number }
-  /** `promptMs`: how long the question to the operator waits for its answer. */
-  | { readonly verb: 'failover'; readonly host: string; readonly statement: HostStatement; readonly promptMs?: number }
+  /** `promptMs`: how long the question to the operator waits for its answer. `stoppedMs`: how long the process stands still once it has its serial. */
+  | {
+      readonly verb: 'failover';
+      readonly host: string;
+      readonly statement: HostStatement;
+      readonly promptMs?: number;
+      readonly stoppedMs?: number;
+    }
   | { readonly verb: 'stop' | 'start' | 'remove' | 'export'; readonly account: string }
   /** `promptMs`: how long the owner takes to type. */
   | { readonly verb: 'login'; readonly account: string; readonly host?: string; readonly promptMs?: number; readonly isCancelled?: boolean }
@@ -55,6 +66,8 @@ export interface ControllerOptions {
   readonly queriesLeft?: number | null;
   /** Takes the ledger's lock first, as the command line does. */
   readonly withLock?: boolean;
+  /** It sends its requests as the release before does. */
+  readonly isBefore?: boolean;
 }
 
 const forEver = new Promise<never>(() => undefined);
@@ -63,6 +76,7 @@ const forEver = new Promise<never>(() => undefined);
 export class Controller {
   readonly name: string;
   readonly fateOf: (call: RemoteCall) => CallFate;
+  readonly isBefore: boolean;
   isAlive = true;
   readonly #killed = Promise.withResolvers<void>();
   /** When it was killed: what it was doing never ends. */
@@ -74,6 +88,7 @@ export class Controller {
   readonly #world: World;
   readonly #options: ControllerOptions;
   readonly #interruption = new AbortController();
+  #remotes: ReadonlyMap<string, ModelRemote> = new Map();
   #ownLedger: Ledger | null = null;
   #awakeAtMs = 0;
 
@@ -82,6 +97,7 @@ export class Controller {
     this.#options = options;
     this.name = options.name;
     this.fateOf = options.fateOf;
+    this.isBefore = options.isBefore === true;
   }
 
   /** Runs one command as the CLI does; mostly without its lock, which is a comfort: the serial has to suffice. `null`, or why it failed. */
@@ -152,6 +168,7 @@ export class Controller {
     const remotes = new Map(
       this.#world.hosts.map((host) => [host.name, new ModelRemote(this.#world.leadsTo.get(host.name) ?? host, this)]),
     );
+    this.#remotes = remotes;
     const plugin: KyselyPlugin = {
       transformQuery: ({ node }) => node,
       transformResult: async ({ result }) => {
@@ -213,6 +230,19 @@ export class Controller {
     };
   }
 
+  /** As `fleet init` goes about one host: who was declared destroyed is met first, and what has changed is told in the end. */
+  async #init({ host: name, programs = programsToday }: Extract<Verb, { verb: 'init' }>, context: FleetContext, begin: () => Promise<Run>) {
+    const hosts = context.inventory.hosts.filter((host) => host.name === name);
+    const rows = await listHosts(context.ledger.db);
+    const isReturning = rows.some((row) => row.name === name && row.destroyed_at !== null) && !programs.isBefore;
+    const met = isReturning ? await meetDestroyed(context, await begin(), hosts) : [];
+    const remote = this.#remotes.get(name);
+    await remote?.connect();
+    await remote?.init('release', (host) => host.putPrograms(programs));
+    await remote?.init('agent', (host) => host.restartAgent());
+    return [...met, ...(await contactAfterInit(context, begin, hosts))];
+  }
+
   async #act(verb: Verb, context: FleetContext, lock: RunLock | null): Promise<FleetError[]> {
     const begin = () => beginRun(context.ledger, verb.verb, context.now());
     switch (verb.verb) {
@@ -227,7 +257,8 @@ export class Controller {
         await readFleetView(context, { maxAgeMs: 0 });
         return [];
       case 'sweep': {
-        const { problems, moves, grants } = await sweepFleet(context, begin, verb.isAutomatic);
+        const { problems, moves, grants, hosts } = await sweepFleet(context, begin, verb.isAutomatic);
+        this.#world.remedies = hosts.flatMap(({ problem, findings }) => [problem?.hint ?? '', ...findings.map(({ remedy }) => remedy)]);
         return [...problems, ...problemsOf(moves), ...problemsOf(grants)];
       }
       case 'failover': {
@@ -236,7 +267,9 @@ export class Controller {
         const plan = await planFailover(context, verb.host, verb.statement);
         if (verb.promptMs !== undefined) await context.pause(verb.promptMs);
         if (verb.statement === 'fenced') await fenceHost(context, verb.host);
-        return problemsOf(await executeFailover(context, await begin(), plan));
+        const run = await begin();
+        if (verb.stoppedMs !== undefined) await context.pause(verb.stoppedMs);
+        return problemsOf(await executeFailover(context, run, plan));
       }
       case 'adopt': {
         const adoption = await prepareAdoption(context, verb.without, verb.replaced);
@@ -254,6 +287,8 @@ export class Controller {
       }
       case 'drain':
         return problemsOf(await executeMoves(context, await begin(), await planDrain(context, verb.host)));
+      case 'init':
+        return this.#init(verb, context, begin);
       case 'reboot': {
         const hosts = context.inventory.hosts.filter(({ name }) => verb.hosts.includes(name));
         const options = { withinMs: verb.withinMs ?? announcedForMs, isRolling: verb.isRolling === true };

@@ -47,6 +47,9 @@ export const faultKinds = {
   'stalled-helper': 'a helper stands still for minutes before it records anything',
   'ended-session': 'Telegram ends the session of an account, and its owner logs it in again',
   'revived-session': 'a session that was said to be dead is good again',
+  upgrade: 'a host is upgraded from the release before, at any moment, killed or not',
+  'programs-put-back': 'a host that was upgraded gets the programs of the release before again',
+  'boot-of-before': 'a host boots with the programs of the release before',
   'large-fleet': 'four to six hosts and four to eight accounts',
 } as const;
 

@@ -7,19 +7,25 @@ import { checkMemory } from './stories/moving.ts';
 import { rebootStories } from './stories/reboot-stories.ts';
 import { returnStories } from './stories/return-stories.ts';
 import { stories as otherStories } from './stories/stories.ts';
+import { upgradeStories } from './stories/upgrade-stories.ts';
 import { World, type WorldSize } from './world.ts';
 
-const stories = { ...otherStories, ...moveStories, ...returnStories, ...rebootStories, ...loginStories };
+const stories = { ...otherStories, ...moveStories, ...returnStories, ...rebootStories, ...loginStories, ...upgradeStories };
 export type Theme = keyof typeof stories;
 
 /** What a schedule is about; each seed has one, in turn, so that any run of seeds meets all of them. */
 export const themes = Object.keys(stories) as readonly Theme[];
 
-/** Logins take the place of one schedule in so many, so that seeds keep their stories. */
-const loginEvery = 23;
-const otherThemes = themes.filter((theme) => theme !== 'logins');
+/** Some stories take the places of other schedules, so that all other seeds keep theirs: logins one in 23, upgrades two. */
+const insteadOf: ReadonlyMap<number, Theme> = new Map([
+  [5, 'logins'],
+  [9, 'upgrades'],
+  [18, 'upgrades'],
+]);
+const insteadEvery = 23;
+const otherThemes = themes.filter((theme) => ![...insteadOf.values()].includes(theme));
 
-export const themeOf = (seed: number): Theme => (seed % loginEvery === 5 ? 'logins' : (otherThemes[seed % otherThemes.length] ?? 'calls'));
+export const themeOf = (seed: number): Theme => insteadOf.get(seed % insteadEvery) ?? otherThemes[seed % otherThemes.length] ?? 'calls';
 
 const largeSizes: readonly WorldSize[] = [
   { hosts: 4, accounts: 5 },

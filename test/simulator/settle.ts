@@ -14,6 +14,8 @@ export async function settle(world: World): Promise<void> {
   await world.simulation.pass(200_000);
   world.simulation.note('--- the faults are over');
   if (world.isLedgerOld) {
+    // Programs come before what is told to them; the sweep says so where the ledger is the hosts' own.
+    await upgradeAll(world);
     for (const host of world.gone) await world.command({ verb: 'failover', host, statement: 'destroyed' });
     const problem = await adopt(world);
     if (problem !== null) world.simulation.violate(`adopt: ${problem.message}`);
@@ -25,6 +27,13 @@ export async function settle(world: World): Promise<void> {
     await world.simulation.pass(60_000);
   }
   await world.checkSettled();
+}
+
+/** `fleet init` of hosts that still have the release before. */
+async function upgradeAll(world: World, names: readonly string[] = world.hosts.map(({ name }) => name)): Promise<void> {
+  const hosts = world.hosts.filter((host) => names.includes(host.name) && !world.gone.has(host.name));
+  for (const host of hosts.filter(({ programs, agentPrograms }) => programs.isBefore || agentPrograms.isBefore))
+    await world.command({ verb: 'init', host: host.name });
 }
 
 /** A host runs what this ledger has removed without knowing that it was placed: adopt says to import that session, and to adopt again. */
@@ -61,8 +70,8 @@ function endFaults(world: World): void {
 }
 
 /** Hosts with other hardware are what they were: copies of them have no way to the operator. */
-async function adopt(world: World): Promise<FleetError | null> {
-  const replaced = world.hosts.map(({ name }) => name).filter((name) => world.hints.some((hint) => hint.includes(`--replaced ${name}`)));
+async function adopt(world: World, hints = world.hints): Promise<FleetError | null> {
+  const replaced = world.hosts.map(({ name }) => name).filter((name) => hints.some((hint) => hint.includes(`--replaced ${name}`)));
   const problem = await world.command({ verb: 'adopt', replaced });
   return problem === null && world.doubted.length > 0 ? world.command({ verb: 'adopt', replaced: world.doubted }) : problem;
 }
@@ -71,10 +80,15 @@ async function adopt(world: World): Promise<FleetError | null> {
 async function isDoneAfterRound(world: World): Promise<boolean> {
   const found = await world.read();
   await world.command({ verb: 'sweep' });
-  for (const host of world.hosts.filter(({ name }) => world.hints.some((hint) => hint.includes(`fleet init --limit ${name}`))))
-    host.repair();
+  const { hints, remedies } = world;
+  const unready = world.hosts.filter(({ name }) => [...hints, ...remedies].some((hint) => hint.includes(`fleet init --limit ${name}`)));
+  for (const host of unready) host.repair();
+  await upgradeAll(
+    world,
+    unready.map(({ name }) => name),
+  );
   // What only the operator can know, the sweep asks for in a hint.
-  if (world.hints.some((hint) => hint.includes('fleet adopt'))) await adopt(world);
+  if (hints.some((hint) => hint.includes('fleet adopt'))) await adopt(world, hints);
   const before = await world.read();
   for (const host of world.gone) {
     const isOwner = before.accounts.some((account) => account.host === host);

@@ -120,6 +120,8 @@ export class World implements HostWatch {
   readonly leadsTo = new Map<string, ModelHost>();
   /** What the last command told the operator to do. */
   hints: readonly string[] = [];
+  /** What the last sweep told to do about hosts, besides. */
+  remedies: readonly string[] = [];
   /** The inventory that the operator uses now; it may have forgotten hosts. */
   inventory: Inventory;
   /** False where two ledgers count epochs on their own. */
@@ -282,7 +284,13 @@ export class World implements HostWatch {
 
   start(
     verb: Verb,
-    options: { ledgerPath?: string; fateOf?: (call: RemoteCall) => CallFate; queriesLeft?: number; withLock?: boolean } = {},
+    options: {
+      ledgerPath?: string;
+      fateOf?: (call: RemoteCall) => CallFate;
+      queriesLeft?: number;
+      withLock?: boolean;
+      isBefore?: boolean;
+    } = {},
   ): Started {
     this.#controllers += 1;
     const name = `c${this.#controllers}`;
@@ -290,8 +298,8 @@ export class World implements HostWatch {
     if (verb.verb === 'remove' || verb.verb === 'export') this.remembering.delete(verb.account);
     // Whoever imports a session has been asked whether anything else uses it.
     if (verb.verb === 'import') this.dataCentre.strangerLeaves(keyIds[verb.account] ?? '');
-    const { ledgerPath = this.ledgerPath, fateOf = () => plainFate, queriesLeft = null, withLock = false } = options;
-    const controller = new Controller(this, { name, ledgerPath, vault: this.vault, fateOf, queriesLeft, withLock });
+    const { ledgerPath = this.ledgerPath, fateOf = () => plainFate, queriesLeft = null, withLock = false, isBefore = false } = options;
+    const controller = new Controller(this, { name, ledgerPath, vault: this.vault, fateOf, queriesLeft, withLock, isBefore });
     this.#active.push(controller);
     this.simulation.note(`${name}: ${verb.verb}${'account' in verb ? ` ${verb.account}` : ''}`);
     const started: Started = { controller, isOver: () => outcome !== undefined || !controller.isAlive, problem: () => outcome ?? null };
@@ -350,6 +358,7 @@ export class World implements HostWatch {
     if (keeps === 'everything') copy.macs = host.macs;
     copy.link = { hears: false, isHeard: false };
     copy.luck = host.luck;
+    [copy.programs, copy.agentPrograms] = [host.programs, host.programs];
     this.machines.push(copy);
     return copy;
   }
@@ -483,6 +492,8 @@ export class World implements HostWatch {
   async checkSettled(): Promise<void> {
     const { accounts, openMoves, logins } = await this.read();
     for (const name of logins) this.simulation.violate(`a login of ${name} is still open`);
+    for (const host of this.hosts.filter(({ name, programs }) => programs.isBefore && !this.gone.has(name)))
+      this.simulation.violate(`nobody was told to upgrade ${host.name}`);
     for (const move of openMoves) this.simulation.violate(`a move is still open: ${move}`);
     for (const name of this.accounts) {
       const account = accounts.find((candidate) => candidate.name === name);

@@ -56,12 +56,23 @@ async function noticeClock(db: LedgerDb, stepMs: number, nowMs: number): Promise
   await recordEvent(db, { at: nowMs, kind: 'clock-stepped', host: null, account: null, text });
 }
 
+/** This machine's clocks, of which the wall clock said `nowMs`, and how far that was set forward since the last run took its serial, ms. */
+function readClockStep({ serialCopy: { clock }, authorityId }: Ledger, nowMs: number) {
+  const machine = clock?.machine() ?? null;
+  const reading = machine === null ? null : { ...machine, wallMs: nowMs };
+  return { reading, stepMs: forwardStepMs(clock?.last(authorityId) ?? null, reading) };
+}
+
+/**
+ * How far the clock that said `nowMs` is ahead of the one by which contacts are dated in the ledger, ms: it was set forward since the last run took its
+ * serial. Whoever holds a time of the ledger against the clock of now adds it.
+ */
+export const clockStepMs = (ledger: Ledger, nowMs: number): number => readClockStep(ledger, nowMs).stepMs;
+
 async function takeSerial(ledger: Ledger, command: string, nowMs: number, above: number): Promise<Run> {
   const nonce = randomUUID();
   const { clock } = ledger.serialCopy;
-  const machine = clock?.machine() ?? null;
-  const reading = machine === null ? null : { ...machine, wallMs: nowMs };
-  const stepMs = forwardStepMs(clock?.last(ledger.authorityId) ?? null, reading);
+  const { reading, stepMs } = readClockStep(ledger, nowMs);
   const kept = ledger.serialCopy.read(ledger.authorityId);
   const serial = await ledger.db.transaction().execute(async (transaction) => {
     const last = await lastSerial(transaction);

@@ -179,7 +179,8 @@ export async function executeFailover(context: FleetContext, run: Run, plan: Fai
   const moves = await db.transaction().execute(async (transaction) => {
     const row = await requireUnseen(transaction, plan.host, plan.mark);
     // Asked before the operator agreed, too; the clock may have been set since.
-    if (plan.statement === 'powered-off' && row.off_at === null && statedMs < safeMomentOf(context, row)) throw tooEarly(plan.host);
+    if (plan.statement === 'powered-off' && row.off_at === null && statedMs < safeMomentOf(context, row, statedMs))
+      throw tooEarly(plan.host);
     await recordOff(transaction, plan.host, plan.statement, statedMs);
     await recordEvent(transaction, {
       at: statedMs,
@@ -252,5 +253,5 @@ export async function fenceHost(context: FleetContext, name: string): Promise<vo
 /** Until when a host that was fenced must not be switched on again, ms since the epoch: a boot before that starts its accounts by itself. */
 export async function fencedUntil(context: FleetContext, name: string): Promise<number> {
   const row = await findHost(context, name);
-  return safeMomentOf(context, row);
+  return safeMomentOf(context, row, context.now());
 }

@@ -1,17 +1,23 @@
 import type { LedgerDb } from '../../ledger/ledger.ts';
 import { listHosts, withdrawOff } from '../../ledger/queries/hosts.ts';
+import { clockStepMs } from '../../ledger/queries/runs.ts';
 import type { HostRow } from '../../ledger/schema.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { HostEvidence } from '../../ownership/evidence.ts';
 import { safeMoment } from '../../ownership/safe-moment.ts';
 import type { FleetContext } from '../context.ts';
 
-/** From when on this host can be said to be switched off, ms since the epoch; 0: at any time. */
-export const safeMomentOf = ({ inventory }: Pick<FleetContext, 'inventory'>, row: HostRow): number =>
-  safeMoment(
+/**
+ * From when on this host can be said to be switched off, by the clock that says `nowMs`, ms since the epoch; 0: at any time. Where that clock was set forward
+ * since contacts were dated, it is so much later (docs/exclusivity.md, row 44): compare it with the same `nowMs`.
+ */
+export function safeMomentOf({ inventory, ledger }: Pick<FleetContext, 'inventory' | 'ledger'>, row: HostRow, nowMs: number): number {
+  const safeMs = safeMoment(
     { contactMs: row.contact_intent_at, mayBootUntilMs: row.may_boot_until },
     Math.max(row.hold_after_ms ?? 0, inventory.hold.holdAfterMs),
   );
+  return safeMs === 0 ? 0 : safeMs + clockStepMs(ledger, nowMs);
+}
 
 /** What was known of a host when something was planned, compared in the transaction that begins it. */
 export type HostMark = Pick<HostRow, 'contacts' | 'last_seen_at'>;
@@ -52,8 +58,8 @@ export async function doubtOf(context: FleetContext, name: string, row: HostRow 
     return doubt(name, 'answered meanwhile, or was sent something', `run this again, or: fleet failover ${name}`);
   if (row.off_kind === 'destroyed') return null;
   if (row.off_kind === 'fenced') return doubtOfFence(context, name);
-  const safeMs = safeMomentOf(context, row);
-  if (context.now() >= safeMs) return null;
+  const nowMs = context.now();
+  if (nowMs >= safeMomentOf(context, row, nowMs)) return null;
   return doubt(
     name,
     'was in contact too lately to count as switched off',

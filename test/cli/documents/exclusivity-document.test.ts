@@ -7,10 +7,9 @@ const rowsFile = (name: string): string => `test/simulator/rows/exclusivity-rows
 const short: Readonly<Record<string, string>> = {
   ...{ rows: rowsFile(''), roster: rowsFile('second'), lab: 'test/e2e/moves/never-twice.nightly.lab.test.ts' },
   ...Object.fromEntries(
-    ['statements', 'boots', 'holds', 'reboots', 'forgotten', 'claims', 'machines', 'contacts', 'host', 'asked', 'turns'].map((name) => [
-      name,
-      rowsFile(name),
-    ]),
+    ['statements', 'boots', 'holds', 'reboots', 'forgotten', 'claims', 'machines', 'contacts', 'host', 'asked', 'turns', 'upgrades'].map(
+      (name) => [name, rowsFile(name)],
+    ),
   ),
 };
 

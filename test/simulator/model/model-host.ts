@@ -1,16 +1,13 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { claimedKeyIds, readClaim } from '../../../hostside/claims/claim-file.ts';
-import { parseRequest } from '../../../hostside/helper/request.ts';
-import { runRequest } from '../../../hostside/helper/run-request.ts';
-import { beat } from '../../../hostside/hold/heartbeat.ts';
-import { judgeBoot } from '../../../hostside/hold/judge-boot.ts';
 import { bootIdentity } from '../../../hostside/machine/boot-identity.ts';
-import { lookAtMachine } from '../../../hostside/machine/know-machine.ts';
+import { fsyncDirectory } from '../../../hostside/machine/durable-file.ts';
 import { type Places, placesBelow } from '../../../hostside/machine/places.ts';
 import type { HostConfig } from '../../../hostside/protocol/host.ts';
 import type { LoginEnd, LoginKey } from '../../../hostside/protocol/login.ts';
+import { type HostPrograms, programsToday } from '../host-programs.ts';
 import type { Chance, Simulation } from '../simulation.ts';
 import type { ModelDataCentre } from './model-dc.ts';
 import { copyTree, losePower, mountDisk } from './model-disk.ts';
@@ -106,6 +103,10 @@ export class ModelHost implements Machine {
   readonly chance: Chance;
   luck: HostLuck = goodLuck;
   units = new ModelUnits(this);
+  /** The release that is current: its helper, gate and hold oneshot. */
+  programs: HostPrograms = programsToday;
+  /** The release whose agent runs, which is started anew after the others. */
+  agentPrograms: HostPrograms = programsToday;
   isUp = false;
   /** sshd accepts: a little after power on. */
   isListening = false;
@@ -137,6 +138,7 @@ export class ModelHost implements Machine {
   /** Told when a worker would notice that its way is dead. */
   readonly wayListeners = new Set<() => void>();
   #bootedAtMs = 0;
+  #crashedAtMs = Number.NEGATIVE_INFINITY;
   /** How long it was paused and suspended in this boot. */
   #pausedMs = 0;
   #suspendedMs = 0;
@@ -214,6 +216,46 @@ export class ModelHost implements Machine {
     writeFileSync(join(this.places.claims, `${keyId}.claim`), 'x'.repeat(8192));
   }
 
+  /** As the release before leaves a new machine, which boots. */
+  installBefore(programs: HostPrograms): void {
+    this.shutDown();
+    rmSync(this.root, { recursive: true, force: true });
+    [this.programs, this.agentPrograms] = [programs, programs];
+    this.install();
+    this.boot();
+  }
+
+  /** `fleet init`, or its `--rollback`: what is started from now on is of that release. */
+  putPrograms(programs: HostPrograms): void {
+    this.simulation.note(`${this.name} has the programs of ${programs.isBefore ? 'the release before' : 'today'}`);
+    this.programs = programs;
+  }
+
+  /** Its agent is started anew. */
+  restartAgent(): void {
+    this.agentPrograms = this.programs;
+  }
+
+  /** As root does in a shell. false: something of it failed. */
+  retire(keyId: string): boolean {
+    const directory = join(this.places.accounts, keyId);
+    try {
+      this.units.setEnabled(keyId, false);
+      rmSync(join(directory, 'current'), { force: true });
+      if (existsSync(directory)) fsyncDirectory(directory);
+      this.units.stop(keyId);
+      return true;
+    } catch (error) {
+      this.simulation.note(`${this.name} ${keyId.slice(0, 4)} is not stopped: ${String(error)}`);
+      return false;
+    }
+  }
+
+  /** A worker of the release before runs, or anything of it may be started. */
+  hasProgramsBefore(): boolean {
+    return this.programs.isBefore || this.units.hasWorkerBefore();
+  }
+
   /** Another machine takes its name and place. */
   reinstall(cloudId: string): void {
     rmSync(this.root, { recursive: true, force: true });
@@ -256,12 +298,19 @@ export class ModelHost implements Machine {
   /** Power on. `firstContactMs`: when sshd accepts, which may be before the verdict. */
   boot(sshAfterMs = 1_000, holdAfterMs = 500): void {
     if (this.isUp) return;
+    // The release before waits for 30 s after a boot, while Telegram counts its workers for longer: a fault of its own, which no upgrade brings.
+    const tooEarlyMs = this.programs.isBefore ? this.#crashedAtMs + this.programs.lingerMs - this.simulation.nowMs : 0;
+    if (tooEarlyMs > 0) {
+      this.simulation.at(tooEarlyMs, () => (this.watch.mayBoot(this) ? this.boot(sshAfterMs, holdAfterMs) : undefined));
+      return;
+    }
     if (!this.isContainer || this.bootId === '') {
       this.#bootedAtMs = this.simulation.nowMs - 2_000;
       [this.#pausedMs, this.#suspendedMs] = [0, 0];
       this.bootId = this.simulation.identity();
     }
     this.simulation.note(`${this.name} boots`);
+    if (this.programs.isBefore && this.claimsOf().length > 0) this.simulation.count('boot-of-before');
     this.#comeUp(sshAfterMs, holdAfterMs);
   }
 
@@ -270,10 +319,8 @@ export class ModelHost implements Machine {
     mkdirSync(join(this.root, 'proc/1'), { recursive: true });
     writeFileSync(join(this.root, 'proc/boot-id'), `${this.bootId}\n`);
     writeFileSync(join(this.root, 'proc/1/stat'), `1 (init (1)) S ${'0 '.repeat(18)}${Math.floor(this.uptimeMs / 10)} 0`);
-    // Before any fault of a disk: it lies in memory.
-    const early = this.spawn('early boot');
-    this.#identity = this.inside(early, () => bootIdentity(this.places)) ?? '';
-    this.end(early);
+    this.#identity = '';
+    if (!this.programs.isBefore) this.#nameBoot();
     const cards = this.macs.map((mac, index) => [`sys/class/net/eth${index}/address`, mac] as const);
     for (const [path, text] of [['sys/class/dmi/id/product_uuid', this.dmiUuid] as const, ...cards]) {
       mkdirSync(dirname(join(this.root, path)), { recursive: true });
@@ -283,6 +330,17 @@ export class ModelHost implements Machine {
       this.isListening = true;
     });
     this.after(holdAfterMs, () => void this.#hold());
+  }
+
+  /** What the current release calls this boot; the release before knows only the kernel's own name for it. */
+  #nameBoot(): string {
+    if (this.programs.isBefore) return this.bootId;
+    if (this.#identity !== '') return this.#identity;
+    // Before any fault of a disk: it lies in memory.
+    const early = this.spawn('early boot');
+    this.#identity = this.inside(early, () => bootIdentity(this.places)) ?? '';
+    this.end(early);
+    return this.#identity;
   }
 
   /** Does something on this machine later: not after it went down, and only once it goes on when it stands still then. */
@@ -363,7 +421,8 @@ export class ModelHost implements Machine {
 
   async #hold(): Promise<void> {
     const oneshot = this.spawn(holdName);
-    const verdict = await this.inside(oneshot, () => judgeBoot(this.places, this.#identity));
+    const name = this.#nameBoot();
+    const verdict = await this.inside(oneshot, () => this.programs.judgeBoot(this.places, name));
     if (!oneshot.isAlive) return;
     this.simulation.note(`${this.name} verdict: ${verdict.verdict} ${verdict.reasons.join('; ')}`);
     for (const keyId of readdirSync(this.enabledLinks).sort()) this.units.start(keyId);
@@ -371,7 +430,8 @@ export class ModelHost implements Machine {
 
   /** The agent's last heartbeat before this moment, `agoMs` ago. */
   beat(agoMs: number): void {
-    if (!this.isUp || !this.isAgentUp || this.standstill !== null) return;
+    const { beat } = this.agentPrograms;
+    if (beat === null || !this.isUp || !this.isAgentUp || this.standstill !== null) return;
     const agent = this.spawn('fleet-agent');
     this.clockOffsetMs -= agoMs;
     try {
@@ -390,6 +450,7 @@ export class ModelHost implements Machine {
     this.simulation.note(`${this.name} loses power`);
     this.simulation.count('power-loss');
     this.beat(this.chance.between(0, 15_000));
+    if (this.units.hasWorkerBefore()) this.#crashedAtMs = this.simulation.nowMs;
     this.#goDown();
     if (losePower(this.root, this.chance)) this.simulation.count('unsynced-disk');
     this.clearMemory();
@@ -433,6 +494,7 @@ export class ModelHost implements Machine {
   #goDown(): void {
     this.isUp = false;
     this.isListening = false;
+    this.agentPrograms = this.programs;
     this.standstill = null;
     this.life = {};
     this.#waiting = [];
@@ -480,7 +542,8 @@ export class ModelHost implements Machine {
       this.simulation.note(`${this.name} fleet-host is killed`);
       onEnd({ exitCode: null, lines: [...lines] });
     };
-    const parsed = parseRequest(JSON.parse(request));
+    const { programs } = this;
+    const parsed = programs.parseRequest(JSON.parse(request));
     if ('fault' in parsed) {
       this.end(process);
       onEnd({ exitCode: 2, lines });
@@ -493,15 +556,15 @@ export class ModelHost implements Machine {
       }
       return process.isAlive && fate.isHeard();
     };
-    const world = { places: this.places, units: this.units, bootId: this.#identity, proofMs: 5_000, emit };
+    const world = { places: this.places, units: this.units, bootId: this.#nameBoot(), proofMs: 5_000, emit };
     const stallMs = this.stallMs;
     this.stallMs = 0;
     if (stallMs > 0) this.simulation.note(`${this.name} fleet-host stands still for ${stallMs} ms`);
     const work = this.inside(process, async () => {
       if (stallMs > 0) await this.sleep(process, stallMs);
-      return runRequest(parsed.request, {
+      return programs.runRequest(parsed.request, {
         ...world,
-        instanceId: lookAtMachine(this.places).instanceId,
+        instanceId: programs.instanceId(this.places),
         now: () => new Date(this.wallMs),
         elapsedMs: () => this.monotonicMs - startedMs,
       });

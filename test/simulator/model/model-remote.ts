@@ -37,6 +37,7 @@ export interface RemoteCall {
 }
 
 const loginTurnMs = 60_000;
+const initTimeoutMs = 300_000;
 const resendMs = 100_000;
 const lostMs = 1_500;
 const connectTimeoutMs = 10_000;
@@ -75,8 +76,9 @@ export class ModelRemote implements Remote {
       return { exitCode: 0, signal: null, stdout: none, stderr: none, truncated: false };
     }
     if (command.command.includes('/bin/fleet-host login ')) return this.#login(command);
+    if (command.narrow?.[0] === 'retire') return this.#retire(command.narrow.slice(1), command.timeoutMs ?? 20_000);
     if (command.command !== helperCommand || typeof command.stdin !== 'string') throw new Error(`no such program: ${command.command}`);
-    const request = command.stdin;
+    const request = this.#controller.isBefore ? asBefore(command.stdin) : command.stdin;
     const all = (JSON.parse(request) as { acts: { act: string }[] }).acts.map(({ act }) => act);
     // Every request with authority is a contact; it is named where nothing else is asked but a look.
     const acts = (
@@ -91,6 +93,20 @@ export class ModelRemote implements Remote {
     for (const line of result.lines) command.onLine?.(JSON.stringify(line));
     const none = new Uint8Array();
     return { exitCode: result.exitCode, signal: result.exitCode === null ? 'KILL' : null, stdout: none, stderr: none, truncated: false };
+  }
+
+  /** `stopOldUnits`, in a shell: a unit is disabled, loses the link to its session, and is stopped. */
+  async #retire(keyIds: readonly string[], timeoutMs: number): Promise<CommandResult> {
+    const none = new Uint8Array();
+    const exitCode = await this.#call<number>('retire', timeoutMs, (_, reply) =>
+      reply(keyIds.every((keyId) => this.#target.retire(keyId)) ? 0 : 1),
+    );
+    return { exitCode, signal: null, stdout: none, stderr: none, truncated: false };
+  }
+
+  /** One step of `fleet init` on a host. */
+  init(step: string, act: (host: ModelHost) => void): Promise<void> {
+    return this.#call<void>(`init ${step}`, initTimeoutMs, (_, reply) => reply(act(this.#target)));
   }
 
   /** The login program, a turn at a time; it ends when its operator is gone. */
@@ -216,6 +232,13 @@ export class ModelRemote implements Remote {
       if (!isTalk && (fate.request === 'late' || fate.request === 'twice')) simulation.at(fate.requestMs + fate.lateMs, deliver);
     });
   }
+}
+
+/** A request in the words of the release before, which knew no rosters. */
+function asBefore(request: string): string {
+  const { authority, ...rest } = JSON.parse(request) as { readonly authority?: Record<string, unknown> };
+  const { contact: _, history: __, ...stamp } = authority ?? {};
+  return JSON.stringify({ ...rest, format: 1, ...(authority === undefined ? {} : { authority: stamp }) });
 }
 
 /** A connection by way of another host that never comes about. */

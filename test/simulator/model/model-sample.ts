@@ -1,6 +1,8 @@
 import { claimedKeyIds, readClaim } from '../../../hostside/claims/claim-file.ts';
 import { readBootInstanceId, readBootVerdict } from '../../../hostside/machine/boot.ts';
+import { protocolVersion } from '../../../hostside/protocol/host-acts.ts';
 import { agentProtocol, type HostSample } from '../../../hostside/protocol/sample.ts';
+import { clockAheadCounter } from '../../../hostside/protocol/worker.ts';
 import type { ModelHost } from './model-host.ts';
 
 const none = { m1: null, m5: null, m15: null };
@@ -12,7 +14,7 @@ export function sampleOf(host: ModelHost): HostSample {
   return {
     protocol: agentProtocol,
     takenAtMs: host.wallMs,
-    agent: { version: '0', release: 'r1', startedAtMs: host.wallMs - host.uptimeMs, helperProtocol: 2 },
+    agent: { version: '0', startedAtMs: host.wallMs - host.uptimeMs, ...releaseOf(host) },
     host: {
       ...{ name: host.name, instanceId: readBootInstanceId(host.places) ?? '', bootId: host.bootId },
       ...{ uptimeSeconds: host.uptimeMs / 1000, os: 'model', kernel: 'model', arch: 'x64' },
@@ -28,10 +30,16 @@ export function sampleOf(host: ModelHost): HostSample {
   };
 }
 
+const releaseOf = ({ agentPrograms }: ModelHost) =>
+  agentPrograms.isBefore ? { release: 'r0', helperProtocol: 1 } : { release: 'r1', helperProtocol: protocolVersion };
+
 function accountSample(host: ModelHost, keyId: string): HostSample['accounts'][number] {
   const { claim } = readClaim(host.places, keyId);
   const unit = host.units.show(keyId);
-  const isOnline = host.units.workerOf(keyId)?.isOnline() === true;
+  const worker = host.units.workerOf(keyId);
+  const isOnline = worker?.isOnline() === true;
+  // The release before does not tell Telegram's time.
+  const counters = worker?.isBefore === true ? { connects: 1 } : { connects: 1, [clockAheadCounter]: 0 };
   const at = new Date(host.simulation.nowMs).toISOString();
   return {
     keyId,
@@ -41,7 +49,7 @@ function accountSample(host: ModelHost, keyId: string): HostSample['accounts'][n
     cpuCores: none,
     memoryBytes: null,
     status: isOnline
-      ? { format: 1, state: 'online', since: at, reason: '', updatedAt: at, userId: null, until: null, latencyMs: 50, counters: {} }
+      ? { format: 1, state: 'online', since: at, reason: '', updatedAt: at, userId: null, until: null, latencyMs: 50, counters }
       : null,
     statusFault: null,
   };

@@ -1,6 +1,5 @@
 import { existsSync, lchownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { markStop } from '../../../hostside/gate/mark-stop.ts';
 import type { GateWorld } from '../../../hostside/gate/pass-gate.ts';
 import { defaultControlGroup } from '../../../hostside/helper/processes.ts';
 import { type UnitFacts, type Units, unknownUnit } from '../../../hostside/helper/units.ts';
@@ -234,6 +233,11 @@ export class ModelUnits implements Units {
     this.#units.clear();
   }
 
+  /** A program that was started before an upgrade runs on after it. */
+  hasWorkerBefore(): boolean {
+    return [...this.#units.values()].some(({ worker }) => worker?.isBefore === true);
+  }
+
   workerOf(keyId: string): ModelWorker | null {
     return this.#units.get(keyId)?.worker ?? null;
   }
@@ -302,7 +306,7 @@ export class ModelUnits implements Units {
     unit.exitStatus = status;
     const how = isClean ? { EXIT_CODE: 'exited', EXIT_STATUS: String(status) } : { EXIT_CODE: 'killed' };
     try {
-      this.#host.inside(this.#host.spawn('stop mark'), () => markStop({ keyId, places, ...directories }, how));
+      this.#host.inside(this.#host.spawn('stop mark'), () => this.#host.programs.markStop({ keyId, places, ...directories }, how));
     } catch (error) {
       this.#host.simulation.note(`${this.#host.name} ExecStopPost fails: ${String(error)}`);
     }

@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type GatePass, type GateWorld, passGate } from '../../../hostside/gate/pass-gate.ts';
-import { bundledLingerMs, disconnectDelaySeconds } from '../../../hostside/protocol/linger.ts';
+import type { GateWorld } from '../../../hostside/gate/pass-gate.ts';
+import { bundledLingerMs } from '../../../hostside/protocol/linger.ts';
 import { type WorkerState, workerExit } from '../../../hostside/protocol/worker.ts';
+import type { ModelPass } from '../host-programs.ts';
 import type { DataCentreConnection } from './model-dc.ts';
 import type { ModelHost } from './model-host.ts';
 import { type ModelProcess, running } from './model-process.ts';
@@ -15,6 +16,8 @@ interface WorkerEvents {
 
 /** The process behind a unit: it waits in the shipped gate, then connects. */
 export interface ModelWorker {
+  /** It is a program of the release before. */
+  readonly isBefore: boolean;
   /** It has passed the gate: from here on it may connect at any moment. */
   readonly isPastGate: () => boolean;
   readonly isOnline: () => boolean;
@@ -35,11 +38,11 @@ export interface ModelWorker {
 const orphanSocketMs = 25_000;
 
 export function startWorker(host: ModelHost, world: GateWorld, session: string, process: ModelProcess, events: WorkerEvents): ModelWorker {
-  const { simulation, dataCentre } = host;
+  const { simulation, dataCentre, programs } = host;
   let connection: DataCentreConnection | null = null;
   let isPastGate = false;
   let userState: WorkerState = 'starting';
-  let pass: GatePass | null = null;
+  let pass: ModelPass | null = null;
   /** Until when Telegram may count a connection that ended without its word, by the machine's clock. */
   let lingersUntilMs = 0;
   const who = `${host.name}/${world.keyId.slice(0, 4)}`;
@@ -48,7 +51,7 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
   const markEnd = (): void => {
     const isConfirmed = connection?.silentSinceMs == null && host.monotonicMs >= lingersUntilMs;
     try {
-      host.inside(process, () => pass?.end(isConfirmed));
+      host.inside(process, () => pass?.end?.(isConfirmed));
     } catch (error) {
       simulation.note(`${who} cannot mark its end: ${String(error)}`);
     }
@@ -78,7 +81,7 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
   };
 
   const live = async (): Promise<void> => {
-    const gate = await passGate(world);
+    const gate = await programs.passGate(world);
     if ('refusal' in gate) {
       simulation.note(`${who} gate: ${gate.refusal}`);
       events.refused(gate.refusal);
@@ -98,14 +101,14 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
       }
       if (dataCentre.unreachableFrom.has(host.name) || host.isWayDead) continue;
       // On the new connection, before the key is shown.
-      const held = host.luck.isCustomWorker ? null : gate.pass.judgeTime(simulation.nowMs);
+      const held = host.luck.isCustomWorker ? null : (gate.pass.judgeTime?.(simulation.nowMs) ?? null);
       if (held !== null) {
         simulation.note(`${who} shows no key: ${held}`);
         return exit(workerExit.gateRefused);
       }
       const ended = new Promise<'duplicated' | 'dropped'>((resolve) => {
         const hear = (reason: 'duplicated' | 'dropped'): void => host.whenItHears(() => thawed(() => resolve(reason)));
-        const made = dataCentre.connect(world.keyId, host.name, disconnectDelaySeconds * 1_000, hear);
+        const made = dataCentre.connect(world.keyId, host.name, programs.disconnectAfterMs, hear);
         if (made === 'duplicated') return resolve('duplicated');
         connection = made;
         host.wayListeners.add(() => {
@@ -155,6 +158,7 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
   };
 
   return {
+    isBefore: programs.isBefore,
     isPastGate: () => isPastGate && process.isAlive,
     isOnline: () => process.isAlive && userState === 'online',
     end,

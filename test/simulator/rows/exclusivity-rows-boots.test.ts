@@ -167,6 +167,68 @@ describe("44 the operator's clock is set forward after the contact", () => {
     nothingWrong();
   });
 
+  it.each([
+    ['and back before its serial, and forward again before its record', [120, -120, 120]],
+    ['only after its serial', [0, 0, 120]],
+    ['before it is planned, and stays', [120, 0, 0]],
+    ['and further after its serial', [1, 0, 120]],
+  ] as const)('a failover stands still between its serial and its record: %s', async (_, [first, second, third]) => {
+    await placed();
+    await world.command({ verb: 'sweep' });
+    world.host('h1').crash();
+    await world.simulation.pass(5_000);
+    world.stepOperatorClock(first * minute);
+    const asked = world.start({ ...failover('h1', 'powered-off'), promptMs: 30_000, stoppedMs: 30_000 });
+    await world.simulation.pass(25_000);
+    world.stepOperatorClock(second * minute);
+    await world.simulation.pass(20_000);
+    world.stepOperatorClock(third * minute);
+    await world.simulation.run(asked.isOver, 10 * minute);
+    expect(asked.problem()?.code).toBe('claim-refused');
+    world.host('h1').boot();
+    await world.simulation.pass(minute);
+    expect(usersOf('a1')).toEqual(['h1']);
+    await settle(world);
+    nothingWrong();
+  });
+
+  it.each([120, -120])(
+    'it stands still there for an hour while the clock steps by %i minutes, and the host is back before it goes on',
+    async (step) => {
+      await placed();
+      await world.command({ verb: 'sweep' });
+      world.host('h1').crash();
+      await world.simulation.pass(21 * minute);
+      const asked = world.start({ ...failover('h1', 'powered-off'), stoppedMs: 60 * minute });
+      await world.simulation.pass(10 * minute);
+      world.stepOperatorClock(step * minute);
+      world.host('h1').boot();
+      await world.simulation.pass(2 * minute);
+      await world.command({ verb: 'sweep' });
+      await world.simulation.run(asked.isOver, 90 * minute);
+      expect([asked.problem()?.code, usersOf('a1')]).toEqual(['plan-stale', ['h1']]);
+      await settle(world);
+      nothingWrong();
+    },
+  );
+
+  it('it is killed there, and the clock steps: the same command goes on', async () => {
+    await placed();
+    await world.command({ verb: 'sweep' });
+    world.host('h1').crash();
+    await world.simulation.pass(21 * minute);
+    const asked = world.start({ ...failover('h1', 'powered-off'), stoppedMs: 60 * minute });
+    await world.simulation.pass(minute);
+    asked.controller.kill('where it stands still');
+    world.stepOperatorClock(120 * minute);
+    expect(await world.command(failover('h1', 'powered-off'))).toBeNull();
+    world.host('h1').boot();
+    await world.simulation.pass(minute);
+    expect(usersOf('a1')).not.toContain('h1');
+    await settle(world);
+    nothingWrong();
+  });
+
   it('and put back: what waits waits longer, and goes on', async () => {
     await placed();
     world.stepOperatorClock(60 * minute);

@@ -19,6 +19,12 @@ afterEach(async () => {
   await world.destroy();
 });
 
+/** The one that the test is about, and that ends with it. */
+export function useWorld(made: World): World {
+  world = made;
+  return world;
+}
+
 /** Three accounts online, one per host: a1 on h1, a2 on h2, a3 on h3. */
 export async function placed(): Promise<World> {
   world = await World.create(1);

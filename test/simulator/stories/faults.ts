@@ -89,15 +89,25 @@ export function someVerb({ simulation, accounts }: World): Verb {
   return verb === 'allocate' || verb === 'status' ? { verb } : { verb, account };
 }
 
+type MishapKind = keyof typeof mishaps;
+const allMishaps = Object.keys(mishaps) as readonly MishapKind[];
+
+/** What the release before stands, too: the other kinds are what today's programs were made for. */
+export const plainMishaps = [
+  ...(['power-loss', 'cut-link', 'step-clock', 'spoiled-disk', 'crashed-worker', 'dropped-connection', 'held-lock'] as const),
+  ...(['stopped-agent', 'reboot-again', 'frozen-unit', 'lost-commit', 'lost-vault-write'] as const),
+] as const satisfies readonly MishapKind[];
+
+const isPlain = (kind: MishapKind): boolean => plainMishaps.some((plain) => plain === kind);
+
 /** One of the things that happen to servers, at some moment. */
-export function mishapAt(world: World, delayMs: number): void {
+export function mishapAt(world: World, delayMs: number, kinds: readonly MishapKind[] = allMishaps): void {
   const { simulation } = world;
   const host = simulation.pick(world.hosts);
-  const kinds = Object.keys(mishaps) as (keyof typeof mishaps)[];
   const kind = simulation.pick(kinds);
   const name = simulation.nameOf(kind);
   simulation.at(delayMs, () => {
-    if (world.isCalm || !simulation.happens(name)) return;
+    if (world.isCalm || (!isPlain(kind) && world.hosts.some((each) => each.hasProgramsBefore())) || !simulation.happens(name)) return;
     if (kind !== 'power-loss') simulation.count(kind);
     mishaps[kind](world, host, simulation.branch(name));
   });

@@ -1,5 +1,6 @@
 import type { Verb } from '../controller.ts';
 import type { ModelHost } from '../model/model-host.ts';
+import type { Chance } from '../simulation.ts';
 import { keyIds, type World } from '../world.ts';
 import { commandAt, fates, mishapAt } from './faults.ts';
 import { bootLater, mishaps } from './mishaps.ts';
@@ -162,13 +163,17 @@ export const returnStories = {
     await simulation.pass(untilBelieved + simulation.between(0, 10 * minute));
     const promptMs = simulation.between(2 * minute, 40 * minute);
     const statement = simulation.pick(['powered-off', 'powered-off', 'fenced'] as const);
-    world.start({ verb: 'failover', host: lost.name, statement, promptMs }, { withLock: simulation.chance(0.5) });
+    const chance = simulation.branch('the process');
+    const stoppedMs = chance.chance(0.4) ? chance.between(1_000, 30 * minute) : 0;
+    if (chance.chance(0.3)) await sayTooEarly(world, lost, chance);
+    world.start({ verb: 'failover', host: lost.name, statement, promptMs, stoppedMs }, { withLock: simulation.chance(0.5) });
+    if (stoppedMs > 0) stepClockAround(world, chance, [promptMs - minute, promptMs + stoppedMs / 2]);
     const backAtMs = simulation.between(1_000, promptMs - minute);
     bootLater(world, lost, simulation, backAtMs);
     for (let times = simulation.between(0, 3); times > 0; times -= 1)
       commandAt(world, backAtMs + simulation.between(0, minute), aroundReturn(world, lost), 0.03);
     simulation.at(promptMs - simulation.between(1_000, 50_000), () => lost.crash());
-    await simulation.pass(promptMs + 30_000);
+    await simulation.pass(promptMs + stoppedMs + 30_000);
     lost.link = simulation.pick([whole, cut]);
     lost.boot();
     await simulation.pass(simulation.between(minute, 10 * minute));
@@ -257,6 +262,34 @@ export const returnStories = {
     await simulation.pass(simulation.between(minute, hour));
   },
 } as const satisfies Readonly<Record<string, (world: World) => Promise<void>>>;
+
+/** It is back and has been heard, dies again, and is said to be off at once, by a clock that is set to and fro around the serial of that command. */
+async function sayTooEarly(world: World, lost: ModelHost, chance: Chance): Promise<void> {
+  const { simulation } = world;
+  lost.boot();
+  await simulation.pass(chance.between(5_000, minute));
+  await world.tell({ verb: 'sweep' });
+  lost.crash();
+  const stepMs = chance.between(30 * minute, 4 * hour);
+  world.stepOperatorClock(stepMs);
+  const [promptMs, stoppedMs] = [chance.between(1_000, minute), chance.between(1_000, minute)];
+  world.start({ verb: 'failover', host: lost.name, statement: 'powered-off', promptMs, stoppedMs });
+  if (chance.chance(0.8)) simulation.at(promptMs - 500, () => world.stepOperatorClock(-world.operatorClockMs));
+  if (chance.chance(0.8)) simulation.at(promptMs + stoppedMs - 500, () => world.stepOperatorClock(stepMs - world.operatorClockMs));
+  await simulation.pass(3 * minute);
+  simulation.count('operator-clock');
+}
+
+/** At each of these moments, from now. */
+function stepClockAround(world: World, chance: Chance, momentsMs: readonly number[]): void {
+  for (const atMs of momentsMs) {
+    if (!chance.chance(0.6)) continue;
+    world.later(atMs, () => {
+      world.simulation.count('operator-clock');
+      world.stepOperatorClock(chance.between(-2 * hour, 2 * hour));
+    });
+  }
+}
 
 /** `init` of a pipeline, with its own idea of `hold.after`. */
 function setAnew(world: World, host: ModelHost): void {
