@@ -26,7 +26,7 @@ import { planDrain, planMove } from '../../src/workflows/moves/plan-moves.ts';
 import { planRebalanceMoves } from '../../src/workflows/moves/rebalance.ts';
 import { startAccount, stopAccount } from '../../src/workflows/ownership/account-acts.ts';
 import { contactAfterInit, meetDestroyed } from '../../src/workflows/ownership/meet-destroyed.ts';
-import { type HostPrograms, programsToday } from './host-programs.ts';
+import { type HostPrograms, programsToday } from './model/host-programs.ts';
 import { memoryStatesOf } from './model/memory-states.ts';
 import { type CallFate, ModelRemote, noWayTo, type RemoteCall } from './model/model-remote.ts';
 import type { World } from './world.ts';

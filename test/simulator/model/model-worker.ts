@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { GateWorld } from '../../../hostside/gate/pass-gate.ts';
 import { bundledLingerMs } from '../../../hostside/protocol/linger.ts';
 import { type WorkerState, workerExit } from '../../../hostside/protocol/worker.ts';
-import type { ModelPass } from '../host-programs.ts';
+import type { ModelPass } from './host-programs.ts';
 import type { DataCentreConnection } from './model-dc.ts';
 import type { ModelHost } from './model-host.ts';
 import { type ModelProcess, running } from './model-process.ts';

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import '../borders.ts';
-import { type HostPrograms, programsBefore } from '../host-programs.ts';
-import { placedOnBefore, waysToStart } from '../rows-before.ts';
+import { type HostPrograms, programsBefore } from '../model/host-programs.ts';
 import { settle } from '../settle.ts';
+import { placedOnBefore, waysToStart } from './rows-before.ts';
 import { a1, allocate, at, claimAt, failover, nothingWrong, usersOf, world } from './rows-fixture.ts';
 
 /** Rule R3 of docs/exclusivity.md: hosts run the very programs of the release before, are upgraded in place, and put back. */

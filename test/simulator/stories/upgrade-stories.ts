@@ -1,4 +1,4 @@
-import { type HostPrograms, programsBefore } from '../host-programs.ts';
+import { type HostPrograms, programsBefore } from '../model/host-programs.ts';
 import type { ModelHost } from '../model/model-host.ts';
 import type { World } from '../world.ts';
 import { commandAt, mishapAt, plainMishaps, someVerb } from './faults.ts';

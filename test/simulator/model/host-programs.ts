@@ -3,15 +3,15 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { markStop } from '../../hostside/gate/mark-stop.ts';
-import { type GateWorld, passGate } from '../../hostside/gate/pass-gate.ts';
-import { parseRequest } from '../../hostside/helper/request.ts';
-import { type RequestWorld, runRequest } from '../../hostside/helper/run-request.ts';
-import { beat } from '../../hostside/hold/heartbeat.ts';
-import { judgeBoot } from '../../hostside/hold/judge-boot.ts';
-import { lookAtMachine } from '../../hostside/machine/know-machine.ts';
-import type { Places } from '../../hostside/machine/places.ts';
-import { disconnectDelaySeconds, formerLingerMs } from '../../hostside/protocol/linger.ts';
+import { markStop } from '../../../hostside/gate/mark-stop.ts';
+import { type GateWorld, passGate } from '../../../hostside/gate/pass-gate.ts';
+import { parseRequest } from '../../../hostside/helper/request.ts';
+import { type RequestWorld, runRequest } from '../../../hostside/helper/run-request.ts';
+import { beat } from '../../../hostside/hold/heartbeat.ts';
+import { judgeBoot } from '../../../hostside/hold/judge-boot.ts';
+import { lookAtMachine } from '../../../hostside/machine/know-machine.ts';
+import type { Places } from '../../../hostside/machine/places.ts';
+import { disconnectDelaySeconds, formerLingerMs } from '../../../hostside/protocol/linger.ts';
 
 /** The gate's pass, as far as both releases give one. */
 export interface ModelPass {
@@ -60,11 +60,11 @@ export function programsBefore(): Promise<HostPrograms> {
 async function loadBefore(): Promise<HostPrograms> {
   const directory = mkdtempSync(join(tmpdir(), 'fleet-programs-before-'));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-  const archive = fileURLToPath(new URL('../e2e/upgrade/release-before.tar.gz', import.meta.url));
+  const archive = fileURLToPath(new URL('../../e2e/upgrade/release-before.tar.gz', import.meta.url));
   execFileSync('tar', ['-xzf', archive, '-C', directory, 'agent']);
   const at = (path: string): string => join(directory, 'agent', path);
   // Both releases lock in the same kernel: that of the model.
-  const locks = fileURLToPath(new URL('../../hostside/machine/locks.ts', import.meta.url));
+  const locks = fileURLToPath(new URL('../../../hostside/machine/locks.ts', import.meta.url));
   renameSync(at('host/locks.ts'), at('host/own-locks.ts'));
   writeFileSync(at('host/locks.ts'), `export * from './own-locks.ts';\nexport { takeLocks } from ${JSON.stringify(locks)};\n`);
   const [request, run, hold, gate, stop, machine] = await Promise.all([

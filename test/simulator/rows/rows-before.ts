@@ -1,11 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import './borders.ts';
-import { programsBefore } from './host-programs.ts';
-import type { ModelHost } from './model/model-host.ts';
-import { allocate, usersOf, useWorld } from './rows/rows-fixture.ts';
-import { World } from './world.ts';
+import '../borders.ts';
+import { programsBefore } from '../model/host-programs.ts';
+import type { ModelHost } from '../model/model-host.ts';
+import { World } from '../world.ts';
+import { allocate, usersOf, useWorld } from './rows-fixture.ts';
 
 /** As {@link placed}, by an operator of the release before, on hosts of that release. `isSwept`: that operator has seen the accounts online. */
 export async function placedOnBefore(isSwept = true): Promise<World> {
