@@ -236,6 +236,12 @@ export class ModelHost implements Machine {
     this.agentPrograms = this.programs;
   }
 
+  /** Whether the unit of an account has a session to start with, and whether a boot starts it. */
+  waysToStart(keyId: string): readonly [boolean, boolean] {
+    const has = (directory: string, name: string): boolean => readdirSync(directory).includes(name);
+    return [has(join(this.places.accounts, keyId), 'current'), has(this.enabledLinks, keyId)];
+  }
+
   /** As root does in a shell. false: something of it failed. */
   retire(keyId: string): boolean {
     const directory = join(this.places.accounts, keyId);

@@ -2,8 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import '../borders.ts';
 import { type HostPrograms, programsBefore } from '../model/host-programs.ts';
 import { settle } from '../settle.ts';
-import { placedOnBefore, waysToStart } from './rows-before.ts';
-import { a1, allocate, at, claimAt, failover, nothingWrong, usersOf, world } from './rows-fixture.ts';
+import { a1, allocate, at, claimAt, failover, nothingWrong, placedOnBefore, usersOf, world } from './rows-fixture.ts';
 
 /** Rule R3 of docs/exclusivity.md: hosts run the very programs of the release before, are upgraded in place, and put back. */
 const minute = 60_000;
@@ -60,9 +59,9 @@ describe('R3 programs of the release before', () => {
     for (let boots = 0; boots < 2; boots += 1) {
       world.host('h1').boot();
       await pass(minute);
-      expect(waysToStart(world.host('h1'), a1)).toEqual([boots === 0, boots === 0]);
+      expect(world.host('h1').waysToStart(a1)).toEqual([boots === 0, boots === 0]);
       await world.command({ verb: 'sweep' });
-      expect(waysToStart(world.host('h1'), a1)).toEqual([false, false]);
+      expect(world.host('h1').waysToStart(a1)).toEqual([false, false]);
       await world.command(allocate);
       await boot('h1', 10_000);
       expect(usersOf('a1')).toEqual([owner]);
@@ -84,7 +83,7 @@ describe('R3 programs of the release before', () => {
     await pass(minute);
     await world.command({ verb: 'sweep' });
     expect(world.hints.join()).toContain('fleet init --limit h1');
-    expect(waysToStart(world.host('h1'), a1)).toEqual([false, false]);
+    expect(world.host('h1').waysToStart(a1)).toEqual([false, false]);
     await boot('h1', 10_000);
     expect(usersOf('a1')).not.toContain('h1');
     await endsWell();

@@ -1,6 +1,7 @@
 import { afterEach, expect } from 'vitest';
 import '../borders.ts';
 import { readClaim } from '../../../hostside/claims/claim-file.ts';
+import { programsBefore } from '../model/host-programs.ts';
 import { type CallFate, plainFate, type RemoteCall } from '../model/model-remote.ts';
 import { keyIds, World } from '../world.ts';
 
@@ -19,16 +20,22 @@ afterEach(async () => {
   await world.destroy();
 });
 
-/** The one that the test is about, and that ends with it. */
-export function useWorld(made: World): World {
-  world = made;
-  return world;
-}
-
 /** Three accounts online, one per host: a1 on h1, a2 on h2, a3 on h3. */
 export async function placed(): Promise<World> {
   world = await World.create(1);
   expect(await world.command(allocate)).toBeNull();
+  expect(['a1', 'a2', 'a3'].map(usersOf)).toEqual([['h1'], ['h2'], ['h3']]);
+  return world;
+}
+
+/** As {@link placed}, by an operator of the release before, on hosts of that release. `isSwept`: that operator has seen the accounts online. */
+export async function placedOnBefore(isSwept = true): Promise<World> {
+  const before = await programsBefore();
+  world = await World.create(1);
+  for (const host of world.hosts) host.installBefore(before);
+  await world.simulation.pass(5_000);
+  expect(await world.command(allocate, { isBefore: true })).toBeNull();
+  if (isSwept) await world.command({ verb: 'sweep' }, { isBefore: true });
   expect(['a1', 'a2', 'a3'].map(usersOf)).toEqual([['h1'], ['h2'], ['h3']]);
   return world;
 }
