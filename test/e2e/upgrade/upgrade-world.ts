@@ -42,8 +42,8 @@ export async function makeOldFleet(hosts: readonly number[], dc?: LabDataCentre)
   return { ...world, logins, before, beforeWith, end };
 }
 
-/** Every account is online at its owner's, on one connection, and no key was killed; at once, or as soon as its worker has come back. */
-export const expectAllOnline = (world: World & Pick<UpgradeWorld, 'logins'>, limitMs = 60_000): Promise<void> =>
+/** Every account is online at its owner's, on one connection, and no key was killed; at once, or as soon as its worker has come back, for which it may wait for 80 s. */
+export const expectAllOnline = (world: World & Pick<UpgradeWorld, 'logins'>, limitMs = 180_000): Promise<void> =>
   eventually(limitMs, () => expectExclusive(world, world.logins));
 
 /** What the data centre saw of the accounts since `sinceMs`: the longest time in which one of them had no connection, ms. */
