@@ -11,7 +11,7 @@ import { formatTime } from '../../model/time-words.ts';
 import { forEachHost } from '../../remote/for-each-host.ts';
 import { canonicalAddress } from '../../sessions/data-centres.ts';
 import type { FleetContext } from '../context.ts';
-import { nextLoginAt } from '../hosts/ledger-logins.ts';
+import { nextLoginAt } from '../hosts/next-login.ts';
 import { type HostReading, readSamples } from '../hosts/read-samples.ts';
 import type { HostInitOutcome } from '../init/init.ts';
 import { serialFindings } from './serial-findings.ts';

@@ -3,14 +3,7 @@ import { recordLetIn, recordRefused } from '../../ledger/queries/host-logins.ts'
 import { listHosts } from '../../ledger/queries/hosts.ts';
 import type { HostRow } from '../../ledger/schema.ts';
 import { FleetError } from '../../model/errors.ts';
-import {
-  askedAgainAt,
-  countRefusal,
-  isLoginRefused,
-  type LoginGate,
-  type LoginRefusal,
-  pausedBy,
-} from '../../remote/shared/login-pause.ts';
+import { countRefusal, isLoginRefused, type LoginGate, type LoginRefusal, pausedBy } from '../../remote/shared/login-pause.ts';
 
 /** The columns of a host that tell of refused logins. */
 type RefusedRow = Pick<HostRow, 'name' | 'refused_at' | 'refusals' | 'refusal'>;
@@ -20,10 +13,6 @@ function refusalOf({ name, refused_at, refusals, refusal }: RefusedRow): LoginRe
   if (refused_at === null) return null;
   return { error: errorOf(name, refusal), count: Number(refusals), atMs: refused_at };
 }
-
-/** When a sweep asks the host again, ms since the epoch; null: it lets fleet in. */
-export const nextLoginAt = (row: Pick<HostRow, 'refused_at' | 'refusals'>): number | null =>
-  row.refused_at === null ? null : askedAgainAt({ atMs: row.refused_at, count: Number(row.refusals) });
 
 const wordsOf = ({ code, message, hint }: FleetError): string => JSON.stringify({ code, message, hint });
 
