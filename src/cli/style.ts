@@ -1,21 +1,31 @@
-import { randomBytes } from 'node:crypto';
 import colours from 'chalk';
 import { visible } from '../model/visible.ts';
 
 /**
  * Colours as chalk would set them, but sealed: the sink (terminal.ts) makes an escape sequence only of what bears the token of this process. A host that sends
- * escape sequences of its own does not know it.
+ * escape sequences of its own does not know it. It is made by the first colour: a start without colours does not load node:crypto, which takes 4 ms.
  */
-const token = randomBytes(8).toString('hex');
-const mark = (code: number): string => `\u001b${token}:${code};`;
-const marks = new RegExp(`\u001b${token}:(\\d+);`);
+let seal: { readonly token: string; readonly marks: RegExp } | undefined;
+
+function makeSeal(): { readonly token: string; readonly marks: RegExp } {
+  const token = process.getBuiltinModule('node:crypto').randomBytes(8).toString('hex');
+  return { token, marks: new RegExp(`\u001b${token}:(\\d+);`) };
+}
+
+function mark(code: number): string {
+  seal ??= makeSeal();
+  return `\u001b${seal.token}:${code};`;
+}
+
+/** Parts of the text, every second one the code of a colour. */
+const partsOf = (text: string): string[] => (seal === undefined ? [text] : text.split(seal.marks));
 
 export type Painter = (text: string) => string;
 
 function painter(open: number, close: number): Painter {
-  const [before, after] = [mark(open), mark(close)];
   return (text) => {
     if (colours.level === 0 || text === '') return text;
+    const [before, after] = [mark(open), mark(close)];
     // What ends an inner colour begins this one again, and a line never bears its colour into the next.
     return before + text.replaceAll(after, after + before).replaceAll('\n', `${after}\n${before}`) + after;
   };
@@ -33,8 +43,7 @@ export const chalk = {
 
 /** Text with its colours, everything else through `keep`. For the sink. */
 export const withColours = (text: string, keep: (part: string) => string): string =>
-  text
-    .split(marks)
+  partsOf(text)
     .map((part, index) => (index % 2 === 1 ? `\u001b[${part}m` : keep(part)))
     .join('');
 
@@ -50,7 +59,7 @@ const closeOf = (code: number): number => (code < 3 ? 22 : code === 40 ? 49 : 39
 /** The text in parts of one colour each. */
 export function runsOf(text: string): Run[] {
   let open: readonly number[] = [];
-  return text.split(marks).flatMap((part, index) => {
+  return partsOf(text).flatMap((part, index) => {
     if (index % 2 === 0) return part === '' ? [] : [{ codes: open, text: part }];
     const code = Number(part);
     const ended = closes[code];
@@ -70,8 +79,7 @@ export const paintRun = ({ codes, text }: Run): string =>
 
 /** As the sink will show it, without colours: for counting columns. */
 export const withoutColours = (text: string): string =>
-  text
-    .split(marks)
+  partsOf(text)
     .filter((_, index) => index % 2 === 0)
     .map(visible)
     .join('');

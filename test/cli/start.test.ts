@@ -28,6 +28,9 @@ test('a start loads no library but those that read the command line, and nothing
   }
   const libraries = [...way].filter(([name]) => !name.endsWith('.ts') && !name.startsWith('node:'));
   expect(libraries.map(([name, how]) => (['chalk', 'commander'].includes(name) ? name : how)).toSorted()).toEqual(['chalk', 'commander']);
+  // Milliseconds each: what needs one loads it then.
+  const costly = ['node:crypto', 'node:child_process', 'node:http', 'node:https', 'node:net', 'node:tls', 'node:zlib'];
+  expect(costly.flatMap((name) => way.get(name) ?? [])).toEqual([]);
   const heavy = /^src\/(?:ledger\/(?:queries|engines|migrations)|remote\/(?:ssh2|openssh)|steps|sessions|vault|report|channels)\//;
   expect([...way].flatMap(([name, how]) => (heavy.test(name) ? [how] : []))).toEqual([]);
   expect(way.size).toBeGreaterThan(100);
