@@ -1,5 +1,6 @@
 import { checkupCommand, checkupFindings, type HostCheckup, parseCheckup } from '../../facts/host-checkup.ts';
 import { findingsIn } from '../../facts/host-findings.ts';
+import { nextLoginAt } from '../../facts/next-login.ts';
 import { headsNotIn } from '../../ledger/history-chain.ts';
 import { listHosts } from '../../ledger/queries/hosts.ts';
 import { readStaleness } from '../../ledger/queries/staleness.ts';
@@ -11,7 +12,6 @@ import { formatTime } from '../../model/time-words.ts';
 import { forEachHost } from '../../remote/for-each-host.ts';
 import { canonicalAddress } from '../../sessions/data-centres.ts';
 import type { FleetContext } from '../context.ts';
-import { nextLoginAt } from '../hosts/next-login.ts';
 import { type HostReading, readSamples } from '../hosts/read-samples.ts';
 import type { HostInitOutcome } from '../init/init.ts';
 import { serialFindings } from './serial-findings.ts';

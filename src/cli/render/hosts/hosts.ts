@@ -1,9 +1,9 @@
+import { nextLoginAt } from '../../../facts/next-login.ts';
 import type { HistoryRow, HostRow } from '../../../ledger/schema.ts';
 import type { AccountState } from '../../../model/account-state.ts';
 import { formatAge, formatTime } from '../../../model/time-words.ts';
 import { isExpectedAway } from '../../../ownership/announced-reboot.ts';
 import type { HostRanking } from '../../../planning/fleet/ranking.ts';
-import { nextLoginAt } from '../../../workflows/hosts/next-login.ts';
 import type { HostKeyOffer } from '../../../workflows/hosts/trust-hosts.ts';
 import { chalk } from '../../style.ts';
 import { called } from '../account-names.ts';

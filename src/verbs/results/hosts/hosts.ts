@@ -1,6 +1,6 @@
+import { nextLoginAt } from '../../../facts/next-login.ts';
 import type { HostRow } from '../../../ledger/schema.ts';
 import type { HostRanking } from '../../../planning/fleet/ranking.ts';
-import { nextLoginAt } from '../../../workflows/hosts/next-login.ts';
 
 const timeOf = (ms: number | null | undefined): string | null => (ms ? new Date(ms).toISOString() : null);
 
