@@ -25,7 +25,7 @@ export const newQuestions = (signal: AbortSignal): NewQuestions => ({
       { value: 'master-config' as const, name: 'in a master_config.json' },
     ]);
     if (kind === 'addresses') {
-      const answer = await askFor('Servers, parted by blanks ([NAME=][USER@]ADDRESS[:PORT], web[01:10])', signal, {
+      const answer = await askFor('Servers, parted by blanks ([USER@]ADDRESS[:PORT])', signal, {
         fallback: '',
         mistakeIn: (text) =>
           text === '' ? 'at least one, for example root@192.0.2.11' : (draftFromAddresses(text.split(/\s+/)).problems?.[0] ?? null),
