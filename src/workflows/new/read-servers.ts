@@ -25,7 +25,7 @@ export interface ReadServers {
   readonly from: string;
 }
 
-/** Bytes of one source file, and files of variables beside an Ansible inventory, at most. */
+/** Bytes of one source file, and of all files of variables in one folder beside an Ansible inventory; and how many those may be. */
 const limitBytes = 16 * 1024 * 1024;
 const mostFiles = 2_000;
 
@@ -74,12 +74,14 @@ const unreadable: Readonly<Record<string, string>> = {
   EACCES: 'is not readable for you',
 };
 
-async function readSource(path: string): Promise<SourceFile> {
+const tooMuchTogether = `and the files beside it have more than ${limitBytes / 1024 ** 2} MiB`;
+
+async function readSource(path: string, mostBytes = limitBytes): Promise<SourceFile> {
   try {
-    return { path, text: (await readBounded(path, limitBytes)).toString('utf8').replace(/^\uFEFF/, '') };
+    return { path, text: (await readBounded(path, mostBytes)).toString('utf8').replace(/^\uFEFF/, '') };
   } catch (cause) {
     const { code = 'unknown error' } = cause as NodeJS.ErrnoException;
-    const why = unreadable[code] ?? `cannot be read (${code})`;
+    const why = (mostBytes < limitBytes && code === 'EFBIG' ? tooMuchTogether : unreadable[code]) ?? `cannot be read (${code})`;
     throw new FleetError('inventory', `${path} ${why}`, { hint: 'Name a file that you may read.', cause });
   }
 }
@@ -92,12 +94,25 @@ async function variablesIn(folder: string): Promise<readonly VariablesFile[]> {
     const path = join(folder, entry.name);
     if (entry.name.startsWith('.')) continue;
     if (entry.isDirectory()) {
-      const inner = (await readdir(path)).filter((name) => !name.startsWith('.') && /^[^.]+$|\.(?:ya?ml|json)$/.test(name)).toSorted();
+      const inner = (await readdir(path).catch(() => []))
+        .filter((name) => !name.startsWith('.') && /^[^.]+$|\.(?:ya?ml|json)$/.test(name))
+        .toSorted();
       files.push(...inner.map((name) => ({ owner: entry.name, path: join(path, name) })));
     } else if (/\.(?:ya?ml|json)$/.test(entry.name) || !/\.(?:bak|orig|swp|ini|cfg|txt|md)$|~$/.test(entry.name))
       files.push({ owner: entry.name.replace(/\.(?:ya?ml|json)$/, ''), path });
   }
-  return Promise.all(files.slice(0, mostFiles).map(async ({ owner, path }) => ({ owner, ...(await readSource(path)) })));
+  if (files.length > mostFiles)
+    throw new FleetError('inventory', `${folder} has ${files.length} files, more than ${mostFiles}`, {
+      hint: 'Write fewer, larger ones, or list the servers yourself.',
+    });
+  const read: VariablesFile[] = [];
+  let left = limitBytes;
+  for (const { owner, path } of files) {
+    const file = await readSource(path, left);
+    left -= Buffer.byteLength(file.text);
+    read.push({ owner, ...file });
+  }
+  return read;
 }
 
 async function fromAnsible(path: string): Promise<DraftOutcome> {
