@@ -92,6 +92,10 @@ const added: readonly (readonly [yaml: string, problem: string])[] = [
     '8:52 model.timeout: an answer of the model (17s) must end 3s before its slot does (answer_slot: 20s)',
   ],
   ['model: { base_url: http://x/v1, model: m, api_key: sk-0123 }', `8:52 model.api_key: must be ${secretForm}`],
+  [
+    'model: { base_url: "https://me:pw@x/v1", model: m }',
+    '8:20 model.base_url: must be an address such as https://api.example.com/v1, without a login and without a "/" at its end, not "https://***@x/v1"',
+  ],
   ['model: { base_url: http://x/v1, model: m, retrys: 1 }', '8:43 model.retrys: unknown key (did you mean "retries"?)'],
   ['accounts: { anna: { telegram: { api_hash: 0123456789abcdef } } }', `8:43 accounts.anna.telegram.api_hash: must be ${secretForm}`],
   [

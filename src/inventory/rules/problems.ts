@@ -24,7 +24,8 @@ const described = (value: unknown, scalarWanted: boolean): string => {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
   if (!scalarWanted) return typeof value === 'string' ? 'text' : `a ${typeof value}`;
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  // A password that was typed into an address is not repeated.
+  const text = typeof value === 'string' ? JSON.stringify(value.replace(/[^\s/@:]*:[^\s/@][^\s@]*@/g, '***@')) : String(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 };
 

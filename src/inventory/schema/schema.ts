@@ -140,7 +140,10 @@ const answerLimits = () =>
 
 const model = () =>
   mapping({
-    base_url: matching(/^https?:\/\/[^\s]*[^\s/]$/, 'an address such as https://api.example.com/v1, without a "/" at its end'),
+    base_url: matching(
+      /^https?:\/\/(?![^/?#]*@)[^\s]*[^\s/]$/,
+      'an address such as https://api.example.com/v1, without a login and without a "/" at its end',
+    ),
     model: matching(/^[^\s]{1,200}$/, 'the name of a model'),
     api_key: secret().optional(),
     timeout: duration('1s', '5m').optional(),
