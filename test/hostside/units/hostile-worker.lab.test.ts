@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { ActReply, HostAct, HostSurvey, StateCopy } from '../../../hostside/protocol/host-acts.ts';
+import { hostPaths } from '../../../hostside/protocol/paths.ts';
 import { unpackState } from '../../../hostside/protocol/state-archive.ts';
 import { type Lab, startLab } from '../../lab/lab.ts';
 import { askHelper, installHost } from '../helper/lab-host.ts';
@@ -236,6 +237,16 @@ test('keeps systemd busy without end: ended, and the host can be reached and tol
     .poll(() => run(`cat /run/fleet-boot/full/${fallen} || true`).catch(() => ''), { timeout: 300_000, interval: 1_000 })
     .toMatch(/kept systemd busy/);
   expect(await run(`timeout 20 systemctl is-active fleet-account@${good}.service`)).toBe('active');
+});
+
+test('neither the agent’s user nor a login user writes what the helper or a boot believes: claims, contact, announcement, verdict', async () => {
+  const { claims, locks, authority, contact, announcement, hostConfig, bootVerdict } = hostPaths;
+  const believed = [authority, contact, announcement, hostConfig, bootVerdict, '/run/fleet-boot/full/x', '/var/lib/fleet/init/quota/x'];
+  const places = [...believed, `${claims}/${good}.claim`, `${claims}/x`, `${locks}/x`, `/run/fleet-users/${good}`];
+  for (const user of ['_fleet', 'ubuntu']) {
+    const script = `for each in /tmp/own-${user} ${places.join(' ')}; do echo forged >>$each && echo wrote $each; mv -f $each $each.old && echo moved $each; done 2>/dev/null; true`;
+    expect([user, await run(`runuser -u ${user} -- sh -c '${script}'`)]).toEqual([user, `wrote /tmp/own-${user}\nmoved /tmp/own-${user}`]);
+  }
 });
 
 test('64 idle connections of a user: the agent answers all the same', async () => {
