@@ -12,23 +12,33 @@ read_units() {
     [[ $key ]] && U[$id.$key]=$value
   done
 }
-show_units() { systemctl show -p Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload -- "$@" 2>/dev/null; }
-# unit...: these anew. systemd takes a millisecond for each.
-gather_units() {
-  local unit key
-  for unit; do for key in LoadState ActiveState SubState UnitFileState NeedDaemonReload; do unset "U[$unit.$key]"; done; done
-  read_units < <(show_units "$@")
+# Where systemd looks for units, and where it notes each one that runs. It takes two milliseconds to say of a unit that there is none, so those are not asked for.
+UNIT_PLACES=(/{etc,run}/systemd/system{,.control,.attached} /run/systemd/{transient,generator,generator.early,generator.late} /{usr/local/lib,usr/lib,lib}/systemd/system)
+has_unit() { # unit: a file, an init script, or it runs without either; other kinds may need no file at all
+  local place; [[ $1 = *.@(service|socket|timer) && $1 != *@* ]] || return 0
+  for place in "${UNIT_PLACES[@]}"; do [[ -e $ROOT_$place/$1 || -L $ROOT_$place/$1 ]] && return; done
+  [[ -e $ROOT_/etc/init.d/${1%.service} || -L $ROOT_/run/systemd/units/invocation:$1 ]]
 }
+# choose_units UNIT... -> ASKED, those that are there; of the others U says what systemd would say
+choose_units() {
+  local unit; ASKED=()
+  for unit; do
+    U[$unit.UnitFileState]=; unset "U[$unit.LoadState]" "U[$unit.ActiveState]" "U[$unit.SubState]" "U[$unit.NeedDaemonReload]"
+    if has_unit "$unit"; then ASKED+=("$unit"); else U[$unit.LoadState]=not-found U[$unit.ActiveState]=inactive U[$unit.SubState]=dead U[$unit.NeedDaemonReload]=no; fi
+  done
+}
+show_units() { systemctl show -p Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload -- "${ASKED[@]}" 2>/dev/null; }
+gather_units() { local -a ASKED; choose_units "$@"; (( ${#ASKED[@]} == 0 )) || read_units < <(show_units); } # unit...: these anew
 read_packages() { local name state version; while read -r name state version; do PK[$name]=$state PV[$name]=$version; done; }
 show_packages() { dpkg-query -W -f '${Package} ${db:Status-Status} ${Version}\n' -- "${PACKAGES[@]}" 2>/dev/null; }
 gather_packages() { PK=() PV=(); (( ${#PACKAGES[@]} )) || return 0; read_packages < <(show_packages); }
 gather() {
-  local units packages
-  U=() PK=() PV=()
-  (( ${#UNITS[@]} )) && exec {units}< <(show_units "${UNITS[@]}")
+  local units packages; local -a ASKED
+  U=() PK=() PV=(); choose_units ${UNITS[@]+"${UNITS[@]}"}
+  (( ${#ASKED[@]} )) && exec {units}< <(show_units)
   (( ${#PACKAGES[@]} )) && exec {packages}< <(show_packages)
   gather_paths
-  if (( ${#UNITS[@]} )); then read_units <&"$units"; exec {units}<&-; fi
+  if (( ${#ASKED[@]} )); then read_units <&"$units"; exec {units}<&-; fi
   if (( ${#PACKAGES[@]} )); then read_packages <&"$packages"; exec {packages}<&-; fi
 }
 
