@@ -1,4 +1,4 @@
-import type { Claim } from '../protocol/claim.ts';
+import { type Claim, epochJumpLimit } from '../protocol/claim.ts';
 import { holdOf } from '../protocol/hold-of.ts';
 import type { BootVerdict } from '../protocol/host.ts';
 import type { ActRefusal, HostAct } from '../protocol/host-acts.ts';
@@ -32,9 +32,6 @@ export interface Refusal {
 }
 
 type Act<K extends HostAct['act']> = Extract<HostAct, { readonly act: K }>;
-
-/** A step further than this is a mistake or an attack on the counter (docs/exclusivity.md, row 29). */
-export const epochJumpLimit = 1000;
 
 /** `write`: make `next` durable, then start. `keep`: the same grant was made before; only start. */
 export type GrantDecision = { readonly kind: 'write'; readonly next: Claim } | { readonly kind: 'keep'; readonly claim: Claim } | Refusal;

@@ -1,9 +1,9 @@
 import { keyIdPattern, Shape } from '../machine/json-shape.ts';
 import { parseFleetHost, parseListed } from '../machine/parse-listed.ts';
-import { type Claim, epochLimit } from '../protocol/claim.ts';
+import { type Claim, epochJumpLimit, epochLimit } from '../protocol/claim.ts';
 import type { ContactRecord } from '../protocol/host.ts';
 import type { ContactOffer, FleetHost, GoneClaim, Roster, RosterClaim } from '../protocol/roster.ts';
-import { epochJumpLimit, type StandingClaim, withoutHold } from './decide.ts';
+import { type StandingClaim, withoutHold } from './decide.ts';
 
 /** Whether a roster is older than the one that this host has applied: within a serial the revision tells. */
 export const isOlderRoster = (

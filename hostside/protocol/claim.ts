@@ -36,3 +36,6 @@ export interface Claim {
 
 /** Largest epoch that a host accepts at all; leaves a poisoned counter far away from the end of safe integers. */
 export const epochLimit = 1_000_000_000;
+
+/** Fencing numbers jump by small steps; further is a mistake, a broken host or an attack on the counter (docs/exclusivity.md, row 29). */
+export const epochJumpLimit = 1000;

@@ -1,3 +1,4 @@
+import { epochJumpLimit } from '../../hostside/protocol/claim.ts';
 import { holdOf } from '../../hostside/protocol/hold-of.ts';
 import type { HostSurvey } from '../../hostside/protocol/host-acts.ts';
 
@@ -33,9 +34,6 @@ function isHeld(survey: HostSurvey | null, account: HostSurvey['accounts'][numbe
   if (!isStill || account.claim?.state !== 'active' || survey === null || survey.bootVerdict === null) return false;
   return holdOf(account.claim, survey.bootId, survey.bootVerdict) !== null;
 }
-
-/** Fencing numbers jump by small steps; more is a broken or lying host (docs/exclusivity.md, row 29). */
-export const maxEpochJump = 1000;
 
 export type EvidenceVerdict =
   /** Nobody can be running the account: it may be granted at `epoch`. */
@@ -81,7 +79,7 @@ export function judgeEvidence(intent: GrantIntent, evidence: readonly HostEviden
       return { kind: 'owned', host, what: `its unit is ${account.unit} with ${account.processes} processes`, isForAdopt };
     }
     if (claim !== null && !isThisMove) {
-      if (claim.epoch > intent.epoch + maxEpochJump) return { kind: 'poisoned', host, epoch: claim.epoch };
+      if (claim.epoch > intent.epoch + epochJumpLimit) return { kind: 'poisoned', host, epoch: claim.epoch };
       seen = Math.max(seen, claim.epoch);
     }
   }

@@ -49,7 +49,7 @@ export const movesMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'evidence-without-limits', file: evidence, rule: 'a host that lies about an epoch poisons nothing' },
-    from: "if (claim.epoch > intent.epoch + maxEpochJump) return { kind: 'poisoned', host, epoch: claim.epoch };",
+    from: "if (claim.epoch > intent.epoch + epochJumpLimit) return { kind: 'poisoned', host, epoch: claim.epoch };",
     to: '',
   },
   {

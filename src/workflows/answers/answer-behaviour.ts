@@ -22,8 +22,11 @@ export interface AnsweringAccount {
   readonly held: Behaviour | null;
 }
 
-/** The operator's folder of scripts, then fleet's own. */
-export const scriptFolders = ({ paths }: Inventory): readonly string[] => [paths.scripts, join(packageRoot(), 'templates', 'scripts')];
+/** Where scripts are looked for, in this order: the operator's folder (without an inventory: the one called so), then fleet's own. */
+export const scriptFolders = (inventory: Inventory | null): readonly string[] => [
+  inventory?.paths.scripts ?? 'scripts',
+  join(packageRoot(), 'templates', 'scripts'),
+];
 
 /**
  * All accounts of the ledger; a script that several have is read once. `held`: what a trial holds back, by default all of it. Error `inventory`: a script is not

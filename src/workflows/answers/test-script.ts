@@ -1,22 +1,16 @@
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { nearest } from '../../inventory/rules/nearest.ts';
 import { didYouMean } from '../../inventory/rules/problems.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { AccountSpec, Inventory } from '../../model/inventory.ts';
 import type { AccountName } from '../../model/names.ts';
-import { packageRoot } from '../../release/package-root.ts';
 import { composeBehaviour, type FleetMember } from '../../scripts/compose-behaviour.ts';
 import { parseScript } from '../../scripts/parse-script.ts';
 import { listScripts, readScript, type ScriptFile, scriptLimitBytes } from '../../scripts/read-script.ts';
 import { type Player, type ReplayedEvent, replay } from '../../scripts/replay.ts';
 import { idOfName, parseTranscript, type Transcript } from '../../scripts/transcript.ts';
 import { readBounded } from '../../surroundings/read-bounded.ts';
-
-/** Where scripts are looked for, in this order: the operator's folder, then fleet's own. */
-export const scriptFolders = (inventory: Inventory | null): readonly string[] => [
-  inventory?.paths.scripts ?? 'scripts',
-  join(packageRoot(), 'templates', 'scripts'),
-];
+import { scriptFolders } from './answer-behaviour.ts';
 
 /** A script as the list shows it: read where it is sound, else with what is wrong. */
 export interface ListedScript {

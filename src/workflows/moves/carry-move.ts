@@ -1,3 +1,4 @@
+import { epochJumpLimit } from '../../../hostside/protocol/claim.ts';
 import type { HostAct } from '../../../hostside/protocol/host-acts.ts';
 import { advanceMove, setMoveEpoch, setMoveProblem, turnMove } from '../../ledger/queries/moves.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
@@ -5,7 +6,6 @@ import type { MoveRow } from '../../ledger/schema.ts';
 import type { AccountState } from '../../model/account-state.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { AccountName } from '../../model/names.ts';
-import { maxEpochJump } from '../../ownership/evidence.ts';
 import { contradiction, hasOwnedLater, isReleasing } from '../../ownership/old-owner.ts';
 import type { MovePhase } from '../../ownership/phases.ts';
 import type { StateRecord } from '../../vault/state-store.ts';
@@ -156,7 +156,7 @@ class Carrier {
       }
       const seen = failed.claim?.epoch ?? 0;
       const isOver = failed.claim?.state === 'released' || failed.claim?.state === 'revoked';
-      const mayRaise = failed.refusal === 'epoch' && isOver && failed.claim?.moveId !== move.id && seen <= move.epoch + maxEpochJump;
+      const mayRaise = failed.refusal === 'epoch' && isOver && failed.claim?.moveId !== move.id && seen <= move.epoch + epochJumpLimit;
       if (isPassing(failed)) throw refusedBy(move, move.to_host, 'take the files of', failed);
       if (!mayRaise || raises === maxRaises) return [refusedBy(move, move.to_host, 'take the files of', failed)];
       await setMoveEpoch(this.#context.ledger.db, move, seen + 1, this.#context.now());

@@ -1,38 +1,13 @@
-import type { ActReply } from '../../../hostside/protocol/host-acts.ts';
 import type { MoveRow } from '../../ledger/schema.ts';
 import type { AccountState } from '../../model/account-state.ts';
-import { FleetError, type FleetErrorCode } from '../../model/errors.ts';
+import { FleetError } from '../../model/errors.ts';
 import type { EvidenceVerdict } from '../../ownership/evidence.ts';
 
-/** What a helper's refusal is to the operator. */
-export function refusalError(move: MoveRow, act: string, reply: ActReply | undefined): FleetError {
-  const code: FleetErrorCode =
-    reply?.refusal === 'authority' ? 'authority-refused' : reply?.refusal === 'space' ? 'host-space' : 'claim-refused';
-  const hints: Partial<Record<FleetErrorCode, string>> = {
-    'authority-refused': `${move.to_host} obeys another ledger: use that one; if it is lost: fleet adopt; if it is out of use for good: fleet hosts take-over ${move.to_host}`,
-    'host-space': `free space on ${move.to_host}, then run this again`,
-  };
-  return new FleetError(
-    code,
-    `${move.to_host} refused to ${act} ${move.account}: ${reply?.message ?? reply?.refusal ?? 'no reason given'}`,
-    {
-      host: move.to_host,
-      account: move.account,
-      hint: reply?.refusal === 'instance' ? otherMachineHint(move.to_host) : (hints[code] ?? goesOnHint),
-    },
-  );
-}
-
-const goesOnHint = 'fleet moves shows where the move stands; run this again once the cause is gone';
-
-/** Its hardware, or its name for itself, is another one than at its boot or when its claims were made. */
-const otherMachineHint = (host: string): string =>
-  `where it asks for a reboot: fleet reboot ${host}, then run this again; otherwise fleet adopt says what became of its machine`;
-
-export const hostGone = (move: MoveRow): FleetError =>
-  new FleetError('inventory', `${move.account} is on its way to ${move.to_host}, which is no longer in the inventory`, {
-    account: move.account,
-    host: move.to_host,
+/** One end of a move is not among the hosts any more. */
+export const hostGone = ({ account }: MoveRow, host: string): FleetError =>
+  new FleetError('inventory', `${host}, one end of the move of ${account}, is no longer in the inventory`, {
+    account,
+    host,
     hint: 'put the host back into the inventory until the move is done',
   });
 

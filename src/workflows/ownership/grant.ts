@@ -1,3 +1,4 @@
+import { epochJumpLimit } from '../../../hostside/protocol/claim.ts';
 import type { ActReply, AwaitedAccount, HostAct } from '../../../hostside/protocol/host-acts.ts';
 import { awaitedState } from '../../facts/account-state.ts';
 import type { AskOptions } from '../../facts/ask-host.ts';
@@ -10,7 +11,7 @@ import type { AccountState } from '../../model/account-state.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import type { AccountName } from '../../model/names.ts';
-import { judgeEvidence, maxEpochJump } from '../../ownership/evidence.ts';
+import { judgeEvidence } from '../../ownership/evidence.ts';
 import { forEachHost } from '../../remote/for-each-host.ts';
 import { behavioursToStage } from '../answers/push-scripts.ts';
 import type { FleetContext } from '../context.ts';
@@ -18,10 +19,11 @@ import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from '../hosts/ask-a
 import { lostHostOf } from '../hosts/lost-host-of.ts';
 import { interruptedMove, wasCut } from '../interrupted.ts';
 import { grantIntent, leaveWithOwner } from './give-back.ts';
-import { evidenceError, hostGone, offlineError, refusalError } from './grant-errors.ts';
+import { evidenceError, hostGone, offlineError } from './grant-errors.ts';
 import type { GrantOutcome } from './grant-outcome.ts';
 import { reverifyOff } from './host-statement.ts';
 import { lastKnownState, passLostHostFloor, yieldToOwner } from './lost-host.ts';
+import { refusedBy } from './move-hosts.ts';
 import { recordGrant } from './record-grant.ts';
 import { surveyHosts } from './survey.ts';
 import { wipeOrphans } from './wipe.ts';
@@ -29,6 +31,7 @@ import { readWorkerMaterial } from './worker-material.ts';
 
 /** Rounds of stage and survey while hosts keep showing higher epochs. More is two ledgers at work. */
 const maxRounds = 3;
+const again = 'the same command';
 
 /**
  * Carries moves without an old owner from wherever they stand to the end: stage the files, survey all known hosts, grant, wait
@@ -88,7 +91,7 @@ class Journey {
     for (const { move, value } of results) {
       // A move that was staged before may have been granted since: then its files are in use, and the survey decides.
       const seen = value?.seenEpoch ?? 0;
-      if (value !== null && mayRaise && seen >= move.epoch && seen <= move.epoch + maxEpochJump)
+      if (value !== null && mayRaise && seen >= move.epoch && seen <= move.epoch + epochJumpLimit)
         raised.push(await this.#raise(move, seen + 1));
       else if (value === null || move.phase === 'staged') staged.push(await this.#advance(move, 'staged'));
       else outcomes.set(move.id, failed(move, value.problem));
@@ -125,7 +128,7 @@ class Journey {
       // What follows from a refused stage is not told.
       if (move === undefined || reply?.ok === true || results[index] !== null) continue;
       const seenEpoch = reply?.refusal === 'epoch' && reply.claim?.state !== 'active' ? (reply.claim?.epoch ?? 0) : 0;
-      results[index] = { problem: refusalError(move, 'take the files of', reply), seenEpoch };
+      results[index] = { problem: refusedBy(move, move.to_host, 'take the files of', reply, again), seenEpoch };
     }
     await behaviours.noteStaged(moves.filter((_, index) => results[index] === null));
     return results;
@@ -199,7 +202,7 @@ class Journey {
     const replies = await this.#ask(host, acts);
     return moves.map((move, index) => {
       const reply = replies[grantAt[index] ?? 0];
-      return reply?.ok === true ? null : refusalError(move, 'run', reply);
+      return reply?.ok === true ? null : refusedBy(move, move.to_host, 'run', reply, again);
     });
   }
 
@@ -286,7 +289,7 @@ class Journey {
       }
     }
     for (const move of moves.filter(({ to_host }) => !hosts.some(({ name }) => name === to_host))) {
-      await this.#refuse(move, hostGone(move), outcomes);
+      await this.#refuse(move, hostGone(move, move.to_host), outcomes);
     }
     return results;
   }

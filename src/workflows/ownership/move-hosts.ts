@@ -6,6 +6,7 @@ import { FleetError, type FleetErrorCode } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import type { FleetContext } from '../context.ts';
 import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from '../hosts/ask-as-authority.ts';
+import { hostGone } from './grant-errors.ts';
 
 /** The two ends of a move, spoken to with the authority of this run. Every act is safe to repeat. */
 export class MoveHosts {
@@ -33,11 +34,7 @@ export class MoveHosts {
   #spec(move: MoveRow, name: string): HostSpec {
     const host = this.#context.inventory.hosts.find((candidate) => candidate.name === name);
     if (host !== undefined) return host;
-    throw new FleetError('inventory', `${name}, one end of the move of ${move.account}, is no longer in the inventory`, {
-      account: move.account,
-      host: name,
-      hint: 'put the host back into the inventory until the move is done',
-    });
+    throw hostGone(move, name);
   }
 
   spec(move: MoveRow): HostSpec {
@@ -62,21 +59,24 @@ export function resultOf<K extends ActResult['kind']>(
   });
 }
 
-const hints: Partial<Record<FleetErrorCode, (host: string) => string>> = {
-  'authority-refused': (host) => `${host} obeys another ledger or a newer run: use that one`,
-  'host-space': (host) => `free space on ${host}, then: fleet resume`,
-};
-
-export function refusedBy(move: MoveRow, host: string, act: string, reply: ActReply | undefined): FleetError {
-  const code: FleetErrorCode =
-    reply?.refusal === 'authority' ? 'authority-refused' : reply?.refusal === 'space' ? 'host-space' : 'claim-refused';
+/** What a helper's refusal is to the operator. `again`: the command that goes on once the cause is gone. */
+export function refusedBy(move: MoveRow, host: string, act: string, reply: ActReply | undefined, again = 'fleet resume'): FleetError {
+  const [code, hint] = ((): readonly [FleetErrorCode, string] => {
+    if (reply?.refusal === 'authority') return ['authority-refused', otherLedgerHint(host)];
+    if (reply?.refusal === 'space') return ['host-space', `free space on ${host}, then: ${again}`];
+    if (reply?.refusal === 'instance') return ['claim-refused', otherMachineHint(host, again)];
+    return ['claim-refused', `fleet moves shows where the move stands; once the cause is gone: ${again}`];
+  })();
   const why = reply?.message ?? reply?.refusal ?? 'no reason given';
-  return new FleetError(code, `${host} refused to ${act} ${move.account}: ${why}`, {
-    host,
-    account: move.account,
-    hint: hints[code]?.(host) ?? 'fleet moves shows where the move stands; once the cause is gone: fleet resume',
-  });
+  return new FleetError(code, `${host} refused to ${act} ${move.account}: ${why}`, { host, account: move.account, hint });
 }
+
+const otherLedgerHint = (host: string): string =>
+  `${host} obeys another ledger or a newer run: use that one; if it is lost: fleet adopt; if it is out of use for good: fleet hosts take-over ${host}`;
+
+/** Its hardware, or its name for itself, is another one than at its boot or when its claims were made. */
+const otherMachineHint = (host: string, again: string): string =>
+  `where it asks for a reboot: fleet reboot ${host}, then: ${again}; otherwise fleet adopt says what became of its machine`;
 
 /** The target has owned the account after all that this ledger knows: a move would end its claim and lose its state. */
 export const unknownOwner = ({ account, from_host, to_host }: MoveRow, epoch: number): FleetError =>
