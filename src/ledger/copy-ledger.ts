@@ -26,7 +26,7 @@ function roomError(to: string, error: unknown): FleetError | null {
   const isFull = error instanceof Error && 'code' in error && String(error.code) === 'SQLITE_FULL';
   if (!isFull) return null;
   const where = dirname(dirname(to));
-  return new FleetError('this-machine', `there is no room in ${where} for a copy of the ledger: the disk is full`, {
+  return new FleetError('this-machine', `${where}: no space left for a copy of the ledger, the disk is full`, {
     hint: 'free some space there, or name another folder',
     cause: error,
   });

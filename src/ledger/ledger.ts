@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect, sql, type Transaction } from 'kysely';
@@ -31,14 +31,25 @@ export function ledgerError(path: string, cause: unknown): unknown {
     new FleetError(kind, `ledger ${path}: ${what}`, { hint, cause });
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'))
     return fail('ledger-locked', 'another process is writing to it', 'wait for the other fleet command to end, then run this again');
+  if (/^(SQLITE_FULL|ENOSPC)/.test(code) || (/^SQLITE_(IOERR|CANTOPEN)/.test(code) && hasNoRoom(path)))
+    return fail('ledger-readonly', 'its disk is full, no space left', 'free some space, then run this again');
   if (/^(SQLITE_(READONLY|CANTOPEN|PERM)|EACCES|EROFS|ENOTDIR|EISDIR|EPERM)/.test(code))
     return fail('ledger-readonly', 'cannot be opened for writing', 'check owner, mode and free space of the file and of its folder');
-  if (/^(SQLITE_FULL|ENOSPC)/.test(code)) return fail('ledger-readonly', 'the disk is full', 'free some space, then run this again');
   if (code.startsWith('SQLITE_IOERR'))
-    return fail('ledger-readonly', 'cannot be read or written: its disk is full or fails', 'look at df and dmesg, then run this again');
+    return fail('ledger-readonly', 'cannot be read or written: its disk fails', 'look at df and dmesg, then run this again');
   if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_NOTADB'))
     return fail('ledger-corrupt', 'is damaged or not a ledger', 'keep the file, put a copy from a backup in its place, and run this again');
   return cause;
+}
+
+/** Less than a commit may need: SQLite tells a full disk from a broken one only where it writes, not where it maps. */
+function hasNoRoom(path: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize < 131_072;
+  } catch {
+    return false;
+  }
 }
 
 /** Whatever went wrong while a ledger was in use: an error of SQLite as what the operator can do about it, everything else as it is. */
@@ -65,7 +76,7 @@ export async function openLedger(
     database.pragma('synchronous = FULL');
     database.pragma('foreign_keys = ON');
     database.function(chainFunction, { deterministic: true }, chainHash);
-    const db = new Kysely<LedgerSchema>({ dialect: new SqliteDialect({ database }) });
+    const db = new Kysely<LedgerSchema>({ dialect: dialectOf(database) });
     try {
       await migrate(database, db, path, steps);
       return { db, path, authorityId: await readAuthorityId(db), serialCopy, close: () => db.destroy() };
@@ -76,6 +87,23 @@ export async function openLedger(
   } catch (error) {
     throw ledgerError(path, error);
   }
+}
+
+/**
+ * SQLite itself ends a transaction that finds the disk full, and refuses to end it once more: that would hide what went wrong.
+ */
+function dialectOf(database: Database.Database): SqliteDialect {
+  const dialect = new SqliteDialect({ database });
+  const createDriver = dialect.createDriver.bind(dialect);
+  dialect.createDriver = () => {
+    const driver = createDriver();
+    const rollback = driver.rollbackTransaction.bind(driver);
+    driver.rollbackTransaction = async (connection) => {
+      if (database.inTransaction) await rollback(connection);
+    };
+    return driver;
+  };
+  return dialect;
 }
 
 /** A ledger that everybody may write says nothing that could be believed. */
@@ -108,9 +136,13 @@ async function keepCopy(db: Kysely<LedgerSchema>, to: string): Promise<void> {
   if (existsSync(to)) return;
   const draft = `${to}.part`;
   rmSync(draft, { force: true });
-  await sql`VACUUM INTO ${draft}`.execute(db);
-  chmodSync(draft, 0o600);
-  renameSync(draft, to);
+  try {
+    await sql`VACUUM INTO ${draft}`.execute(db);
+    chmodSync(draft, 0o600);
+    renameSync(draft, to);
+  } finally {
+    rmSync(draft, { force: true });
+  }
 }
 
 async function readAuthorityId(db: Kysely<LedgerSchema>): Promise<string> {

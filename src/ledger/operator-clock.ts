@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { dirname } from 'node:path';
+import { makeFolder } from '../surroundings/make-folder.ts';
 
 /** This machine's two clocks at one moment. */
 export interface ClockReading {
@@ -56,7 +57,7 @@ export const operatorClockIn = (pathOf: (authorityId: string) => string): Operat
   keep: (authorityId, { bootId, upMs, wallMs }) => {
     const path = pathOf(authorityId);
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makeFolder(dirname(path));
       writeFileSync(`${path}.new`, `${bootId} ${upMs} ${wallMs}\n`, { mode: 0o600 });
       renameSync(`${path}.new`, path);
     } catch {

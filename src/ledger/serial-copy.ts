@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../surroundings/make-folder.ts';
 import { type OperatorClock, operatorClockIn } from './operator-clock.ts';
 
 /**
@@ -36,7 +37,7 @@ export function serialCopyIn(env: NodeJS.ProcessEnv): SerialCopy {
     write: (authorityId, serial) => {
       const path = pathOf(authorityId);
       try {
-        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+        makeFolder(dirname(path));
         writeFileSync(`${path}.new`, `${serial}\n`, { mode: 0o600 });
         renameSync(`${path}.new`, path);
       } catch {

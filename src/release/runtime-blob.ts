@@ -9,6 +9,7 @@ import * as z from 'zod';
 import { FleetError } from '../model/errors.ts';
 import type { BlobStream } from '../model/release.ts';
 import { makeFolder } from '../surroundings/make-folder.ts';
+import { atPath } from '../surroundings/system-error.ts';
 import { configuredRegistry, fetchRuntime } from './registry-tarball.ts';
 import type { PinnedRuntime } from './runtime-versions.ts';
 
@@ -88,6 +89,8 @@ async function fill(path: string, runtime: PinnedRuntime, sources: RuntimeSource
     await rename(temporary, path);
     await rename(`${temporary}.json`, `${path}.json`);
     return bytes;
+  } catch (error) {
+    throw atPath(error, path, temporary);
   } finally {
     await rm(temporary, { force: true });
     await rm(`${temporary}.json`, { force: true });

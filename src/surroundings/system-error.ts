@@ -37,16 +37,29 @@ const hints: Readonly<Record<string, string>> = {
 const words = (code: string, errno: number | undefined): string =>
   (errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1]) ?? code;
 
+/** The same error with the file that it is about: a write to an open file names none, and `temp` is only how `path` was to be made. */
+export function atPath<E>(error: E, path: string, temp?: string): E {
+  if (isSystemError(error) && (error.path === undefined || error.path === temp)) Object.assign(error, { path, dest: undefined });
+  return error;
+}
+
+/** What the operating system answered, in plain words, and what to do about it where that follows from the answer alone. */
+export function systemWords(error: unknown): { readonly said: string; readonly hint: string | null } {
+  if (!isSystemError(error)) return { said: 'unknown error', hint: null };
+  return { said: words(error.code, error.errno), hint: hints[error.code] ?? null };
+}
+
 /**
  * An error of the file system, the network or a program of this machine as what the operator can do about it; everything else is null,
  * and a fault of fleet.
  */
 export function systemFailure(error: unknown): FleetError | null {
   if (!isSystemError(error)) return null;
-  const { code, syscall, errno, path, dest } = error;
+  const { syscall, path, dest } = error;
+  const { said, hint } = systemWords(error);
   const where = [path, dest].filter((each) => each !== undefined && each !== '').join(' -> ');
-  return new FleetError('this-machine', `${where === '' ? syscall : `${where} (${syscall})`}: ${words(code, errno)}`, {
-    hint: hints[code] ?? 'this is what the operating system of this machine answered; correct that, then run this again',
+  return new FleetError('this-machine', `${where === '' ? syscall : `${where} (${syscall})`}: ${said}`, {
+    hint: hint ?? 'this is what the operating system of this machine answered; correct that, then run this again',
     cause: error,
   });
 }

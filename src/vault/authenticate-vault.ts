@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetError } from '../model/errors.ts';
 import { isAccountName } from '../model/names.ts';
+import { systemWords } from '../surroundings/system-error.ts';
 import { openContent, type RecordKind, sealContent } from './authentication.ts';
 import { decrypt, encryptFor } from './decrypt-record.ts';
 import { createDurableFile, readRegularFile, replaceDurably, systemCode } from './durable-file.ts';
@@ -18,7 +19,7 @@ export async function isVaultMarked(directory: string, identityText: string): Pr
   const path = join(directory, markName);
   const sealed = await readRegularFile(path, markLimitBytes).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return null;
-    throw new FleetError('vault', `The mark of the vault cannot be read (${path}, ${systemCode(error) ?? 'unknown error'})`, {
+    throw new FleetError('vault', `The mark of the vault, ${path}, cannot be read: ${systemWords(error).said}`, {
       hint: 'It is a small file of mode 600. Take it from a backup; without it old records would be trusted again.',
     });
   });

@@ -7,17 +7,19 @@ import type { ReadableStream as WebStream } from 'node:stream/web';
 import { createGunzip, createGzip } from 'node:zlib';
 import { Decrypter, Encrypter } from 'age-encryption';
 import { FleetError } from '../model/errors.ts';
+import { systemWords } from '../surroundings/system-error.ts';
 import { authenticator } from './authentication.ts';
 import { systemCode } from './durable-file.ts';
 import { parseIdentities, recipientOf } from './vault-key.ts';
 
-const failed = (act: string, path: string, error: unknown): FleetError =>
-  error instanceof FleetError
-    ? error
-    : new FleetError('vault', `The backup ${path} cannot be ${act} (${systemCode(error) ?? 'unknown error'})`, {
-        hint: 'Check that the folder exists, who may write there, and the free space.',
-        cause: error,
-      });
+function failed(act: string, path: string, error: unknown): FleetError {
+  if (error instanceof FleetError) return error;
+  const { said, hint } = systemWords(error);
+  return new FleetError('vault', `The backup ${path} cannot be ${act}: ${said}`, {
+    hint: hint ?? 'Check that the folder exists, who may write there, and the free space.',
+    cause: error,
+  });
+}
 
 /** What follows the compressed content inside the encryption: a word, and an HMAC of all that precedes both. Behind a zero, gzip ignores it. */
 const sealWord = Buffer.from('\0FLEETMAC');

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { link, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { readBounded } from '../surroundings/read-bounded.ts';
+import { atPath } from '../surroundings/system-error.ts';
 
 /** Makes entries of a directory survive a power cut: POSIX promises that only after an fsync of the directory itself. */
 export const syncDirectory = async (path: string): Promise<void> => {
@@ -25,7 +26,7 @@ export const createDurableFile = async (path: string, content: Uint8Array | stri
     await handle.sync();
   } catch (error) {
     await rm(path, { force: true });
-    throw error;
+    throw atPath(error, path);
   } finally {
     await handle.close();
   }
@@ -70,7 +71,7 @@ export const createWhole = async (path: string, content: Uint8Array | string): P
     await link(temp, path);
   } catch (error) {
     // A file system without links: the name is taken at once, and what a kill leaves there is refused by whoever reads it.
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCode(error) ?? '')) throw error;
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCode(error) ?? '')) throw atPath(error, path, temp);
     await createDurableFile(path, content);
   } finally {
     await rm(temp, { force: true });
@@ -91,7 +92,7 @@ export const replaceDurably = async (path: string, temp: string, content: Uint8A
     await syncDirectory(dirname(path));
   } catch (error) {
     await rm(temp, { force: true });
-    throw error;
+    throw atPath(error, path, temp);
   }
 };
 

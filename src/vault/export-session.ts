@@ -3,6 +3,7 @@ import { FleetError } from '../model/errors.ts';
 import type { Session, WrittenFormat } from '../model/session.ts';
 import { canonicalAddress, dataCentrePort } from '../sessions/data-centres.ts';
 import { formatSession, isStringFormat, requireUserId } from '../sessions/format-session.ts';
+import { systemWords } from '../surroundings/system-error.ts';
 import { createDurableFile, systemCode } from './durable-file.ts';
 
 /** What Pyrogram 2 (schema 3) and the forks that upgrade from it expect to find. */
@@ -75,14 +76,11 @@ export const exportSession = async (path: string, session: Session, format: Writ
     await createDurableFile(path, content);
   } catch (error) {
     const exists = systemCode(error) === 'EEXIST';
-    throw new FleetError(
-      exists ? 'usage' : 'vault',
-      exists ? `${path} exists already` : `${path} cannot be written (${systemCode(error)})`,
-      {
-        hint: exists ? 'Name a new file: an export never overwrites one.' : 'Check the directory, its rights and the free space.',
-        cause: error,
-      },
-    );
+    const { said, hint } = systemWords(error);
+    throw new FleetError(exists ? 'usage' : 'vault', exists ? `${path} exists already` : `${path} cannot be written: ${said}`, {
+      hint: exists ? 'Name a new file: an export never overwrites one.' : (hint ?? 'Check the directory, its rights and the free space.'),
+      cause: error,
+    });
   } finally {
     content.fill(0);
   }

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetError } from '../model/errors.ts';
 import { isAccountName } from '../model/names.ts';
+import { systemWords } from '../surroundings/system-error.ts';
 import { markName } from './authenticate-vault.ts';
 import { openContent, type RecordKind, sealContent } from './authentication.ts';
 import { decrypt, encryptFor } from './decrypt-record.ts';
@@ -68,7 +69,7 @@ async function open(file: KeyedFile, bytes: Uint8Array, identityText: string): P
 async function readFile({ path }: KeyedFile): Promise<Buffer | null> {
   return readRegularFile(path, limitBytes).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return null;
-    throw new FleetError('vault', `The vault cannot read ${path} (${systemCode(error) ?? 'unknown error'})`, {
+    throw new FleetError('vault', `The vault cannot read ${path}: ${systemWords(error).said}`, {
       hint: 'Nothing was lost: check the file and its rights, then run the same command again.',
       cause: error,
     });

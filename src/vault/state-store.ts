@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { FleetError } from '../model/errors.ts';
 import { type AccountName, isAccountName } from '../model/names.ts';
 import { makeFolder } from '../surroundings/make-folder.ts';
+import { systemWords } from '../surroundings/system-error.ts';
 import { markIfNew } from './authenticate-vault.ts';
 import { openContent, sealContent, whyNotUsed } from './authentication.ts';
 import { decrypt, encryptFor } from './decrypt-record.ts';
@@ -51,13 +52,14 @@ const recordSchema = z.strictObject({
   archive: z.base64(),
 });
 
-const failed = (act: string, path: string, error: unknown): FleetError =>
-  error instanceof FleetError
-    ? error
-    : new FleetError('vault', `The vault cannot ${act} ${path} (${systemCode(error) ?? 'unknown error'})`, {
-        hint: 'Check the directory of the vault: its rights, its owner and the free space.',
-        cause: error,
-      });
+function failed(act: string, path: string, error: unknown): FleetError {
+  if (error instanceof FleetError) return error;
+  const { said, hint } = systemWords(error);
+  return new FleetError('vault', `The vault cannot ${act} ${path}: ${said}`, {
+    hint: hint ?? 'Check the directory of the vault: its rights, its owner and the free space.',
+    cause: error,
+  });
+}
 
 const damaged = (account: AccountName, path: string): FleetError =>
   new FleetError('vault', `The vault's state of ${account} is damaged (${path})`, {

@@ -4,6 +4,7 @@ import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { FleetError } from '../model/errors.ts';
 import { makeFolder } from '../surroundings/make-folder.ts';
 import { readAtMost } from '../surroundings/read-bounded.ts';
+import { systemWords } from '../surroundings/system-error.ts';
 import { createWhole, systemCode } from './durable-file.ts';
 
 const identityLine = /^AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]+$/;
@@ -58,7 +59,8 @@ export const newKey = async (): Promise<{ readonly recipient: string; readonly t
 
 /**
  * Makes a new key in a file of mode 0600 (its directory 0700 where it is new) and returns the public recipient. X25519, so that the stock `age`
- * of every distribution can open the vault by hand. Throws `vault-key` where the file exists: a key is never overwritten.
+ * of every distribution can open the vault by hand. Throws `vault-key` where the file exists: a key is never overwritten; `this-machine`
+ * where it cannot be written.
  */
 export const createVaultKey = async (path: string): Promise<string> => {
   const { recipient, text } = await newKey();
@@ -66,17 +68,16 @@ export const createVaultKey = async (path: string): Promise<string> => {
     makeFolder(dirname(path));
     await createWhole(path, text);
   } catch (error) {
-    const exists = systemCode(error) === 'EEXIST';
-    throw new FleetError(
-      'vault-key',
-      exists ? `The vault key ${path} exists already` : `The vault key ${path} cannot be written (${systemCode(error)})`,
-      {
-        hint: exists
-          ? 'Use it, or name another file: overwriting it would make every session in the vault unreadable.'
-          : 'Check the directory and its rights.',
+    if (systemCode(error) === 'EEXIST')
+      throw new FleetError('vault-key', `The vault key ${path} exists already`, {
+        hint: 'Use it, or name another file: overwriting it would make every session in the vault unreadable.',
         cause: error,
-      },
-    );
+      });
+    const { said, hint } = systemWords(error);
+    throw new FleetError('this-machine', `The vault key ${path} cannot be written: ${said}`, {
+      hint: hint ?? 'Check the directory and its rights.',
+      cause: error,
+    });
   }
   return recipient;
 };
@@ -87,7 +88,7 @@ export const readVaultKey = async (path: string): Promise<string> => {
     const missing = systemCode(error) === 'ENOENT';
     throw new FleetError(
       'vault-key',
-      missing ? `The vault key ${path} does not exist` : `The vault key ${path} cannot be read (${systemCode(error)})`,
+      missing ? `The vault key ${path} does not exist` : `The vault key ${path} cannot be read: ${systemWords(error).said}`,
       {
         hint: missing
           ? 'Restore it from your backup; without it the sessions in the vault cannot be read.'

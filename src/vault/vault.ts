@@ -4,6 +4,7 @@ import { FleetError } from '../model/errors.ts';
 import { type AccountName, isAccountName, type KeyId } from '../model/names.ts';
 import type { Session } from '../model/session.ts';
 import { makeFolder } from '../surroundings/make-folder.ts';
+import { systemWords } from '../surroundings/system-error.ts';
 import { isVaultMarked, markIfNew } from './authenticate-vault.ts';
 import { sealContent } from './authentication.ts';
 import { decryptRecord, encryptFor } from './decrypt-record.ts';
@@ -45,13 +46,14 @@ export interface VaultOptions {
 }
 
 const suffix = '.age';
-const failed = (act: string, path: string, error: unknown): FleetError =>
-  error instanceof FleetError
-    ? error
-    : new FleetError('vault', `The vault cannot ${act} ${path} (${systemCode(error) ?? 'unknown error'})`, {
-        hint: 'Check the directory of the vault: its rights, its owner and the free space.',
-        cause: error,
-      });
+function failed(act: string, path: string, error: unknown): FleetError {
+  if (error instanceof FleetError) return error;
+  const { said, hint } = systemWords(error);
+  return new FleetError('vault', `The vault cannot ${act} ${path}: ${said}`, {
+    hint: hint ?? 'Check the directory of the vault: its rights, its owner and the free space.',
+    cause: error,
+  });
+}
 
 const missing = (account: AccountName, path: string): FleetError =>
   new FleetError('vault', `The vault has no session of ${account} (${path})`, {

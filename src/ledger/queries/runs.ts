@@ -212,7 +212,8 @@ function keepLock({ db }: Ledger, name: LockName, token: string): Pick<RunLock, 
   return {
     release: async () => {
       clearInterval(heartbeat);
-      await dropLock(db, name, token);
+      // One that cannot be given back, on a full disk, is free as soon as this process is gone: what was done before is done all the same.
+      await dropLock(db, name, token).catch(() => undefined);
     },
   };
 }

@@ -1,7 +1,8 @@
-import { open, realpath, rename, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { HostSpec } from '../../model/inventory.ts';
 import { makeFolder } from '../../surroundings/make-folder.ts';
+import { atPath } from '../../surroundings/system-error.ts';
 import {
   type HostKeyVerdict,
   hostFieldMatches,
@@ -60,15 +61,19 @@ export async function removeKnownHost(file: string, name: string): Promise<strin
       const { mode } = await stat(path);
       await writeFile(`${path}.old`, before, { encoding: 'latin1', mode: mode & 0o777 });
       const next = `${path}.${process.pid}.new`;
-      await writeFile(next, text, { encoding: 'latin1', mode: mode & 0o777, flag: 'wx' });
-      await rename(next, path);
+      try {
+        await writeFile(next, text, { encoding: 'latin1', mode: mode & 0o777, flag: 'wx' });
+        await rename(next, path);
+      } finally {
+        await rm(next, { force: true });
+      }
     }
     return left.map((line) => `${file}:${line}`);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT') return [];
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return [file];
-    throw cause;
+    throw atPath(cause, file);
   }
 }
 
@@ -83,6 +88,19 @@ export async function copyKnownHost(file: string, before: string, after: string)
   const lines = about(before);
   for (const { type, key } of lines) await appendKnownHost(file, `${after} ${type} ${key}`);
   return lines.length > 0;
+}
+
+/** On a full disk a part of the text may find room: half a line is taken back, unless somebody has written behind it meanwhile. */
+async function appendWhole(handle: FileHandle, text: string): Promise<void> {
+  const { size } = await handle.stat();
+  const bytes = Buffer.from(text);
+  let done = 0;
+  try {
+    while (done < bytes.length) done += (await handle.write(bytes, done)).bytesWritten;
+  } catch (error) {
+    if (done > 0 && (await handle.stat()).size === size + done) await handle.truncate(size);
+    throw error;
+  }
 }
 
 /**
@@ -101,8 +119,10 @@ export async function appendKnownHost(file: string, line: string): Promise<boole
   if (before.split('\n').some((known) => known.trim() === line.trim())) return false;
   const handle = await open(file, 'a', 0o600);
   try {
-    await handle.write(`${before === '' || before.endsWith('\n') ? '' : '\n'}${line.trim()}\n`);
+    await appendWhole(handle, `${before === '' || before.endsWith('\n') ? '' : '\n'}${line.trim()}\n`);
     await handle.sync();
+  } catch (error) {
+    throw atPath(error, file);
   } finally {
     await handle.close();
   }

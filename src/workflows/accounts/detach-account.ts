@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import {
   deleteAccount,
   deletePlacement,
@@ -158,15 +159,29 @@ export async function exportAccount(context: FleetContext, run: Run, name: strin
   await detach(context, run, account);
   await requireGivenUp(context, account);
   const { session, apiId } = await context.vault.get(name as AccountName);
-  await exportSession(path, session, format, apiId);
-  session.authKey.fill(0);
-  await setAccountState(context.ledger.db, name, 'detached', `exported to ${path}`, context.now());
-  await recordEvent(context.ledger.db, {
-    at: context.now(),
-    kind: 'account-exported',
-    host: account.host,
-    account: name,
-    text: `${format} to ${path}`,
+  const { db } = context.ledger;
+  // Before the file is there: from then on somebody else may run the account.
+  await setAccountState(db, name, 'detached', `being exported to ${path}`, context.now());
+  try {
+    await exportSession(path, session, format, apiId);
+    await noteExported(context, account, `${format} to ${path}`).catch(async (error: unknown) => {
+      await rm(path, { force: true });
+      throw error;
+    });
+  } catch (error) {
+    // Nothing has left: it is what it was. Where that cannot be recorded either, it stays out of use.
+    const [state, reason] = account.host === null ? [account.state, account.state_reason] : (['detached', outOfTheFleet.reason] as const);
+    await setAccountState(db, name, state, reason, context.now()).catch(() => undefined);
+    throw error;
+  } finally {
+    session.authKey.fill(0);
+  }
+}
+
+async function noteExported({ ledger, now }: FleetContext, { name, host }: PlacedAccount, text: string): Promise<void> {
+  await ledger.db.transaction().execute(async (transaction) => {
+    await setAccountState(transaction, name, 'detached', `exported ${text}`, now());
+    await recordEvent(transaction, { at: now(), kind: 'account-exported', host, account: name, text });
   });
 }
 

@@ -1,4 +1,5 @@
 import { basename, dirname, resolve } from 'node:path';
+import { ledgerUseError } from '../../ledger/ledger.ts';
 import {
   accountsOfUser,
   findAccount,
@@ -83,15 +84,32 @@ export async function importAccounts(
       const { keyId } = candidate.parsed.session;
       const twin = seen.get(keyId);
       seen.set(keyId, path);
-      outcomes.push(
-        twin === undefined
-          ? await takeCandidate(context, await underItsOwnName(context, candidate, name !== null))
-          : refusal(path, candidate, sameKey(path, candidate.account, `the file ${twin}`)),
-      );
-      candidate.parsed.session.authKey.fill(0);
+      try {
+        outcomes.push(
+          twin === undefined
+            ? await takeCandidate(context, await underItsOwnName(context, candidate, name !== null))
+            : refusal(path, candidate, sameKey(path, candidate.account, `the file ${twin}`)),
+        );
+      } catch (error) {
+        throw halted(context, outcomes, error);
+      } finally {
+        candidate.parsed.session.authKey.fill(0);
+      }
     }
   }
   return outcomes;
+}
+
+/** What this machine refused, a full disk for example, and which accounts were taken before: the same command goes on there. */
+function halted({ ledger }: FleetContext, outcomes: readonly ImportOutcome[], cause: unknown): unknown {
+  const error = ledgerUseError(ledger.path, cause);
+  const taken = outcomes.flatMap(({ account, result }) => (account !== null && result !== 'refused' ? [account] : []));
+  if (!(error instanceof FleetError) || taken.length === 0) return error;
+  const names = `${taken.slice(0, 5).join(', ')}${taken.length > 5 ? ` and ${taken.length - 5} more` : ''}`;
+  return new FleetError(error.code, `${error.message}; ${names} ${taken.length === 1 ? 'was' : 'were'} taken before`, {
+    hint: `${error.hint}; the same command goes on with the others`,
+    cause: error,
+  });
 }
 
 /** `x.session` for `x.session-wal`, `-shm` and `-journal`, which SQLite keeps beside it; null for any other name. */

@@ -1,6 +1,7 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { FleetError } from '../../model/errors.ts';
+import { systemWords } from '../../surroundings/system-error.ts';
 
 /** The page at `file`, whole or not at all; readable by its owner only, because it names accounts. Its absolute path. Errors: `this-machine`. */
 export async function writeReport(file: string, page: string): Promise<string> {
@@ -14,9 +15,9 @@ export async function writeReport(file: string, page: string): Promise<string> {
     return path;
   } catch (cause) {
     await rm(draft, { force: true }).catch(() => undefined);
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
-    throw new FleetError('this-machine', `the report cannot be written to ${path}: ${code}`, {
-      hint: 'name another file: fleet report -o FILE; or: fleet report -o - prints it',
+    const { said, hint } = systemWords(cause);
+    throw new FleetError('this-machine', `the report cannot be written to ${path}: ${said}`, {
+      hint: `${hint === null ? '' : `${hint}; or `}name another file: fleet report -o FILE; or: fleet report -o - prints it`,
       cause,
     });
   }

@@ -6,6 +6,7 @@ import type { DraftHost } from '../../inventory/new/draft.ts';
 import { parseInventory } from '../../inventory/parse-inventory.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/inventory.ts';
+import { atPath } from '../../surroundings/system-error.ts';
 import { createDurableFile, syncDirectory, systemCode, temporaryFor } from '../../vault/durable-file.ts';
 
 /** An inventory with one host more, not written yet. */
@@ -50,6 +51,8 @@ export async function writeAddedHost({ path, before, after }: AddedHost): Promis
     if ((await readFile(real, 'utf8')) !== before)
       throw new FleetError('inventory', `${path} was changed while the host was added`, { hint: 'Run it again.' });
     await rename(temp, real);
+  } catch (error) {
+    throw atPath(error, path, temp);
   } finally {
     await rm(temp, { force: true });
   }

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetError } from '../../model/errors.ts';
+import { systemWords } from '../../surroundings/system-error.ts';
 import { opensBackup } from '../../vault/backup-file.ts';
 import { systemCode } from '../../vault/durable-file.ts';
 
@@ -17,7 +18,7 @@ export interface ListedBackup {
 export async function listBackups(folder: string, fleet: string, identity: string | null): Promise<readonly ListedBackup[]> {
   const names = await readdir(folder).catch((cause: unknown) => {
     if (systemCode(cause) === 'ENOENT') return [];
-    throw new FleetError('usage', `${folder} cannot be read (${systemCode(cause) ?? 'unknown error'})`, {
+    throw new FleetError('usage', `${folder} cannot be read: ${systemWords(cause).said}`, {
       hint: 'Name the folder by --to FOLDER.',
       cause,
     });

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, writeFile } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import * as z from 'zod';
 import type { LedgerDb } from '../../ledger/ledger.ts';
 import { readMeta, writeMeta } from '../../ledger/queries/meta.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { DecisionInput } from '../../planning/advice/decision-input.ts';
 import { readAtMost } from '../../surroundings/read-bounded.ts';
+import { systemWords } from '../../surroundings/system-error.ts';
+import { createDurableFile, systemCode } from '../../vault/durable-file.ts';
 import { movableStates } from '../ownership/move-decision.ts';
 
 const plannedMoveSchema = z.object({
@@ -71,18 +73,27 @@ async function readSavedPlans(db: LedgerDb): Promise<readonly string[]> {
   return text === null ? [] : savedPlansSchema.parse(JSON.parse(text));
 }
 
-/** A new file, and its digest in the ledger. Errors: `usage` where it exists or cannot be written. */
+/** A new file, and its digest in the ledger; both or none. Errors: `usage` where it exists, `this-machine` where it cannot be written. */
 export async function savePlan(path: string, plan: MovePlan, db: LedgerDb): Promise<void> {
   const text = `${JSON.stringify(plan, null, 2)}\n`;
-  await writeFile(path, text, { flag: 'wx', mode: 0o600 }).catch((cause: unknown) => {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
-    throw new FleetError('usage', code === 'EEXIST' ? `${path} exists already` : `${path} cannot be written (${code})`, {
-      hint: 'name another file with --save',
+  await createDurableFile(path, text).catch((cause: unknown) => {
+    const elsewhere = 'name another file with --save';
+    if (systemCode(cause) === 'EEXIST') throw new FleetError('usage', `${path} exists already`, { hint: elsewhere, cause });
+    const { said, hint } = systemWords(cause);
+    const code = systemCode(cause) === 'ENOENT' ? 'usage' : 'this-machine';
+    throw new FleetError(code, `${path} cannot be written: ${said}`, {
+      hint: hint === null ? elsewhere : `${hint}; or ${elsewhere}`,
       cause,
     });
   });
-  const known = await readSavedPlans(db);
-  await writeMeta(db, savedPlansKey, JSON.stringify([...known, digestOf(text)].slice(-plansRemembered)));
+  try {
+    const known = await readSavedPlans(db);
+    await writeMeta(db, savedPlansKey, JSON.stringify([...known, digestOf(text)].slice(-plansRemembered)));
+  } catch (error) {
+    // A plan that the ledger does not know can never be carried out.
+    await rm(path, { force: true });
+    throw error;
+  }
 }
 
 /**
