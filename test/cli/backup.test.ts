@@ -106,7 +106,7 @@ test('what cannot be restored says why, and changes nothing', async () => {
   };
   await fails(['restore', 'cut.age', '--yes'], 3, /The backup DIR\/cut\.age is damaged, cut off, or none of fleet's/);
   await fails(['restore', 'foreign.age', '--yes'], 3, /The backup DIR\/foreign\.age is damaged, cut off, or none of fleet's/);
-  await fails(['restore', 'missing.age', '--yes'], 3, /The backup DIR\/missing\.age cannot be read \(ENOENT\)/);
+  await fails(['restore', 'missing.age', '--yes'], 3, /The backup DIR\/missing\.age cannot be read: no such file or directory/);
   await writeFile(join(path, 'vault.key'), await readFile(join(other.path, 'vault.key')));
   await fails(['restore', file, '--yes'], 2, /The vault key does not open the backup/);
   await writeFile(join(path, 'vault.key'), key);

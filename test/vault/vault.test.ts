@@ -191,7 +191,7 @@ describe('a vault that cannot answer', () => {
     const file = join(temporaryDirectory(), 'file');
     writeFileSync(file, '');
     await expect(openVault({ directory: join(file, 'vault'), readIdentity: () => Promise.resolve('') })).rejects.toThrow(
-      failure('vault', 'ENOTDIR'),
+      failure('vault', 'not a directory'),
     );
     const { vault, directory } = await setUp();
     renameSync(directory, `${directory}.away`);
