@@ -4,12 +4,13 @@ import { homeDirectory } from '../surroundings/operator.ts';
 import { assembleInventory } from './assemble.ts';
 import { problemsOfIssues, rejected } from './rules/problems.ts';
 import { referenceProblems } from './rules/references.ts';
-import { parseYamlDocument } from './rules/yaml-document.ts';
+import { sameAddresses } from './rules/same-address.ts';
+import { type Problem, parseYamlDocument, type YamlDocument } from './rules/yaml-document.ts';
 import { type InventoryYaml, inventorySchema } from './schema/schema.ts';
 
 const hint = 'Correct them; inventory.example.yaml documents every key.';
 
-const validated = (text: string, path: string): InventoryYaml => {
+const validated = (text: string, path: string): { readonly data: InventoryYaml; readonly document: YamlDocument } => {
   const document = parseYamlDocument(text);
   // Without data there is nothing more to say than what is wrong with the YAML.
   if (document.value === undefined) throw rejected(document.problems, path, hint);
@@ -25,7 +26,7 @@ const validated = (text: string, path: string): InventoryYaml => {
     ...referenceProblems(document),
   ];
   if (problems.length > 0 || !parsed.success) throw rejected(problems, path, hint);
-  return parsed.data;
+  return { data: parsed.data, document };
 };
 
 /**
@@ -36,4 +37,14 @@ const validated = (text: string, path: string): InventoryYaml => {
 export const parseInventory = (
   text: string,
   { path, home = homeDirectory() }: { readonly path: string; readonly home?: string },
-): Inventory => assembleInventory(validated(text, path), path, home);
+): Inventory => {
+  const { data, document } = validated(text, path);
+  const inventory = assembleInventory(data, path, home);
+  const problems = sameAddresses(inventory.hosts).map(({ host, first }): Problem => {
+    const at = ['hosts', host.name, ...(host.ssh.address === null ? [] : ['address'])];
+    const text = `this is the address of ${first.name}, too: one machine has one name; take one of the two out, or correct an address`;
+    return { position: document.locate(at, host.ssh.address === null ? 'key' : 'value'), path: at, text };
+  });
+  if (problems.length > 0) throw rejected(problems, path, hint);
+  return inventory;
+};

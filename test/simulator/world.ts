@@ -68,7 +68,7 @@ defaults: { fence: { off: [switch-off, "{host}"], verify: [is-off, "{host}"] } }
 hosts:
 ${hostNames
   .slice(0, hosts)
-  .map((name) => `  ${name}: { address: 192.0.2.1 }`)
+  .map((name, index) => `  ${name}: { address: 192.0.2.${index + 1} }`)
   .join('\n')}
 `;
 

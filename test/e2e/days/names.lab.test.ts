@@ -1,5 +1,5 @@
 /** One machine has one name: a renamed host is recognised and goes on under its new name, a second name is refused, and both end without a hand on the ledger. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Login } from '../operator.ts';
@@ -61,7 +61,18 @@ test('a host that was renamed in the inventory is recognised everywhere, and tak
 });
 
 test('a second name for a host is refused by every way in, nothing starts meanwhile, and it can go again', async () => {
+  // Under the same address the inventory itself is refused, whatever is asked.
   await editInventory((text) => text.replace(/^ {2}garden: (.*)$/m, '  garden: $1\n  twin: $1'));
+  for (const words of [['init', '--limit', 'twin'], ['sweep'], ['hosts', 'trust']])
+    expect(await said(...words)).toMatchObject({
+      code: 2,
+      text: expect.stringContaining('hosts.twin.address: this is the address of garden'),
+    });
+  // What the ssh config makes of a name is found on the way.
+  const address = world.lab.hosts.find(({ name }) => name === former)?.address ?? '';
+  await mkdir(join(world.operator.directory, '.ssh'), { recursive: true });
+  await writeFile(join(world.operator.directory, '.ssh/config'), `Host twin.example\n  HostName ${address}\n`, { mode: 0o600 });
+  await editInventory((text) => text.replace(/^( {2}twin: .*address: )[^,]*/m, '$1twin.example'));
   expect(await said('hosts', 'trust')).toMatchObject({
     code: 3,
     text: expect.stringMatching(/(?:garden, twin|twin, garden) present the same host key/),
