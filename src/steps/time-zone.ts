@@ -12,7 +12,14 @@ export function timeZoneStep(zone: string): Step {
     declare: declareFiles([{ path: '/etc/timezone', text: `${zone}\n`, mode: '644', owner: 'root:root' }]),
     check: `want_link /etc/localtime ${quoteShell(source)}; want_file /etc/timezone`,
     apply: `
-  [[ -f ${quoteShell(source)} ]] || { fail host-step ${quoteShell(`the host does not know the time zone ${zone}`)} 'correct time_zone in the inventory: names of before, such as US/Eastern, are in the package tzdata-legacy on Debian 13 and Ubuntu 24.04'; return; }
+  if [[ ! -f ${quoteShell(source)} ]]; then
+    # Names of before are in a package of their own on Debian 13 and Ubuntu 24.04; what took their place is known everywhere.
+    local now hint='correct time_zone in the inventory: names of before, such as US/Eastern, are in the package tzdata-legacy'
+    now=$(awk -v zone=${quoteShell(zone)} '$1 == "L" && $3 == zone { print $2; exit }' /usr/share/zoneinfo/tzdata.zi 2>/dev/null) || now=
+    [[ ! $now ]] || hint="write its name of today in the inventory: time_zone: $now (or install the package tzdata-legacy there)"
+    fail host-step ${quoteShell(`the host does not know the time zone ${zone}`)} "$hint"
+    return
+  fi
   put_link /etc/localtime ${quoteShell(source)}; put_file /etc/timezone`,
   };
 }

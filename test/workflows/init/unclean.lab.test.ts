@@ -1,5 +1,5 @@
 /** Hosts as people have them: `fleet init` says what is in its way, waits or works around it, and leaves what is the operator's. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeOperator, type Operator } from '../../e2e/operator.ts';
@@ -135,6 +135,23 @@ describe('what is the operator’s', () => {
     expect(code).toBe(4);
     expect(stdout).toContain('(now /usr/share/zoneinfo/Asia/Tokyo)');
     expect(stdout).toContain('set mode and owner of /srv/shared to 750 root:adm (now 777 root:root)');
+  });
+
+  it('a time zone of before, where only names of today are installed: the name of today is said', async () => {
+    const inventory = join(operator.directory, 'inventory.yaml');
+    const text = await readFile(inventory, 'utf8');
+    await onHost('mv /usr/share/zoneinfo/US /root/zones');
+    try {
+      await writeFile(inventory, text.replace('defaults: { ', 'defaults: { time_zone: US/Eastern, '));
+      const { code, stdout, stderr } = await init('time zone of before', '--only', 'time-zone');
+      expect([code, `${stdout}${stderr}`.replaceAll(/\s+/g, ' ')]).toEqual([
+        3,
+        expect.stringMatching(/does not know the time zone US\/Eastern .*name of today in the inventory: time_zone: America\/New_York/),
+      ]);
+    } finally {
+      await writeFile(inventory, text);
+      await onHost('mv /root/zones /usr/share/zoneinfo/US');
+    }
   });
 
   it('nftables and firewalld instead of ufw: left alone, with a warning', async () => {
