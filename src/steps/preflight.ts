@@ -61,18 +61,22 @@ export function identityStep({ fleet, name, former }: HostNames): Step {
   return { id: 'identity', title: 'no other host of this fleet', looksAt: {}, check: `want_own_name ${names}`, apply: '' };
 }
 
-/** At least 500 MB free on /opt and /var for a first run, 64 MB later. Code `host-space`. */
+/** At least 500 MB free on /opt and /var for a first run, 64 MB later, and all of fleet's places writable. Code `host-space`. */
 export function spaceStep(): Step {
   return {
     id: 'space',
     title: 'free space',
     looksAt: {},
     check: `
-  local need=${SPACE_FIRST_MB} free inodes size; [[ $RELEASE_NOW ]] && need=${SPACE_AGAIN_MB}
-  while read -r free size inodes; do
-    (( free * size / 1048576 >= need )) || { fail host-space "only $(( free * size / 1048576 )) MB are free on /opt or /var, $need MB are needed" 'free some space or enlarge the disk, then run fleet init again'; return; }
-    (( inodes == 0 || inodes > 2000 )) || { fail host-space "only $inodes inodes are free on /opt or /var" 'remove small files, then run fleet init again'; return; }
-  done < <(stat -f -c '%a %S %d' /opt /var)`,
+  local need=${SPACE_FIRST_MB} place free inodes size; [[ $RELEASE_NOW ]] && need=${SPACE_AGAIN_MB}
+  for place in /etc /opt /var; do
+    [[ -w $place ]] || { fail host-space "$place is mounted read-only" "mount it writable, for good in /etc/fstab too (mount -o remount,rw $place), then run fleet init again"; return; }
+  done
+  for place in /opt /var; do
+    read -r free size inodes < <(stat -f -c '%a %S %d' $place)
+    (( free * size / 1048576 >= need )) || { fail host-space "only $(( free * size / 1048576 )) MB are free on $place, $need MB are needed" 'free some space or enlarge the disk, then run fleet init again'; return; }
+    (( inodes == 0 || inodes > 2000 )) || { fail host-space "only $inodes inodes are free on $place" 'remove small files, then run fleet init again'; return; }
+  done`,
     apply: '',
   };
 }

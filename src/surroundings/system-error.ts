@@ -56,6 +56,11 @@ export function systemWords(error: unknown): { readonly said: string; readonly h
 export function systemFailure(error: unknown): FleetError | null {
   if (!isSystemError(error)) return null;
   const { syscall, path, dest } = error;
+  if (syscall === 'uv_cwd')
+    return new FleetError('this-machine', 'the folder that you are in does not exist any more', {
+      hint: 'cd to another one, or name the inventory by its whole path: --inventory /PATH/inventory.yaml',
+      cause: error,
+    });
   const { said, hint } = systemWords(error);
   const where = [path, dest].filter((each) => each !== undefined && each !== '').join(' -> ');
   return new FleetError('this-machine', `${where === '' ? syscall : `${where} (${syscall})`}: ${said}`, {

@@ -90,6 +90,7 @@ put_packages() {
   if (( ${#MISSING[@]} )); then
     simulate install "${MISSING[@]}" || return
     local before; before=" $(installed_packages | tr '\n' ' ') "
+    [[ -w /usr ]] || { fail host-space "/usr is mounted read-only: ${MISSING[*]} cannot be installed" 'mount it writable (mount -o remount,rw /usr), then run fleet init again'; return; }
     apt_get --no-remove install "${MISSING[@]}" || { repair_dpkg; wait_for_apt && [[ ! $STALE_INDEX ]] && apt_get update; apt_get --no-remove install -f "${MISSING[@]}"; } || { apt_failed "cannot install ${MISSING[*]}"; return; }
     for name in "${MISSING[@]}"; do remember package "$name"; done
     # What somebody else installs meanwhile is not fleet's.

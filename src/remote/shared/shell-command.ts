@@ -1,9 +1,10 @@
 import { hostPaths } from '../../../hostside/protocol/paths.ts';
 
-/** Quotes `text` as one word for any POSIX shell (and fish). Safe for every character but NUL, which no argument can hold. */
-export function quoteShell(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
-}
+/**
+ * Quotes `text` as one word for any POSIX shell, and for fish, to which a backslash means something between single quotes as well: none ever stands there. Safe for
+ * every character but NUL, which no argument can hold.
+ */
+export const quoteShell = (text: string): string => `'${text.replaceAll(/['\\]/g, "'\\$&'")}'`;
 
 /** Where the programs of Debian and Ubuntu lie. */
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
