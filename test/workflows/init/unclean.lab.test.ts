@@ -137,6 +137,16 @@ describe('what is the operator’s', () => {
     expect(stdout).toContain('set mode and owner of /srv/shared to 750 root:adm (now 777 root:root)');
   });
 
+  it('a place that cannot be written: named before anything is tried', async () => {
+    await onHost('mount --bind /etc /etc && mount -o remount,ro,bind /etc');
+    try {
+      const { code, stdout, stderr } = await init('read-only /etc');
+      expect([code, `${stdout}${stderr}`]).toEqual([3, expect.stringContaining('space: /etc is mounted read-only')]);
+    } finally {
+      await onHost('umount -l /etc');
+    }
+  });
+
   it('a time zone of before, where only names of today are installed: the name of today is said', async () => {
     const inventory = join(operator.directory, 'inventory.yaml');
     const text = await readFile(inventory, 'utf8');
