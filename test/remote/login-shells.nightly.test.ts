@@ -1,7 +1,7 @@
 /** The login shell of a host's user is the operator's business: what is sent arrives as it was, in whatever shell, also quoted twice and three times. */
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { quoteShell } from '../../src/remote/shell-command.ts';
+import { quoteShell } from '../../src/remote/shared/shell-command.ts';
 
 const texts = [
   "'",
