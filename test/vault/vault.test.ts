@@ -195,8 +195,8 @@ describe('a vault that cannot answer', () => {
     );
     const { vault, directory } = await setUp();
     renameSync(directory, `${directory}.away`);
-    await expect(vault.put(alice, fixtureSession(), meta)).rejects.toThrow(failure('vault', 'ENOENT'));
-    await expect(vault.list()).rejects.toThrow(failure('vault', 'ENOENT'));
+    await expect(vault.put(alice, fixtureSession(), meta)).rejects.toThrow(failure('vault', 'no such file or directory'));
+    await expect(vault.list()).rejects.toThrow(failure('vault', 'no such file or directory'));
   });
 });
 
