@@ -21,8 +21,8 @@ export const installHost = async (lab: Lab, index: number, config: Partial<HostC
       install -d -m 700 /var/lib/fleet/accounts && systemctl daemon-reload && systemctl enable -q --now fleet-hold fleet-agent`;
     const tar = (await lab.exec(['sh', '-c', `tar -C ${tree} -cf ${tree}.tar .`])).code === 0 ? readFileSync(`${tree}.tar`) : null;
     if (tar === null) throw new Error('the release could not be packed');
-    const installed = await lab.ssh(index, put, { input: tar, timeoutMs: 60_000 });
-    if (installed.code !== 0) throw new Error(`install: ${installed.stderr}`);
+    const installed = await lab.ssh(index, put, { input: tar, timeoutMs: 240_000 });
+    if (installed.code !== 0) throw new Error(`install ended with ${installed.code}: ${installed.stderr}`);
   } finally {
     rmSync(tree, { recursive: true });
     rmSync(`${tree}.tar`, { force: true });
