@@ -9,14 +9,14 @@ import { exitCode } from '../src/verbs/exit-codes.ts';
 
 const dist = resolve(process.argv[2] ?? '');
 const folder = mkdtempSync(join(tmpdir(), 'fleet-code-cache-'));
-/** Nobody listens on port 1: commands end with success, or with failed hosts. */
+/** Nobody listens on ports 1 and 2: commands end with success, or with failed hosts. */
 const inventory = `version: 1
 fleet: warm
 vault: { path: vault, key: file:vault.key }
 telegram: { api_id: 1, api_hash: env:TELEGRAM_API_HASH }
 hosts:
   h1: { address: 127.0.0.1, ssh: { port: 1 } }
-  h2: { address: 127.0.0.1, ssh: { port: 1 } }
+  h2: { address: 127.0.0.1, ssh: { port: 2 } }
 `;
 const uses = [
   ['--help'],
