@@ -16,7 +16,7 @@ const closed = `version: 1
 fleet: shop
 vault: { path: vault, key: file:vault.key }
 telegram: { api_id: 1, api_hash: env:API_HASH }
-hosts: { web-1: { address: 127.0.0.1, ssh: { port: 1 } }, web-2: { address: 127.0.0.1, ssh: { port: 1 } } }
+hosts: { web-1: { address: 127.0.0.1, ssh: { port: 1 } }, web-2: { address: 127.0.0.1, ssh: { port: 2 } } }
 `;
 
 type Try = (folder: Folder) => Promise<void>;

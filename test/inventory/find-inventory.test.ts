@@ -65,5 +65,5 @@ test('a group is called by its name in the inventory or by its id', () => {
     { id: '-1002', name: null },
   ];
   expect([chatNamed(chats, 'anna', 'garden'), chatNamed(chats, 'anna', '-1002')]).toEqual(['-1001', '-1002']);
-  expect(() => chatNamed(chats, 'anna', 'kitchen')).toThrow('anna does not answer in chat kitchen');
+  expect(() => chatNamed(chats, 'anna', 'kitchen')).toThrow('anna is not allowed in chat kitchen');
 });

@@ -123,7 +123,7 @@ export const movesMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'adopt-an-earlier-owner', file: planAdoption, rule: 'what a former owner says is no news about an account that left' },
-    from: "if (ledger?.host === null && ledger.highest > epoch) return { adopted: same(known, ''), found: [], problems: [] };",
+    from: "if (ledger?.host === null && ledger.highest > (truth.kind === 'detached' ? truth.highest : epoch))\n    return { adopted: same(known, ''), found: [], problems: [] };",
     to: '',
   },
   {

@@ -14,8 +14,8 @@ const laterOf = (column: string, field: string): string =>
 export const workflowsMutants: readonly Mutant[] = [
   {
     ...{ name: 'granted-before-the-grant', file: carry, rule: 'the journal says granted after the host did' },
-    from: 'const [refused] = lost === null ? await this.#place(state) : [lost];\n      if (refused === undefined) break;',
-    to: 'if (lost === null) this.#move = await recordGrant(this.#context, this.#move);\n      const [refused] = lost === null ? await this.#place(state) : [lost];\n      if (refused === undefined) break;',
+    from: 'const [refused] = lost === null ? await this.#place(state) : [lost];\n        if (refused === undefined) break;',
+    to: 'if (lost === null) this.#move = await recordGrant(this.#context, this.#move);\n      const [refused] = lost === null ? await this.#place(state) : [lost];\n        if (refused === undefined) break;',
   },
   {
     ...{ name: 'grant-before-the-old-owner-is-seen', file: carry, rule: 'the old owner is looked at before the grant' },
@@ -98,8 +98,8 @@ export const workflowsMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'off-believed-for-ever', file: statement, rule: '"switched off" is held against the safe moment at each grant' },
-    from: 'if (context.now() >= safeMs) return null;',
-    to: 'if (safeMs >= 0) return null;',
+    from: 'if (nowMs >= safeMomentOf(context, row, nowMs)) return null;',
+    to: 'if (nowMs >= 0) return null;',
   },
   {
     ...{ name: 'failover-of-a-host-that-was-heard', file: statement, rule: 'a failover begins only if its host was not heard since' },
@@ -108,7 +108,7 @@ export const workflowsMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'failover-of-a-host-that-answers', file: failover, rule: 'a host that answers is not off' },
-    from: '  await refuseIfAnswering(context, name);\n',
+    from: '  await refuseIfAnswering(context, name, rows);\n',
     to: '',
   },
   {
@@ -149,7 +149,7 @@ export const workflowsMutants: readonly Mutant[] = [
   },
   {
     ...{ name: 'export-before-the-release', file: detach, rule: 'a session is used outside only after its host gave it up' },
-    from: '  await detach(context, run, account);\n  const { session, apiId }',
+    from: '  await detach(context, run, account);\n  await requireGivenUp(context, account);\n  const { session, apiId }',
     to: '  const { session, apiId }',
   },
   {

@@ -47,7 +47,7 @@ test('a host or a ledger that has fallen back is named with what to do, and nobo
   expect(await find(10 * day)).toEqual(fallen);
   expect(await find(10 * day, [['h1', { id, serial: 6, heads }]])).toEqual([
     ...fallen,
-    ['h1', 'critical', 'this ledger is an old copy and read-only: h1 has obeyed its run 6, and its l', true],
+    ['h1', 'critical', 'this ledger is an old copy and read-only: h1 has obeyed its run 6, and its last ', true],
   ]);
   await markStale(db, 'it was restored');
   expect(await find(10 * day)).toEqual([]);
