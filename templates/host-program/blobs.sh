@@ -2,7 +2,7 @@ BLOBS=/opt/fleet/blobs
 # Content comes on the same standard input when it is asked for, and is in place only after its SHA-256 was right.
 ask_blob() { flush; printf '{"t":"need","sha256":"%s"}\n' "$1" >&3 2>/dev/null || LOST=1; }
 # So many bytes of the operator's, however long they take; a link that brings less than a megabyte in 5 minutes is taken for dead. The end of `head` ends a pipe
-# that this shell waits for: without a fork while all is well.
+# that this shell waits for: without a fork while all is well. Whether all came is seen by what it is: `wait` loses the status of such a process now and then.
 SLOW_SECONDS=300 SLOW_BYTES=1048576
 receive() {
   local over head key got before=0
@@ -15,7 +15,6 @@ receive() {
     before=$got
   done
   exec {over}<&-
-  wait "$head"
 } 7>&1
 # take_blob SHA256 PATH MODE: answers come in the order of the questions: a line with the length, then so many gzip bytes
 take_blob() {
