@@ -166,7 +166,7 @@ test('a changed script and a pause reach workers that run; why-silent and metric
   const ref = await say(bob, 'the price?');
   await eventually(90_000, async () => expect(await answersTo(ref)).toEqual([['a1', 'Ten coins.']]));
   expect(await pids()).toBe(running);
-  expect(await must(world, 'accounts', 'send-test', 'a1', chatId, '--text', 'testing')).toContain('has said it');
+  expect(await must(world, 'accounts', 'send-test', 'a1', chatId, '--text', 'testing')).toContain('a1 sent the message to');
   const target = world.lab.hosts.find(({ name }, index) => index < 3 && name !== account?.host)?.name ?? '';
   await must(world, 'move', 'a1', target);
   const silenced = await say(cleo, 'the price?');
