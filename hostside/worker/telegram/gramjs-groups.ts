@@ -108,7 +108,8 @@ export class GramJsGroups {
         // A newest message that is unknown here takes the page along: smaller ones find it, and it is passed by its date.
         if (size === 1) from = { ...firstOffset, offsetDate: dateS - backS };
         isSkipped ||= size === 1;
-        [size, backS] = size === 1 ? [1, backS * 2] : [Math.floor(size / 2), backS];
+        // Second by second at first: a longer step could pass a neighbour, too.
+        [size, backS] = size === 1 ? [1, backS < 8 ? backS + 1 : backS * 2] : [Math.floor(size / 2), backS];
         continue;
       }
       if (page === null) break;
